@@ -1,0 +1,85 @@
+//! The JSON twin of a message, in the shape of Terraform's `validate -json` diagnostics with our fields added.
+
+use super::{Diagnostic, Severity, SourceMap, Span};
+use serde::Serialize;
+
+/// One message as a document. Fields are only ever added.
+#[derive(Debug, Serialize)]
+pub struct JsonDiagnostic {
+    code: &'static str,
+    severity: &'static str,
+    summary: String,
+    detail: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    help: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<Range>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snippet: Option<Snippet>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related: Vec<Related>,
+}
+
+#[derive(Debug, Serialize)]
+struct Range {
+    filename: String,
+    start: Point,
+    end: Point,
+}
+
+#[derive(Debug, Serialize)]
+struct Point {
+    line: usize,
+    column: usize,
+    byte: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Snippet {
+    code: String,
+    start_line: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Related {
+    message: String,
+    range: Range,
+}
+
+impl JsonDiagnostic {
+    /// The twin of `diagnostic`; places are resolved with `sources`.
+    pub fn new(diagnostic: &Diagnostic, sources: &SourceMap) -> Self {
+        let mut labels = diagnostic.labels.iter();
+        let first = labels.next().map(|label| label.span);
+        Self {
+            code: diagnostic.code.id,
+            severity: match diagnostic.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            summary: diagnostic.summary.clone(),
+            detail: diagnostic.detail.clone(),
+            help: diagnostic.help.clone(),
+            range: first.map(|span| range(span, sources)),
+            snippet: first.map(|span| snippet(span, sources)),
+            related: labels
+                .map(|label| Related { message: label.text.clone(), range: range(label.span, sources) })
+                .collect(),
+        }
+    }
+}
+
+fn range(span: Span, sources: &SourceMap) -> Range {
+    let file = sources.get(span.source);
+    let point = |at: u32| {
+        let position = file.position(at);
+        Point { line: position.line, column: position.column, byte: at }
+    };
+    Range { filename: file.name.clone(), start: point(span.start), end: point(span.end) }
+}
+
+fn snippet(span: Span, sources: &SourceMap) -> Snippet {
+    let file = sources.get(span.source);
+    let start_line = file.position(span.start).line;
+    Snippet { code: file.line(start_line).to_owned(), start_line }
+}

@@ -1,0 +1,191 @@
+//! Messages for people: what happened, where, and what to do next.
+//!
+//! Goes in: spans into sources that were read, and words. Comes out: text for a terminal, or a JSON twin.
+//! Never happens: printing, reading a file, a raw control byte of a source in the output.
+
+pub mod code;
+mod escape;
+mod json;
+mod render;
+mod source;
+
+pub use code::Code;
+pub use escape::escape;
+pub use json::JsonDiagnostic;
+pub use render::{Style, render};
+pub use source::{Position, SourceFile, SourceId, SourceMap, Span};
+
+/// How bad it is. An error stops the command; a warning does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The command cannot go on, or its result is not what was asked for.
+    Error,
+    /// The command goes on; somebody should look.
+    Warning,
+}
+
+/// A place in a source with a few words on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// Where.
+    pub span: Span,
+    /// What is said beside the underlined text; may be empty.
+    pub text: String,
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Stable code, explained by `mlo explain`.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One line: what happened, with the names involved, without a full stop.
+    pub summary: String,
+    /// Sentences that say more; may be empty.
+    pub detail: String,
+    /// What to do next, one sentence each, the likeliest first.
+    pub help: Vec<String>,
+    /// Places; the first is where it happened, the others are related.
+    pub labels: Vec<Label>,
+}
+
+impl Diagnostic {
+    /// An error without a place yet.
+    pub fn error(code: Code, summary: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, summary)
+    }
+
+    /// A warning without a place yet.
+    pub fn warning(code: Code, summary: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, summary)
+    }
+
+    fn new(severity: Severity, code: Code, summary: impl Into<String>) -> Self {
+        let (detail, help, labels) = (String::new(), Vec::new(), Vec::new());
+        Self { code, severity, summary: summary.into(), detail, help, labels }
+    }
+
+    /// Adds a place; the first one added is where it happened.
+    #[must_use]
+    pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Sets the sentences that say more.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    /// Adds one sentence on what to do next.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    /// Adds "did you mean" for the nearest of `known`, if one is near enough to `word`.
+    #[must_use]
+    pub fn did_you_mean<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        match nearest(word, known) {
+            Some(near) => self.help(format!("did you mean `{near}`?")),
+            None => self,
+        }
+    }
+}
+
+/// The known word nearest to `word`, if it is near enough to be what was meant.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A third of the letters may differ; one edit is always forgiven for words of two letters and more.
+    let edits_max = (word.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|candidate| {
+            (strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate)
+        })
+        .filter(|(edits, candidate)| *edits <= edits_max && candidate.chars().count() > *edits)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Messages gathered on the way. Errors in what a user wrote are gathered, never only the first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// Nothing said yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one message. The same message twice is kept once.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        if !self.0.contains(&diagnostic) {
+            self.0.push(diagnostic);
+        }
+    }
+
+    /// Adds all messages of another.
+    pub fn extend(&mut self, other: Self) {
+        for diagnostic in other.0 {
+            self.push(diagnostic);
+        }
+    }
+
+    /// Whether one of them is an error.
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// In the order in which they were said.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.0.iter()
+    }
+
+    /// By place: file, then offset; those without a place last. Stable.
+    pub fn sort(&mut self) {
+        self.0.sort_by_key(|diagnostic| {
+            diagnostic.labels.first().map_or((1, None), |label| (0, Some(label.span)))
+        });
+    }
+
+    /// `value` if no error was said, else these messages.
+    pub fn into_result<T>(self, value: T) -> Result<(T, Self), Self> {
+        if self.has_errors() { Err(self) } else { Ok((value, self)) }
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self(vec![diagnostic])
+    }
+}
+
+impl IntoIterator for Diagnostics {
+    type Item = Diagnostic;
+    type IntoIter = std::vec::IntoIter<Diagnostic>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}

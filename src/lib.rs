@@ -1,0 +1,5 @@
+//! `mlo` takes a model from a manifest to a governed, observable production endpoint, declaratively.
+//!
+//! The map, in reading order; `ARCHITECTURE.md` says what each may look at.
+
+pub mod diag; // messages for people
