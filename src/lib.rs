@@ -3,3 +3,4 @@
 //! The map, in reading order; `ARCHITECTURE.md` says what each may look at.
 
 pub mod diag; // messages for people
+pub mod lang; // HCL text to values

@@ -1,4 +1,4 @@
-//! `MLO2…`: the ModelDeployment manifest and the model that it names.
+//! `MLO2…`: the `ModelDeployment` manifest and the model that it names.
 
 codes! {
     YAML = "MLO2001", "not valid YAML",

@@ -1,0 +1,224 @@
+//! A configuration as its blocks say, before anything is evaluated: a tree of modules.
+
+use crate::diag::Span;
+use crate::lang::reference::Reference;
+use crate::lang::syntax::ast::{Body, Expr, Ident};
+use crate::lang::value::{Type, Value};
+use mlo_state::Mode;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where a module's files are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModuleSource {
+    /// A folder, as it is shown to the user: `path.module`.
+    Folder(PathBuf),
+    /// Built into the binary: `mlo://name`.
+    Builtin(String),
+}
+
+/// One module: all blocks of its folder.
+#[derive(Debug, Clone)]
+pub struct Module {
+    /// Names of the calls that lead here from the root; empty for the root.
+    pub path: Vec<Arc<str>>,
+    /// Where its files are.
+    pub source: ModuleSource,
+    /// `variable` blocks.
+    pub variables: BTreeMap<Arc<str>, Variable>,
+    /// Arguments of `locals` blocks.
+    pub locals: BTreeMap<Arc<str>, Local>,
+    /// `output` blocks.
+    pub outputs: BTreeMap<Arc<str>, Output>,
+    /// `resource` and `data` blocks.
+    pub resources: BTreeMap<ResourceKey, Resource>,
+    /// `module` blocks, each with the module that it calls.
+    pub calls: BTreeMap<Arc<str>, ModuleCall>,
+    /// `provider` blocks by name and alias.
+    pub providers: BTreeMap<ProviderKey, Provider>,
+}
+
+/// What names a resource block in its module.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceKey {
+    /// `resource` or `data`.
+    pub mode: Mode,
+    /// First label.
+    pub type_name: Arc<str>,
+    /// Second label.
+    pub name: Arc<str>,
+}
+
+/// What names a provider configuration in its module.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProviderKey {
+    /// The provider's name: the label.
+    pub name: Arc<str>,
+    /// Its alias, if it has one.
+    pub alias: Option<Arc<str>>,
+}
+
+/// A `variable` block.
+#[derive(Debug, Clone)]
+pub struct Variable {
+    /// Its name.
+    pub name: Ident,
+    /// The type to which values are converted; attributes of objects may be optional.
+    pub ty: Type,
+    /// Defaults of optional attributes (`optional(T, default)`), applied before the conversion.
+    pub defaults: TypeDefaults,
+    /// The value if none is given, converted already.
+    pub default: Option<Value>,
+    /// What it is for.
+    pub description: String,
+    /// Whether its value is marked sensitive.
+    pub sensitive: bool,
+    /// Whether its value is marked ephemeral.
+    pub ephemeral: bool,
+    /// Whether null may be given; if not, null means the default.
+    pub nullable: bool,
+    /// `validation` blocks.
+    pub validations: Vec<Condition>,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// Defaults inside a type constraint, in the shape of the type.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TypeDefaults {
+    /// Defaults of this object's optional attributes.
+    pub attributes: BTreeMap<Arc<str>, Value>,
+    /// Defaults inside attributes of an object.
+    pub children: BTreeMap<Arc<str>, TypeDefaults>,
+    /// Defaults inside the elements of a list, set or map.
+    pub element: Option<Box<TypeDefaults>>,
+    /// Defaults inside the positions of a tuple.
+    pub positions: BTreeMap<usize, TypeDefaults>,
+}
+
+/// `condition` and `error_message` of a `validation`, `precondition` or `postcondition` block.
+#[derive(Debug, Clone)]
+pub struct Condition {
+    /// Must be true.
+    pub condition: Expr,
+    /// What is said when it is not.
+    pub message: Expr,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// One argument of a `locals` block.
+#[derive(Debug, Clone)]
+pub struct Local {
+    /// Its name.
+    pub name: Ident,
+    /// Its value.
+    pub value: Expr,
+}
+
+/// An `output` block.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// Its name.
+    pub name: Ident,
+    /// Its value.
+    pub value: Expr,
+    /// What it is for.
+    pub description: String,
+    /// Whether it is masked.
+    pub sensitive: bool,
+    /// Further dependencies.
+    pub depends_on: Vec<Reference>,
+    /// `precondition` blocks.
+    pub preconditions: Vec<Condition>,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// How often a block is there.
+#[derive(Debug, Clone)]
+pub enum Repeat {
+    /// Once, without a key.
+    Once,
+    /// `count`
+    Count(Expr),
+    /// `for_each`
+    ForEach(Expr),
+}
+
+impl Repeat {
+    /// The expression of `count` or `for_each`.
+    pub fn expr(&self) -> Option<&Expr> {
+        match self {
+            Self::Once => None,
+            Self::Count(expr) | Self::ForEach(expr) => Some(expr),
+        }
+    }
+}
+
+/// A `resource` or `data` block.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// Mode, type and name.
+    pub key: ResourceKey,
+    /// `count` or `for_each`.
+    pub repeat: Repeat,
+    /// `provider = name.alias`; by default the type's first word.
+    pub provider: ProviderKey,
+    /// Further dependencies.
+    pub depends_on: Vec<Reference>,
+    /// The `lifecycle` block.
+    pub lifecycle: Lifecycle,
+    /// The provider's own arguments and blocks: the body without what the language takes.
+    pub body: Body,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// A `lifecycle` block.
+#[derive(Debug, Clone, Default)]
+pub struct Lifecycle {
+    /// `create_before_destroy`
+    pub create_before_destroy: Option<Expr>,
+    /// `prevent_destroy`
+    pub prevent_destroy: Option<Expr>,
+    /// `ignore_changes`: traversals, or the bare word `all`.
+    pub ignore_changes: Option<Expr>,
+    /// `replace_triggered_by`
+    pub replace_triggered_by: Vec<Expr>,
+    /// `precondition` blocks.
+    pub preconditions: Vec<Condition>,
+    /// `postcondition` blocks.
+    pub postconditions: Vec<Condition>,
+}
+
+/// A `module` block and the module that it calls.
+#[derive(Debug, Clone)]
+pub struct ModuleCall {
+    /// Its name.
+    pub name: Ident,
+    /// `count` or `for_each`.
+    pub repeat: Repeat,
+    /// Values for the module's variables.
+    pub arguments: BTreeMap<Arc<str>, (Ident, Expr)>,
+    /// Further dependencies.
+    pub depends_on: Vec<Reference>,
+    /// `providers = { inner = outer }`: which of ours the module uses under its own name.
+    pub providers: BTreeMap<ProviderKey, ProviderKey>,
+    /// What is called.
+    pub module: Module,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// A `provider` block.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// Name and alias.
+    pub key: ProviderKey,
+    /// The provider's own arguments.
+    pub body: Body,
+    /// The block's header.
+    pub span: Span,
+}

@@ -1,0 +1,39 @@
+//! What an expression refers to, found without evaluating it.
+
+use crate::diag::Span;
+use crate::lang::config::ResourceKey;
+use std::sync::Arc;
+
+/// A reference and its place: from its first word to the last step that could be part of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reference {
+    /// What is referred to.
+    pub target: Target,
+    /// Where.
+    pub span: Span,
+}
+
+/// What can be referred to. Names bound by `for` are not references.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// `var.name`
+    Variable(Arc<str>),
+    /// `local.name`
+    Local(Arc<str>),
+    /// `module.name`
+    Module(Arc<str>),
+    /// `type.name`, `data.type.name`
+    Resource(ResourceKey),
+    /// `manifest`
+    Manifest,
+    /// `each.key`, `each.value`
+    Each,
+    /// `count.index`
+    Count,
+    /// `path.module`, `path.root`, `path.cwd`
+    Path,
+    /// `self`
+    Itself,
+    /// `mlo.environment`, `terraform.workspace`
+    Program,
+}

@@ -1,0 +1,3 @@
+//! Text to a lossless token stream and a tree with spans.
+
+pub mod ast;

@@ -1,0 +1,243 @@
+//! Values as Terraform knows them: possibly unknown, possibly marked, at any depth.
+//!
+//! Cheap to clone: collections are shared, not copied.
+
+mod json;
+mod marks;
+mod number;
+mod path;
+mod types;
+mod unknown;
+
+pub use json::{NotStorable, WrongJson, from_json, to_json, to_json_dynamic, type_from_json, type_to_json};
+pub use marks::Marks;
+pub use number::Number;
+pub use path::{Path, PathStep};
+pub use types::{Field, Type};
+pub use unknown::Refinement;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A value with its marks. Marks of parts are on the parts; [`Value::marks_deep`] gathers them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Value {
+    kind: Kind,
+    marks: Marks,
+}
+
+/// What a value is. Collections hold the type of their elements, so that an empty one still has a type.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    /// No value, of a type; [`Type::Any`] for a bare `null`.
+    Null(Type),
+    /// Not known yet: its type (possibly [`Type::Any`]) and what is known of it.
+    Unknown(Type, Refinement),
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number.
+    Number(Number),
+    /// A string, NFC.
+    String(Arc<str>),
+    /// Elements of one type, in order.
+    List(Type, Arc<[Value]>),
+    /// Elements of one type, without duplicates, in the canonical order of sets.
+    Set(Type, Arc<[Value]>),
+    /// Elements of one type by name.
+    Map(Type, Arc<BTreeMap<Arc<str>, Value>>),
+    /// Elements each of its own type, in order.
+    Tuple(Arc<[Value]>),
+    /// Attributes each of its own type, by name.
+    Object(Arc<BTreeMap<Arc<str>, Value>>),
+}
+
+impl From<Kind> for Value {
+    fn from(kind: Kind) -> Self {
+        Self { kind, marks: Marks::NONE }
+    }
+}
+
+impl Value {
+    /// `null` without a type.
+    pub fn null() -> Self {
+        Self::null_of(Type::Any)
+    }
+
+    /// `null` of a type.
+    pub fn null_of(ty: Type) -> Self {
+        Kind::Null(ty).into()
+    }
+
+    /// Unknown of a type, nothing else being known of it.
+    pub fn unknown(ty: Type) -> Self {
+        Kind::Unknown(ty, Refinement::default()).into()
+    }
+
+    /// A string. The caller gives NFC; text of users is normalised where it is read.
+    pub fn string(text: impl Into<Arc<str>>) -> Self {
+        Kind::String(text.into()).into()
+    }
+
+    /// A number.
+    pub fn number(number: impl Into<Number>) -> Self {
+        Kind::Number(number.into()).into()
+    }
+
+    /// A bool.
+    pub fn bool(value: bool) -> Self {
+        Kind::Bool(value).into()
+    }
+
+    /// A tuple.
+    pub fn tuple(items: impl IntoIterator<Item = Value>) -> Self {
+        Kind::Tuple(items.into_iter().collect()).into()
+    }
+
+    /// A list; every item is of type `element` already.
+    pub fn list(element: Type, items: impl IntoIterator<Item = Value>) -> Self {
+        Kind::List(element, items.into_iter().collect()).into()
+    }
+
+    /// A map; every item is of type `element` already.
+    pub fn map(element: Type, items: impl IntoIterator<Item = (Arc<str>, Value)>) -> Self {
+        Kind::Map(element, Arc::new(items.into_iter().collect())).into()
+    }
+
+    /// An object.
+    pub fn object(attributes: impl IntoIterator<Item = (Arc<str>, Value)>) -> Self {
+        Kind::Object(Arc::new(attributes.into_iter().collect())).into()
+    }
+
+    /// What it is, marks aside.
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// Its own marks, not those of its parts.
+    pub fn marks(&self) -> Marks {
+        self.marks
+    }
+
+    /// With more marks.
+    #[must_use]
+    pub fn marked(mut self, marks: Marks) -> Self {
+        self.marks = self.marks | marks;
+        self
+    }
+
+    /// With exactly these marks of its own.
+    #[must_use]
+    pub fn with_marks(mut self, marks: Marks) -> Self {
+        self.marks = marks;
+        self
+    }
+
+    /// Its marks and those of all its parts.
+    pub fn marks_deep(&self) -> Marks {
+        self.children().fold(self.marks, |marks, child| marks | child.marks_deep())
+    }
+
+    /// Its parts: elements or attribute values. Nothing for primitives, null and unknown.
+    pub fn children(&self) -> Box<dyn Iterator<Item = &Value> + '_> {
+        match &self.kind {
+            Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => Box::new(items.iter()),
+            Kind::Map(_, items) | Kind::Object(items) => Box::new(items.values()),
+            _ => Box::new(std::iter::empty()),
+        }
+    }
+
+    /// Whether it is null.
+    pub fn is_null(&self) -> bool {
+        matches!(self.kind, Kind::Null(_))
+    }
+
+    /// Whether it itself is unknown.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self.kind, Kind::Unknown(..))
+    }
+
+    /// Whether neither it nor any part of it is unknown.
+    pub fn is_wholly_known(&self) -> bool {
+        !self.is_unknown() && self.children().all(Value::is_wholly_known)
+    }
+
+    /// The text, if it is a known string.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The truth, if it is a known bool.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.kind {
+            Kind::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The number, if it is a known number.
+    pub fn as_number(&self) -> Option<&Number> {
+        match &self.kind {
+            Kind::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The elements of a list, set or tuple.
+    pub fn as_items(&self) -> Option<&[Value]> {
+        match &self.kind {
+            Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The entries of a map or object.
+    pub fn as_entries(&self) -> Option<&BTreeMap<Arc<str>, Value>> {
+        match &self.kind {
+            Kind::Map(_, items) | Kind::Object(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The attribute or entry of a name, without the marks of what holds it.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.as_entries()?.get(name)
+    }
+
+    /// Its type. Null and unknown have the type that they were given.
+    pub fn ty(&self) -> Type {
+        match &self.kind {
+            Kind::Null(ty) | Kind::Unknown(ty, _) => ty.clone(),
+            Kind::Bool(_) => Type::Bool,
+            Kind::Number(_) => Type::Number,
+            Kind::String(_) => Type::String,
+            Kind::List(element, _) => Type::list(element.clone()),
+            Kind::Set(element, _) => Type::set(element.clone()),
+            Kind::Map(element, _) => Type::map(element.clone()),
+            Kind::Tuple(items) => Type::Tuple(items.iter().map(Value::ty).collect()),
+            Kind::Object(entries) => {
+                Type::object(entries.iter().map(|(name, value)| (name.clone(), value.ty())))
+            }
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::string(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::bool(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::number(value)
+    }
+}
