@@ -1,0 +1,143 @@
+//! The one trait through which objects out there are read and changed, and one folder per provider.
+//!
+//! Goes in: values of a resource type's schema. Comes out: values as the object is, or an error by class. Never
+//! happens: a provider that retries, prints, reads a clock or the environment, or looks at another provider.
+
+mod error;
+mod schema;
+
+pub use error::{ErrorClass, ProviderError};
+pub use schema::{ProviderSchema, ResourceSchema};
+
+use crate::lang::value::{Path, Value};
+use mlo_state::Address;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A future that can move between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a provider may know of the machine and the run. Everything that differs between two runs comes from here.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The project's folder, absolute: relative paths of arguments begin here.
+    pub project: PathBuf,
+    /// The project's `.mlo` folder, absolute: what is kept between runs lies here. May not exist yet.
+    pub home: PathBuf,
+    /// The folder of the running program: programs that are shipped with it lie here.
+    pub programs: PathBuf,
+    /// The environment of the run.
+    pub environment: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    /// The wall clock.
+    pub now: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>,
+}
+
+/// Resource types of one kind of system.
+pub trait Provider: Send + Sync {
+    /// What its configuration and its resource types look like.
+    fn schema(&self) -> &ProviderSchema;
+
+    /// What an object will be when `request.wanted` is applied over `request.prior`. Called without a connection when
+    /// the provider's own configuration is not known yet. The default keeps what the engine proposes.
+    fn plan<'a>(
+        &'a self,
+        _connection: Option<&'a dyn Connection>,
+        request: PlanRequest<'a>,
+    ) -> BoxFuture<'a, Result<Planned, ProviderError>> {
+        Box::pin(std::future::ready(Ok(Planned { value: request.proposed, replace: Vec::new() })))
+    }
+
+    /// Connects with a configuration that is wholly known.
+    fn connect<'a>(
+        &'a self,
+        config: &'a Value,
+        surroundings: &'a Surroundings,
+    ) -> BoxFuture<'a, Result<Arc<dyn Connection>, ProviderError>>;
+}
+
+/// A configured provider: it can read and change objects.
+pub trait Connection: Send + Sync {
+    /// The object as it is now, or nothing if it is gone. `prior` is what the state knows of it.
+    fn read<'a>(&'a self, subject: Subject<'a>, prior: &'a Value) -> BoxFuture<'a, Result<Option<Value>, ProviderError>>;
+
+    /// Begins a change. The intent is durable before this is called.
+    fn start<'a>(&'a self, subject: Subject<'a>, change: Change<'a>) -> BoxFuture<'a, Result<Progress, ProviderError>>;
+
+    /// Goes on with a change that [`Connection::start`] left pending, possibly in an earlier run.
+    fn poll<'a>(&'a self, subject: Subject<'a>, handle: &'a str) -> BoxFuture<'a, Result<Progress, ProviderError>>;
+
+    /// The object that an earlier run made, or began to make, with `subject.token`: after a crash it is adopted.
+    fn find<'a>(&'a self, subject: Subject<'a>) -> BoxFuture<'a, Result<Option<Value>, ProviderError>>;
+}
+
+/// The object that a call is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// Its resource type.
+    pub type_name: &'a str,
+    /// Its address in the configuration.
+    pub address: &'a Address,
+    /// The idempotency token of its creation: the same in every attempt, and known to the state.
+    pub token: &'a str,
+}
+
+/// What [`Provider::plan`] goes by. All values are objects of the resource type's schema.
+#[derive(Debug, Clone)]
+pub struct PlanRequest<'a> {
+    /// The resource type.
+    pub type_name: &'a str,
+    /// The object as it is, or nothing if it will be created.
+    pub prior: Option<&'a Value>,
+    /// As the configuration says: what it leaves out is null.
+    pub wanted: &'a Value,
+    /// `wanted`, and where it is null for computed attributes: what `prior` has, or unknown for a new object.
+    pub proposed: Value,
+}
+
+/// What a provider plans.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The object afterwards; unknown where only applying will tell.
+    pub value: Value,
+    /// Attributes whose change needs a new object, beside those that the schema says.
+    pub replace: Vec<Path>,
+}
+
+/// One change of one object.
+#[derive(Debug, Clone, Copy)]
+pub enum Change<'a> {
+    /// Make it as planned.
+    Create {
+        /// What it shall be; computed attributes may be unknown.
+        planned: &'a Value,
+    },
+    /// Change it in place.
+    Update {
+        /// What it is.
+        prior: &'a Value,
+        /// What it shall be; computed attributes may be unknown.
+        planned: &'a Value,
+    },
+    /// Take it away.
+    Delete {
+        /// What it is.
+        prior: &'a Value,
+    },
+}
+
+/// How far a change is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Progress {
+    /// Done: the object, wholly known; nothing after a delete.
+    Done(Option<Value>),
+    /// Under way: ask again with the handle, which is kept in the journal.
+    Pending {
+        /// What [`Connection::poll`] needs to find it again.
+        handle: String,
+        /// When to ask again.
+        after: Duration,
+    },
+}

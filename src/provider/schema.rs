@@ -1,0 +1,24 @@
+//! What a provider's configuration and its resource types look like.
+
+use crate::lang::eval::schema::BlockSchema;
+use std::collections::BTreeMap;
+
+/// Schemas of a provider.
+#[derive(Debug, Clone, Default)]
+pub struct ProviderSchema {
+    /// Of its `provider` block.
+    pub config: BlockSchema,
+    /// Of its resource types, by name.
+    pub resources: BTreeMap<&'static str, ResourceSchema>,
+}
+
+/// Schema of a resource type.
+#[derive(Debug, Clone, Default)]
+pub struct ResourceSchema {
+    /// Grows when stored objects need to be rewritten.
+    pub version: u32,
+    /// What it is, in a sentence.
+    pub description: &'static str,
+    /// Arguments and attributes.
+    pub block: BlockSchema,
+}
