@@ -4,9 +4,11 @@
 //! happens: a provider that retries, prints, reads a clock or the environment, or looks at another provider.
 
 mod error;
+mod retry;
 mod schema;
 
 pub use error::{ErrorClass, ProviderError};
+pub use retry::retry;
 pub use schema::{ProviderSchema, ResourceSchema};
 
 use crate::lang::value::{Path, Value};
