@@ -102,7 +102,9 @@ mod tests {
 
     fn filled(bounds: &[f64], values: &[f64]) -> Histogram {
         let mut histogram = Histogram::new(bounds).unwrap();
-        values.iter().for_each(|value| histogram.observe(*value));
+        for value in values {
+            histogram.observe(*value);
+        }
         histogram
     }
 
