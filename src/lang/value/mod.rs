@@ -11,7 +11,7 @@ mod unknown;
 
 pub use json::{NotStorable, WrongJson, from_json, to_json, to_json_dynamic, type_from_json, type_to_json};
 pub use marks::Marks;
-pub use number::Number;
+pub use number::{Form, Number, NumberError, ParseError};
 pub use path::{Path, PathStep};
 pub use types::{Field, Type};
 pub use unknown::Refinement;
