@@ -4,3 +4,4 @@
 
 pub mod diag; // messages for people
 pub mod lang; // HCL text to values
+pub mod manifest; // ModelDeployment YAML to a checked value with places
