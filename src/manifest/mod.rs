@@ -7,11 +7,24 @@
 //! - [`yaml`]    text to a tree with spans
 //! - [`schema`]  the one table of fields; JSON Schema, type and reference are made from it
 //! - `check`     tree and table to errors
-//! - `document`  one manifest: names, places, its forms as a value and as written
+//! - `document`  one manifest: names, places, its form as written; `value` its form in HCL
 //! - `load`      files to manifests; `read` is its door to the file system
 //! - `artifact`  the model that a manifest names
 
+mod artifact;
+mod check;
 mod document;
+mod load;
+mod read;
+pub mod schema;
+mod value;
 pub mod yaml;
 
+pub use artifact::{Artifact, resolve};
 pub use document::{Manifest, Manifests, NAMESPACE_DEFAULT};
+pub use load::{load, load_sources};
+pub use schema::json_schema;
+pub use value::value_type;
+
+#[cfg(test)]
+mod tests;

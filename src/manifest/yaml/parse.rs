@@ -2,7 +2,7 @@
 
 use super::{Entry, Node, NodeKind, scalar};
 use crate::diag::{Diagnostic, Diagnostics, SourceId, Span, code};
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as CharSpan, StrInput, Tag};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as CharSpan, Tag};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,11 +38,11 @@ pub fn parse(text: &str, source: SourceId) -> Parsed {
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let told = match event {
-            Ok((event, span)) => builder.event(event, span, &parser),
-            Err(error) => Err(builder.syntax(&error)),
+            Ok((event, span)) => builder.event(event, span),
+            Err(error) => Err(Box::new(builder.syntax(&error))),
         };
         if let Err(diagnostic) = told {
-            builder.parsed.stopped = Some(diagnostic);
+            builder.parsed.stopped = Some(*diagnostic);
             break;
         }
     }
@@ -89,13 +89,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn event(
-        &mut self,
-        event: Event<'_>,
-        span: CharSpan,
-        parser: &Parser<'_, StrInput<'_>>,
-    ) -> Result<(), Diagnostic> {
-        let _ = parser;
+    fn event(&mut self, event: Event<'_>, span: CharSpan) -> Result<(), Box<Diagnostic>> {
         let span = self.span(span);
         match event {
             Event::Scalar(text, style, _, tag) => {
@@ -136,7 +130,7 @@ impl<'a> Builder<'a> {
         style: ScalarStyle,
         span: Span,
         tag: Option<&Tag>,
-    ) -> Result<Node, Diagnostic> {
+    ) -> Result<Node, Box<Diagnostic>> {
         self.count(span)?;
         let kind = match (tag, style) {
             (Some(tag), _) => {
@@ -149,13 +143,13 @@ impl<'a> Builder<'a> {
         Ok(Node { kind, span: self.trimmed(span) })
     }
 
-    fn open(&mut self, start: Span, tag: Option<Cow<'_, Tag>>, holds: Holds) -> Result<(), Diagnostic> {
+    fn open(&mut self, start: Span, tag: Option<Cow<'_, Tag>>, holds: Holds) -> Result<(), Box<Diagnostic>> {
         self.count(start)?;
         if let Some(tag) = tag {
             self.refuse_tag(&tag, start);
         }
         if self.stack.len() >= DEPTH_MAX {
-            return Err(limit(start, format!("the file is nested deeper than {DEPTH_MAX} levels")));
+            return Err(Box::new(limit(start, format!("the file is nested deeper than {DEPTH_MAX} levels"))));
         }
         self.stack.push(Frame { start, holds });
         Ok(())
@@ -241,10 +235,10 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn count(&mut self, at: Span) -> Result<(), Diagnostic> {
+    fn count(&mut self, at: Span) -> Result<(), Box<Diagnostic>> {
         self.nodes += 1;
         if self.nodes > NODES_MAX {
-            return Err(limit(at, format!("the file has more than {NODES_MAX} values and keys")));
+            return Err(Box::new(limit(at, format!("the file has more than {NODES_MAX} values and keys"))));
         }
         Ok(())
     }
@@ -269,7 +263,7 @@ impl<'a> Builder<'a> {
     fn syntax(&self, error: &ScanError) -> Diagnostic {
         let start = self.offsets.byte(self.text, *error.marker());
         let next = self.text.get(start as usize..).and_then(|rest| rest.chars().next());
-        let width = next.filter(|next| !matches!(next, '\n' | '\r')).map_or(0, |next| next.len_utf8());
+        let width = next.filter(|next| !matches!(next, '\n' | '\r')).map_or(0, char::len_utf8);
         let end = start + u32::try_from(width).unwrap_or(0);
         super::syntax::explain(error.info(), Span { source: self.source, start, end })
     }
