@@ -29,11 +29,16 @@ impl Failure {
         self
     }
 
+    /// Puts before the summary what was to be done.
+    pub(crate) fn within(mut self, what: &str) -> Self {
+        self.summary = format!("{what}: {}", self.summary);
+        self
+    }
+
     /// Says at which step of a chore this was, and which steps passed before it.
     pub(crate) fn at_step(mut self, name: &str, passed: &[&'static str]) -> Self {
-        self.summary = format!("{name}: {}", self.summary);
         self.passed = passed.to_vec();
-        self
+        self.within(name)
     }
 
     /// Adds something that would help.

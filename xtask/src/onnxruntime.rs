@@ -97,7 +97,9 @@ fn download(pin: &Pin, cache: &Cache, wanted: &Path, folder: &Path) -> Result<()
             .iter()
             .fold(failure, |failure, name| failure.tried(format!("{name}: names no file")))
             .tried(format!("the cache, {}: {placed}", wanted.display()))
-            .mend(format!("download it where the network allows: `pip download {requirement}`"))
+            .mend(format!(
+                "let pip reach its index (PIP_INDEX_URL names a mirror): `pip download {requirement}`"
+            ))
             .mend(format!("or name a library that is there already by {}", VARIABLES[0]))
     };
     if cache.offline() {
@@ -116,7 +118,7 @@ fn download(pin: &Pin, cache: &Cache, wanted: &Path, folder: &Path) -> Result<()
             .arg(&wheels)
             .arg(requirement.as_str()),
     )
-    .map_err(|failure| explain(Failure::new("ONNX Runtime was not downloaded").tried(failure.to_string())))?;
+    .map_err(|failure| explain(failure.within("ONNX Runtime was not downloaded")))?;
     extract(pin, &python, &wheels, folder)?;
     cache::remove(&wheels)
 }
