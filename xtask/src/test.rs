@@ -26,7 +26,7 @@ pub(crate) fn run(workspace: &Workspace, cache: &Cache, full: bool) -> Result<()
     let deny = steps.step("cargo-deny", || tools::cargo_deny(workspace, cache))?;
     steps.step("dependencies", || {
         let mut command = Command::new(deny);
-        command.args(["--all-features", "check", "licenses", "bans", "sources"]);
+        command.args(["check", "licenses", "bans", "sources"]);
         command::show(command.current_dir(workspace.root()))
     })?;
     let opa = steps.step("opa", || tools::opa(cache))?;
