@@ -15,8 +15,8 @@ use crate::graph::{Ended, ModuleId, ModuleTree, Node, Outcome, walk};
 use crate::lang::config::ResourceKey;
 use crate::lang::value::Value;
 use crate::plan::{
-    Action, Connected, Connections, Context, Counts, Kind, Part, Plan, Repetitions, Step, World, combine, encode_object,
-    encode_output, provider_name,
+    Action, Connected, Connections, Context, Counts, Kind, Part, Plan, Repetitions, Step, World, combine,
+    encode_object, encode_output, provider_name,
 };
 use crate::policy::Approved;
 use crate::provider::{Provider, Surroundings};
@@ -156,10 +156,15 @@ impl Run<'_, '_, '_> {
         let mut records = Vec::new();
         for drift in &self.plan.drift {
             let Some(stored) = self.applier.snapshot.objects.get(&drift.address) else { continue };
-            let object = drift.after.as_ref().and_then(|value| self.encode(&drift.address, value, stored.clone()));
+            let object =
+                drift.after.as_ref().and_then(|value| self.encode(&drift.address, value, stored.clone()));
             let address = drift.address.clone();
             self.remember(&address, object.clone());
-            records.push(Record::Done { operation: self.take_number(), address, object: object.map(Box::new) });
+            records.push(Record::Done {
+                operation: self.take_number(),
+                address,
+                object: object.map(Box::new),
+            });
         }
         if records.is_empty() { Ok(()) } else { self.applier.guard.append(records).await }
     }
@@ -261,7 +266,10 @@ impl Run<'_, '_, '_> {
         match encode_object(value, &schema) {
             Ok((attributes, sensitive)) => Some(Object { attributes, sensitive, ..over }),
             Err(error) => {
-                let message = Diagnostic::error(code::engine::INCONSISTENT, format!("{address} cannot be kept: {error}"));
+                let message = Diagnostic::error(
+                    code::engine::INCONSISTENT,
+                    format!("{address} cannot be kept: {error}"),
+                );
                 self.messages.borrow_mut().push(message);
                 None
             }
@@ -285,11 +293,15 @@ impl Run<'_, '_, '_> {
                 && let Some(object) = snapshot.objects.get_mut(&operation.address)
             {
                 object.dependencies = operation.dependencies.to_vec();
-                object.sensitive = operation.planned.as_ref().map(crate::plan::sensitive_paths).unwrap_or_default();
+                object.sensitive =
+                    operation.planned.as_ref().map(crate::plan::sensitive_paths).unwrap_or_default();
             }
         }
         self.write_outputs(&mut snapshot);
-        if snapshot != self.applier.snapshot || !self.plan.drift.is_empty() || self.counts.get() != Counts::default() {
+        if snapshot != self.applier.snapshot
+            || !self.plan.drift.is_empty()
+            || self.counts.get() != Counts::default()
+        {
             snapshot.serial += 1;
             self.applier.guard.commit(snapshot.clone()).await?;
         }

@@ -5,8 +5,12 @@ use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::ModuleId;
 use crate::lang::config::{Resource, ResourceKey};
 use crate::lang::value::{Kind, Path, Value};
-use crate::plan::{Action, Connected, Operation, Part, Repetitions, describe, diff, mark_by_schema, plan_change};
-use crate::provider::{Change, Connection, ErrorClass, Progress, ProviderError, ResourceSchema, Subject, retry};
+use crate::plan::{
+    Action, Connected, Operation, Part, Repetitions, describe, diff, mark_by_schema, plan_change,
+};
+use crate::provider::{
+    Change, Connection, ErrorClass, Progress, ProviderError, ResourceSchema, Subject, retry,
+};
 use mlo_state::{Action as Intent, Object, Record, Status, StoreError};
 use std::rc::Rc;
 
@@ -31,7 +35,8 @@ impl Run<'_, '_, '_> {
         let Some(operation) = self.plan.operations.get(number) else { return Ok(()) };
         let connected = self.connections.borrow().get(&operation.provider).cloned();
         let Some(connected) = connected else {
-            let summary = format!("{}: its provider `{}` is not connected", operation.address, operation.provider);
+            let summary =
+                format!("{}: its provider `{}` is not connected", operation.address, operation.provider);
             return Err(Diagnostic::error(code::engine::INTERNAL, summary).into());
         };
         match part {
@@ -41,7 +46,8 @@ impl Run<'_, '_, '_> {
     }
 
     async fn delete(&self, operation: &Operation, connected: &Connected) -> Result<(), Diagnostics> {
-        let token = operation.stored.as_ref().map_or(operation.token.as_str(), |stored| stored.token.as_str());
+        let token =
+            operation.stored.as_ref().map_or(operation.token.as_str(), |stored| stored.token.as_str());
         let prior = operation.prior.as_ref();
         let call = Call { operation, intent: Intent::Delete, token, prior, planned: None };
         if let CallEnd::Done(_) = self.call(&call, connected).await? {
@@ -69,7 +75,11 @@ impl Run<'_, '_, '_> {
         let call = Call { operation, intent, token, prior, planned };
         let CallEnd::Done(Some(value)) = self.call(&call, connected).await? else { return Ok(()) };
         let mut counts = self.counts.get();
-        if updates { counts.change += 1 } else { counts.add += 1 }
+        if updates {
+            counts.change += 1
+        } else {
+            counts.add += 1
+        }
         self.counts.set(counts);
         self.check_after(operation, &value)
     }
@@ -85,16 +95,22 @@ impl Run<'_, '_, '_> {
             return Ok(operation.planned.clone());
         };
         let address = &operation.address;
-        let Some((id, key, resource)) = self.resource_of(operation) else { return Ok(operation.planned.clone()) };
+        let Some((id, key, resource)) = self.resource_of(operation) else {
+            return Ok(operation.planned.clone());
+        };
         let Some(schema) = connected.provider.schema().resources.get(address.type_name.as_ref()) else {
             return Ok(operation.planned.clone());
         };
         let wanted = self.wanted(operation, (id, &key), schema)?;
-        let fail = |error: ProviderError| describe(&error, &address.to_string(), Some(resource.span), Some(resource));
+        let fail = |error: ProviderError| {
+            describe(&error, &address.to_string(), Some(resource.span), Some(resource))
+        };
         let now = plan_change(connected, &key, schema, (prior, &wanted)).await.map_err(fail)?.planned;
         match fits(planned, &now) {
             None => Ok(Some(now)),
-            Some(path) => Err(inconsistent(operation, &path, "the configuration now gives another value").into()),
+            Some(path) => {
+                Err(inconsistent(operation, &path, "the configuration now gives another value").into())
+            }
         }
     }
 
@@ -167,7 +183,8 @@ impl Run<'_, '_, '_> {
                 let object = value.as_ref().and_then(|value| self.object(call, value, Status::Ready));
                 self.remember(address, object.clone());
                 let object = object.map(Box::new);
-                self.append(vec![Record::Done { operation: number, address: address.clone(), object }]).await?;
+                self.append(vec![Record::Done { operation: number, address: address.clone(), object }])
+                    .await?;
                 if let Some(value) = &value {
                     self.values.borrow_mut().insert(address.clone(), value.clone());
                 }
@@ -201,7 +218,9 @@ impl Run<'_, '_, '_> {
             Intent::Delete => Change::Delete { prior },
         };
         let mut progress = match retry(|| connection.start(subject, change)).await {
-            Err(error) if error.class == ErrorClass::Absent && call.intent == Intent::Delete => Progress::Done(None),
+            Err(error) if error.class == ErrorClass::Absent && call.intent == Intent::Delete => {
+                Progress::Done(None)
+            }
             other => other?,
         };
         let mut interrupt = self.applier.interrupt.clone();
@@ -236,7 +255,8 @@ impl Run<'_, '_, '_> {
             self.remember(address, object.clone());
         }
         let (object, message) = (object.map(Box::new), error.summary.clone());
-        self.append(vec![Record::Failed { operation: number, address: address.clone(), object, message }]).await
+        self.append(vec![Record::Failed { operation: number, address: address.clone(), object, message }])
+            .await
     }
 
     fn object(&self, call: &Call<'_>, value: &Value, status: Status) -> Option<Object> {
@@ -247,7 +267,8 @@ impl Run<'_, '_, '_> {
 
     /// Providers know no marks: what was planned as sensitive is sensitive.
     fn with_marks(&self, operation: &Operation, value: &Value) -> Value {
-        let value = operation.planned.as_ref().map_or_else(|| value.clone(), |planned| marked_as(value, planned));
+        let value =
+            operation.planned.as_ref().map_or_else(|| value.clone(), |planned| marked_as(value, planned));
         match self.schema(&operation.provider, &operation.address) {
             Some(schema) => mark_by_schema(&value, &schema),
             None => value,

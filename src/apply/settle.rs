@@ -45,18 +45,21 @@ async fn settle_one(
         provider.schema().resources.contains_key(address.type_name.as_ref())
     };
     let Some((name, provider)) = providers.iter().find(owner) else {
-        let summary = format!("an earlier run left {address} open, and there is no resource type `{}`", address.type_name);
+        let summary = format!(
+            "an earlier run left {address} open, and there is no resource type `{}`",
+            address.type_name
+        );
         return Err(Diagnostic::error(code::engine::UNKNOWN_TYPE, summary).into());
     };
     let what = format!("finding out what became of {address}");
     let fail = |error: &_| Diagnostics::from(describe(error, &what, None, None));
-    let config = crate::lang::value::Value::object(
-        provider.schema().config.attributes.iter().map(|(name, attribute)| {
-            (name.clone(), crate::lang::value::Value::null_of(attribute.ty.clone()))
-        }),
-    );
+    let config =
+        crate::lang::value::Value::object(provider.schema().config.attributes.iter().map(
+            |(name, attribute)| (name.clone(), crate::lang::value::Value::null_of(attribute.ty.clone())),
+        ));
     let connection = provider.connect(&config, surroundings).await.map_err(|error| fail(&error))?;
-    let found = look(connection.as_ref(), provider.as_ref(), pending, stored).await.map_err(|error| fail(&error))?;
+    let found =
+        look(connection.as_ref(), provider.as_ref(), pending, stored).await.map_err(|error| fail(&error))?;
     let schema = provider.schema().resources.get(address.type_name.as_ref());
     let object = found.and_then(|value| {
         let schema = schema?;
@@ -99,11 +102,21 @@ async fn look(
 fn said(pending: &Pending, there: bool) -> Diagnostic {
     let address = &pending.address;
     let summary = match (pending.action, there) {
-        (Action::Create, true) => format!("an earlier run was cut off while it made {address}: it is there, and is adopted"),
-        (Action::Create, false) => format!("an earlier run was cut off before it made {address}: it is not there"),
-        (Action::Update, _) => format!("an earlier run was cut off while it changed {address}: it was read again"),
-        (Action::Delete, true) => format!("an earlier run was cut off before it deleted {address}: it is still there"),
-        (Action::Delete, false) => format!("an earlier run was cut off while it deleted {address}: it is gone"),
+        (Action::Create, true) => {
+            format!("an earlier run was cut off while it made {address}: it is there, and is adopted")
+        }
+        (Action::Create, false) => {
+            format!("an earlier run was cut off before it made {address}: it is not there")
+        }
+        (Action::Update, _) => {
+            format!("an earlier run was cut off while it changed {address}: it was read again")
+        }
+        (Action::Delete, true) => {
+            format!("an earlier run was cut off before it deleted {address}: it is still there")
+        }
+        (Action::Delete, false) => {
+            format!("an earlier run was cut off while it deleted {address}: it is gone")
+        }
     };
     Diagnostic::warning(code::engine::SETTLED, summary)
 }

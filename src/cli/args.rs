@@ -215,7 +215,9 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
     };
     let number: Option<u64> = digits.parse().ok();
     let seconds = number.zip(seconds).and_then(|(number, each)| number.checked_mul(each));
-    seconds.map(std::time::Duration::from_secs).ok_or_else(|| "a time looks like `30s`, `5m` or `1h`".to_owned())
+    seconds
+        .map(std::time::Duration::from_secs)
+        .ok_or_else(|| "a time looks like `30s`, `5m` or `1h`".to_owned())
 }
 
 #[cfg(test)]
@@ -238,7 +240,9 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        for (text, seconds) in [("30s", Some(30)), ("5m", Some(300)), ("2", Some(2)), ("5x", None), ("", None)] {
+        for (text, seconds) in
+            [("30s", Some(30)), ("5m", Some(300)), ("2", Some(2)), ("5x", None), ("", None)]
+        {
             assert_eq!(duration(text).ok().map(|time| time.as_secs()), seconds, "{text}");
         }
     }

@@ -16,17 +16,24 @@ impl Interrupt {
         let (sender, receiver) = watch::channel(false);
         let signal = Arc::new(AtomicU8::new(0));
         let seen = signal.clone();
+        // Registered before this returns, so that no signal falls between.
+        let mut signals = Signals::new();
         tokio::spawn(async move {
             loop {
-                let number = next_signal().await;
+                let number = signals.next().await;
                 if seen.swap(number, Ordering::SeqCst) != 0 {
                     // The journal tells the next run what was under way.
                     std::process::exit(i32::from(128 + number));
                 }
                 let _ = sender.send(true);
-                #[expect(clippy::print_stderr, reason = "said the moment it happens, whatever else is being printed")]
+                #[expect(
+                    clippy::print_stderr,
+                    reason = "said the moment it happens, whatever else is printed"
+                )]
                 {
-                    eprintln!("\nInterrupted: nothing new is begun; what runs is waited for. Again to end at once.");
+                    eprintln!(
+                        "\nInterrupted: nothing new is begun; what runs is waited for. Again to end at once."
+                    );
                 }
             }
         });
@@ -45,30 +52,44 @@ impl Interrupt {
 }
 
 #[cfg(unix)]
-async fn next_signal() -> u8 {
-    use tokio::signal::unix::{SignalKind, signal};
-    let kinds = [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15), (SignalKind::hangup(), 1)];
-    let mut waits: Vec<_> = kinds
-        .into_iter()
-        .filter_map(|(kind, number)| signal(kind).ok().map(|stream| (stream, number)))
-        .map(|(mut stream, number)| {
+struct Signals(Vec<(tokio::signal::unix::Signal, u8)>);
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15), (SignalKind::hangup(), 1)];
+        let streams = kinds.into_iter().filter_map(|(kind, number)| Some((signal(kind).ok()?, number)));
+        Self(streams.collect())
+    }
+
+    async fn next(&mut self) -> u8 {
+        if self.0.is_empty() {
+            return std::future::pending().await;
+        }
+        let waits = self.0.iter_mut().map(|(stream, number)| {
             Box::pin(async move {
                 stream.recv().await;
-                number
+                *number
             })
-        })
-        .collect();
-    if waits.is_empty() {
-        return std::future::pending().await;
+        });
+        futures_util::future::select_all(waits).await.0
     }
-    let (number, _, _) = futures_util::future::select_all(waits.drain(..)).await;
-    number
 }
 
 #[cfg(not(unix))]
-async fn next_signal() -> u8 {
-    match tokio::signal::ctrl_c().await {
-        Ok(()) => 2,
-        Err(_) => std::future::pending().await,
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) -> u8 {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => 2,
+            Err(_) => std::future::pending().await,
+        }
     }
 }

@@ -17,7 +17,8 @@ pub(crate) use planner::{describe, plan_change, provider_name};
 pub use propose::propose;
 pub use steps::{Part, Step, Steps};
 pub use stored::{
-    Decoded, decode_object, decode_output, encode_object, encode_output, guess, mark_by_schema, sensitive_paths,
+    Decoded, decode_object, decode_output, encode_object, encode_output, guess, mark_by_schema,
+    sensitive_paths,
 };
 pub use world::{Context, Failures, Repetitions, Values, World, combine};
 

@@ -170,12 +170,18 @@ impl Walker<'_, '_, '_> {
         for at in self.world.borrow().instances(id) {
             let objects = self.planner.snapshot.objects.iter();
             let own = objects.filter(|(address, _)| address.module == at && address.block() == block);
-            let items = own.map(|(address, object)| (address.key.clone(), guess(&object.attributes))).collect();
+            let items =
+                own.map(|(address, object)| (address.key.clone(), guess(&object.attributes))).collect();
             self.world.borrow_mut().set_resource(id, &at, key, combine(&resource.repeat, items));
         }
     }
 
-    async fn connect(&self, node: &Node, id: ModuleId, key: &ProviderKey) -> std::result::Result<(), Diagnostics> {
+    async fn connect(
+        &self,
+        node: &Node,
+        id: ModuleId,
+        key: &ProviderKey,
+    ) -> std::result::Result<(), Diagnostics> {
         let Some(provider) = self.planner.providers.get(key.name.as_ref()).cloned() else {
             return Err(self.unknown_provider(node, key).into());
         };
@@ -183,7 +189,8 @@ impl Walker<'_, '_, '_> {
         let mut connected = Connected { provider: provider.clone(), connection: None };
         if self.planner.kind != Kind::Check && config.is_wholly_known() {
             let connection = provider.connect(&config, self.planner.surroundings).await;
-            let connection = connection.map_err(|error| describe(&error, &format!("provider {}", key.name), None, None))?;
+            let connection = connection
+                .map_err(|error| describe(&error, &format!("provider {}", key.name), None, None))?;
             connected.connection = Some(connection);
         }
         self.connections.borrow_mut().insert(provider_name(self.tree, id, key), connected);
@@ -192,7 +199,8 @@ impl Walker<'_, '_, '_> {
 
     fn unknown_provider(&self, node: &Node, key: &ProviderKey) -> Diagnostic {
         let summary = format!("there is no provider `{}`", key.name);
-        let users = self.graph.id(node).into_iter().flat_map(|id| self.graph.dag.dependents(id).collect::<Vec<_>>());
+        let users =
+            self.graph.id(node).into_iter().flat_map(|id| self.graph.dag.dependents(id).collect::<Vec<_>>());
         let places = users.filter_map(|user| self.graph.dag.get(user).describe(self.tree).span);
         let span = node.describe(self.tree).span.or_else(|| places.min());
         let message = Diagnostic::error(code::engine::UNKNOWN_PROVIDER, summary);
@@ -240,15 +248,23 @@ impl Walker<'_, '_, '_> {
 
     fn unknown_type(&self, resource: &Resource) -> Diagnostic {
         let name = &resource.key.type_name;
-        let known: Vec<_> =
-            self.planner.providers.values().flat_map(|provider| provider.schema().resources.keys().copied()).collect();
+        let known: Vec<_> = self
+            .planner
+            .providers
+            .values()
+            .flat_map(|provider| provider.schema().resources.keys().copied())
+            .collect();
         Diagnostic::error(code::engine::UNKNOWN_TYPE, format!("there is no resource type `{name}`"))
             .at(resource.span, "")
             .did_you_mean(name, known)
     }
 
     /// Evaluates what the configuration wants of each instance.
-    fn instances<'r>(&self, block: &BlockPlan<'_>, resource: &'r Resource) -> (Vec<Instance<'r>>, Diagnostics) {
+    fn instances<'r>(
+        &self,
+        block: &BlockPlan<'_>,
+        resource: &'r Resource,
+    ) -> (Vec<Instance<'r>>, Diagnostics) {
         let world = self.world.borrow();
         let mut failures = Diagnostics::new();
         let mut instances = Vec::new();
@@ -279,15 +295,20 @@ impl Walker<'_, '_, '_> {
         instance: Instance<'_>,
     ) -> std::result::Result<(Address, Value), Diagnostics> {
         let Instance { address, repetition, wanted, resource } = instance;
-        let fail = |error: &ProviderError| Diagnostics::from(describe(error, &address.to_string(), Some(resource.span), Some(resource)));
+        let fail = |error: &ProviderError| {
+            Diagnostics::from(describe(error, &address.to_string(), Some(resource.span), Some(resource)))
+        };
         let stored = self.planner.snapshot.objects.get(&address);
-        let token = stored.map_or_else(|| token(self.planner.snapshot, &address), |object| object.token.clone());
+        let token =
+            stored.map_or_else(|| token(self.planner.snapshot, &address), |object| object.token.clone());
         let prior = match stored {
             Some(object) => self.read(&block.connected, &block.schema.block, &address, object).await?,
             None => None,
         };
         let usable = prior.as_ref().filter(|_| stored.is_none_or(|object| object.status == Status::Ready));
-        let change = plan_change(&block.connected, block.key, block.schema, (usable, &wanted)).await.map_err(|error| fail(&error))?;
+        let change = plan_change(&block.connected, block.key, block.schema, (usable, &wanted))
+            .await
+            .map_err(|error| fail(&error))?;
         let action = match (change.action, &prior) {
             // A tainted object is there and must go.
             (Action::Create, Some(_)) => Action::Replace,
@@ -303,7 +324,12 @@ impl Walker<'_, '_, '_> {
         }
         if change.planned.is_wholly_known() && self.planner.kind != Kind::Check {
             let world = self.world.borrow();
-            world.check_postconditions((block.id, block.key), &address.module, &repetition, &change.planned)?;
+            world.check_postconditions(
+                (block.id, block.key),
+                &address.module,
+                &repetition,
+                &change.planned,
+            )?;
         }
         let operation = Operation {
             address: address.clone(),
@@ -315,7 +341,11 @@ impl Walker<'_, '_, '_> {
             replace: change.replace,
             stored: stored.cloned(),
             schema_version: block.schema.version,
-            token: if action == Action::Replace { self::token(self.planner.snapshot, &address) } else { token },
+            token: if action == Action::Replace {
+                self::token(self.planner.snapshot, &address)
+            } else {
+                token
+            },
             span: Some(resource.span),
             dependencies: block.dependencies.clone(),
         };
@@ -323,8 +353,13 @@ impl Walker<'_, '_, '_> {
         Ok((address, change.planned))
     }
 
-    fn refuse_protected(&self, address: &Address, resource: &Resource) -> std::result::Result<(), Diagnostics> {
-        let (id, flag) = (self.tree.find(&address.module.block()), resource.lifecycle.prevent_destroy.as_ref());
+    fn refuse_protected(
+        &self,
+        address: &Address,
+        resource: &Resource,
+    ) -> std::result::Result<(), Diagnostics> {
+        let (id, flag) =
+            (self.tree.find(&address.module.block()), resource.lifecycle.prevent_destroy.as_ref());
         let world = self.world.borrow();
         if id.map(|id| world.flag(id, &address.module, flag)).transpose()? != Some(true) {
             return Ok(());
@@ -332,7 +367,9 @@ impl Walker<'_, '_, '_> {
         let summary = format!("{address} is protected from being destroyed, and the plan would replace it");
         let message = Diagnostic::error(code::engine::PREVENT_DESTROY, summary).at(resource.span, "");
         let message = flag.into_iter().fold(message, |message, flag| message.at(flag.span, "protected here"));
-        Err(message.help("take `prevent_destroy` out if the object may go, or undo the change that needs a new one").into())
+        Err(message
+            .help("take `prevent_destroy` out if the object may go, or undo the change that needs a new one")
+            .into())
     }
 
     /// The object as it is; what differs from the state is drift.
@@ -344,8 +381,11 @@ impl Walker<'_, '_, '_> {
         object: &Object,
     ) -> std::result::Result<Option<Value>, Diagnostics> {
         let before = decode_object(object, schema).map_err(|error| {
-            Diagnostic::error(code::engine::BAD_OBJECT, format!("the state's object {address} does not fit its type"))
-                .detail(error.to_string())
+            Diagnostic::error(
+                code::engine::BAD_OBJECT,
+                format!("the state's object {address} does not fit its type"),
+            )
+            .detail(error.to_string())
         })?;
         let Some(connection) = connected.connection.as_ref().filter(|_| self.planner.refresh) else {
             return Ok(Some(before));
@@ -387,8 +427,13 @@ impl Walker<'_, '_, '_> {
     /// Objects that the configuration no longer has go.
     async fn plan_orphans(&self) {
         let known = self.operations.borrow();
-        let orphans: Vec<_> =
-            self.planner.snapshot.objects.iter().filter(|(address, _)| !known.contains_key(address)).collect();
+        let orphans: Vec<_> = self
+            .planner
+            .snapshot
+            .objects
+            .iter()
+            .filter(|(address, _)| !known.contains_key(address))
+            .collect();
         drop(known);
         let planned: Vec<_> = stream::iter(orphans)
             .map(|(address, object)| self.plan_orphan(address, object))
@@ -406,11 +451,16 @@ impl Walker<'_, '_, '_> {
         }
     }
 
-    async fn plan_orphan(&self, address: &Address, object: &Object) -> std::result::Result<Option<Operation>, Diagnostics> {
+    async fn plan_orphan(
+        &self,
+        address: &Address,
+        object: &Object,
+    ) -> std::result::Result<Option<Operation>, Diagnostics> {
         let connected = self.connect_for(address, object).await?;
         let provider = connected.provider.clone();
         let Some(schema) = provider.schema().resources.get(address.type_name.as_ref()) else {
-            let summary = format!("the state has {address}, and there is no resource type `{}`", address.type_name);
+            let summary =
+                format!("the state has {address}, and there is no resource type `{}`", address.type_name);
             return Err(Diagnostic::error(code::engine::UNKNOWN_TYPE, summary).into());
         };
         let prior = self.read(&connected, &schema.block, address, object).await?;
@@ -435,7 +485,11 @@ impl Walker<'_, '_, '_> {
     }
 
     /// The provider of an object whose block may be gone: as configured, else with an empty configuration.
-    async fn connect_for(&self, address: &Address, object: &Object) -> std::result::Result<Connected, Diagnostics> {
+    async fn connect_for(
+        &self,
+        address: &Address,
+        object: &Object,
+    ) -> std::result::Result<Connected, Diagnostics> {
         if let Some(connected) = self.connections.borrow().get(&object.provider) {
             return Ok(connected.clone());
         }
@@ -445,11 +499,17 @@ impl Walker<'_, '_, '_> {
             let summary = format!("the state has {address}, and there is no provider `{name}`");
             return Err(Diagnostic::error(code::engine::UNKNOWN_PROVIDER, summary).into());
         };
-        let config = Value::object(provider.schema().config.attributes.iter().map(|(name, attribute)| {
-            (name.clone(), Value::null_of(attribute.ty.clone()))
-        }));
+        let config = Value::object(
+            provider
+                .schema()
+                .config
+                .attributes
+                .iter()
+                .map(|(name, attribute)| (name.clone(), Value::null_of(attribute.ty.clone()))),
+        );
         let connection = provider.connect(&config, self.planner.surroundings).await;
-        let connection = connection.map_err(|error| describe(&error, &format!("provider {name}"), None, None))?;
+        let connection =
+            connection.map_err(|error| describe(&error, &format!("provider {name}"), None, None))?;
         let connected = Connected { provider, connection: Some(connection) };
         self.connections.borrow_mut().insert(object.provider.clone(), connected.clone());
         Ok(connected)
@@ -485,7 +545,8 @@ impl Walker<'_, '_, '_> {
         let outputs = self.output_changes();
         let values = self.world.into_inner().into_values();
         let unsettled = &values.unsettled;
-        let steps = steps::build(&Parts { tree: self.tree, graph: self.graph, operations: &operations, unsettled });
+        let steps =
+            steps::build(&Parts { tree: self.tree, graph: self.graph, operations: &operations, unsettled });
         let messages = self.messages.into_inner();
         if messages.has_errors() {
             return (None, messages);
@@ -591,7 +652,12 @@ pub(crate) fn provider_name(tree: &ModuleTree<'_>, id: ModuleId, key: &ProviderK
 }
 
 /// A provider's error in words, at the argument that is to blame where one is.
-pub(crate) fn describe(error: &ProviderError, what: &str, block: Option<Span>, resource: Option<&Resource>) -> Diagnostic {
+pub(crate) fn describe(
+    error: &ProviderError,
+    what: &str,
+    block: Option<Span>,
+    resource: Option<&Resource>,
+) -> Diagnostic {
     let summary = format!("{what}: {}", error.summary);
     let mut message = Diagnostic::error(code::provider::FAILED, summary).detail(error.detail.clone());
     message.help.clone_from(&error.help);

@@ -34,7 +34,10 @@ fn propose_blocks(block: &NestedBlock, prior: Option<&Value>, wanted: &Value) ->
         }
         (Nesting::List, Kind::List(ty, items)) => {
             let before = prior.and_then(Value::as_items).unwrap_or_default();
-            Kind::List(ty.clone(), items.iter().enumerate().map(|(at, item)| each(before.get(at), item)).collect())
+            Kind::List(
+                ty.clone(),
+                items.iter().enumerate().map(|(at, item)| each(before.get(at), item)).collect(),
+            )
         }
         (Nesting::List, Kind::Tuple(items)) => {
             let before = prior.and_then(Value::as_items).unwrap_or_default();
@@ -49,11 +52,15 @@ fn propose_blocks(block: &NestedBlock, prior: Option<&Value>, wanted: &Value) ->
             Kind::Set(ty.clone(), paired.collect())
         }
         (Nesting::Map, Kind::Map(ty, items)) => {
-            let items = items.iter().map(|(key, item)| (key.clone(), each(prior.and_then(|prior| prior.get(key)), item)));
+            let items = items
+                .iter()
+                .map(|(key, item)| (key.clone(), each(prior.and_then(|prior| prior.get(key)), item)));
             Kind::Map(ty.clone(), Arc::new(items.collect()))
         }
         (Nesting::Map, Kind::Object(items)) => {
-            let items = items.iter().map(|(key, item)| (key.clone(), each(prior.and_then(|prior| prior.get(key)), item)));
+            let items = items
+                .iter()
+                .map(|(key, item)| (key.clone(), each(prior.and_then(|prior| prior.get(key)), item)));
             Kind::Object(Arc::new(items.collect()))
         }
         _ => return wanted.clone(),

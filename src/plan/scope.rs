@@ -23,7 +23,8 @@ pub(super) struct InstanceScope<'w, 'c> {
 
 impl Scope for InstanceScope<'_, '_> {
     fn lookup(&self, root: &str, span: Span, steps: &[Step]) -> Result<(Value, usize), Box<Diagnostic>> {
-        let missing = |what: String| Box::new(Diagnostic::error(code::engine::NO_SUCH_NAME, what).at(span, ""));
+        let missing =
+            |what: String| Box::new(Diagnostic::error(code::engine::NO_SUCH_NAME, what).at(span, ""));
         let attr = |at: usize| match steps.get(at) {
             Some(Step::Attr(name)) => Ok(&name.name),
             _ => Err(missing(format!("`{root}` needs a name after it, such as `{root}.name`"))),
@@ -66,9 +67,10 @@ impl Scope for InstanceScope<'_, '_> {
                     _ => Err(missing(format!("`count` has `index`, not `{name}`"))),
                 }
             }
-            "path" => self.path(attr(0)?).map(|value| (value, 1)).ok_or_else(|| {
-                missing("`path` has `module`, `root` and `cwd`".into())
-            }),
+            "path" => self
+                .path(attr(0)?)
+                .map(|value| (value, 1))
+                .ok_or_else(|| missing("`path` has `module`, `root` and `cwd`".into())),
             "mlo" | "terraform" => match attr(0)?.as_ref() {
                 "environment" | "workspace" => {
                     Ok((Value::string(self.world.context.environment.as_str()), 1))
@@ -76,11 +78,13 @@ impl Scope for InstanceScope<'_, '_> {
                 name => Err(missing(format!("`{root}` has `environment`, not `{name}`"))),
             },
             "data" => {
-                let key = ResourceKey { mode: Mode::Data, type_name: attr(0)?.clone(), name: attr(1)?.clone() };
+                let key =
+                    ResourceKey { mode: Mode::Data, type_name: attr(0)?.clone(), name: attr(1)?.clone() };
                 found(instance.and_then(|instance| instance.resources.get(&key).cloned()), 2)
             }
             _ => {
-                let key = ResourceKey { mode: Mode::Managed, type_name: Arc::from(root), name: attr(0)?.clone() };
+                let key =
+                    ResourceKey { mode: Mode::Managed, type_name: Arc::from(root), name: attr(0)?.clone() };
                 found(instance.and_then(|instance| instance.resources.get(&key).cloned()), 1)
             }
         }

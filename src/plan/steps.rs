@@ -72,7 +72,9 @@ pub(super) fn build(parts: &Parts<'_, '_>) -> Steps {
                     None => steps.join(&before),
                 }
             }
-            _ if parts.unsettled.contains(&node.into()) => Some(steps.add(Step::Evaluate(node.clone()), &before)),
+            _ if parts.unsettled.contains(&node.into()) => {
+                Some(steps.add(Step::Evaluate(node.clone()), &before))
+            }
             _ => steps.join(&before),
         };
         if let Some(gate) = gate {

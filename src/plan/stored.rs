@@ -2,7 +2,8 @@
 
 use crate::lang::eval::schema::BlockSchema;
 use crate::lang::value::{
-    Kind, Marks, NotStorable, Path, PathStep, Type, Value, WrongJson, from_json, to_json, type_from_json, type_to_json,
+    Kind, Marks, NotStorable, Path, PathStep, Type, Value, WrongJson, from_json, to_json, type_from_json,
+    type_to_json,
 };
 use mlo_state::{Object, Output};
 use serde_json::Value as Json;
@@ -85,9 +86,10 @@ fn map_children(value: &Value, change: &dyn Fn(&Value) -> Value) -> Value {
         Kind::List(ty, items) => Kind::List(ty.clone(), items.iter().map(change).collect()),
         Kind::Set(ty, items) => Kind::Set(ty.clone(), items.iter().map(change).collect()),
         Kind::Tuple(items) => Kind::Tuple(items.iter().map(change).collect()),
-        Kind::Map(ty, items) => {
-            Kind::Map(ty.clone(), Arc::new(items.iter().map(|(key, item)| (key.clone(), change(item))).collect()))
-        }
+        Kind::Map(ty, items) => Kind::Map(
+            ty.clone(),
+            Arc::new(items.iter().map(|(key, item)| (key.clone(), change(item))).collect()),
+        ),
         _ => return value.clone(),
     };
     Value::from(kind).with_marks(value.marks())

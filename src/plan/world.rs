@@ -63,6 +63,17 @@ impl From<&Node> for NodeKey {
     }
 }
 
+impl Values {
+    /// Calls `look` for every value of a variable, local value and output.
+    pub fn each(&self, look: &mut dyn FnMut(&Value)) {
+        for instance in self.modules.iter().flat_map(|module| module.instances.values()) {
+            let values =
+                instance.variables.values().chain(instance.locals.values()).chain(instance.outputs.values());
+            values.for_each(&mut *look);
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 struct ModuleValues {
     instances: BTreeMap<ModuleAddress, Instance>,
@@ -127,7 +138,11 @@ impl<'c> World<'c> {
 
     /// The addresses of a module's instances, in order.
     pub fn instances(&self, module: ModuleId) -> Vec<ModuleAddress> {
-        self.values.modules.get(module).map(|values| values.instances.keys().cloned().collect()).unwrap_or_default()
+        self.values
+            .modules
+            .get(module)
+            .map(|values| values.instances.keys().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// The root module's value of an output.
@@ -143,12 +158,16 @@ impl<'c> World<'c> {
         self.values.unsettled.remove(&node.into());
         match node {
             Node::Expand(id) => self.expand_module(*id),
-            Node::Variable(id, name) => self.each_instance(node, *id, name, Self::variable, |instance, name, value| {
-                instance.variables.insert(name, value);
-            }),
-            Node::Local(id, name) => self.each_instance(node, *id, name, Self::local, |instance, name, value| {
-                instance.locals.insert(name, value);
-            }),
+            Node::Variable(id, name) => {
+                self.each_instance(node, *id, name, Self::variable, |instance, name, value| {
+                    instance.variables.insert(name, value);
+                })
+            }
+            Node::Local(id, name) => {
+                self.each_instance(node, *id, name, Self::local, |instance, name, value| {
+                    instance.locals.insert(name, value);
+                })
+            }
             Node::Output(id, name) => {
                 self.each_instance(node, *id, name, Self::output, |instance, name, value| {
                     instance.outputs.insert(name, value);
@@ -197,27 +216,49 @@ impl<'c> World<'c> {
         InstanceScope { world: self, module, address, repetition, itself: None }
     }
 
-    fn local(&self, id: ModuleId, at: &ModuleAddress, name: &str, _: &mut bool) -> Result<Value, Diagnostics> {
+    fn local(
+        &self,
+        id: ModuleId,
+        at: &ModuleAddress,
+        name: &str,
+        _: &mut bool,
+    ) -> Result<Value, Diagnostics> {
         let local = self.tree.module(id).locals.get(name).expect("a node's local is in the configuration");
         evaluate(&local.value, &self.scope(id, at, None))
     }
 
-    fn output(&self, id: ModuleId, at: &ModuleAddress, name: &str, deferred: &mut bool) -> Result<Value, Diagnostics> {
+    fn output(
+        &self,
+        id: ModuleId,
+        at: &ModuleAddress,
+        name: &str,
+        deferred: &mut bool,
+    ) -> Result<Value, Diagnostics> {
         let output = self.tree.module(id).outputs.get(name).expect("a node's output is in the configuration");
         let scope = self.scope(id, at, None);
         check(&output.preconditions, &scope, code::engine::PRECONDITION, deferred)?;
         let value = evaluate(&output.value, &scope)?;
         if id == 0 && !output.sensitive && value.marks_deep().is_sensitive() {
-            return Err(Diagnostic::error(code::engine::SENSITIVE_OUTPUT, format!("output `{name}` would show a sensitive value"))
-                .at(output.value.span, "this is sensitive")
-                .help("say `sensitive = true` in the output, or take only a part that is not sensitive")
-                .into());
+            return Err(Diagnostic::error(
+                code::engine::SENSITIVE_OUTPUT,
+                format!("output `{name}` would show a sensitive value"),
+            )
+            .at(output.value.span, "this is sensitive")
+            .help("say `sensitive = true` in the output, or take only a part that is not sensitive")
+            .into());
         }
         Ok(if output.sensitive { value.marked(Marks::SENSITIVE) } else { value })
     }
 
-    fn variable(&self, id: ModuleId, at: &ModuleAddress, name: &str, deferred: &mut bool) -> Result<Value, Diagnostics> {
-        let variable = self.tree.module(id).variables.get(name).expect("a node's variable is in the configuration");
+    fn variable(
+        &self,
+        id: ModuleId,
+        at: &ModuleAddress,
+        name: &str,
+        deferred: &mut bool,
+    ) -> Result<Value, Diagnostics> {
+        let variable =
+            self.tree.module(id).variables.get(name).expect("a node's variable is in the configuration");
         let (given, place) = match self.tree.parent(id) {
             Some((parent, call)) => {
                 let instance = self.instance(id, at);
@@ -225,7 +266,10 @@ impl<'c> World<'c> {
                 let argument = call.arguments.get(name).map(|(_, expr)| expr);
                 let repetition = instance.map(|instance| &instance.repetition);
                 let scope = self.scope(parent, &above, repetition);
-                (argument.map(|expr| evaluate(expr, &scope)).transpose()?, argument.map_or(call.span, |expr| expr.span))
+                (
+                    argument.map(|expr| evaluate(expr, &scope)).transpose()?,
+                    argument.map_or(call.span, |expr| expr.span),
+                )
             }
             None => self.root_input(variable)?,
         };
@@ -233,14 +277,19 @@ impl<'c> World<'c> {
         let default = variable.default.as_ref().map(|default| evaluate(default, &Constant)).transpose()?;
         let value = match given.or(default) {
             Some(value) => value,
-            None if self.context.check_only => return Ok(mark(variable, Value::unknown(variable.ty.clone()))),
+            None if self.context.check_only => {
+                return Ok(mark(variable, Value::unknown(variable.ty.clone())));
+            }
             None => return Err(missing_variable(variable).into()),
         };
         let value = apply_defaults(&value, &variable.defaults);
         let value = convert(&value, &variable.ty).map_err(|error| {
-            Diagnostic::error(code::engine::VARIABLE_TYPE, format!("the value of variable `{name}` is not of its type"))
-                .at(place, error.to_string())
-                .at(variable.span, "declared here")
+            Diagnostic::error(
+                code::engine::VARIABLE_TYPE,
+                format!("the value of variable `{name}` is not of its type"),
+            )
+            .at(place, error.to_string())
+            .at(variable.span, "declared here")
         })?;
         self.validate(variable, (id, at), &value, deferred)?;
         Ok(mark(variable, value))
@@ -262,7 +311,9 @@ impl<'c> World<'c> {
     }
 
     fn root_input(&self, variable: &Variable) -> Result<(Option<Value>, crate::diag::Span), Diagnostics> {
-        let Some(input) = self.context.inputs.get(&variable.name.name) else { return Ok((None, variable.span)) };
+        let Some(input) = self.context.inputs.get(&variable.name.name) else {
+            return Ok((None, variable.span));
+        };
         let span = input.span();
         let value = match input {
             Input::Text { text, .. } if variable.ty == Type::String => Value::string(text.clone()),
@@ -292,7 +343,11 @@ impl<'c> World<'c> {
                     for repetition in repetitions {
                         let address = above.child(call.name.name.clone(), repetition.key.clone());
                         let parent = Some(above.clone());
-                        self.add_instance(id, address, Instance { parent, repetition, ..Instance::default() });
+                        self.add_instance(
+                            id,
+                            address,
+                            Instance { parent, repetition, ..Instance::default() },
+                        );
                     }
                 }
                 Err(messages) => failures.extend(messages),
@@ -329,13 +384,20 @@ impl<'c> World<'c> {
     ///
     /// # Errors
     /// If the repetition cannot be evaluated.
-    pub fn repetitions_by_key(&self, id: ModuleId, at: &ModuleAddress, repeat: &Repeat) -> Result<Repetitions, Diagnostics> {
+    pub fn repetitions_by_key(
+        &self,
+        id: ModuleId,
+        at: &ModuleAddress,
+        repeat: &Repeat,
+    ) -> Result<Repetitions, Diagnostics> {
         let all = self.repetitions(id, at, repeat)?;
         Ok(all.into_iter().map(|repetition| (repetition.key.clone(), repetition)).collect())
     }
 
     fn count(&self, expr: &Expr, value: &Value) -> Result<Vec<Repetition>, Diagnostics> {
-        let wrong = |summary: String| Diagnostics::from(Diagnostic::error(code::engine::COUNT, summary).at(expr.span, ""));
+        let wrong = |summary: String| {
+            Diagnostics::from(Diagnostic::error(code::engine::COUNT, summary).at(expr.span, ""))
+        };
         if value.marks().is_sensitive() {
             return Err(wrong("`count` is sensitive: the number of instances would tell it".into()));
         }
@@ -349,10 +411,15 @@ impl<'c> World<'c> {
         let number = convert(value, &Type::Number).ok();
         let count = number.as_ref().and_then(Value::as_number).and_then(crate::lang::value::Number::as_i64);
         let Some(count) = count.and_then(|count| u64::try_from(count).ok()) else {
-            return Err(wrong(format!("`count` must be a whole number that is not negative, but it is {}", value.ty())));
+            return Err(wrong(format!(
+                "`count` must be a whole number that is not negative, but it is {}",
+                value.ty()
+            )));
         };
         if count > INSTANCES_MAX as u64 {
-            return Err(wrong(format!("`count` is {count}; a block can have at most {INSTANCES_MAX} instances")));
+            return Err(wrong(format!(
+                "`count` is {count}; a block can have at most {INSTANCES_MAX} instances"
+            )));
         }
         Ok((0..count)
             .map(|index| {
@@ -364,11 +431,9 @@ impl<'c> World<'c> {
 
     fn for_each(&self, expr: &Expr, value: &Value) -> Result<Vec<Repetition>, Diagnostics> {
         let wrong = |summary: String| {
-            Diagnostics::from(
-                Diagnostic::error(code::engine::FOR_EACH, summary)
-                    .at(expr.span, "")
-                    .help("`for_each` takes a map, an object, or a set of strings, such as `toset([\"a\", \"b\"])`"),
-            )
+            Diagnostics::from(Diagnostic::error(code::engine::FOR_EACH, summary).at(expr.span, "").help(
+                "`for_each` takes a map, an object, or a set of strings, such as `toset([\"a\", \"b\"])`",
+            ))
         };
         if value.marks().is_sensitive() {
             return Err(wrong("`for_each` is sensitive: the keys of the instances would tell it".into()));
@@ -385,7 +450,8 @@ impl<'c> World<'c> {
                 entries.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
             }
             Kind::Set(Type::String, items) => {
-                let keys = items.iter().filter_map(|item| item.as_str().map(|key| (Arc::from(key), item.clone())));
+                let keys =
+                    items.iter().filter_map(|item| item.as_str().map(|key| (Arc::from(key), item.clone())));
                 let keys: Vec<_> = keys.collect();
                 if keys.len() < items.len() {
                     return Err(wrong("`for_each` has a null in its set".into()));
@@ -398,7 +464,9 @@ impl<'c> World<'c> {
         };
         if entries.len() > INSTANCES_MAX {
             let count = entries.len();
-            return Err(wrong(format!("`for_each` has {count} elements; a block can have at most {INSTANCES_MAX}")));
+            return Err(wrong(format!(
+                "`for_each` has {count} elements; a block can have at most {INSTANCES_MAX}"
+            )));
         }
         let repetition = |(key, value): (Arc<str>, Value)| Repetition {
             key: Some(Key::Name(key.clone())),
@@ -482,7 +550,8 @@ impl<'c> World<'c> {
         repetition: &Repetition,
         schema: &BlockSchema,
     ) -> Result<Value, Diagnostics> {
-        let resource = self.tree.module(id).resources.get(key).expect("a node's resource is in the configuration");
+        let resource =
+            self.tree.module(id).resources.get(key).expect("a node's resource is in the configuration");
         let scope = self.scope(id, at, Some(repetition));
         check(&resource.lifecycle.preconditions, &scope, code::engine::PRECONDITION, &mut false)?;
         decode(&resource.body, schema, &scope)
@@ -496,17 +565,24 @@ impl<'c> World<'c> {
         repetition: &Repetition,
         value: &Value,
     ) -> Result<(), Diagnostics> {
-        let resource = self.tree.module(id).resources.get(key).expect("a node's resource is in the configuration");
+        let resource =
+            self.tree.module(id).resources.get(key).expect("a node's resource is in the configuration");
         let scope = InstanceScope { itself: Some(value), ..self.scope(id, at, Some(repetition)) };
         check(&resource.lifecycle.postconditions, &scope, code::engine::POSTCONDITION, &mut false)
     }
 
     /// A `lifecycle` argument that is a bool; false where it is not given or not known.
-    pub(super) fn flag(&self, id: ModuleId, at: &ModuleAddress, expr: Option<&Expr>) -> Result<bool, Diagnostics> {
+    pub(super) fn flag(
+        &self,
+        id: ModuleId,
+        at: &ModuleAddress,
+        expr: Option<&Expr>,
+    ) -> Result<bool, Diagnostics> {
         let Some(expr) = expr else { return Ok(false) };
         let value = evaluate(expr, &self.scope(id, at, None))?;
         let value = convert(&value, &Type::Bool).map_err(|error| {
-            Diagnostic::error(code::engine::CONDITION, "this must be true or false").at(expr.span, error.to_string())
+            Diagnostic::error(code::engine::CONDITION, "this must be true or false")
+                .at(expr.span, error.to_string())
         })?;
         Ok(value.as_bool().unwrap_or(false))
     }
@@ -542,7 +618,9 @@ impl<S: crate::lang::scope::Scope> crate::lang::scope::Scope for WithVariable<'_
     ) -> Result<(Value, usize), Box<Diagnostic>> {
         use crate::lang::syntax::ast::Step;
         match steps.first() {
-            Some(Step::Attr(name)) if root == "var" && name.name.as_ref() == self.name => Ok((self.value.clone(), 1)),
+            Some(Step::Attr(name)) if root == "var" && name.name.as_ref() == self.name => {
+                Ok((self.value.clone(), 1))
+            }
             _ => self.inner.lookup(root, span, steps),
         }
     }
@@ -594,8 +672,10 @@ fn check(
             continue;
         };
         if !held {
-            let words = evaluate(&condition.message, scope).ok().filter(|value| !value.marks_deep().is_sensitive());
-            let words = words.as_ref().and_then(Value::as_str).unwrap_or("a condition does not hold").to_owned();
+            let words =
+                evaluate(&condition.message, scope).ok().filter(|value| !value.marks_deep().is_sensitive());
+            let words =
+                words.as_ref().and_then(Value::as_str).unwrap_or("a condition does not hold").to_owned();
             failures.push(Diagnostic::error(failed, words).at(condition.condition.span, "this is false"));
         }
     }

@@ -9,7 +9,9 @@ fn smoke() {
     let manifest = super::gate::yaml_to_json(&text).unwrap();
     let s = Subject { name: "iris", manifest, place: &|_| None };
     eprintln!("{:#?}", gate.decide(&[s]));
-    for (n, t) in [("dup", "a: 1\na: 2\n"), ("alias", "a: &x 1\nb: *x\n"), ("nan", "a: .nan\n"), ("empty", "# x\n")] {
+    for (n, t) in
+        [("dup", "a: 1\na: 2\n"), ("alias", "a: &x 1\nb: *x\n"), ("nan", "a: .nan\n"), ("empty", "# x\n")]
+    {
         eprintln!("{n} {:?}", super::gate::yaml_to_json(t));
     }
 }
