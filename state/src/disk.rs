@@ -23,6 +23,9 @@ const FOLDER_MODE: Mode = Mode::RWXU;
 /// Entries of a folder that are looked at; there are fewer than 20 of ours.
 const ENTRIES_MAX: usize = 10_000;
 
+/// What a file system says that gives files one name only, or no more names to this one.
+const LINKLESS: [Errno; 5] = [Errno::PERM, Errno::OPNOTSUPP, Errno::MLINK, Errno::XDEV, Errno::NOSYS];
+
 /// One step of a change on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -196,11 +199,12 @@ impl Folder {
     /// file system has no second names.
     pub(crate) fn link(&self, name: &str, folder: &Self, to: &str) -> Result<bool, StoreError> {
         folder.remove(to)?;
-        folder.step(Step::Link, "created", to)?;
-        match rustix::fs::linkat(&self.fd, name, &folder.fd, to, AtFlags::empty()) {
+        let link = || Ok(rustix::fs::linkat(&self.fd, name, &folder.fd, to, AtFlags::empty())?);
+        let allowed = folder.probe.as_ref().map_or(Ok(()), |probe| probe(Step::Link, to));
+        match allowed.and_then(|()| link()) {
             Ok(()) => Ok(true),
-            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK | Errno::XDEV | Errno::NOSYS) => Ok(false),
-            Err(error) => Err(folder.failure("created", to, error)),
+            Err(error) if LINKLESS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) => Ok(false),
+            Err(error) => Err(failure("created", folder.place(to), error)),
         }
     }
 
