@@ -1,5 +1,6 @@
 //! Every way in which a folder can be damaged, and what the user is told. None is ever taken for no state.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -45,8 +46,11 @@ fn remove(dir: &Path, name: &str) {
 fn edit_and_digest(dir: &Path, change: impl FnOnce(String) -> String) {
     edit(dir, "state.json", |text| {
         let content = change(text.split("\"digest\"").next().unwrap().to_owned());
-        let digest: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{content}\"digest\":\"sha256:{digest}\"}}\n")
+        let mut text = format!("{content}\"digest\":\"sha256:");
+        for byte in Sha256::digest(&content) {
+            write!(text, "{byte:02x}").unwrap();
+        }
+        text + "\"}\n"
     });
 }
 
@@ -63,7 +67,11 @@ fn frame(payload: &str) -> String {
     format!("{length} {:08x} {payload}\n", !sum)
 }
 
-type Row = (&'static str, fn(&Path), &'static str);
+/// What is damaged, how, and what is said.
+type Row = (&'static str, Damage, &'static str);
+
+/// A change in the folder of a store.
+pub(crate) type Damage = fn(&Path);
 
 const STATE: &[Row] = &[
     (
@@ -156,7 +164,7 @@ const STATE: &[Row] = &[
                     "version\":2,\n\"mlo_version\":\"9.1.0",
                     1,
                 )
-            })
+            });
         },
         "DIR/state.json has format 2, and this program reads up to 1: it was written by mlo 9.1.0",
     ),
@@ -167,7 +175,7 @@ const STATE: &[Row] = &[
                 dir,
                 "state.json",
                 b"{\"sealed\":\"x\",\"mlo_version\":\"9.\\u001b[31m\",\"format_version\":77}",
-            )
+            );
         },
         "DIR/state.json has format 77, and this program reads up to 1: it was written by mlo of a later version",
     ),
@@ -178,7 +186,9 @@ const STATE: &[Row] = &[
     ),
     (
         "an older state put back",
-        |dir| drop(fs::copy(dir.join("history/state-1.json"), dir.join("state.json")).unwrap()),
+        |dir| {
+            fs::copy(dir.join("history/state-1.json"), dir.join("state.json")).unwrap();
+        },
         "DIR/state.json is damaged: it is of serial 1, but serial 3 was written before: an older state was put back; \
          the snapshot of serial 2 in DIR/history/state-2.json is whole",
     ),
@@ -295,7 +305,7 @@ const JOURNAL: &[Row] = &[
     (
         "a journal with an edited record in its middle",
         |dir| edit(dir, "journal", |text| text.replacen("hunter2", "hunter3", 1)),
-        "DIR/journal is damaged: the record at byte 212 is damaged, and later ones are not; the snapshot of \
+        "DIR/journal is damaged: the record at byte 208 is damaged, and later ones are not; the snapshot of \
          serial 2 in DIR/history/state-2.json is whole",
     ),
     (
@@ -319,7 +329,7 @@ const JOURNAL: &[Row] = &[
     (
         "a journal of a newer version",
         |dir| {
-            put(dir, "journal", frame("{\"journal_format_version\":2,\"mlo_version\":\"9.1.0\"}").as_bytes())
+            put(dir, "journal", frame("{\"journal_format_version\":2,\"mlo_version\":\"9.1.0\"}").as_bytes());
         },
         "DIR/journal has format 2, and this program reads up to 1: it was written by mlo 9.1.0",
     ),
@@ -375,7 +385,7 @@ async fn every_damage_has_its_message_and_nothing_is_written() {
 
 #[tokio::test]
 async fn what_can_be_missed_is_not_damage() {
-    let changes: &[(&str, fn(&Path))] = &[
+    let changes: &[(&str, Damage)] = &[
         ("the marker removed", |dir| remove(dir, "lineage")),
         ("the marker emptied", |dir| put(dir, "lineage", b"")),
         ("the marker of zeros", |dir| put(dir, "lineage", &[0; 60])),

@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use mlo_state::file::{HISTORY_MAX, Probe, Step};
 use mlo_state::{FileStore, Guard, Record, Snapshot, Store, StoreError};
 
+use crate::damage::Damage;
 use crate::journal::{done, holder, intend, object};
 
 const LINEAGE: &str = "5f2b-lineage";
@@ -260,7 +261,7 @@ async fn where_files_have_one_name_the_last_snapshot_is_copied() {
 
 #[tokio::test]
 async fn a_lock_that_was_taken_away_stops_every_write() {
-    let losses: &[(&str, fn(&Path))] = &[
+    let losses: &[(&str, Damage)] = &[
         ("removed", |dir| fs::remove_file(dir.join("lock")).unwrap()),
         ("replaced", |dir| drop(fs::rename(dir.join("state.json"), dir.join("lock")))),
         ("the folder moved", |dir| fs::rename(dir, dir.with_extension("old")).unwrap()),
@@ -299,7 +300,7 @@ async fn a_holder_that_cannot_be_told_is_still_a_holder() {
         (b"", "the state is locked"),
         (b"{\"oper", "the state is locked"),
         (&[0xff; 10], "the state is locked"),
-        (&[b'['; 20_000], "the state is locked"),
+        (&[b'['; 16_000], "the state is locked"),
         (
             b"{\"operation\":\"apply\\u001b[31m\\n\",\"who\":\"a@b\",\"pid\":7,\"since\":\"now\",\"run_url\":null}",
             "the state is locked by apply[31m of a@b (process 7) since now",

@@ -135,7 +135,7 @@ async fn every_changed_byte_is_damage_or_a_torn_end() {
                 }
                 Err(DecodeError::Damaged(Damage::Header)) => assert!(at <= first, "byte {at}"),
                 Err(DecodeError::Damaged(Damage::Record { .. })) => {
-                    assert!(at > first && at < last, "byte {at}")
+                    assert!(at > first && at < last, "byte {at}");
                 }
                 Err(error) => panic!("byte {at}: {error}"),
             }
