@@ -23,6 +23,9 @@ const FOLDER_MODE: Mode = Mode::RWXU;
 /// Entries of a folder that are looked at; there are fewer than 20 of ours.
 const ENTRIES_MAX: usize = 10_000;
 
+/// What a file system says that gives files one name only, or no more names to this one.
+const LINKLESS: [Errno; 5] = [Errno::PERM, Errno::OPNOTSUPP, Errno::MLINK, Errno::XDEV, Errno::NOSYS];
+
 /// One step of a change on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -119,18 +122,17 @@ impl Folder {
     /// [`StoreError::Limit`] if it is larger than `bytes_max`; [`StoreError::Denied`] if it is a link, or no file.
     pub(crate) fn read(&self, name: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(file) = self.open_file(name, OFlags::RDONLY)? else { return Ok(None) };
-        let mut bytes = Vec::new();
-        let read = file.take(bytes_max + 1).read_to_end(&mut bytes);
-        read.map_err(|error| failure("read", self.place(name), error))?;
-        let found = bytes.len() as u64;
-        if found > bytes_max {
-            return Err(StoreError::Limit {
-                what: "the size of a state file in bytes",
-                found,
-                limit: bytes_max,
-            });
+        let too_large =
+            |found| StoreError::Limit { what: "a state file's size in bytes", found, limit: bytes_max };
+        let failed = |error| failure("read", self.place(name), error);
+        let length = file.metadata().map_err(failed)?.len();
+        if length > bytes_max {
+            return Err(too_large(length));
         }
-        Ok(Some(bytes))
+        // A file that grows meanwhile is read no further than one byte too far.
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+        let found = file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(failed)? as u64;
+        if found > bytes_max { Err(too_large(found)) } else { Ok(Some(bytes)) }
     }
 
     /// The file `name`, to be read and written; `None` if there is none.
@@ -165,16 +167,16 @@ impl Folder {
     pub(crate) fn create(
         &self,
         name: &str,
-        fill: impl FnOnce(&mut Output<'_>) -> Result<(), StoreError>,
+        put_all: impl FnOnce(&mut Output<'_>) -> Result<(), StoreError>,
     ) -> Result<File, StoreError> {
         self.remove(name)?;
         self.step(Step::Create, "created", name)?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&self.fd, name, flags, FILE_MODE)
+        let new = rustix::fs::openat(&self.fd, name, flags, FILE_MODE)
             .map_err(|error| self.failure("created", name, error))?;
-        let mut file = File::from(fd);
+        let mut file = File::from(new);
         let mut output = self.output(name, &mut file);
-        let filled = fill(&mut output).and_then(|()| output.sync());
+        let filled = put_all(&mut output).and_then(|()| output.sync());
         // The first failure is what the user must know; a file that is left is replaced next time.
         filled.inspect_err(|_| drop(self.remove(name)))?;
         Ok(file)
@@ -196,11 +198,14 @@ impl Folder {
     /// file system has no second names.
     pub(crate) fn link(&self, name: &str, folder: &Self, to: &str) -> Result<bool, StoreError> {
         folder.remove(to)?;
-        folder.step(Step::Link, "created", to)?;
-        match rustix::fs::linkat(&self.fd, name, &folder.fd, to, AtFlags::empty()) {
+        let link = || Ok(rustix::fs::linkat(&self.fd, name, &folder.fd, to, AtFlags::empty())?);
+        let allowed = folder.probe.as_ref().map_or(Ok(()), |probe| probe(Step::Link, to));
+        match allowed.and_then(|()| link()) {
             Ok(()) => Ok(true),
-            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK | Errno::XDEV | Errno::NOSYS) => Ok(false),
-            Err(error) => Err(folder.failure("created", to, error)),
+            Err(error) if LINKLESS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) => {
+                Ok(false)
+            }
+            Err(error) => Err(failure("created", folder.place(to), error)),
         }
     }
 

@@ -78,7 +78,7 @@ pub struct Loaded {
 }
 
 /// Who holds a lock, as the holder tells it. For people; nothing is decided by it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// What is being done: `apply`.
     pub operation: String,

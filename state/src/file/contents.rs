@@ -114,9 +114,9 @@ fn empty() -> Contents {
 
 /// Everything in the folder belongs to one state.
 fn check_lineage(snapshot: &Snapshot, journal: Option<&Journal>, marker: &Marker) -> Result<(), StoreError> {
-    let marked = if let Marker::Lineage(lineage) = marker { Some(lineage) } else { None };
-    let journalled = journal.map(|journal| &journal.header.lineage);
-    for expected in [marked, journalled].into_iter().flatten() {
+    let of_marker = if let Marker::Lineage(lineage) = marker { Some(lineage) } else { None };
+    let of_journal = journal.map(|journal| &journal.header.lineage);
+    for expected in [of_marker, of_journal].into_iter().flatten() {
         if *expected != snapshot.lineage {
             let (expected, found) = (expected.clone(), snapshot.lineage.clone());
             return Err(StoreError::Foreign { expected, found });

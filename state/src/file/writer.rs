@@ -126,6 +126,10 @@ impl Writer {
         answer: Answer<()>,
         commands: &mpsc::Receiver<Command>,
     ) -> Option<Command> {
+        if let Err(error) = self.make_ready() {
+            answer.send(Err(error));
+            return None;
+        }
         let (mut payload, mut waiting) = (Vec::from(b"["), Vec::new());
         let mut command = Some(Command::Append(records, answer));
         while let Some(Command::Append(records, answer)) = command {
@@ -150,25 +154,30 @@ impl Writer {
         command
     }
 
-    /// Whether records may be appended, and their text.
-    fn admit(&mut self, records: &[Record]) -> Result<Vec<u8>, StoreError> {
+    /// Makes sure that the journal is open, before any record is noted that a new one would carry.
+    fn make_ready(&mut self) -> Result<(), StoreError> {
         if let Some(because) = &self.halted {
             return Err(StoreError::Halted { because: because.clone() });
         }
-        let text = journal::encode_records(records).map_err(unwritable)?;
-        let known = self.known()?;
-        if known.lineage.is_none() {
+        self.lock.check(&self.folder)?;
+        if self.known()?.lineage.is_none() {
             return Err(StoreError::Misused { how: "a record was appended before the state was begun" });
         }
+        let opened = self.open_journal().map(|_| ());
+        opened.inspect_err(|error| self.halted = Some(error.to_string()))
+    }
+
+    /// Notes records that are to be appended, and gives their text.
+    fn admit(&mut self, records: &[Record]) -> Result<Vec<u8>, StoreError> {
+        let text = journal::encode_records(records).map_err(unwritable)?;
         // Noted before it is durable: if the write fails no further one follows, and a commit then carries an
         // intent too many, which finds nothing, rather than one too few.
-        let noted = known.ledger.note_all(records);
+        let noted = self.known()?.ledger.note_all(records);
         noted.map_err(|_| StoreError::Misused { how: "an operation was begun twice" })?;
         Ok(text)
     }
 
     fn write_frame(&mut self, payload: &[u8]) -> Result<(), StoreError> {
-        self.lock.check(&self.folder)?;
         let frame = journal::frame(payload);
         let (folder, file, bytes) = self.open_journal()?;
         let found = *bytes + frame.len() as u64;

@@ -91,7 +91,7 @@ impl Journal {
         let mut line = 2;
         while !rest.is_empty() {
             let Some(frame) = first_frame(rest) else {
-                if rest.split(|byte| *byte == b'\n').skip(1).any(is_frame) {
+                if is_followed(rest) {
                     return Err(Damage::Record { at: journal.bytes_good }.into());
                 }
                 journal.torn = true;
@@ -150,13 +150,28 @@ struct Frame<'a> {
     bytes: usize,
 }
 
+/// A good frame at the start of some bytes, if they begin with one.
 fn first_frame(bytes: &[u8]) -> Option<Frame<'_>> {
+    unended_frame(bytes).filter(|frame| bytes.get(frame.bytes - 1) == Some(&b'\n'))
+}
+
+/// A frame that is good but, perhaps, for the newline at its end.
+fn unended_frame(bytes: &[u8]) -> Option<Frame<'_>> {
     let (prefix, rest) = bytes.split_at_checked(PREFIX)?;
     let length = number(prefix.get(..8)?)?;
-    let (payload, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+    let payload = rest.get(..usize::try_from(length).ok()?)?;
     let sum = crc32c(&[prefix.get(..8)?, payload]);
-    let whole = prefix.get(8..)? == format!(" {sum:08x} ").as_bytes() && after.first() == Some(&b'\n');
+    let whole = prefix.get(8..)? == format!(" {sum:08x} ").as_bytes();
     whole.then_some(Frame { payload, bytes: PREFIX + payload.len() + 1 })
+}
+
+/// Whether a good frame comes after the bad one that some bytes begin with. It begins after a newline, or where the
+/// newline should be that the bad one lacks.
+fn is_followed(bytes: &[u8]) -> bool {
+    let is_good = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').any(is_frame);
+    let after_line = bytes.iter().position(|byte| *byte == b'\n').and_then(|at| bytes.get(at + 1..));
+    let after_frame = unended_frame(bytes).and_then(|frame| bytes.get(frame.bytes..));
+    after_line.is_some_and(is_good) || after_frame.is_some_and(is_good)
 }
 
 /// Whether a line, without its newline, is a good frame. Reads each byte at most once.

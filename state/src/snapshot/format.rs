@@ -4,6 +4,7 @@
 //! accepted of which one was changed.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::{self, Formatter};
 use std::io::{self, BufWriter, Write};
 
@@ -258,10 +259,9 @@ impl<'de> Deserialize<'de> for ObjectsIn {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<ObjectsIn, A::Error> {
                 let (mut objects, mut twice) = (BTreeMap::new(), None);
                 while let Some(EntryIn { address, object }) = seq.next_element()? {
-                    if objects.contains_key(&address) {
-                        twice = Some(address);
-                    } else {
-                        objects.insert(address, object.into());
+                    match objects.entry(address) {
+                        Entry::Vacant(place) => drop(place.insert(object.into())),
+                        Entry::Occupied(place) => twice = Some(place.key().clone()),
                     }
                 }
                 Ok(ObjectsIn { objects, twice })
