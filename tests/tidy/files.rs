@@ -1,6 +1,6 @@
 //! No file is forgotten: Rust that nothing compiles, data that nothing reads, things left in the root.
 
-use super::repository::Repository;
+use super::repository::{Repository, is_rust};
 
 /// What the root holds, hidden entries aside. A folder is here once it has its line in the architecture.
 const ROOT: [&str; 19] = [
@@ -69,7 +69,7 @@ fn orphans(repository: &Repository) -> Vec<String> {
 /// In the `src/` or `tests/` of a package, data of the tests aside.
 fn is_in_package(path: &str) -> bool {
     let inside = |folder: &str| path.starts_with(folder) || path.contains(&format!("/{folder}"));
-    inside("src/") || inside("tests/") && path.ends_with(".rs")
+    inside("src/") || inside("tests/") && is_rust(path)
 }
 
 /// Data that nothing reads.
@@ -81,7 +81,7 @@ fn is_in_package(path: &str) -> bool {
 fn unread(repository: &Repository) -> Vec<String> {
     let mut found = Vec::new();
     for (path, _) in
-        repository.files.iter().filter(|(path, _)| !path.ends_with(".rs") && !path.ends_with("README.md"))
+        repository.files.iter().filter(|(path, _)| !is_rust(path) && !path.ends_with("README.md"))
     {
         let (top, inside) = path.split_once('/').unwrap_or((path, ""));
         let read = match top {

@@ -45,8 +45,7 @@ impl Repository {
             .map(|(path, text)| Text { path: (*path).to_owned(), text: (*text).to_owned() })
             .collect();
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.len() as u64)).collect();
-        let rust =
-            texts.iter().filter(|file| Path::new(&file.path).extension().is_some_and(|end| end == "rs"));
+        let rust = texts.iter().filter(|file| is_rust(&file.path));
         let sources = rust.map(|file| Source::new(&file.path, &file.text)).collect();
         Self { files, texts, sources }
     }
@@ -69,6 +68,11 @@ impl Repository {
         let files = bytes.iter().map(|(path, bytes)| (path.clone(), bytes.len() as u64)).collect();
         Self { files, ..read }
     }
+}
+
+/// Whether the file is Rust, by its name.
+pub(crate) fn is_rust(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|end| end == "rs")
 }
 
 fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) {
