@@ -17,7 +17,7 @@ const fn row(folder: &'static str, may: &'static [&'static str], why: &'static s
 }
 
 /// From the messages up to the command: each row looks only at rows above it.
-const ARROWS: [Row; 10] = [
+const ARROWS: [Row; 9] = [
     row("diag", &[], "messages know nothing of what they are about"),
     row(
         "lang",
@@ -46,7 +46,6 @@ const ARROWS: [Row; 10] = [
         &["diag", "lang", "provider", "graph", "plan", "policy", "mlo_state"],
         "builds no plan of its own",
     ),
-    row("drift", &["diag", "plan", "policy", "mlo_state", "mlo_stats"], "reports; changes nothing"),
     row("cli", &["*"], "the edge: puts everything together"),
 ];
 
@@ -171,6 +170,17 @@ fn folders_look_only_where_the_table_allows() {
 #[test]
 fn packages_depend_only_as_the_table_allows() {
     assert_eq!(packages(Repository::this()), [""; 0]);
+}
+
+#[test]
+fn each_row_has_its_folder() {
+    for row in &ARROWS {
+        let folder = format!("src/{}/", row.folder);
+        assert!(
+            Repository::this().sources.iter().any(|source| source.path.starts_with(&folder)),
+            "{folder} is gone"
+        );
+    }
 }
 
 #[test]
