@@ -79,8 +79,8 @@ const DOORS: [Door; 33] = [
     door("tokio::task::spawn", &["src/cli/", "runtime/src/"], "the walk owns its schedule"),
     door(
         "std::process::exit",
-        &["src/main.rs", "runtime/src/main.rs"],
-        "destructors run, except at the very end",
+        &["src/main.rs", "src/cli/interrupt.rs", "runtime/src/main.rs"],
+        "elsewhere destructors run",
     ),
     door(
         "std::net",
