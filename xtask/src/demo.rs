@@ -41,16 +41,16 @@ pub(crate) fn run(workspace: &Workspace, cache: &Cache) -> Result<(), Failure> {
         Ok(())
     })?;
 
-    let on_example = |arguments: &[&str]| {
+    let mlo_with = |arguments: &[&str]| {
         let mut command = Command::new(&mlo);
         command.args(arguments).current_dir(workspace.root());
         command
     };
-    steps.step("mlo validate", || command::show(&mut on_example(&["validate", EXAMPLE])))?;
-    steps.step("mlo plan", || command::show(&mut on_example(&["plan", EXAMPLE])))?;
-    steps.step("mlo apply", || command::show(&mut on_example(&["apply", EXAMPLE, "--auto-approve"])))?;
+    steps.step("mlo validate", || command::show(&mut mlo_with(&["validate", EXAMPLE])))?;
+    steps.step("mlo plan", || command::show(&mut mlo_with(&["plan", EXAMPLE])))?;
+    steps.step("mlo apply", || command::show(&mut mlo_with(&["apply", EXAMPLE, "--auto-approve"])))?;
     let endpoint = steps.step("mlo output", || {
-        let outputs = command::read(&mut on_example(&["output", "--chdir", EXAMPLE, "--json"]))?;
+        let outputs = command::read(&mut mlo_with(&["output", "--chdir", EXAMPLE, "--json"]))?;
         endpoint(&outputs, MODEL)
     })?;
     steps.step("prediction", || predict(&endpoint))?;
