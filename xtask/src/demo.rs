@@ -41,16 +41,18 @@ pub(crate) fn run(workspace: &Workspace, cache: &Cache) -> Result<(), Failure> {
         Ok(())
     })?;
 
-    let command = |arguments: &[&str]| {
+    let mlo_with = |arguments: &[&str]| {
         let mut command = Command::new(&mlo);
-        command.args(arguments).arg(EXAMPLE).current_dir(workspace.root());
+        command.args(arguments).current_dir(workspace.root());
         command
     };
-    steps.step("mlo validate", || command::show(&mut command(&["validate"])))?;
-    steps.step("mlo plan", || command::show(&mut command(&["plan"])))?;
-    steps.step("mlo apply", || command::show(&mut command(&["apply", "--auto-approve"])))?;
-    let endpoint =
-        steps.step("mlo output", || endpoint(&command::read(&mut command(&["output", "--json"]))?, MODEL))?;
+    steps.step("mlo validate", || command::show(&mut mlo_with(&["validate", EXAMPLE])))?;
+    steps.step("mlo plan", || command::show(&mut mlo_with(&["plan", EXAMPLE])))?;
+    steps.step("mlo apply", || command::show(&mut mlo_with(&["apply", EXAMPLE, "--auto-approve"])))?;
+    let endpoint = steps.step("mlo output", || {
+        let outputs = command::read(&mut mlo_with(&["output", "--chdir", EXAMPLE, "--json"]))?;
+        endpoint(&outputs, MODEL)
+    })?;
     steps.step("prediction", || predict(&endpoint))?;
 
     println!("Times:\n{}", steps.table());
