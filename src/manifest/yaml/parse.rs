@@ -186,8 +186,13 @@ impl<'a> Builder<'a> {
             Holds::Items(items) => items.push(node),
             Holds::Entries { key: key @ None, .. } => {
                 let span = node.span;
-                *key = Some(Key { text: text.map(Arc::from), span });
-                self.check_key(&node, text);
+                *key = Some(Key { text: None, span });
+                let text = self.checked_key(&node, text);
+                if let Some(Frame { holds: Holds::Entries { key: Some(key), .. }, .. }) =
+                    self.stack.last_mut()
+                {
+                    key.text = text;
+                }
             }
             Holds::Entries { entries, seen, key } => {
                 let Some(Key { text: Some(key), span: key_span }) = key.take() else { return };
@@ -205,19 +210,20 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Says what is wrong with a key that cannot be one of a manifest.
-    fn check_key(&mut self, node: &Node, text: Option<&str>) {
+    /// The text of a key, or a word on why it cannot be one of a manifest.
+    fn checked_key(&mut self, node: &Node, text: Option<&str>) -> Option<Arc<str>> {
         let problem = match (text, &node.kind) {
             (None, _) => "a key must be plain text, not a list, a mapping or an alias",
             (Some(""), NodeKind::Null) => "a key is missing before `:`",
             (Some("<<"), _) if self.slice(node.span) == "<<" => "the merge key `<<` is not supported",
-            _ => return,
+            _ => return text.map(Arc::from),
         };
         self.problem(
             Diagnostic::error(code::manifest::YAML_FEATURE, problem).at(node.span, "").help(
                 "write the entries out under plain keys, so that each value of a manifest has one place",
             ),
         );
+        None
     }
 
     fn refuse_tag(&mut self, tag: &Tag, span: Span) {
@@ -265,7 +271,13 @@ impl<'a> Builder<'a> {
         let next = self.text.get(start as usize..).and_then(|rest| rest.chars().next());
         let width = next.filter(|next| !matches!(next, '\n' | '\r')).map_or(0, char::len_utf8);
         let end = start + u32::try_from(width).unwrap_or(0);
-        super::syntax::explain(error.info(), Span { source: self.source, start, end })
+        let diagnostic = super::syntax::explain(error.info(), Span { source: self.source, start, end });
+        // An open bracket is the likeliest cause of what goes wrong inside of it.
+        let open = self.stack.last().map(|frame| frame.start);
+        match open.filter(|open| self.slice(*open).starts_with(['[', '{'])) {
+            Some(open) => diagnostic.at(open, "opened here"),
+            None => diagnostic,
+        }
     }
 }
 
