@@ -2,6 +2,7 @@
 
 mod artifact;
 mod cases;
+mod forms;
 mod load;
 mod schema;
 mod values;

@@ -266,8 +266,18 @@ impl<'a> Builder<'a> {
         Span { end: span.end - u32::try_from(cut).unwrap_or(0), ..span }
     }
 
+    /// The tab that is to be mended: the parser marks the value that it broke, before or after it.
+    fn tab_before(&self, marked: u32) -> u32 {
+        let (before, after) = self.text.split_at_checked(marked as usize).unwrap_or((self.text, ""));
+        let line = before.rfind('\n').map_or(0, |at| at + 1);
+        let tab = before.get(line..).and_then(|line| line.find('\t')).map(|at| line + at);
+        let tab = tab.or_else(|| after.find('\t').map(|at| before.len() + at));
+        tab.and_then(|at| u32::try_from(at).ok()).unwrap_or(marked)
+    }
+
     fn syntax(&self, error: &ScanError) -> Diagnostic {
-        let start = self.offsets.byte(self.text, *error.marker());
+        let marked = self.offsets.byte(self.text, *error.marker());
+        let start = if error.info().contains("tab") { self.tab_before(marked) } else { marked };
         let next = self.text.get(start as usize..).and_then(|rest| rest.chars().next());
         let width = next.filter(|next| !matches!(next, '\n' | '\r')).map_or(0, char::len_utf8);
         let end = start + u32::try_from(width).unwrap_or(0);
