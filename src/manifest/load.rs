@@ -99,7 +99,7 @@ fn add(source: SourceId, sources: &SourceMap, found: &mut Manifests) -> Diagnost
 
 /// Whether a text may hold a document of ours. Text without either word cannot, even if it is not YAML.
 fn mentions_us(text: &str) -> bool {
-    text.contains(schema::GROUP) || contains_ignoring_case(text, schema::KIND)
+    contains_ignoring_case(text, schema::GROUP) || contains_ignoring_case(text, schema::KIND)
 }
 
 fn contains_ignoring_case(text: &str, word: &str) -> bool {
@@ -116,6 +116,7 @@ fn is_ours(root: &Node) -> bool {
 fn manifest(document: Document) -> Result<Manifest, Diagnostics> {
     let mut said = document.problems;
     said.extend(check::check(&document.root));
+    said.sort();
     if said.has_errors() {
         return Err(said);
     }

@@ -56,6 +56,9 @@ fn dns_label(text: &str) -> Result<(), Wrong> {
     if is_dns_label(text) {
         return Ok(());
     }
+    if !text.is_ascii() {
+        return Err(Wrong::default());
+    }
     let mut mended: String = text
         .trim()
         .to_lowercase()

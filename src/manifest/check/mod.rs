@@ -141,7 +141,7 @@ impl Check {
                     self.shape(&format!("{path}[{at}]"), item, of, governed, item.span);
                 }
             }
-            (Shape::Either(first, second), _) => {
+            (Shape::Either(first, second), _) if takes_kind(shape, node) => {
                 let shape = if takes_kind(first, node) { first } else { second };
                 self.shape(path, node, shape, governed, own);
             }
@@ -183,8 +183,7 @@ impl Check {
                 }
             }
             (Shape::Choice(words), NodeKind::String(text)) if !words.contains(&&**text) => {
-                let near = crate::diag::nearest(text, words.iter().copied());
-                self.wrong_form(path, node, shape, near.map(|near| format!("did you mean `{near}`?")));
+                self.wrong_form(path, node, shape, choice_help(text, words));
             }
             (Shape::Quantity(measure), NodeKind::String(text) | NodeKind::Number(text)) => {
                 self.quantity(path, node, *measure, text);
@@ -241,6 +240,10 @@ impl Check {
         };
         let summary = match shape {
             Shape::Text(schema::Format::SemVer) => semver_summary(path, &shown),
+            _ if shown.trim().is_empty() => format!("`{path}` is empty"),
+            Shape::Text(schema::Format::Uri) if help.is_some() => {
+                format!("`{path}` is `{shown}`, which is not a usable address")
+            }
             _ => format!("`{path}` is `{shown}`, which is not {shape}"),
         };
         self.error(code::manifest::WRONG_VALUE, summary, node, shape, help);
@@ -262,8 +265,7 @@ impl Check {
             }
             (Shape::Text(schema::Format::SemVer), NodeKind::Number(text)) => {
                 summary = semver_summary(path, text);
-                help = Some(format!("write three numbers, in quotes: `\"{text}.0\"`"))
-                    .filter(|_| !text.contains('e'));
+                help = format::check(schema::Format::SemVer, text).err().and_then(|wrong| wrong.help);
             }
             (Shape::Text(_) | Shape::Choice(_), NodeKind::Number(text)) => {
                 help = Some(format!("put quotes around it: `\"{}\"`", shorten(text)));
@@ -282,6 +284,7 @@ impl Check {
     fn error(&mut self, code: Code, summary: String, node: &Node, shape: &Shape, help: Option<String>) {
         let label = match shape {
             Shape::Text(schema::Format::SemVer) => "expected `X.Y.Z`".to_owned(),
+            Shape::Text(schema::Format::Uri) if help.is_some() => String::new(),
             _ => format!("expected {shape}"),
         };
         let label = if summary.contains(&shape.to_string()) { String::new() } else { label };
@@ -321,6 +324,15 @@ impl Check {
             _ => {}
         }
     }
+}
+
+fn choice_help(text: &str, words: &[&'static str]) -> Option<String> {
+    let meant = match text.to_ascii_lowercase().as_str() {
+        "gpu" => words.iter().copied().find(|word| *word == "cuda"),
+        _ => None,
+    };
+    let near = meant.or_else(|| crate::diag::nearest(text, words.iter().copied()))?;
+    Some(format!("did you mean `{near}`?"))
 }
 
 fn semver_summary(path: &str, shown: &str) -> String {

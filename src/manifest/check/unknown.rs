@@ -1,6 +1,6 @@
 //! What to say of a field that its block does not have.
 
-use super::{join, shorten};
+use super::shorten;
 use crate::diag::{Diagnostic, code, nearest};
 use crate::manifest::schema::{self, Field, Shape};
 use crate::manifest::yaml::{Entry, Node, NodeKind};
@@ -20,7 +20,8 @@ pub(super) fn field(path: &str, entry: &Entry, fields: &'static [Field]) -> Diag
     if let Some(place) = elsewhere(path, entry) {
         return diagnostic.help(place);
     }
-    if let Some(near) = nearest(&entry.key, names()) {
+    let begun = |name: &&str| entry.key.len() >= 3 && folded(name).starts_with(&folded(&entry.key));
+    if let Some(near) = nearest(&entry.key, names()).or_else(|| names().find(begun)) {
         return diagnostic.help(format!("did you mean `{near}`?"));
     }
     let known: Vec<_> = names().map(|name| format!("`{name}`")).collect();
@@ -45,7 +46,7 @@ fn elsewhere(path: &str, entry: &Entry) -> Option<String> {
     }
     Some(match parent {
         "" => format!("`{}` belongs at the top of the manifest", entry.key),
-        parent => format!("`{}` belongs under `{parent}`: {}", entry.key, join(parent, &entry.key)),
+        parent => format!("`{}` belongs under `{parent}`", entry.key),
     })
 }
 

@@ -92,7 +92,8 @@ impl Node {
     pub fn kind_name(&self) -> &'static str {
         match self.kind {
             NodeKind::Null => "nothing",
-            NodeKind::Bool(_) => "true or false",
+            NodeKind::Bool(true) => "`true`",
+            NodeKind::Bool(false) => "`false`",
             NodeKind::Number(_) => "a number",
             NodeKind::String(_) => "a string",
             NodeKind::Sequence(_) => "a list",

@@ -186,8 +186,13 @@ impl<'a> Builder<'a> {
             Holds::Items(items) => items.push(node),
             Holds::Entries { key: key @ None, .. } => {
                 let span = node.span;
-                *key = Some(Key { text: text.map(Arc::from), span });
-                self.check_key(&node, text);
+                *key = Some(Key { text: None, span });
+                let text = self.checked_key(&node, text);
+                if let Some(Frame { holds: Holds::Entries { key: Some(key), .. }, .. }) =
+                    self.stack.last_mut()
+                {
+                    key.text = text;
+                }
             }
             Holds::Entries { entries, seen, key } => {
                 let Some(Key { text: Some(key), span: key_span }) = key.take() else { return };
@@ -205,19 +210,20 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Says what is wrong with a key that cannot be one of a manifest.
-    fn check_key(&mut self, node: &Node, text: Option<&str>) {
+    /// The text of a key, or a word on why it cannot be one of a manifest.
+    fn checked_key(&mut self, node: &Node, text: Option<&str>) -> Option<Arc<str>> {
         let problem = match (text, &node.kind) {
             (None, _) => "a key must be plain text, not a list, a mapping or an alias",
             (Some(""), NodeKind::Null) => "a key is missing before `:`",
             (Some("<<"), _) if self.slice(node.span) == "<<" => "the merge key `<<` is not supported",
-            _ => return,
+            _ => return text.map(Arc::from),
         };
         self.problem(
             Diagnostic::error(code::manifest::YAML_FEATURE, problem).at(node.span, "").help(
                 "write the entries out under plain keys, so that each value of a manifest has one place",
             ),
         );
+        None
     }
 
     fn refuse_tag(&mut self, tag: &Tag, span: Span) {
@@ -260,12 +266,28 @@ impl<'a> Builder<'a> {
         Span { end: span.end - u32::try_from(cut).unwrap_or(0), ..span }
     }
 
+    /// The tab that is to be mended: the parser marks the value that it broke, before or after it.
+    fn tab_before(&self, marked: u32) -> u32 {
+        let (before, after) = self.text.split_at_checked(marked as usize).unwrap_or((self.text, ""));
+        let line = before.rfind('\n').map_or(0, |at| at + 1);
+        let tab = before.get(line..).and_then(|line| line.find('\t')).map(|at| line + at);
+        let tab = tab.or_else(|| after.find('\t').map(|at| before.len() + at));
+        tab.and_then(|at| u32::try_from(at).ok()).unwrap_or(marked)
+    }
+
     fn syntax(&self, error: &ScanError) -> Diagnostic {
-        let start = self.offsets.byte(self.text, *error.marker());
+        let marked = self.offsets.byte(self.text, *error.marker());
+        let start = if error.info().contains("tab") { self.tab_before(marked) } else { marked };
         let next = self.text.get(start as usize..).and_then(|rest| rest.chars().next());
         let width = next.filter(|next| !matches!(next, '\n' | '\r')).map_or(0, char::len_utf8);
         let end = start + u32::try_from(width).unwrap_or(0);
-        super::syntax::explain(error.info(), Span { source: self.source, start, end })
+        let diagnostic = super::syntax::explain(error.info(), Span { source: self.source, start, end });
+        // An open bracket is the likeliest cause of what goes wrong inside of it.
+        let open = self.stack.last().map(|frame| frame.start);
+        match open.filter(|open| self.slice(*open).starts_with(['[', '{'])) {
+            Some(open) => diagnostic.at(open, "opened here"),
+            None => diagnostic,
+        }
     }
 }
 

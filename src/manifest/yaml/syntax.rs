@@ -4,6 +4,11 @@ use crate::diag::{Diagnostic, Span, code};
 
 /// What the parser says (a part of it), what we say, and what to do.
 const WORDS: &[(&str, &str, &str)] = &[
+    (
+        "indentation in quoted scalar",
+        "a quote is opened and not closed before the text leaves its block",
+        "close the quote, or indent the lines of the text further than their key",
+    ),
     ("tab", "a tab is used where YAML wants spaces", "indent with spaces; set the editor to insert them"),
     (
         "found unexpected end of stream",
@@ -18,7 +23,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     (
         "mapping values are not allowed",
         "a `:` stands where no key can be",
-        "put quotes around text that holds `: `, or check the indentation of this line and the one above",
+        "put quotes around text that holds `: `; else look for a missing `:` in the line above and at the indentation of this one",
     ),
     (
         "mapping keys are not allowed",
@@ -64,6 +69,11 @@ const WORDS: &[(&str, &str, &str)] = &[
         "expected ',' or ']'",
         "a `,` or the closing `]` is missing",
         "separate items with `,` and close the brackets",
+    ),
+    (
+        "placement of ':' indicator",
+        "a `,` or a closing bracket is missing before this line",
+        "close the brackets of the lists and blocks above",
     ),
     ("misplaced bracket", "this bracket closes nothing", "take it out, or add the one that opens it"),
     (
