@@ -5,4 +5,5 @@
 pub mod diag; // messages for people
 pub mod lang; // HCL text to values
 pub mod manifest; // ModelDeployment YAML to a checked value with places
+pub mod policy; // the gate: manifests to approved plans or denials
 pub mod provider; // what is out there
