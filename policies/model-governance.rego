@@ -247,6 +247,9 @@ is_map_of_lists(value) if {
 
 # ---- The sections of the manifest: always objects, so that nothing below is undefined by accident
 
+# Beware of `not f(entry.key)` where `entry` is a local name: engines differ where the key is absent (one looks it up
+# before the `not`, and then the rule says nothing). `object.get` means the same everywhere.
+
 default manifest := {}
 
 manifest := input if is_object(input)
@@ -297,7 +300,7 @@ not_positive(name, parent, key) := sprintf("%s is missing", [name]) if {
 } else := sprintf("%s must be a number, not %s", [name, a_type(parent[key])]) if {
 	not is_number(parent[key])
 } else := sprintf("%s %s is out of range (0 or more)", [name, fixed(parent[key], 2)]) if {
-	not parent[key] >= 0
+	parent[key] < 0
 }
 
 a_type(value) := type_words[type_name(value)]
@@ -815,7 +818,7 @@ source_problem(path, entry) := malformed("data_sources", path, msg, "a map with 
 	not is_object(entry)
 	msg := sprintf("Data source must be a map, not %s", [a_type(entry)])
 } else := malformed("data_sources", sprintf("%s.source", [path]), "Data source has no name", "the address of the data, as a string") if {
-	not is_name(entry.source)
+	not is_name(object.get(entry, "source", null))
 } else := malformed("data_sources", sprintf("%s.approved", [path]), msg, "true or false, without quotes") if {
 	not source_is_sound(entry)
 	msg := sprintf("Data source '%s': approved must be true or false, not %s", [entry.source, a_type(entry.approved)])
@@ -887,7 +890,7 @@ problem contains malformed("regression", path, msg, "the value that was measured
 	some key, name in {"accuracy": "accuracy", "f1_score": "F1 score"}
 	path := sprintf("spec.metrics.%s", [key])
 	key in object.keys(previous_metrics)
-	not is_fraction(metrics[key])
+	not is_fraction(object.get(metrics, key, null))
 	msg := sprintf("Model %s cannot be compared with the previous version", [name])
 }
 
