@@ -3,7 +3,7 @@
 use crate::diag::Span;
 use crate::lang::reference::Reference;
 use crate::lang::syntax::ast::{Body, Expr, Ident};
-use crate::lang::value::{Type, Value};
+use crate::lang::value::Type;
 use mlo_state::Mode;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -68,8 +68,8 @@ pub struct Variable {
     pub ty: Type,
     /// Defaults of optional attributes (`optional(T, default)`), applied before the conversion.
     pub defaults: TypeDefaults,
-    /// The value if none is given, converted already.
-    pub default: Option<Value>,
+    /// The value if none is given; an expression without references.
+    pub default: Option<Expr>,
     /// What it is for.
     pub description: String,
     /// Whether its value is marked sensitive.
@@ -84,11 +84,11 @@ pub struct Variable {
     pub span: Span,
 }
 
-/// Defaults inside a type constraint, in the shape of the type.
+/// Defaults inside a type constraint, in the shape of the type: expressions without references.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TypeDefaults {
     /// Defaults of this object's optional attributes.
-    pub attributes: BTreeMap<Arc<str>, Value>,
+    pub attributes: BTreeMap<Arc<str>, Expr>,
     /// Defaults inside attributes of an object.
     pub children: BTreeMap<Arc<str>, TypeDefaults>,
     /// Defaults inside the elements of a list, set or map.
@@ -128,6 +128,8 @@ pub struct Output {
     pub description: String,
     /// Whether it is masked.
     pub sensitive: bool,
+    /// Whether it is never stored.
+    pub ephemeral: bool,
     /// Further dependencies.
     pub depends_on: Vec<Reference>,
     /// `precondition` blocks.
