@@ -2,12 +2,13 @@
 //!
 //! The map, in reading order; `ARCHITECTURE.md` says what each may look at.
 
-pub mod apply; // carries out an approved plan
-pub mod cli;
 pub mod diag; // messages for people
-pub mod graph; // what comes before what
 pub mod lang; // HCL text to values
 pub mod manifest; // ModelDeployment YAML to a checked value with places
+pub mod modules; // HCL that is built into the binary
+pub mod provider; // what is out there: one trait, a folder per provider
+pub mod graph; // what comes before what
 pub mod plan; // what will be done, as a document
-pub mod policy; // the gate: manifests to approved plans or denials
-pub mod provider; // what is out there // the edge: arguments, terminal, clock, environment
+pub mod policy; // the gate: a plan to an approved plan or a denial
+pub mod apply; // carries out an approved plan
+pub mod cli; // the edge: arguments, terminal, clock, environment
