@@ -15,7 +15,7 @@ use crate::graph::{Ended, ModuleId, ModuleTree, Node, Outcome, walk};
 use crate::lang::config::ResourceKey;
 use crate::lang::value::Value;
 use crate::plan::{
-    Action, Connected, Connections, Context, Counts, Kind, Part, Plan, Repetitions, Step, World, combine,
+    Action, Connected, Connections, Context, Counts, Kind, Plan, Repetitions, Step, World, combine,
     encode_object, encode_output, provider_name,
 };
 use crate::policy::Approved;
@@ -217,7 +217,7 @@ impl Run<'_, '_, '_> {
 
     async fn connect(&self, id: ModuleId, key: &crate::lang::config::ProviderKey) -> Result<(), Diagnostics> {
         let Some(provider) = self.applier.providers.get(key.name.as_ref()).cloned() else { return Ok(()) };
-        let config = self.world.borrow().provider_config(id, key, &provider.schema().config)?;
+        let config = self.world.borrow().provider_config(id, key, provider.schema())?;
         let connection = provider.connect(&config, self.applier.surroundings).await;
         let what = format!("provider {}", key.name);
         let connection = connection.map_err(|error| crate::plan::describe(&error, &what, None, None))?;
@@ -276,7 +276,7 @@ impl Run<'_, '_, '_> {
         }
     }
 
-    fn schema(&self, provider: &str, address: &Address) -> Option<crate::lang::eval::schema::BlockSchema> {
+    fn schema(&self, provider: &str, address: &Address) -> Option<crate::lang::eval::BlockSchema> {
         let connections = self.connections.borrow();
         let schemas = &connections.get(provider)?.provider.schema().resources;
         schemas.get(address.type_name.as_ref()).map(|schema| schema.block.clone())

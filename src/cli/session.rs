@@ -116,8 +116,9 @@ fn new_lineage() -> String {
 
 #[cfg(unix)]
 fn fill_random(bytes: &mut [u8]) {
+    let wanted = bytes.len();
     let filled = rustix::rand::getrandom(bytes, rustix::rand::GetRandomFlags::empty());
-    assert!(filled.is_ok_and(|filled| filled == bytes.len()), "the kernel gives 16 random bytes in one call");
+    assert!(filled.is_ok_and(|filled| filled == wanted), "the kernel gives 16 random bytes in one call");
 }
 
 #[cfg(not(unix))]

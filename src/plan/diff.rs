@@ -1,6 +1,6 @@
 //! Two values to what differs between them. Pure.
 
-use crate::lang::eval::schema::BlockSchema;
+use crate::lang::eval::BlockSchema;
 use crate::lang::value::{Kind, Path, Value};
 
 /// Whether two values are the same, their marks aside. Unknown is the same as nothing, not even as unknown; null is
@@ -74,7 +74,7 @@ fn is_force_new(schema: &BlockSchema, path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lang::eval::schema::AttributeSchema;
+    use crate::lang::eval::AttributeSchema;
     use crate::lang::value::{Marks, Type};
 
     fn object(entries: &[(&str, Value)]) -> Value {

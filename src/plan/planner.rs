@@ -185,7 +185,7 @@ impl Walker<'_, '_, '_> {
         let Some(provider) = self.planner.providers.get(key.name.as_ref()).cloned() else {
             return Err(self.unknown_provider(node, key).into());
         };
-        let config = self.world.borrow().provider_config(id, key, &provider.schema().config)?;
+        let config = self.world.borrow().provider_config(id, key, provider.schema())?;
         let mut connected = Connected { provider: provider.clone(), connection: None };
         if self.planner.kind != Kind::Check && config.is_wholly_known() {
             let connection = provider.connect(&config, self.planner.surroundings).await;
@@ -376,7 +376,7 @@ impl Walker<'_, '_, '_> {
     async fn read(
         &self,
         connected: &Connected,
-        schema: &crate::lang::eval::schema::BlockSchema,
+        schema: &crate::lang::eval::BlockSchema,
         address: &Address,
         object: &Object,
     ) -> std::result::Result<Option<Value>, Diagnostics> {

@@ -1,7 +1,7 @@
 //! What a configuration leaves to the provider, filled from what is there. Pure.
 
 use super::diff::same;
-use crate::lang::eval::schema::{BlockSchema, NestedBlock, Nesting};
+use crate::lang::eval::{BlockSchema, NestedBlock, Nesting};
 use crate::lang::value::{Kind, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ fn propose_blocks(block: &NestedBlock, prior: Option<&Value>, wanted: &Value) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lang::eval::schema::AttributeSchema;
+    use crate::lang::eval::AttributeSchema;
     use crate::lang::value::Type;
 
     #[test]

@@ -1,6 +1,6 @@
 //! Objects of the state to values of a schema and back. Unknown values cannot pass.
 
-use crate::lang::eval::schema::BlockSchema;
+use crate::lang::eval::BlockSchema;
 use crate::lang::value::{
     Kind, Marks, NotStorable, Path, PathStep, Type, Value, WrongJson, from_json, to_json, type_from_json,
     type_to_json,

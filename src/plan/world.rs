@@ -5,11 +5,12 @@ use super::scope::{Constant, InstanceScope};
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{ModuleId, ModuleTree, Node};
 use crate::lang::config::{Condition, ProviderKey, Repeat, ResourceKey, Variable};
-use crate::lang::eval::schema::BlockSchema;
+use crate::lang::eval::BlockSchema;
 use crate::lang::eval::{decode, evaluate};
 use crate::lang::syntax::ast::Expr;
 use crate::lang::syntax::parse_expression;
 use crate::lang::value::{Kind, Marks, Type, Value, apply_defaults, convert};
+use crate::provider::ProviderSchema;
 use mlo_state::{Key, ModuleAddress};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -282,7 +283,8 @@ impl<'c> World<'c> {
             }
             None => return Err(missing_variable(variable).into()),
         };
-        let value = apply_defaults(&value, &variable.defaults);
+        let defaults = variable.defaults.try_map(&mut |expr| evaluate(expr, &Constant))?;
+        let value = apply_defaults(&value, &defaults);
         let value = convert(&value, &variable.ty).map_err(|error| {
             Diagnostic::error(
                 code::engine::VARIABLE_TYPE,
@@ -318,12 +320,11 @@ impl<'c> World<'c> {
         let value = match input {
             Input::Text { text, .. } if variable.ty == Type::String => Value::string(text.clone()),
             Input::Text { source, text } => {
-                let (expr, messages) = parse_expression(*source, text);
-                match expr.filter(|_| !messages.has_errors()) {
-                    Some(expr) => evaluate(&expr, &Constant)?,
+                match parse_expression(*source, text).and_then(|expr| evaluate(&expr, &Constant)) {
+                    Ok(value) => value,
                     // Terraform takes text that is no expression as it is where any type will do.
-                    None if variable.ty == Type::Any => Value::string(text.clone()),
-                    None => return Err(messages),
+                    Err(_) if variable.ty == Type::Any => Value::string(text.clone()),
+                    Err(messages) => return Err(messages),
                 }
             }
             Input::Expr(expr) => evaluate(expr, &Constant)?,
@@ -533,13 +534,12 @@ impl<'c> World<'c> {
         &self,
         id: ModuleId,
         key: &ProviderKey,
-        schema: &BlockSchema,
+        schema: &ProviderSchema,
     ) -> Result<Value, Diagnostics> {
+        let Some(provider) = self.tree.module(id).providers.get(key) else { return Ok(schema.empty_config()) };
         // A provider in a module that has several instances is configured as in the first.
-        let Some(at) = self.instances(id).into_iter().next() else { return Ok(Value::null()) };
-        let empty = crate::lang::syntax::ast::Body::empty();
-        let body = self.tree.module(id).providers.get(key).map_or(&empty, |provider| &provider.body);
-        decode(body, schema, &self.scope(id, &at, None))
+        let Some(at) = self.instances(id).into_iter().next() else { return Ok(schema.empty_config()) };
+        decode(&provider.body, &schema.config, &self.scope(id, &at, None))
     }
 
     /// What the configuration wants of one instance of a resource, its preconditions checked.

@@ -31,18 +31,18 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     };
     session::hide_secrets(screen, &plan);
     let changes = plan.has_changes();
-    let mut document = as_json.then(|| json::plan(&plan));
+    let document = as_json.then(|| json::plan(&plan));
     if !as_json {
         screen.print(&view::plan::text(&plan, Paint(screen.style())));
     }
     let verdict = session.ask_policy(plan, &options.source);
-    if let Some(document) = &mut document {
+    if let Some(mut document) = document {
         document["policy"] = match &verdict {
             Verdict::Approved(approved) => json::approval(approved.decision()),
             Verdict::Denied(denial) => json::denial(denial, &session.sources),
         };
         document["diagnostics"] = json::diagnostics(&messages, &session.sources);
-        screen.print_json(document.take().unwrap_or_default());
+        screen.print_json(document);
     }
     match verdict {
         Verdict::Approved(approved) => {
