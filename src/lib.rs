@@ -4,4 +4,4 @@
 
 pub mod diag; // messages for people
 pub mod lang; // HCL text to values
-// pub mod provider; // what is out there
+pub mod provider; // what is out there

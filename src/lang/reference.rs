@@ -20,8 +20,9 @@ pub enum Target {
     Variable(Arc<str>),
     /// `local.name`
     Local(Arc<str>),
-    /// `module.name`
-    Module(Arc<str>),
+    /// `module.name`, and the output that it takes if the expression says it: `module.name.output`,
+    /// `module.name["key"].output`, `module.name[*].output`.
+    Module(Arc<str>, Option<Arc<str>>),
     /// `type.name`, `data.type.name`
     Resource(ResourceKey),
     /// `manifest`

@@ -61,13 +61,25 @@ pub trait Provider: Send + Sync {
 /// A configured provider: it can read and change objects.
 pub trait Connection: Send + Sync {
     /// The object as it is now, or nothing if it is gone. `prior` is what the state knows of it.
-    fn read<'a>(&'a self, subject: Subject<'a>, prior: &'a Value) -> BoxFuture<'a, Result<Option<Value>, ProviderError>>;
+    fn read<'a>(
+        &'a self,
+        subject: Subject<'a>,
+        prior: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Value>, ProviderError>>;
 
     /// Begins a change. The intent is durable before this is called.
-    fn start<'a>(&'a self, subject: Subject<'a>, change: Change<'a>) -> BoxFuture<'a, Result<Progress, ProviderError>>;
+    fn start<'a>(
+        &'a self,
+        subject: Subject<'a>,
+        change: Change<'a>,
+    ) -> BoxFuture<'a, Result<Progress, ProviderError>>;
 
     /// Goes on with a change that [`Connection::start`] left pending, possibly in an earlier run.
-    fn poll<'a>(&'a self, subject: Subject<'a>, handle: &'a str) -> BoxFuture<'a, Result<Progress, ProviderError>>;
+    fn poll<'a>(
+        &'a self,
+        subject: Subject<'a>,
+        handle: &'a str,
+    ) -> BoxFuture<'a, Result<Progress, ProviderError>>;
 
     /// The object that an earlier run made, or began to make, with `subject.token`: after a crash it is adopted.
     fn find<'a>(&'a self, subject: Subject<'a>) -> BoxFuture<'a, Result<Option<Value>, ProviderError>>;

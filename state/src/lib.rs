@@ -1,10 +1,33 @@
-//! Skeleton.
+//! The memory of mlo: which objects exist, under which address, and what was being done to them.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`address`] | names of blocks and instances, in Terraform's syntax |
+//! | [`snapshot`] | everything that is known at one serial, and its file format |
+//! | [`journal`] | what happened since: intents and outcomes, and their file format |
+//! | [`store`] | the traits [`Store`] and [`Guard`], and what can go wrong |
+//! | [`file`] | a store in a folder |
+//! | [`memory`] | a store in memory, for tests and simulation |
+//! | [`conformance`] | what every store must do, as functions that a store's tests call |
+//!
+//! In: records and snapshots from one engine at a time. Out: what is durable. Never: a clock, a random number or the
+//! environment (tokens, lineages and holders come from the caller); an empty or damaged state taken for none.
 
-/// Whether an object is ours to change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Mode {
-    /// A `resource`: ours.
-    Managed,
-    /// A `data` source: read only.
-    Data,
-}
+pub mod address;
+pub mod conformance;
+pub mod file;
+pub mod journal;
+pub mod memory;
+pub mod snapshot;
+pub mod store;
+
+mod disk;
+mod json;
+mod reply;
+
+pub use address::{Address, AddressError, BlockAddress, Key, Mode, ModuleAddress, ModuleStep};
+pub use file::FileStore;
+pub use journal::{Action, Pending, Record};
+pub use memory::MemoryStore;
+pub use snapshot::{AttributePath, Object, Output, PathStep, Snapshot, Status};
+pub use store::{BoxFuture, Guard, Holder, Loaded, Store, StoreError};

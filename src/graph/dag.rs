@@ -1,0 +1,172 @@
+//! A directed acyclic graph of anything. An edge leads from what depends to what it depends on.
+
+use petgraph::Direction;
+use petgraph::algo::{kosaraju_scc, toposort};
+use petgraph::graph::{DiGraph, NodeIndex};
+
+/// Nodes and what they depend on. Node numbers count up from 0 in the order of [`Dag::add`].
+#[derive(Debug, Clone)]
+pub struct Dag<N> {
+    graph: DiGraph<N, ()>,
+}
+
+/// Some nodes depend on each other in a circle: each on the next, the last on the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cycle(pub Vec<usize>);
+
+impl<N> Default for Dag<N> {
+    fn default() -> Self {
+        Self { graph: DiGraph::new() }
+    }
+}
+
+impl<N> Dag<N> {
+    /// Without nodes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a node and gives its number.
+    pub fn add(&mut self, node: N) -> usize {
+        self.graph.add_node(node).index()
+    }
+
+    /// Says that `node` depends on `dependency`. The same edge twice does no harm.
+    pub fn depend(&mut self, node: usize, dependency: usize) {
+        self.graph.add_edge(NodeIndex::new(node), NodeIndex::new(dependency), ());
+    }
+
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.graph.node_count()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The node of a number that this graph gave.
+    pub fn get(&self, node: usize) -> &N {
+        self.graph.node_weight(NodeIndex::new(node)).expect("a node number comes from this graph")
+    }
+
+    /// What a node depends on directly; an edge that was added twice comes twice.
+    pub fn dependencies(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
+        self.graph.neighbors_directed(NodeIndex::new(node), Direction::Outgoing).map(NodeIndex::index)
+    }
+
+    /// What depends directly on a node.
+    pub fn dependents(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
+        self.graph.neighbors_directed(NodeIndex::new(node), Direction::Incoming).map(NodeIndex::index)
+    }
+
+    /// All node numbers, dependencies before what depends on them.
+    ///
+    /// # Errors
+    /// The shortest circle through the first node that is in one.
+    pub fn order(&self) -> Result<Vec<usize>, Cycle> {
+        match toposort(&self.graph, None) {
+            Ok(order) => Ok(order.into_iter().rev().map(NodeIndex::index).collect()),
+            Err(_) => Err(self.shortest_cycle()),
+        }
+    }
+
+    /// For each node the number of its strongly connected component: two nodes have the same one exactly if they depend
+    /// on each other.
+    pub fn components(&self) -> Vec<usize> {
+        let mut component_of = vec![0; self.len()];
+        for (number, component) in kosaraju_scc(&self.graph).iter().enumerate() {
+            for node in component {
+                if let Some(slot) = component_of.get_mut(node.index()) {
+                    *slot = number;
+                }
+            }
+        }
+        component_of
+    }
+
+    fn shortest_cycle(&self) -> Cycle {
+        let component_of = self.components();
+        let mut size = vec![0_usize; self.len()];
+        for component in &component_of {
+            if let Some(count) = size.get_mut(*component) {
+                *count += 1;
+            }
+        }
+        let in_circle = |node: &usize| {
+            let own = component_of.get(*node).and_then(|component| size.get(*component)).copied().unwrap_or(0);
+            own > 1 || self.dependencies(*node).any(|dependency| dependency == *node)
+        };
+        let start = (0..self.len()).find(in_circle).expect("the sort found a circle");
+        Cycle(self.path_back_to(start))
+    }
+
+    /// Breadth first from `start` along dependencies until it is met again.
+    fn path_back_to(&self, start: usize) -> Vec<usize> {
+        let mut came_from = vec![usize::MAX; self.len()];
+        let mut queue = std::collections::VecDeque::from([start]);
+        while let Some(node) = queue.pop_front() {
+            for dependency in self.dependencies(node) {
+                if dependency == start {
+                    let mut path = vec![node];
+                    while let Some(&last) = path.last().filter(|last| **last != start) {
+                        path.push(came_from.get(last).copied().unwrap_or(start));
+                    }
+                    path.reverse();
+                    return path;
+                }
+                match came_from.get_mut(dependency) {
+                    Some(from) if *from == usize::MAX => {
+                        *from = node;
+                        queue.push_back(dependency);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        vec![start]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dag(nodes: usize, edges: &[(usize, usize)]) -> Dag<usize> {
+        let mut dag = Dag::new();
+        for node in 0..nodes {
+            dag.add(node);
+        }
+        for (node, dependency) in edges {
+            dag.depend(*node, *dependency);
+        }
+        dag
+    }
+
+    #[test]
+    fn dependencies_come_first() {
+        let order = dag(4, &[(0, 1), (0, 2), (1, 3), (2, 3)]).order().unwrap();
+        let at = |node| order.iter().position(|other| *other == node).unwrap();
+        assert!(at(3) < at(1) && at(3) < at(2) && at(1) < at(0) && at(2) < at(0), "{order:?}");
+    }
+
+    #[test]
+    fn the_shortest_circle_is_named_in_order() {
+        for (edges, circle) in [
+            (vec![(0, 0)], vec![0]),
+            (vec![(0, 1), (1, 0)], vec![0, 1]),
+            (vec![(0, 1), (1, 2), (2, 3), (3, 0), (1, 0)], vec![0, 1]),
+            (vec![(0, 1), (1, 2), (2, 3), (3, 1)], vec![1, 2, 3]),
+        ] {
+            assert_eq!(dag(4, &edges).order(), Err(Cycle(circle)), "{edges:?}");
+        }
+    }
+
+    #[test]
+    fn components_are_the_circles() {
+        let components = dag(4, &[(0, 1), (1, 0), (2, 0), (3, 2)]).components();
+        assert_eq!(components[0], components[1]);
+        assert!(components[2] != components[0] && components[3] != components[2]);
+    }
+}

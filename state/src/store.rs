@@ -1,0 +1,228 @@
+//! What every store of state does, and what can go wrong.
+//!
+//! In: records and snapshots. Out: a future that resolves when they are durable. Never: two guards of one store at
+//! a time; an acknowledged record lost; a state that is empty, short or damaged taken for no state.
+//!
+//! A run goes: [`Store::lock`], [`Guard::read`], on a store that holds nothing [`Guard::begin`], [`Guard::append`]
+//! around every call, [`Guard::commit`], [`Guard::release`].
+
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+
+use crate::journal::{Pending, Record};
+use crate::snapshot::{Damage, Snapshot};
+
+/// A future that can be sent to another thread.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A place that state is kept in.
+pub trait Store: Send + Sync {
+    /// What is there now, without a lock: a whole snapshot of some moment, which may be over.
+    fn read(&self) -> BoxFuture<'_, Result<Loaded, StoreError>>;
+
+    /// Takes the lock if it is free, at once; waiting and trying again is the caller's.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] with the present holder, if another guard lives.
+    fn lock<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<Box<dyn Guard>, StoreError>>;
+
+    /// The place in words, for messages: `folder .mlo/state/default`.
+    fn describe(&self) -> String;
+}
+
+/// The right to write to a store, held by one at a time. Dropping it gives the lock back too, after the writes that
+/// are under way.
+pub trait Guard: Send + Sync {
+    /// What is there now, with all that was appended.
+    fn read(&self) -> BoxFuture<'_, Result<Loaded, StoreError>>;
+
+    /// Gives a store that holds nothing its lineage, so that records can be appended before the first commit.
+    /// Nothing changes if it has this lineage already.
+    ///
+    /// # Errors
+    /// [`StoreError::Foreign`] if it has another.
+    fn begin(&self, lineage: String) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Writes records after all earlier ones; resolves when they are durable. They are on their way when this
+    /// returns, in the order of the calls, whether or not the future is polled. Appends that wait at the same time
+    /// share one write and one sync.
+    ///
+    /// # Errors
+    /// After one that says that writing failed, every later append fails at once: [`StoreError::Halted`].
+    fn append(&self, records: Vec<Record>) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Replaces the snapshot and folds the journal away. Intents without an outcome stay: only their `Done` or
+    /// `Failed` closes them. Works after a failed append too, for it needs no journal.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] unless the serial is the present one and one more; [`StoreError::Foreign`] unless the
+    /// lineage is the present one. If it fails in another way the state is the earlier one or this one, whole.
+    fn commit(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Gives the lock back.
+    fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>>;
+}
+
+/// What a store holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The snapshot with the journal's outcomes in it; `None`: nothing was ever written here.
+    pub snapshot: Option<Snapshot>,
+    /// Intents without an outcome, by operation number.
+    pub pending: Vec<Pending>,
+    /// The first operation number that is free.
+    pub next_operation: u64,
+    /// The journal's end was torn: by a crash, or, in a read without a lock, because it was being written.
+    pub torn: bool,
+}
+
+/// Who holds a lock, as the holder tells it. For people; nothing is decided by it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Holder {
+    /// What is being done: `apply`.
+    pub operation: String,
+    /// `user@host`.
+    pub who: String,
+    /// Process id on that host.
+    pub pid: u32,
+    /// Since when, as RFC 3339.
+    pub since: String,
+    /// The page of the run that holds it, if it runs in CI.
+    pub run_url: Option<String>,
+}
+
+/// An earlier snapshot that was read and found whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// Its serial.
+    pub serial: u64,
+    /// Where it is.
+    pub place: PathBuf,
+}
+
+/// What can go wrong, by what the user must do about it. Each prints as one line; none tells what the state holds.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Wait, or look at what the holder does.
+    #[error("the state is locked{}", held_by(.holder.as_deref()))]
+    Locked {
+        /// The present holder, if it can be told.
+        holder: Option<Box<Holder>>,
+    },
+    /// Find out who broke the lock; run again.
+    #[error("the lock {} was removed or replaced while this run held it: nothing more was written", .place.display())]
+    LockLost {
+        /// The lock.
+        place: PathBuf,
+    },
+    /// Put an earlier snapshot back.
+    #[error("{} is damaged: {damage}{}", .place.display(), left_whole(.good.as_ref()))]
+    Corrupt {
+        /// What is damaged.
+        place: PathBuf,
+        /// How.
+        damage: Damage,
+        /// The newest earlier snapshot that is whole, if there is one.
+        good: Option<Earlier>,
+    },
+    /// Put the state back, or an earlier snapshot, or say that it is gone for good.
+    #[error("{} is missing, but state was kept here before{}", .place.display(), left_whole(.good.as_ref()))]
+    Lost {
+        /// What is missing.
+        place: PathBuf,
+        /// The newest earlier snapshot that is whole, if there is one.
+        good: Option<Earlier>,
+    },
+    /// Use the newer program.
+    #[error(
+        "{} has format {found}, and this program reads up to {supported}: it was written by mlo {}",
+        .place.display(), .written_by.as_deref().unwrap_or("of a later version")
+    )]
+    Newer {
+        /// What is too new.
+        place: PathBuf,
+        /// Format version that was found.
+        found: u64,
+        /// Newest format version that this program reads.
+        supported: u32,
+        /// Version of the program that wrote it, if it says so.
+        written_by: Option<String>,
+    },
+    /// Look whether this is the right place.
+    #[error("the state's lineage is `{found}`, not `{expected}`: this is the state of something else")]
+    Foreign {
+        /// Lineage that was expected.
+        expected: String,
+        /// Lineage that was found.
+        found: String,
+    },
+    /// Read and plan again.
+    #[error("the state has moved on: it is at serial {found}, and this write follows serial {expected}")]
+    Stale {
+        /// Serial that the write follows.
+        expected: u64,
+        /// Serial that is there.
+        found: u64,
+    },
+    /// Get the permission.
+    #[error("{} may not be {doing}: {source}", .place.display())]
+    Denied {
+        /// What was being done, as a participle: `opened`.
+        doing: &'static str,
+        /// To what.
+        place: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Mend the disk, make room.
+    #[error("{} cannot be {doing}: {source}", .place.display())]
+    Io {
+        /// What was being done, as a participle: `written`.
+        doing: &'static str,
+        /// To what.
+        place: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// See the first failure: nothing was written since.
+    #[error("an earlier write to the journal failed ({because}): nothing more is appended")]
+    Halted {
+        /// Kind of the first failure.
+        because: io::ErrorKind,
+    },
+    /// Make it smaller.
+    #[error("{what} is {found}, and at most {limit} is allowed")]
+    Limit {
+        /// What is limited, with its unit.
+        what: &'static str,
+        /// How much there is.
+        found: u64,
+        /// How much is allowed.
+        limit: u64,
+    },
+    /// Report it: the caller broke the protocol.
+    #[error("this is a fault of mlo itself: {how}")]
+    Misused {
+        /// What the caller did.
+        how: &'static str,
+    },
+}
+
+/// ` by apply of ann@host (process 7) since …, see …`, or nothing.
+fn held_by(holder: Option<&Holder>) -> String {
+    holder.map_or_else(String::new, |Holder { operation, who, pid, since, run_url }| {
+        let run = run_url.as_ref().map_or_else(String::new, |url| format!(", see {url}"));
+        format!(" by {operation} of {who} (process {pid}) since {since}{run}")
+    })
+}
+
+/// `; serial 6 in … is whole`, or that there is none.
+fn left_whole(earlier: Option<&Earlier>) -> String {
+    earlier.map_or_else(
+        || "; no earlier snapshot is left".to_owned(),
+        |Earlier { serial, place }| {
+            format!("; the snapshot of serial {serial} in {} is whole", place.display())
+        },
+    )
+}
