@@ -3,7 +3,11 @@
 //! Goes in: values of a resource type's schema. Comes out: values as the object is, or an error by class. Never
 //! happens: a provider that retries, prints, reads a clock or the environment, or looks at another provider.
 
+pub mod builtin;
+pub mod local;
+
 mod error;
+mod object;
 mod schema;
 
 pub use error::{ErrorClass, ProviderError};
@@ -11,6 +15,8 @@ pub use schema::{ProviderSchema, ResourceSchema};
 
 use crate::lang::value::{Path, Value};
 use mlo_state::Address;
+use std::any::Any;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -33,6 +39,12 @@ pub struct Surroundings {
     pub environment: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
     /// The wall clock.
     pub now: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>,
+}
+
+/// All providers, by the name of their `provider` blocks.
+pub fn all() -> BTreeMap<&'static str, Arc<dyn Provider>> {
+    let builtin: Arc<dyn Provider> = Arc::new(builtin::Builtin::new());
+    [("local", Arc::new(local::Local::new()) as _), ("mlo", Arc::clone(&builtin)), ("terraform", builtin)].into()
 }
 
 /// Resource types of one kind of system.
@@ -58,8 +70,8 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<Arc<dyn Connection>, ProviderError>>;
 }
 
-/// A configured provider: it can read and change objects.
-pub trait Connection: Send + Sync {
+/// A configured provider: it can read and change objects. `Any`, so that [`Provider::plan`] finds its own connection.
+pub trait Connection: Any + Send + Sync {
     /// The object as it is now, or nothing if it is gone. `prior` is what the state knows of it.
     fn read<'a>(
         &'a self,

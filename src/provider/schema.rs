@@ -1,6 +1,6 @@
 //! What a provider's configuration and its resource types look like.
 
-use crate::lang::eval::schema::BlockSchema;
+use crate::lang::eval::BlockSchema;
 use std::collections::BTreeMap;
 
 /// Schemas of a provider.
