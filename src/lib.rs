@@ -4,4 +4,5 @@
 
 pub mod diag; // messages for people
 pub mod lang; // HCL text to values
+pub mod modules; // HCL that is built into the binary
 pub mod provider; // what is out there

@@ -44,7 +44,8 @@ pub struct Surroundings {
 /// All providers, by the name of their `provider` blocks.
 pub fn all() -> BTreeMap<&'static str, Arc<dyn Provider>> {
     let builtin: Arc<dyn Provider> = Arc::new(builtin::Builtin::new());
-    [("local", Arc::new(local::Local::new()) as _), ("mlo", Arc::clone(&builtin)), ("terraform", builtin)].into()
+    [("local", Arc::new(local::Local::new()) as _), ("mlo", Arc::clone(&builtin)), ("terraform", builtin)]
+        .into()
 }
 
 /// Resource types of one kind of system.

@@ -34,9 +34,12 @@ pub(super) fn same(a: &Value, b: &Value) -> bool {
         (Kind::Null(_), Kind::Null(_)) => true,
         (Kind::List(_, a), Kind::List(_, b))
         | (Kind::Set(_, a), Kind::Set(_, b))
-        | (Kind::Tuple(a), Kind::Tuple(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same(a, b)),
+        | (Kind::Tuple(a), Kind::Tuple(b)) => {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same(a, b))
+        }
         (Kind::Map(_, a), Kind::Map(_, b)) | (Kind::Object(a), Kind::Object(b)) => {
-            a.len() == b.len() && a.iter().zip(b.iter()).all(|((key, a), (other, b))| key == other && same(a, b))
+            a.len() == b.len()
+                && a.iter().zip(b.iter()).all(|((key, a), (other, b))| key == other && same(a, b))
         }
         (a, b) => a == b,
     }

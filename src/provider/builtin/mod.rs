@@ -38,9 +38,13 @@ fn data_schema() -> ResourceSchema {
         .attribute("input", AttributeSchema::optional(Type::Any).describe("Any value; kept in the state"))
         .attribute(
             "triggers_replace",
-            AttributeSchema::optional(Type::Any).describe("Any value; when it changes, the object is replaced"),
+            AttributeSchema::optional(Type::Any)
+                .describe("Any value; when it changes, the object is replaced"),
         )
-        .attribute("output", AttributeSchema::computed(Type::Any).describe("`input`, known once it is applied"))
+        .attribute(
+            "output",
+            AttributeSchema::computed(Type::Any).describe("`input`, known once it is applied"),
+        )
         .attribute("id", AttributeSchema::computed(Type::String).describe("An identifier of this object"));
     ResourceSchema { version: 0, description: "A value with the life of a resource", block }
 }
@@ -70,7 +74,8 @@ impl Provider for Builtin {
 /// As Terraform plans `terraform_data`: the output is unknown when the input changes, and is null at once only where a
 /// new object has no input.
 fn plan(request: &PlanRequest<'_>) -> Planned {
-    let (input, triggers) = (attribute(&request.proposed, "input"), attribute(&request.proposed, "triggers_replace"));
+    let (input, triggers) =
+        (attribute(&request.proposed, "input"), attribute(&request.proposed, "triggers_replace"));
     let output = || if input.is_null() { input.clone() } else { Value::unknown(input.ty()) };
     let id = || {
         let refinement = Refinement { not_null: true, ..Refinement::default() };
@@ -109,7 +114,9 @@ impl Connection for Memory {
         change: Change<'a>,
     ) -> BoxFuture<'a, Result<Progress, ProviderError>> {
         let done = match change {
-            Change::Create { planned } | Change::Update { planned, .. } => Some(applied(planned, subject.token)),
+            Change::Create { planned } | Change::Update { planned, .. } => {
+                Some(applied(planned, subject.token))
+            }
             Change::Delete { .. } => None,
         };
         Box::pin(ready(Ok(Progress::Done(done))))

@@ -46,7 +46,10 @@ fn output_and_id_are_unknown_until_the_object_is_made() {
 #[test]
 fn an_object_as_it_is_wanted_plans_no_change() {
     let object = apply(&planned(None, text("a"), text("t")).value, "token");
-    assert_eq!(planned(Some(&object), text("a"), text("t")), Planned { value: object.clone(), replace: Vec::new() });
+    assert_eq!(
+        planned(Some(&object), text("a"), text("t")),
+        Planned { value: object.clone(), replace: Vec::new() }
+    );
 }
 
 #[test]
@@ -70,7 +73,11 @@ fn another_trigger_replaces() {
     assert!(attribute(&plan.value, "id").is_unknown());
     assert_eq!(attribute(&plan.value, "output"), Value::unknown(Type::String));
     let unknown = planned(Some(&object), text("a"), Value::unknown(Type::String));
-    assert_eq!(unknown.replace, [Path::root().name("triggers_replace")], "an unknown trigger may have changed");
+    assert_eq!(
+        unknown.replace,
+        [Path::root().name("triggers_replace")],
+        "an unknown trigger may have changed"
+    );
 }
 
 #[test]

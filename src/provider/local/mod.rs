@@ -8,8 +8,8 @@ mod file;
 mod service;
 
 use super::{
-    BoxFuture, Change, Connection, PlanRequest, Planned, Progress, Provider, ProviderError, ProviderSchema, Subject,
-    Surroundings,
+    BoxFuture, Change, Connection, PlanRequest, Planned, Progress, Provider, ProviderError, ProviderSchema,
+    Subject, Surroundings,
 };
 use crate::lang::eval::BlockSchema;
 use crate::lang::value::Value;

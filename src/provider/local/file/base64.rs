@@ -29,7 +29,8 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
 pub(super) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let bits = (0..3).fold(0_usize, |bits, at| bits << 8 | usize::from(chunk.get(at).copied().unwrap_or(0)));
+        let bits =
+            (0..3).fold(0_usize, |bits, at| bits << 8 | usize::from(chunk.get(at).copied().unwrap_or(0)));
         for at in 0..4 {
             let digit = LETTERS.get(bits >> (18 - 6 * at) & 63).copied().unwrap_or(b'=');
             text.push(if at <= chunk.len() { char::from(digit) } else { '=' });
@@ -55,7 +56,8 @@ mod tests {
 
     #[test]
     fn what_is_not_base64_is_refused() {
-        for wrong in ["Zg", "Zg=", "Zg===", "====", "Z===", "Zh==", "Zm9=", "Zm 9", "Zm9v\n", "Zm-_", "=Zm9"] {
+        for wrong in ["Zg", "Zg=", "Zg===", "====", "Z===", "Zh==", "Zm9=", "Zm 9", "Zm9v\n", "Zm-_", "=Zm9"]
+        {
             assert_eq!(decode(wrong), None, "{wrong:?}");
         }
     }

@@ -9,7 +9,9 @@ use super::disk;
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Path as ValuePath, Type, Value};
 use crate::provider::object::{attribute, hex, same, text, text_or_null, with};
-use crate::provider::{Change, ErrorClass, PlanRequest, Planned, ProviderError, ResourceSchema, Subject, Surroundings};
+use crate::provider::{
+    Change, ErrorClass, PlanRequest, Planned, ProviderError, ResourceSchema, Subject, Surroundings,
+};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -48,8 +50,9 @@ pub(super) fn schema() -> ResourceSchema {
         )
         .attribute(
             "directory_permission",
-            AttributeSchema::optional_computed(Type::String)
-                .describe("Octal mode of folders that are made on the way, less the umask; 0755 if not given"),
+            AttributeSchema::optional_computed(Type::String).describe(
+                "Octal mode of folders that are made on the way, less the umask; 0755 if not given",
+            ),
         )
         .attribute("id", AttributeSchema::computed(Type::String).describe("The same as `content_sha256`"))
         .attribute(
@@ -93,7 +96,8 @@ fn or(wanted: &Value, name: &str, default: &str) -> Value {
 fn check(wanted: &Value) -> Result<(), ProviderError> {
     let given: Vec<_> = CONTENTS.into_iter().filter(|name| !attribute(wanted, name).is_null()).collect();
     if given.len() != 1 {
-        let got = if given.is_empty() { "none is".to_owned() } else { format!("`{}` are", given.join("`, `")) };
+        let got =
+            if given.is_empty() { "none is".to_owned() } else { format!("`{}` are", given.join("`, `")) };
         let summary = format!("exactly one of `{}` must be given; {got}", CONTENTS.join("`, `"));
         return Err(ProviderError::permanent(summary).help("write `content = \"\"` for an empty file"));
     }
@@ -276,7 +280,11 @@ fn refuse_others(path: &Path, ours: bool, digest: &Value) -> Result<(), Provider
         Ok(_) => {
             let found = open_regular(path).and_then(Found::read).map_err(fail)?;
             let same = same(&Value::string(found.digest), digest);
-            if same { Ok(()) } else { Err(conflict("exists already with other content, and was not made here")) }
+            if same {
+                Ok(())
+            } else {
+                Err(conflict("exists already with other content, and was not made here"))
+            }
         }
     }
 }
@@ -296,7 +304,9 @@ fn remove(path: &Path) -> Result<(), ProviderError> {
 fn regular(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata).filter(Metadata::is_file)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }

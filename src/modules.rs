@@ -1,0 +1,1 @@
+//! HCL modules that are built into the binary, addressed `mlo://name`.
