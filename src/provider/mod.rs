@@ -26,6 +26,9 @@ use std::time::Duration;
 /// A future that can move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// Looks up a variable of the environment.
+pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What a provider may know of the machine and the run. Everything that differs between two runs comes from here.
 #[derive(Clone)]
 pub struct Surroundings {
@@ -36,7 +39,7 @@ pub struct Surroundings {
     /// The folder of the running program: programs that are shipped with it lie here.
     pub programs: PathBuf,
     /// The environment of the run.
-    pub environment: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub environment: Environment,
     /// The wall clock.
     pub now: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>,
 }

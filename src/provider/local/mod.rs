@@ -127,3 +127,6 @@ impl Connection for Machine {
 fn unknown_type(name: &str) -> ProviderError {
     ProviderError::permanent(format!("the provider `local` has no resource type `{name}`"))
 }
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -356,5 +356,5 @@ fn parse_mode(mode: &str) -> Option<u32> {
     if digits { u32::from_str_radix(mode, 8).ok() } else { None }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

@@ -146,5 +146,5 @@ fn addresses(host: std::net::IpAddr, port: u16) -> [(&'static str, Value); 3] {
     ]
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

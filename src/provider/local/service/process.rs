@@ -1,7 +1,7 @@
 //! Whether a process is alive and the one that was meant, and signals to it.
 //!
 //! Process numbers are used again. On Linux a process is told from a later one of the same number by the tick of its
-//! start (proc(5), `stat`, field 22), and a signal goes through a descriptor of the process (pidfd_open(2)), which a later
+//! start (`proc(5)`, `stat`, field 22), and a signal goes through a descriptor of the process (`pidfd_open(2)`), which a later
 //! one cannot take over. Elsewhere the number and the lock of the log must do.
 
 use super::folder::RunFile;

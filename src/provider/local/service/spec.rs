@@ -13,7 +13,7 @@ pub(super) const HOST: &str = "127.0.0.1";
 /// How long a server may take to be ready if nothing else is said: loading a model of a gigabyte takes some seconds.
 pub(super) const READY_TIMEOUT: &str = "60s";
 /// The longest that a server may take to be ready. Longer is a mistake in the unit.
-const READY_TIMEOUT_MAX: Duration = Duration::from_secs(3600);
+const READY_TIMEOUT_MAX: Duration = Duration::from_hours(1);
 /// Characters of a name, version, framework or label at most: what the server takes.
 const NAME_CHARS_MAX: usize = 253;
 
