@@ -45,6 +45,12 @@ impl Project {
         Self { folder, surroundings, provider, connection }
     }
 
+    /// After a change of the surroundings.
+    pub(super) async fn reconnect(&mut self) {
+        self.connection =
+            self.provider.connect(&Value::null(), &self.surroundings).await.expect("a connection");
+    }
+
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.surroundings.project.join(name)
     }
