@@ -6,6 +6,7 @@
 mod base64;
 
 use super::disk;
+use crate::diag::code::provider::{ARGUMENT, NOT_OURS, UNREADABLE};
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Path as ValuePath, Type, Value};
 use crate::provider::object::{attribute, hex, same, text, text_or_null, with};
@@ -99,22 +100,27 @@ fn check(wanted: &Value) -> Result<(), ProviderError> {
         let got =
             if given.is_empty() { "none is".to_owned() } else { format!("`{}` are", given.join("`, `")) };
         let summary = format!("exactly one of `{}` must be given; {got}", CONTENTS.join("`, `"));
-        return Err(ProviderError::permanent(summary).help("write `content = \"\"` for an empty file"));
+        return Err(ProviderError::permanent(summary)
+            .code(&ARGUMENT)
+            .help("write `content = \"\"` for an empty file"));
     }
     for name in ["file_permission", "directory_permission"] {
         if let Some(mode) = text(wanted, name).filter(|mode| parse_mode(mode).is_none()) {
             let error = ProviderError::permanent(format!("`{name}` is not an octal mode: {mode:?}"));
-            return Err(error.help("write three or four octal digits, such as \"0644\"").at(path_of(name)));
+            return Err(error
+                .code(&ARGUMENT)
+                .help("write three or four octal digits, such as \"0644\"")
+                .at(path_of(name)));
         }
     }
     if text(wanted, "content_base64").is_some_and(|encoded| base64::decode(encoded).is_none()) {
         let error = ProviderError::permanent("`content_base64` is not base64 with padding");
-        return Err(error.help("use `content` for text").at(path_of("content_base64")));
+        return Err(error.code(&ARGUMENT).help("use `content` for text").at(path_of("content_base64")));
     }
     match text(wanted, "filename") {
         Some(name) if name.is_empty() || name.ends_with('/') || name.contains('\0') => {
             let error = ProviderError::permanent(format!("`filename` is not the path of a file: {name:?}"));
-            Err(error.at(path_of("filename")))
+            Err(error.code(&ARGUMENT).at(path_of("filename")))
         }
         _ => Ok(()),
     }
@@ -135,7 +141,7 @@ fn content(object: &Value, surroundings: Option<&Surroundings>) -> Option<Result
 fn read_source(path: &Path) -> Result<Vec<u8>, ProviderError> {
     let wrong = |what: &str| {
         let error = ProviderError::permanent(format!("the source {} {what}", path.display()));
-        error.at(path_of("source"))
+        error.code(&UNREADABLE).at(path_of("source"))
     };
     let unreadable = |error: io::Error| {
         let absent = error.kind() == io::ErrorKind::NotFound;
@@ -264,6 +270,7 @@ fn write(
 fn refuse_others(path: &Path, ours: bool, digest: &Value) -> Result<(), ProviderError> {
     let conflict = |what: &str| {
         ProviderError::new(ErrorClass::Conflict, format!("{} {what}", path.display()))
+            .code(&NOT_OURS)
             .help("move it away, or choose another `filename`")
             .at(path_of("filename"))
     };
@@ -343,7 +350,11 @@ fn failed(what: &str, error: &io::Error) -> ProviderError {
         }
         _ => "check the path and its folder",
     };
-    ProviderError::permanent(what).detail(error.to_string()).help(help).at(path_of("filename"))
+    ProviderError::permanent(what)
+        .code(&UNREADABLE)
+        .detail(error.to_string())
+        .help(help)
+        .at(path_of("filename"))
 }
 
 fn digest_of(bytes: &[u8]) -> String {

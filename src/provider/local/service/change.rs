@@ -7,6 +7,7 @@ use super::probe::{self, Answer};
 use super::program::{self, Port};
 use super::spec::Spec;
 use super::{READY, addresses, process};
+use crate::diag::code::provider::{MODEL, PROCESS};
 use crate::lang::value::{Path as ValuePath, Type, Value};
 use crate::provider::object::{attribute, same, text, text_or_null, with};
 use crate::provider::{Change, ErrorClass, ProviderError, Subject, Surroundings};
@@ -250,7 +251,7 @@ impl Here<'_> {
         } else if !spec.model.is_file() {
             let error = ProviderError::permanent(format!("there is no model at {}", spec.model.display()));
             let help = "check the path; it is relative to the project's folder";
-            return Err(error.help(help).at(ValuePath::root().name("model")));
+            return Err(error.code(&MODEL).help(help).at(ValuePath::root().name("model")));
         }
         let digest = text_or_null(spec.digest.as_deref());
         Ok((spec, with(planned, [("digest", digest)])))
@@ -311,6 +312,7 @@ fn rolled_back(failure: Failure, spec: &Spec, before: &Spec, object: Value) -> P
 
 fn not_stopped(error: &std::io::Error, run: &RunFile) -> ProviderError {
     ProviderError::permanent(format!("cannot end the server, which is process {}", run.pid))
+        .code(&PROCESS)
         .detail(error.to_string())
         .help(format!("end process {} by hand and apply again", run.pid))
 }
@@ -318,6 +320,7 @@ fn not_stopped(error: &std::io::Error, run: &RunFile) -> ProviderError {
 fn nameless(folder: &Folder) -> ProviderError {
     let run_file = folder.run_file();
     ProviderError::permanent(format!("a server of {} runs, but its run file is missing", folder.id()))
+        .code(&PROCESS)
         .detail(format!("Without {} it cannot be told which process it is.", run_file.display()))
         .help(format!("end the process that has {} on its command line, and apply again", run_file.display()))
 }

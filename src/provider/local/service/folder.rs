@@ -6,6 +6,7 @@
 //! cannot lose a server, and a process number that was given to another program fools nobody.
 
 use super::process;
+use crate::diag::code::provider::UNREADABLE;
 use crate::lang::value::{Type, Value, from_json, to_json};
 use crate::provider::local::disk;
 use crate::provider::object::hex;
@@ -26,6 +27,9 @@ const QUOTED_LINES: usize = 20;
 const QUOTED_BYTES: u64 = 16 * 1024;
 /// Characters of the service's name in the folder's name; the hash tells folders apart.
 const NAME_CHARS: usize = 40;
+/// What to do when the folder of the services cannot be used.
+const MEND: &str =
+    "make the project's folder writable for you, or work in a copy of it; `.mlo` is kept there";
 /// Shorter secrets are not looked for in a log: they would be found everywhere.
 const SECRET_BYTES_MIN: usize = 4;
 
@@ -209,8 +213,9 @@ impl Folder {
 
     pub(super) fn unwritable(&self, error: &io::Error) -> ProviderError {
         ProviderError::permanent(format!("cannot keep the service in {}", self.path.display()))
+            .code(&UNREADABLE)
             .detail(error.to_string())
-            .help("make the project's folder writable for you, or work in a copy of it; `.mlo` is kept there")
+            .help(MEND)
     }
 }
 
@@ -223,8 +228,9 @@ fn all(surroundings: &Surroundings) -> Result<Vec<PathBuf>, ProviderError> {
     let root = root(surroundings);
     let fail = |error: io::Error| {
         ProviderError::permanent(format!("cannot read {}", root.display()))
+            .code(&UNREADABLE)
             .detail(error.to_string())
-            .help("make the folder readable for you")
+            .help(MEND)
     };
     let entries = match fs::read_dir(&root) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

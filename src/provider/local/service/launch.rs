@@ -4,6 +4,7 @@ use super::folder::{Folder, RunFile, last_lines};
 use super::probe::{self, Answer};
 use super::program::{self, Port};
 use super::spec::Spec;
+use crate::diag::code::provider::{ARGUMENT, NOT_READY, PORT_TAKEN, PROGRAM_MISSING};
 use crate::lang::value::Path as ValuePath;
 use crate::provider::{ErrorClass, ProviderError, Surroundings};
 use std::fs;
@@ -72,7 +73,7 @@ impl Failure {
         } else {
             format!("Its last log lines:\n{log}")
         };
-        ProviderError::permanent(summary).detail(log).help(mend)
+        ProviderError::permanent(summary).code(&NOT_READY).detail(log).help(mend)
     }
 }
 
@@ -122,6 +123,7 @@ impl Launch<'_> {
             .spawn();
         spawned.map_err(|error| {
             ProviderError::permanent(format!("cannot run the server program {}", program.display()))
+                .code(&PROGRAM_MISSING)
                 .detail(error.to_string())
                 .help("check that it is a program for this machine and that you may run it")
         })
@@ -216,11 +218,13 @@ pub(super) fn refuse_taken(host: IpAddr, port: u16) -> Result<(), ProviderError>
     Err(match error.kind() {
         io::ErrorKind::AddrInUse => {
             fail(ErrorClass::Conflict, format!("port {port} is taken by another program"), "port")
+                .code(&PORT_TAKEN)
                 .help(format!("end the program that listens on port {port}, or choose another `port`"))
                 .help("or leave `port` out: a free one is taken then")
         }
         io::ErrorKind::AddrNotAvailable => {
             fail(ErrorClass::Permanent, format!("{host} is no address of this machine"), "host")
+                .code(&ARGUMENT)
                 .help("write 127.0.0.1 for this machine alone, or 0.0.0.0 for all its addresses")
         }
         _ => fail(ErrorClass::Permanent, format!("cannot listen on {host}, port {port}"), "port")

@@ -2,6 +2,7 @@
 
 use super::spec::{self, HOST, READY_TIMEOUT};
 use super::{READY, addresses};
+use crate::diag::code::provider::MODEL;
 use crate::lang::value::{Path as ValuePath, Type, Value};
 use crate::provider::object::{attribute, same, text, with};
 use crate::provider::{PlanRequest, Planned, ProviderError, Surroundings};
@@ -111,6 +112,7 @@ pub(super) async fn digest_of(path: PathBuf) -> Result<String, ProviderError> {
             .detail(error.to_string())
             .help("check the path; it is relative to the project's folder")
             .help("if the file is made by this apply, give its `digest`, so that it is not read before")
+            .code(&MODEL)
             .at(ValuePath::root().name("model"))
     })
 }

@@ -1,6 +1,7 @@
 //! Where the server program is, and what it is started with.
 
 use super::spec::Spec;
+use crate::diag::code::provider::PROGRAM_MISSING;
 use crate::provider::{ProviderError, Surroundings};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -61,6 +62,7 @@ pub(super) fn locate(surroundings: &Surroundings) -> Result<PathBuf, ProviderErr
             let summary =
                 format!("there is no server program at {}, which `{VARIABLE}` names", path.display());
             Err(ProviderError::permanent(summary)
+                .code(&PROGRAM_MISSING)
                 .help(format!("correct the variable `{VARIABLE}` or unset it")))
         };
     }
@@ -74,6 +76,7 @@ pub(super) fn locate(surroundings: &Surroundings) -> Result<PathBuf, ProviderErr
     places.dedup();
     let places: Vec<_> = places.iter().map(|place| format!("  {}", place.display())).collect();
     Err(ProviderError::permanent(format!("cannot find the server program `{NAME}`"))
+        .code(&PROGRAM_MISSING)
         .detail(format!("It was looked for at:\n{}", places.join("\n")))
         .help(format!(
             "put `{NAME}` beside `mlo`; from the sources, `cargo build --release --workspace` does"

@@ -1,5 +1,6 @@
 //! The arguments of a service, checked.
 
+use crate::diag::code::provider::ARGUMENT;
 use crate::lang::value::{Path as ValuePath, Type, Value, to_json};
 use crate::provider::ProviderError;
 use crate::provider::object::{attribute, text};
@@ -89,6 +90,11 @@ fn labels(object: &Value) -> impl Iterator<Item = &str> {
     labels.iter().filter_map(Value::as_str)
 }
 
+fn figures(object: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let entries = object.get("metrics").and_then(Value::as_entries);
+    entries.into_iter().flatten().map(|(name, figure)| (name.as_ref(), figure))
+}
+
 fn environment(object: &Value) -> impl Iterator<Item = (&str, &Value)> {
     let entries = object.get("environment").and_then(Value::as_entries);
     entries.into_iter().flatten().map(|(name, value)| (name.as_ref(), value))
@@ -123,6 +129,9 @@ pub(super) fn check(object: &Value) -> Result<(), ProviderError> {
     {
         let error = wrong("port", &format!("{number} is not a port"));
         return Err(error.help("write a whole number from 1 to 65535, or leave it out for one that is free"));
+    }
+    if let Some((name, _)) = figures(object).find(|(_, figure)| figure.is_null()) {
+        return Err(wrong("metrics", &format!("{name:?} is null")).help("leave out what was not measured"));
     }
     for (name, value) in environment(object) {
         let named = !name.is_empty() && !name.contains(['=', '\0']);
@@ -163,7 +172,7 @@ fn check_parsed<T>(
 }
 
 fn wrong(name: &str, what: &str) -> ProviderError {
-    ProviderError::permanent(format!("`{name}`: {what}")).at(ValuePath::root().name(name))
+    ProviderError::permanent(format!("`{name}`: {what}")).code(&ARGUMENT).at(ValuePath::root().name(name))
 }
 
 /// An IP address, or `localhost`.

@@ -36,12 +36,12 @@ async fn project() -> Project {
 
 /// A project whose server program is this shell script.
 async fn project_with(script: &str) -> Project {
-    use std::os::unix::fs::OpenOptionsExt as _;
     let project = Project::with([("MLO_RUNTIME", "server")]).await;
-    let mut file =
-        fs::File::options().write(true).create_new(true).mode(0o755).open(project.path("server")).unwrap();
-    file.write_all(format!("#!/bin/sh\n{script}\n").as_bytes()).unwrap();
-    drop(file);
+    // Written by another process: a file that a fork of this one still has open for writing cannot be run.
+    let write = "printf '#!/bin/sh\\n%s\\n' \"$0\" > server && chmod 755 server";
+    let mut shell = std::process::Command::new("sh");
+    let written = shell.args(["-c", write, script]).current_dir(project.path("")).status().unwrap();
+    assert!(written.success());
     fs::copy(iris(), project.path("iris.onnx")).unwrap();
     project
 }
@@ -183,6 +183,9 @@ async fn a_server_that_hangs_is_there_but_not_ready_and_is_restarted() {
     let object = project.create(subject(&at), wanted).await.unwrap();
     let pid = running(&project, &at).unwrap();
     rustix::process::kill_process(pid_of(pid), rustix::process::Signal::STOP).unwrap();
+    while !all_threads_are_stopped(pid) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 
     let drifted = project.read(subject(&at), &object).await.unwrap();
     assert_eq!(shown(&drifted, "status"), "does not answer: no answer within 5 s");
@@ -194,6 +197,12 @@ async fn a_server_that_hangs_is_there_but_not_ready_and_is_restarted() {
     let repaired = project.update(subject(&at), &drifted, wanted).await.unwrap();
     assert!(predicts(&repaired));
     project.delete(subject(&at), &repaired).await;
+}
+
+fn all_threads_are_stopped(pid: i32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let mut stats = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("stat")).unwrap());
+    stats.all(|stat| stat.rsplit_once(") ").unwrap().1.starts_with('T'))
 }
 
 #[tokio::test]
@@ -322,7 +331,7 @@ async fn a_new_server_that_fails_only_in_the_old_ones_place_is_put_back() {
     let mut picky = project_with(&script).await;
     picky.surroundings.home.clone_from(&project.surroundings.home);
     picky.surroundings.project.clone_from(&project.surroundings.project);
-    fs::copy(picky.folder.path().join("server"), project.path("server")).unwrap();
+    fs::rename(picky.folder.path().join("server"), project.path("server")).unwrap();
     picky.reconnect().await;
     let error = picky.update(subject(&at), &object, &wanted.replace("1.0.0", "1.1.0")).await.unwrap_err();
     assert_error(
@@ -448,12 +457,16 @@ async fn a_server_gets_only_the_environment_that_it_needs() {
 #[tokio::test]
 async fn a_folder_that_cannot_be_written_is_a_clear_error() {
     let mut project = project().await;
-    project.surroundings.home = project.path("iris.onnx");
-    project.reconnect().await;
     let at = address("local_inference_service.a");
-    let error = project.create(subject(&at), r#"{"name":"iris","model":"iris.onnx"}"#).await.unwrap_err();
-    let services = project.path("iris.onnx/services");
-    assert_error(&error, ErrorClass::Permanent, &format!("cannot read {}", services.display()));
+    std::os::unix::fs::symlink("/nowhere/at/all", project.path("link")).unwrap();
+    for (home, expected) in [("iris.onnx", "cannot read "), ("link", "cannot keep the service in ")] {
+        project.surroundings.home = project.path(home);
+        project.reconnect().await;
+        let error = project.create(subject(&at), r#"{"name":"iris","model":"iris.onnx"}"#).await.unwrap_err();
+        let expected = format!("{expected}{}/services", project.path(home).display());
+        assert!(error.summary.starts_with(&expected), "{error}");
+        assert_eq!(error.help.len(), 1, "{error:?}");
+    }
 }
 
 #[tokio::test]
@@ -488,6 +501,7 @@ async fn wrong_arguments_are_named() {
         (r#""port":0"#, "`port`: 0 is not a port"),
         (r#""port":80.5"#, "`port`: 80.5 is not a port"),
         (r#""port":65536"#, "`port`: 65536 is not a port"),
+        (r#""metrics":{"accuracy":null}"#, "`metrics`: \"accuracy\" is null"),
         (r#""ready_timeout":"0s""#, "`ready_timeout`: \"0s\" is not usable"),
         (r#""ready_timeout":"2h""#, "`ready_timeout`: \"2h\" is not usable"),
         (r#""ready_timeout":"soon""#, "`ready_timeout`: \"soon\" is not usable"),
