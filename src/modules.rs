@@ -74,7 +74,7 @@ mod tests {
                 for attribute in block.body.attributes() {
                     let known = schema.attributes.get(attribute.key.as_str());
                     assert!(
-                        known.is_some_and(|known| known.is_argument()),
+                        known.is_some_and(crate::lang::eval::AttributeSchema::is_argument),
                         "{file}: {}",
                         attribute.key.as_str()
                     );

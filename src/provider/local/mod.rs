@@ -128,5 +128,6 @@ fn unknown_type(name: &str) -> ProviderError {
     ProviderError::permanent(format!("the provider `local` has no resource type `{name}`"))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

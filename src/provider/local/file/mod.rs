@@ -367,5 +367,6 @@ fn parse_mode(mode: &str) -> Option<u32> {
     if digits { u32::from_str_radix(mode, 8).ok() } else { None }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

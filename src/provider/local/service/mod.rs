@@ -146,5 +146,6 @@ fn addresses(host: std::net::IpAddr, port: u16) -> [(&'static str, Value); 3] {
     ]
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
