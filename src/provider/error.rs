@@ -1,5 +1,6 @@
 //! What can go wrong in a provider, by what the engine does about it.
 
+use crate::diag::{Code, code};
 use crate::lang::value::{Path, Value};
 use thiserror::Error;
 
@@ -24,6 +25,8 @@ pub enum ErrorClass {
 pub struct ProviderError {
     /// What the engine does about it.
     pub class: ErrorClass,
+    /// What `mlo explain` says more under.
+    pub code: &'static Code,
     /// One line: what happened.
     pub summary: String,
     /// More: the other side's own words, the last lines of a log.
@@ -41,12 +44,19 @@ impl ProviderError {
     /// An error of a class.
     pub fn new(class: ErrorClass, summary: impl Into<String>) -> Self {
         let (detail, help, path, object) = (String::new(), Vec::new(), None, None);
-        Self { class, summary: summary.into(), detail, help, path, object }
+        Self { class, code: &code::provider::FAILED, summary: summary.into(), detail, help, path, object }
     }
 
     /// Trying again would not help.
     pub fn permanent(summary: impl Into<String>) -> Self {
         Self::new(ErrorClass::Permanent, summary)
+    }
+
+    /// Under another code than [`code::provider::FAILED`].
+    #[must_use]
+    pub fn code(mut self, code: &'static Code) -> Self {
+        self.code = code;
+        self
     }
 
     /// Sets what more there is to say.

@@ -3,8 +3,12 @@
 //! Goes in: values of a resource type's schema. Comes out: values as the object is, or an error by class. Never
 //! happens: a provider that retries, prints, reads a clock or the environment, or looks at another provider.
 
+pub mod builtin;
+pub mod local;
+
 mod error;
 mod retry;
+mod object;
 mod schema;
 
 pub use error::{ErrorClass, ProviderError};
@@ -13,6 +17,8 @@ pub use schema::{ProviderSchema, ResourceSchema};
 
 use crate::lang::value::{Path, Value};
 use mlo_state::Address;
+use std::any::Any;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -21,6 +27,9 @@ use std::time::Duration;
 
 /// A future that can move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Looks up a variable of the environment.
+pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// What a provider may know of the machine and the run. Everything that differs between two runs comes from here.
 #[derive(Clone)]
@@ -32,9 +41,16 @@ pub struct Surroundings {
     /// The folder of the running program: programs that are shipped with it lie here.
     pub programs: PathBuf,
     /// The environment of the run.
-    pub environment: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub environment: Environment,
     /// The wall clock.
     pub now: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>,
+}
+
+/// All providers, by the name of their `provider` blocks.
+pub fn all() -> BTreeMap<&'static str, Arc<dyn Provider>> {
+    let builtin: Arc<dyn Provider> = Arc::new(builtin::Builtin::new());
+    [("local", Arc::new(local::Local::new()) as _), ("mlo", Arc::clone(&builtin)), ("terraform", builtin)]
+        .into()
 }
 
 /// Resource types of one kind of system.
@@ -60,8 +76,8 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<Arc<dyn Connection>, ProviderError>>;
 }
 
-/// A configured provider: it can read and change objects.
-pub trait Connection: Send + Sync {
+/// A configured provider: it can read and change objects. `Any`, so that [`Provider::plan`] finds its own connection.
+pub trait Connection: Any + Send + Sync {
     /// The object as it is now, or nothing if it is gone. `prior` is what the state knows of it.
     fn read<'a>(
         &'a self,
@@ -155,5 +171,3 @@ pub enum Progress {
         after: Duration,
     },
 }
-#[allow(missing_docs)]
-pub fn all() -> std::collections::BTreeMap<&'static str, Arc<dyn Provider>> { std::collections::BTreeMap::new() }

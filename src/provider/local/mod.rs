@@ -1,0 +1,133 @@
+//! Objects of this machine: files, and inference services that run as processes.
+//!
+//! Goes in: arguments whose relative paths begin at the project's folder. Comes out: files, and servers that outlive the
+//! command. Never happens: a file written half, a signal to a process that is not ours.
+
+mod disk;
+mod file;
+mod service;
+
+use super::{
+    BoxFuture, Change, Connection, PlanRequest, Planned, Progress, Provider, ProviderError, ProviderSchema,
+    Subject, Surroundings,
+};
+use crate::lang::eval::BlockSchema;
+use crate::lang::value::Value;
+use std::any::Any;
+use std::future::ready;
+use std::sync::Arc;
+
+/// The provider of `local_file` and `local_inference_service`.
+#[derive(Debug)]
+pub struct Local {
+    schema: ProviderSchema,
+}
+
+impl Local {
+    /// All its resource types.
+    pub fn new() -> Self {
+        let resources = [(file::TYPE, file::schema()), (service::TYPE, service::schema())].into();
+        Self { schema: ProviderSchema { config: BlockSchema::new(), resources } }
+    }
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Provider for Local {
+    fn schema(&self) -> &ProviderSchema {
+        &self.schema
+    }
+
+    /// Besides the values, planning reads the files that `source` and `model` name, if there is a connection: a file
+    /// whose bytes changed is a change.
+    fn plan<'a>(
+        &'a self,
+        connection: Option<&'a dyn Connection>,
+        request: PlanRequest<'a>,
+    ) -> BoxFuture<'a, Result<Planned, ProviderError>> {
+        let machine = connection.and_then(|connection| (connection as &dyn Any).downcast_ref::<Machine>());
+        let surroundings = machine.map(|machine| &machine.surroundings);
+        Box::pin(async move {
+            match request.type_name {
+                file::TYPE => file::plan(surroundings, &request),
+                service::TYPE => service::plan(surroundings, &request).await,
+                other => Err(unknown_type(other)),
+            }
+        })
+    }
+
+    fn connect<'a>(
+        &'a self,
+        _config: &'a Value,
+        surroundings: &'a Surroundings,
+    ) -> BoxFuture<'a, Result<Arc<dyn Connection>, ProviderError>> {
+        let machine: Arc<dyn Connection> = Arc::new(Machine { surroundings: surroundings.clone() });
+        Box::pin(ready(Ok(machine)))
+    }
+}
+
+/// This machine.
+struct Machine {
+    surroundings: Surroundings,
+}
+
+impl Connection for Machine {
+    fn read<'a>(
+        &'a self,
+        subject: Subject<'a>,
+        prior: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Value>, ProviderError>> {
+        Box::pin(async move {
+            match subject.type_name {
+                file::TYPE => file::read(&self.surroundings, prior),
+                service::TYPE => service::read(&self.surroundings, subject, prior).await,
+                other => Err(unknown_type(other)),
+            }
+        })
+    }
+
+    fn start<'a>(
+        &'a self,
+        subject: Subject<'a>,
+        change: Change<'a>,
+    ) -> BoxFuture<'a, Result<Progress, ProviderError>> {
+        Box::pin(async move {
+            let done = match subject.type_name {
+                file::TYPE => file::change(&self.surroundings, subject, change)?,
+                service::TYPE => service::change(&self.surroundings, subject, change).await?,
+                other => return Err(unknown_type(other)),
+            };
+            Ok(Progress::Done(done))
+        })
+    }
+
+    fn poll<'a>(
+        &'a self,
+        _subject: Subject<'a>,
+        _handle: &'a str,
+    ) -> BoxFuture<'a, Result<Progress, ProviderError>> {
+        Box::pin(ready(Err(ProviderError::permanent("nothing of this provider is ever pending"))))
+    }
+
+    fn find<'a>(&'a self, subject: Subject<'a>) -> BoxFuture<'a, Result<Option<Value>, ProviderError>> {
+        Box::pin(async move {
+            match subject.type_name {
+                service::TYPE => service::find(&self.surroundings, subject).await,
+                // A file has no room for a token. Creating it again finds the same content, and that is no conflict.
+                _ => Ok(None),
+            }
+        })
+    }
+}
+
+fn unknown_type(name: &str) -> ProviderError {
+    ProviderError::permanent(format!("the provider `local` has no resource type `{name}`"))
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
