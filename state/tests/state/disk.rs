@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use futures_util::future::join_all;
@@ -343,25 +344,29 @@ async fn a_holder_that_cannot_be_told_is_still_a_holder() {
 async fn readers_see_whole_states_while_a_run_writes() {
     let dir = scratch();
     let store = FileStore::new(dir.path().to_owned());
-    let reader = store.clone();
-    let (stop, stopped) = mpsc::channel::<()>();
-    let reading = tokio::spawn(async move {
-        let (mut reads, mut newest) = (0, 0);
-        while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
-            let loaded = reader.read().await.unwrap();
-            let serial = loaded.snapshot.map_or(0, |snapshot| snapshot.serial);
-            assert!(serial >= newest, "serial {serial} was read after {newest}");
-            (reads, newest) = (reads + 1, serial);
-        }
-        reads
+    let stop = Arc::new(AtomicBool::new(false));
+    let readers = [store.clone(), store.clone()].map(|reader| {
+        let stop = Arc::clone(&stop);
+        tokio::spawn(async move {
+            let (mut reads, mut newest) = (0, 0);
+            while !stop.load(Ordering::Relaxed) {
+                let loaded = reader.read().await.unwrap();
+                let serial = loaded.snapshot.map_or(0, |snapshot| snapshot.serial);
+                assert!(serial >= newest, "serial {serial} was read after {newest}");
+                (reads, newest) = (reads + 1, serial);
+            }
+            reads
+        })
     });
     let guard = lock(&store).await;
     guard.begin(LINEAGE.to_owned()).await.unwrap();
-    for serial in 1..=200 {
+    for serial in 1..=2000 {
         guard.append(vec![intend(serial)]).await.unwrap();
         guard.append(vec![done(serial, Some(object("made")))]).await.unwrap();
         guard.commit(snapshot(serial)).await.unwrap();
     }
-    stop.send(()).unwrap();
-    assert!(reading.await.unwrap() > 10);
+    stop.store(true, Ordering::Relaxed);
+    for reader in readers {
+        assert!(reader.await.unwrap() > 10);
+    }
 }
