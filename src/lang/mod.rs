@@ -5,7 +5,6 @@
 //! fetches modules), a panic on bad input, an error without its place.
 
 pub mod config;
-pub mod load;
 pub mod eval;
 pub mod functions;
 pub mod reference;
