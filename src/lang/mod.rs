@@ -6,6 +6,8 @@
 
 pub mod config;
 pub mod eval;
+pub mod fetch;
+pub mod load;
 pub mod reference;
 pub mod scope;
 pub mod syntax;
