@@ -7,6 +7,8 @@
 pub mod config;
 pub mod eval;
 pub mod functions;
+pub mod fetch;
+pub mod load;
 pub mod reference;
 pub mod scope;
 pub mod syntax;
