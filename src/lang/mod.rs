@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod eval;
+pub mod functions;
 pub mod reference;
 pub mod scope;
 pub mod syntax;
