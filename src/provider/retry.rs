@@ -35,7 +35,8 @@ mod tests {
     use std::cell::Cell;
 
     fn attempts(class: ErrorClass, failures: u32) -> (u32, bool) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let made = Cell::new(0);
         let result = runtime.block_on(retry(|| {
             made.set(made.get() + 1);

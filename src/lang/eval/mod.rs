@@ -7,6 +7,8 @@
 mod access;
 mod call;
 mod conditional;
+mod decode;
+mod dynamic;
 mod explain;
 mod expression;
 mod iterate;
@@ -15,6 +17,7 @@ mod operator;
 pub mod schema;
 mod template;
 
+pub use decode::{decode, deprecations};
 pub use explain::describe;
 pub use expression::evaluate;
 pub use meter::{Exhausted, Meter, STEPS_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX};

@@ -80,7 +80,11 @@ pub fn convert(value: &Value, ty: &Type) -> Result<Value, ConvertError> {
 }
 
 /// [`apply_defaults`], then [`convert`].
-pub fn convert_with_defaults(value: &Value, ty: &Type, defaults: &TypeDefaults) -> Result<Value, ConvertError> {
+pub fn convert_with_defaults(
+    value: &Value,
+    ty: &Type,
+    defaults: &TypeDefaults,
+) -> Result<Value, ConvertError> {
     convert(&apply_defaults(value, defaults), ty)
 }
 
@@ -406,7 +410,10 @@ pub fn apply_defaults(value: &Value, defaults: &TypeDefaults) -> Value {
     applied.marked(marks)
 }
 
-fn default_entries(entries: &BTreeMap<Arc<str>, Value>, defaults: &TypeDefaults) -> BTreeMap<Arc<str>, Value> {
+fn default_entries(
+    entries: &BTreeMap<Arc<str>, Value>,
+    defaults: &TypeDefaults,
+) -> BTreeMap<Arc<str>, Value> {
     let inner = |name: &Arc<str>| defaults.children.get(name).or(defaults.element.as_deref());
     let mut applied: BTreeMap<_, _> = entries
         .iter()
