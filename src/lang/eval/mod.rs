@@ -22,3 +22,6 @@ pub use explain::describe;
 pub use expression::evaluate;
 pub use meter::{Exhausted, Meter, STEPS_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX};
 pub use schema::{AttributeSchema, BlockSchema, NestedBlock, Nesting};
+
+#[cfg(test)]
+mod tests;
