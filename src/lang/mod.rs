@@ -6,8 +6,8 @@
 
 pub mod config;
 pub mod eval;
-pub mod functions;
 pub mod fetch;
+pub mod functions;
 pub mod load;
 pub mod reference;
 pub mod scope;

@@ -7,6 +7,40 @@ codes! {
         "Something is larger or nested deeper than mlo reads: a file, brackets inside brackets, modules inside modules. The message names the limit.";
     DUPLICATE = "MLO1004", "defined twice",
         "Two blocks or arguments have the same name where names must differ. The message shows both places; rename or remove one of them.";
+    UNREADABLE = "MLO1010", "a file or folder cannot be read",
+        "A configuration is read from regular files in a folder. The message says which one could not be read and why.";
+    OUTSIDE = "MLO1011", "outside the project",
+        "Everything that a configuration reads lies inside the project's folder, links included, so that a run depends on nothing else.";
+    JSON_NOT_READ = "MLO1012", "JSON syntax is not read yet",
+        "Files that end in `.tf.json` or `.hcl.json` hold the JSON form of the language, which this version does not read. Nothing in the file takes effect.";
+    UNKNOWN_BLOCK = "MLO1020", "unknown block",
+        "A block of this kind has no meaning at this place. Mostly its name is misspelt.";
+    UNKNOWN_ARGUMENT = "MLO1021", "unknown argument",
+        "An argument of this name has no meaning at this place. Mostly its name is misspelt.";
+    MISSING_ARGUMENT = "MLO1022", "missing argument or block",
+        "Something that the block needs is not there. The message names it.";
+    LABELS = "MLO1023", "wrong labels",
+        "The block needs other labels: as many as the message says, each of them a name.";
+    UNSUPPORTED = "MLO1024", "not supported by this version",
+        "Terraform knows this, and this version of mlo does not. It is refused rather than ignored, since ignoring it would change what the configuration means.";
+    BAD_ARGUMENT = "MLO1025", "an argument has a form that it cannot have",
+        "Some arguments are read before anything is evaluated, so they have a fixed form: a quoted text, `true` or `false`, a list of names. The message says which.";
+    TYPE_CONSTRAINT = "MLO1030", "not a type",
+        "Types are `string`, `number`, `bool`, `any`, `list(T)`, `set(T)`, `map(T)`, `tuple([T, …])` and `object({name = T, …})`, without quotes.";
+    VERSION = "MLO1031", "version constraint",
+        "A version constraint is a list such as `>= 1.0, < 2.0` or `~> 1.2`. If it is not met, use a version of mlo that meets it.";
+    MODULE_SOURCE = "MLO1040", "module source",
+        "A module is called by a path that begins with `./` or `../`, or by `mlo://name` if it comes with mlo.";
+    MODULE_NESTING = "MLO1041", "modules nested too deep or in a circle",
+        "A module cannot call itself, not even through others, and calls nest to a limited depth. The message shows the chain of calls.";
+    MODULE_ARGUMENT = "MLO1042", "arguments of a module call",
+        "A `module` block gives a value to each variable of the module that has no default, and to nothing else.";
+    UNKNOWN_NAME = "MLO1050", "nothing has this name",
+        "An expression refers to something that is declared nowhere in its module. Mostly the name or its first word is misspelt.";
+    NOT_HERE = "MLO1051", "a name that is not known here",
+        "`each` is known where `for_each` is set, `count` where `count` is set, `self` in postconditions.";
+    BAD_REFERENCE = "MLO1052", "incomplete or wrong reference",
+        "A reference names one thing as a whole: `var.name`, `type.name`, `module.name.output`; with `count` or `for_each`, an instance of it: `type.name[0]`.";
     ATTRIBUTE = "MLO1500", "no such attribute",
         "A value is asked for an attribute that it does not have. The message shows what the value is and the attribute that was probably meant.";
     INDEX = "MLO1501", "no such element",
@@ -47,40 +81,4 @@ codes! {
         "A block stands more or less often in another than its kind allows, or with labels that it does not take.";
     DEPRECATED = "MLO1519", "deprecated",
         "An argument or block still works, but will be removed. The message says what to use in its place.";
-    NOT_UTF8 = "MLO1005", "not UTF-8 text",
-        "HCL files are UTF-8 text. The message shows where the first other byte is; save the file as UTF-8.";
-    UNREADABLE = "MLO1010", "a file or folder cannot be read",
-        "A configuration is read from regular files in a folder. The message says which one could not be read and why.";
-    OUTSIDE = "MLO1011", "outside the project",
-        "Everything that a configuration reads lies inside the project's folder, links included, so that a run depends on nothing else.";
-    JSON_NOT_READ = "MLO1012", "JSON syntax is not read yet",
-        "Files that end in `.tf.json` or `.hcl.json` hold the JSON form of the language, which this version does not read. Nothing in the file takes effect.";
-    UNKNOWN_BLOCK = "MLO1020", "unknown block",
-        "A block of this kind has no meaning at this place. Mostly its name is misspelt.";
-    UNKNOWN_ARGUMENT = "MLO1021", "unknown argument",
-        "An argument of this name has no meaning at this place. Mostly its name is misspelt.";
-    MISSING_ARGUMENT = "MLO1022", "missing argument or block",
-        "Something that the block needs is not there. The message names it.";
-    LABELS = "MLO1023", "wrong labels",
-        "The block needs other labels: as many as the message says, each of them a name.";
-    UNSUPPORTED = "MLO1024", "not supported by this version",
-        "Terraform knows this, and this version of mlo does not. It is refused rather than ignored, since ignoring it would change what the configuration means.";
-    BAD_ARGUMENT = "MLO1025", "an argument has a form that it cannot have",
-        "Some arguments are read before anything is evaluated, so they have a fixed form: a quoted text, `true` or `false`, a list of names. The message says which.";
-    TYPE_CONSTRAINT = "MLO1030", "not a type",
-        "Types are `string`, `number`, `bool`, `any`, `list(T)`, `set(T)`, `map(T)`, `tuple([T, …])` and `object({name = T, …})`, without quotes.";
-    VERSION = "MLO1031", "version constraint",
-        "A version constraint is a list such as `>= 1.0, < 2.0` or `~> 1.2`. If it is not met, use a version of mlo that meets it.";
-    MODULE_SOURCE = "MLO1040", "module source",
-        "A module is called by a path that begins with `./` or `../`, or by `mlo://name` if it comes with mlo.";
-    MODULE_NESTING = "MLO1041", "modules nested too deep or in a circle",
-        "A module cannot call itself, not even through others, and calls nest to a limited depth. The message shows the chain of calls.";
-    MODULE_ARGUMENT = "MLO1042", "arguments of a module call",
-        "A `module` block gives a value to each variable of the module that has no default, and to nothing else.";
-    UNKNOWN_NAME = "MLO1050", "nothing has this name",
-        "An expression refers to something that is declared nowhere in its module. Mostly the name or its first word is misspelt.";
-    NOT_HERE = "MLO1051", "a name that is not known here",
-        "`each` is known where `for_each` is set, `count` where `count` is set, `self` in postconditions.";
-    BAD_REFERENCE = "MLO1052", "incomplete or wrong reference",
-        "A reference names one thing as a whole: `var.name`, `type.name`, `module.name.output`; with `count` or `for_each`, an instance of it: `type.name[0]`.";
 }

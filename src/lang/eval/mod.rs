@@ -7,15 +7,21 @@
 mod access;
 mod call;
 mod conditional;
+mod decode;
+mod dynamic;
 mod explain;
 mod expression;
 mod iterate;
 mod meter;
 mod operator;
-mod schema;
+pub mod schema;
 mod template;
 
+pub use decode::{decode, deprecations};
 pub use explain::describe;
 pub use expression::evaluate;
 pub use meter::{Exhausted, Meter, STEPS_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX};
 pub use schema::{AttributeSchema, BlockSchema, NestedBlock, Nesting};
+
+#[cfg(test)]
+mod tests;

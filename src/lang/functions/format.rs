@@ -160,7 +160,7 @@ fn parse_verb(text: &str, offset: usize, next: usize) -> Result<Verb<'_>, CallEr
         }
         rest = rest.get(1..).unwrap_or("");
     }
-    let mut number = |rest: &mut &str| -> Result<Option<usize>, CallError> {
+    let number = |rest: &mut &str| -> Result<Option<usize>, CallError> {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (digits, after) = rest.split_at(digits);
         *rest = after;

@@ -104,7 +104,6 @@ pub struct Param {
 #[derive(Debug, Clone, Copy)]
 enum ParamType {
     Any,
-    Bool,
     Number,
     String,
     ListOfAny,
@@ -207,7 +206,6 @@ impl Param {
     pub fn ty(&self) -> Type {
         match self.ty {
             ParamType::Any => Type::Any,
-            ParamType::Bool => Type::Bool,
             ParamType::Number => Type::Number,
             ParamType::String => Type::String,
             ParamType::ListOfAny => Type::list(Type::Any),

@@ -123,7 +123,10 @@ fn concat_result(args: &[Value]) -> Result<Type, CallError> {
             Type::List(_) if value.is_unknown() => return Ok(Type::Any),
             Type::List(element) => all.extend(items(value).iter().map(|_| (**element).clone())),
             other => {
-                return Err(argument(at, format!("it must be a list or tuple, not {}", other.with_article())));
+                return Err(argument(
+                    at,
+                    format!("it must be a list or tuple, not {}", other.with_article()),
+                ));
             }
         }
     }

@@ -109,7 +109,10 @@ fn product_result(args: &[Value]) -> Result<Type, CallError> {
                 unify(&types).ok_or_else(|| argument(at, "its elements must be of one type"))?
             }
             other => {
-                return Err(argument(at, format!("it must be a set or a list, not {}", other.with_article())));
+                return Err(argument(
+                    at,
+                    format!("it must be a set or a list, not {}", other.with_article()),
+                ));
             }
         });
     }

@@ -1,7 +1,7 @@
 //! Functions of strings.
 
 use super::{
-    Call, CallError, Function, Param, ParamType, arg, argument, failed, items, list_of_string_result,
+    Call, CallError, Function, Param, ParamType, argument, failed, items, list_of_string_result,
     string_result, text, whole,
 };
 use crate::lang::value::{Type, Value, graphemes, normalize};
