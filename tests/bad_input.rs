@@ -29,13 +29,19 @@ fn mistakes_in_files_are_shown_at_their_place() {
         },
         Case {
             what: "a reference to nothing",
-            files: &[("main.hcl", "variable \"name\" {\n  default = 1\n}\noutput \"o\" {\n  value = var.nme\n}\n")],
+            files: &[(
+                "main.hcl",
+                "variable \"name\" {\n  default = 1\n}\noutput \"o\" {\n  value = var.nme\n}\n",
+            )],
             code: 1,
             says: &["main.hcl:5:11", "did you mean", "var.nme"],
         },
         Case {
             what: "a reference to a resource that is not there",
-            files: &[("main.hcl", "resource \"terraform_data\" \"base\" {}\noutput \"o\" {\n  value = terraform_data.bas.id\n}\n")],
+            files: &[(
+                "main.hcl",
+                "resource \"terraform_data\" \"base\" {}\noutput \"o\" {\n  value = terraform_data.bas.id\n}\n",
+            )],
             code: 1,
             says: &["main.hcl:3:11", "did you mean"],
         },
@@ -65,7 +71,10 @@ fn mistakes_in_files_are_shown_at_their_place() {
         },
         Case {
             what: "two mistakes in two files",
-            files: &[("a.hcl", "output \"o\" { value = var.x }\n"), ("b.hcl", "output \"p\" { value = local.y }\n")],
+            files: &[
+                ("a.hcl", "output \"o\" { value = var.x }\n"),
+                ("b.hcl", "output \"p\" { value = local.y }\n"),
+            ],
             code: 1,
             says: &["a.hcl:1:", "b.hcl:1:"],
         },
@@ -86,7 +95,10 @@ fn mistakes_in_files_are_shown_at_their_place() {
         },
         Case {
             what: "a manifest without its model's name, with a field that is misspelt",
-            files: &[("m.yaml", "apiVersion: mlifecycle.io/v1\nkind: ModelDeployment\nspec:\n  model:\n    versoin: 1.0.0\n    uri: model.onnx\n")],
+            files: &[(
+                "m.yaml",
+                "apiVersion: mlifecycle.io/v1\nkind: ModelDeployment\nspec:\n  model:\n    versoin: 1.0.0\n    uri: model.onnx\n",
+            )],
             code: 1,
             says: &["m.yaml:5:5", "did you mean `version`?", "name"],
         },
@@ -96,7 +108,12 @@ fn mistakes_in_files_are_shown_at_their_place() {
             code: 1,
             says: &["m.yaml:2:7", "ModelDeployment"],
         },
-        Case { what: "a model that is not there", files: &[("m.yaml", MANIFEST)], code: 1, says: &["m.yaml:7:10", "model.onnx"] },
+        Case {
+            what: "a model that is not there",
+            files: &[("m.yaml", MANIFEST)],
+            code: 1,
+            says: &["m.yaml:7:10", "model.onnx"],
+        },
         Case {
             what: "a model that is none",
             files: &[("m.yaml", MANIFEST), ("model.onnx", "this is text")],
@@ -142,14 +159,14 @@ fn with_state() -> (Project, &'static str) {
 
 #[test]
 fn a_damaged_state_is_never_taken_for_none() {
-    for (what, damage, says) in [
-        ("empty", "", "MLO600"),
-        ("cut short", "{\"format", "MLO6002"),
-        ("no JSON", "hello", "MLO6002"),
-    ] {
+    for (what, damage, says) in
+        [("empty", "", "MLO600"), ("cut short", "{\"format", "MLO6002"), ("no JSON", "hello", "MLO6002")]
+    {
         let (project, file) = with_state();
         project.write(file, damage);
-        for arguments in [&["plan"][..], &["apply", "--auto-approve"], &["destroy", "--auto-approve"], &["show"]] {
+        for arguments in
+            [&["plan"][..], &["apply", "--auto-approve"], &["destroy", "--auto-approve"], &["show"]]
+        {
             let said = project.mlo(arguments);
             assert_eq!(said.code, 1, "{what}: {}", said.all());
             said.has(&[says]).has_not(&["will be created", "No changes", "There is no state"]);
@@ -175,7 +192,8 @@ fn a_state_that_vanished_is_noticed() {
 #[test]
 fn a_locked_state_is_waited_for_and_then_given_up_with_its_own_code() {
     let (project, _) = with_state();
-    let lock = std::fs::OpenOptions::new().write(true).open(project.path().join(".mlo/state/default/lock")).unwrap();
+    let lock =
+        std::fs::OpenOptions::new().write(true).open(project.path().join(".mlo/state/default/lock")).unwrap();
     lock.lock().unwrap();
     project.mlo(&["apply", "--auto-approve"]).ends_with(5).has(&["MLO6001", "locked"]);
     project.mlo(&["destroy", "--auto-approve", "--lock-timeout", "1s"]).ends_with(5);
@@ -189,7 +207,10 @@ fn a_locked_state_is_waited_for_and_then_given_up_with_its_own_code() {
 fn a_folder_that_cannot_be_written_says_so() {
     if rustix::process::geteuid().is_root() {
         // Root may write anywhere: a file in the place of the folder is refused to everybody.
-        let project = Project::with(&[("main.hcl", "resource \"terraform_data\" \"a\" {}\n"), (".mlo", "not a folder")]);
+        let project = Project::with(&[
+            ("main.hcl", "resource \"terraform_data\" \"a\" {}\n"),
+            (".mlo", "not a folder"),
+        ]);
         project.mlo(&["apply", "--auto-approve"]).ends_with(1).has(&[".mlo"]);
         std::fs::remove_file(project.path().join(".mlo")).unwrap();
         return;
@@ -209,7 +230,10 @@ fn a_port_that_is_taken_is_named_and_nothing_is_left_running() {
         "main.hcl",
         format!("module \"model\" {{\n  for_each = manifest\n  source = \"mlo://model-deployment/local\"\n  model = each.value\n  port = {port}\n}}\n"),
     );
-    project.mlo(&["apply", "--auto-approve"]).ends_with(1).has(&[&port.to_string(), "local_inference_service.this"]);
+    project
+        .mlo(&["apply", "--auto-approve"])
+        .ends_with(1)
+        .has(&[&port.to_string(), "local_inference_service.this"]);
     assert_eq!(project.json(&["show"], 0)["resources"], serde_json::json!([]));
 }
 

@@ -63,7 +63,8 @@ fn every_document_is_json_whatever_happened() {
 
 #[test]
 fn the_schema_of_the_manifest_is_a_schema() {
-    let schema: serde_json::Value = serde_json::from_str(&Project::new().ok(&["schema", "manifest"]).out).unwrap();
+    let schema: serde_json::Value =
+        serde_json::from_str(&Project::new().ok(&["schema", "manifest"]).out).unwrap();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert!(schema["properties"]["spec"].is_object());
 }

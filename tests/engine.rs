@@ -30,7 +30,9 @@ output "b" { value = terraform_data.b.output }
         "Plan: 2 to add, 0 to change, 0 to destroy.",
         "Changes to outputs:\n  + b = (known after apply)",
     ]);
-    project.ok(&["apply", "--auto-approve"]).has(&["Resources: 2 added, 0 changed, 0 destroyed.", "b = \"from a\""]);
+    project
+        .ok(&["apply", "--auto-approve"])
+        .has(&["Resources: 2 added, 0 changed, 0 destroyed.", "b = \"from a\""]);
     project.ok(&["plan", "--detailed-exitcode"]).has(&["No changes."]);
 
     project.mlo(&["plan", "--detailed-exitcode", "--var", "size=2"]).ends_with(2).has(&[
@@ -44,7 +46,9 @@ output "b" { value = terraform_data.b.output }
         "~ triggers_replace = \"small\" -> \"big\" # forces replacement",
         "Plan: 1 to add, 1 to change, 1 to destroy.",
     ]);
-    project.ok(&["apply", "--auto-approve", "--var", "size=3"]).has(&["Resources: 1 added, ", "1 destroyed."]);
+    project
+        .ok(&["apply", "--auto-approve", "--var", "size=3"])
+        .has(&["Resources: 1 added, ", "1 destroyed."]);
 
     project.write("main.hcl", "resource \"terraform_data\" \"b\" { input = 1 }\n");
     project.ok(&["plan"]).has(&[
@@ -128,7 +132,10 @@ output "doubled" { value = terraform_data.this.output }
     project.edit("main.hcl", "y = 2", "y = 20");
     project.mlo(&["plan"]).ends_with(1).has(&["The number 20 is too large.", "pair/main.tf:"]);
     project.edit("main.hcl", ", y = 20", "");
-    project.ok(&["plan"]).has(&["module.pair[\"y\"].terraform_data.this will be destroyed", "(because its module is not in the configuration)"]);
+    project.ok(&["plan"]).has(&[
+        "module.pair[\"y\"].terraform_data.this will be destroyed",
+        "(because its module is not in the configuration)",
+    ]);
 }
 
 #[test]
@@ -219,7 +226,9 @@ fn texts_are_compared_line_by_line() {
 
 #[test]
 fn variables_come_from_flags_files_and_the_environment_in_terraforms_order() {
-    let project = project("variable \"v\" {}\nvariable \"n\" {\n  type = number\n  default = 0\n}\noutput \"v\" { value = var.v }\noutput \"n\" { value = var.n }\n");
+    let project = project(
+        "variable \"v\" {}\nvariable \"n\" {\n  type = number\n  default = 0\n}\noutput \"v\" { value = var.v }\noutput \"n\" { value = var.n }\n",
+    );
     let value = |arguments: &[&str], environment: &[(&str, &str)]| {
         let mut command = project.command(&[&["plan", "--json"], arguments].concat());
         command.envs(environment.iter().copied());
@@ -239,12 +248,17 @@ fn variables_come_from_flags_files_and_the_environment_in_terraforms_order() {
     assert_eq!(value(&["--var-file", "other.tfvars"], &[]), json!("file"));
     assert_eq!(value(&["--var-file", "other.tfvars", "--var", "v=flag"], &[]), json!("flag"));
     project.mlo(&["plan", "--var", "n=many"]).ends_with(1).has(&["n"]);
-    project.mlo(&["plan", "--var", "vv=1"]).ends_with(1).has(&["there is no variable `vv`", "did you mean `v`?"]);
+    project
+        .mlo(&["plan", "--var", "vv=1"])
+        .ends_with(1)
+        .has(&["there is no variable `vv`", "did you mean `v`?"]);
 }
 
 #[test]
 fn a_plan_as_json_has_terraforms_shape() {
-    let project = project("resource \"terraform_data\" \"a\" { input = [1, \"x\"] }\noutput \"o\" { value = terraform_data.a.id }\n");
+    let project = project(
+        "resource \"terraform_data\" \"a\" { input = [1, \"x\"] }\noutput \"o\" { value = terraform_data.a.id }\n",
+    );
     let plan = project.json(&["plan"], 0);
     let change = &plan["resource_changes"][0];
     assert_eq!(plan["format_version"], "1.2");

@@ -21,7 +21,10 @@ fn low_accuracy_is_denied_at_its_line() {
     let document = project.json(&["plan", "low-accuracy.yaml"], 3);
     assert_eq!(document["policy"]["verdict"], "denied");
     assert_eq!(document["policy"]["violations"][0]["rule"], "accuracy");
-    assert_eq!(document["policy"]["violations"][0]["place"].as_str().unwrap().split(':').next(), Some("low-accuracy.yaml"));
+    assert_eq!(
+        document["policy"]["violations"][0]["place"].as_str().unwrap().split(':').next(),
+        Some("low-accuracy.yaml")
+    );
 }
 
 #[test]

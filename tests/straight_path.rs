@@ -36,9 +36,12 @@ fn a_manifest_becomes_predictions_and_goes_again() {
         "Governance of iris:",
         "Policy:",
     ]);
-    project
-        .ok(&["apply", "--auto-approve"])
-        .has(&["Creating...", "Creation complete after", "Apply complete! Resources: 1 added, 0 changed, 0 destroyed.", "Outputs:"]);
+    project.ok(&["apply", "--auto-approve"]).has(&[
+        "Creating...",
+        "Creation complete after",
+        "Apply complete! Resources: 1 added, 0 changed, 0 destroyed.",
+        "Outputs:",
+    ]);
 
     let (status, body) = post(&endpoint(&project, "predict"), FLOWER);
     let answer: Value = serde_json::from_str(&body).unwrap();
@@ -55,11 +58,14 @@ fn a_manifest_becomes_predictions_and_goes_again() {
     let ready = endpoint(&project, "ready");
     let url = endpoint(&project, "url");
     project.edit("iris.yaml", "version: 1.0.0", "version: 1.0.1");
+    project.mlo(&["plan", "--detailed-exitcode"]).ends_with(2).has(&[
+        "will be updated in place",
+        "\"1.0.0\" -> \"1.0.1\"",
+        "Plan: 0 to add, 1 to change, 0 to destroy.",
+    ]);
     project
-        .mlo(&["plan", "--detailed-exitcode"])
-        .ends_with(2)
-        .has(&["will be updated in place", "\"1.0.0\" -> \"1.0.1\"", "Plan: 0 to add, 1 to change, 0 to destroy."]);
-    project.ok(&["apply", "--auto-approve"]).has(&["Modifications complete", "0 added, 1 changed, 0 destroyed."]);
+        .ok(&["apply", "--auto-approve"])
+        .has(&["Modifications complete", "0 added, 1 changed, 0 destroyed."]);
     assert_eq!(endpoint(&project, "url"), url, "an update keeps the address");
     assert!(get(&ready).unwrap().1.contains("1.0.1"));
 
@@ -73,7 +79,12 @@ fn a_server_stopped_by_hand_is_drift_and_apply_repairs_it() {
     let project = iris();
     project.ok(&["apply", "--auto-approve"]);
     kill(pid(&project));
-    project.ok(&["plan"]).has(&["Changed outside of mlo", "is gone", "(because it is gone", "Plan: 1 to add, 0 to change, 0 to destroy."]);
+    project.ok(&["plan"]).has(&[
+        "Changed outside of mlo",
+        "is gone",
+        "(because it is gone",
+        "Plan: 1 to add, 0 to change, 0 to destroy.",
+    ]);
     project.ok(&["apply", "--auto-approve"]).has(&["1 added, 0 changed, 0 destroyed."]);
     assert_eq!(post(&endpoint(&project, "predict"), FLOWER).0, 200);
     project.ok(&["plan", "--detailed-exitcode"]).has(&["No changes."]);
@@ -90,7 +101,10 @@ fn a_model_that_cannot_be_served_leaves_the_old_one_serving() {
     model[at..at + 16].copy_from_slice(b"LinearClassifieX");
     project.write("model/iris.onnx", &model);
     let text = project.read("iris.yaml");
-    let pinned: String = text.lines().filter(|line| !line.contains("sha256:")).fold(String::new(), |all, line| all + line + "\n");
+    let pinned: String = text
+        .lines()
+        .filter(|line| !line.contains("sha256:"))
+        .fold(String::new(), |all, line| all + line + "\n");
     project.write("iris.yaml", pinned);
     project.mlo(&["apply", "--auto-approve"]).ends_with(7).has(&["local_inference_service.this"]);
     assert_eq!(post(&predict, FLOWER).0, 200, "the old model still answers");

@@ -2,7 +2,7 @@
 
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
 use crate::lang::config::Module;
-use crate::lang::load::{self, LoadRequest};
+use crate::lang::load::{self, LoadRequest, Root};
 use crate::lang::value::Value;
 use crate::manifest::{self, Artifact, Manifest, Manifests};
 use crate::modules;
@@ -111,11 +111,18 @@ impl Place {
         sources: &mut SourceMap,
         messages: &mut Diagnostics,
     ) -> Option<Module> {
+        let builtin = |name: &str| {
+            let files = modules::builtin(name)?;
+            Some(files.iter().map(|(file, text)| ((*file).to_owned(), *text)).collect())
+        };
+        let builtin_names: Vec<_> = modules::names().collect();
+        let shown = if self.shown == "." { "" } else { self.shown.as_str() };
+        let folder = Root::Folder { project: &self.folder, module: Path::new(""), shown: Path::new(shown) };
         let request = LoadRequest {
-            folder: &self.folder,
-            shown: &self.shown,
-            builtin_root: builtin_root.then_some("root"),
-            builtin: &modules::builtin,
+            root: if builtin_root { Root::Builtin("root") } else { folder },
+            builtin: &builtin,
+            builtin_names: &builtin_names,
+            version: env!("CARGO_PKG_VERSION"),
         };
         let (config, said) = load::load(&request, sources);
         messages.extend(said);

@@ -53,7 +53,7 @@ pub fn decode_output(output: &Output) -> Option<Value> {
 }
 
 /// Marks what the state calls sensitive in the object that `value` is the present form of.
-pub fn mark_stored(value: &Value, object: &Object) -> Value {
+pub(super) fn mark_stored(value: &Value, object: &Object) -> Value {
     object.sensitive.iter().fold(value.clone(), |value, path| mark_at(&value, path))
 }
 

@@ -536,7 +536,9 @@ impl<'c> World<'c> {
         key: &ProviderKey,
         schema: &ProviderSchema,
     ) -> Result<Value, Diagnostics> {
-        let Some(provider) = self.tree.module(id).providers.get(key) else { return Ok(schema.empty_config()) };
+        let Some(provider) = self.tree.module(id).providers.get(key) else {
+            return Ok(schema.empty_config());
+        };
         // A provider in a module that has several instances is configured as in the first.
         let Some(at) = self.instances(id).into_iter().next() else { return Ok(schema.empty_config()) };
         decode(&provider.body, &schema.config, &self.scope(id, &at, None))

@@ -274,9 +274,7 @@ impl Answer {
             return Err(reader.fail("deny", &"`deny` and `violation` do not say the same"));
         }
         let evaluated: Vec<Evaluated> = match reader.json("evaluated")? {
-            Some(list) => {
-                serde_json::from_value(list).map_err(|error| reader.fail("evaluated", &error))?
-            }
+            Some(list) => serde_json::from_value(list).map_err(|error| reader.fail("evaluated", &error))?,
             None => Vec::new(),
         };
         let all_hold = evaluated.iter().all(|rule| rule.passed);
@@ -306,7 +304,9 @@ impl Answer {
                 level: raw.level,
             })
             .collect();
-        violations.sort_by(|a, b| (a.span.is_none(), a.span, &a.message).cmp(&(b.span.is_none(), b.span, &b.message)));
+        violations.sort_by(|a, b| {
+            (a.span.is_none(), a.span, &a.message).cmp(&(b.span.is_none(), b.span, &b.message))
+        });
         violations
     }
 }

@@ -158,7 +158,8 @@ fn refuse_builtins(tokens: &[Token<'_>]) -> Result<(), Refusal> {
         let is_field = before.is_some_and(|token| token.is('.'));
         if word == "walk" && !is_field && after(1).is_some_and(|token| token.is('(')) {
             if arguments(tokens, index + 1) != 2 {
-                let reason = "`walk` gives nothing in this form; write `walk(value, [path, found])`".to_owned();
+                let reason =
+                    "`walk` gives nothing in this form; write `walk(value, [path, found])`".to_owned();
                 return Err((token.line, reason));
             }
         }
@@ -263,7 +264,8 @@ fn starts_rule(tokens: &[Token<'_>], at: usize) -> bool {
     let name = token.word().is_some_and(|word| !matches!(word, "package" | "import" | "else" | "if" | "in"));
     // A line may also go on with what the line before needs.
     let goes_on = at.checked_sub(1).and_then(|at| tokens.get(at)).is_some_and(|before| {
-        matches!(before.kind, Kind::Assign) || matches!(before.word(), Some("if" | "in" | "contains" | "default"))
+        matches!(before.kind, Kind::Assign)
+            || matches!(before.word(), Some("if" | "in" | "contains" | "default"))
     });
     token.first && token.depth == 0 && name && !goes_on
 }

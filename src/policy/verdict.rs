@@ -55,7 +55,9 @@ impl Violation {
         let mut diagnostic = Diagnostic::error(code::policy::DENIED, &self.message);
         match self.span {
             Some(span) => diagnostic = diagnostic.at(span, format!("rule `{}`", self.rule)),
-            None => diagnostic = diagnostic.detail(format!("Rule `{}`, model `{}`.", self.rule, self.subject)),
+            None => {
+                diagnostic = diagnostic.detail(format!("Rule `{}`, model `{}`.", self.rule, self.subject))
+            }
         }
         diagnostic
     }
@@ -175,7 +177,8 @@ impl Denial {
         let mut actions = Vec::new();
         for violation in &self.violations {
             for action in &violation.actions {
-                let action = if several { format!("{}: {action}", violation.subject) } else { action.clone() };
+                let action =
+                    if several { format!("{}: {action}", violation.subject) } else { action.clone() };
                 if !actions.contains(&action) {
                     actions.push(action);
                 }

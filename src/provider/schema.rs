@@ -17,7 +17,9 @@ impl ProviderSchema {
     /// The configuration of a provider that has no block: nothing is given.
     pub fn empty_config(&self) -> Value {
         let attributes = self.config.attributes.iter();
-        Value::object(attributes.map(|(name, attribute)| (name.clone(), Value::null_of(attribute.ty.clone()))))
+        Value::object(
+            attributes.map(|(name, attribute)| (name.clone(), Value::null_of(attribute.ty.clone()))),
+        )
     }
 }
 

@@ -73,7 +73,9 @@ impl Project {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mlo"));
         command.args(arguments).current_dir(self.path()).env_clear().stdin(Stdio::null());
-        for name in ["PATH", "HOME", "XDG_CACHE_HOME", "MLO_ONNXRUNTIME", "ORT_DYLIB_PATH", "LLVM_PROFILE_FILE"] {
+        for name in
+            ["PATH", "HOME", "XDG_CACHE_HOME", "MLO_ONNXRUNTIME", "ORT_DYLIB_PATH", "LLVM_PROFILE_FILE"]
+        {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }

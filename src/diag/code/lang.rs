@@ -7,6 +7,8 @@ codes! {
         "Something is larger or nested deeper than mlo reads: a file, brackets inside brackets, modules inside modules. The message names the limit.";
     DUPLICATE = "MLO1004", "defined twice",
         "Two blocks or arguments have the same name where names must differ. The message shows both places; rename or remove one of them.";
+    NOT_UTF8 = "MLO1005", "not UTF-8 text",
+        "HCL files are UTF-8 text. The message shows where the first other byte is; save the file as UTF-8.";
     UNREADABLE = "MLO1010", "a file or folder cannot be read",
         "A configuration is read from regular files in a folder. The message says which one could not be read and why.";
     OUTSIDE = "MLO1011", "outside the project",
@@ -69,10 +71,6 @@ codes! {
         "An operation on numbers has no result, such as zero divided by zero, or one that is too large or too small to write down.";
     WRONG_TYPE = "MLO1513", "argument of the wrong type",
         "The value of an argument is not, and cannot be converted to, the type that the argument has. The message names the part that does not fit.";
-    UNKNOWN_ARGUMENT = "MLO1514", "no such argument or block",
-        "A block has an argument or a block in it that its kind does not take. The message shows the one that was probably meant.";
-    MISSING_ARGUMENT = "MLO1515", "argument or block missing",
-        "A block lacks an argument or a block that its kind must have, or the argument is null.";
     COMPUTED_ARGUMENT = "MLO1516", "attribute that cannot be set",
         "An attribute that only the provider sets is given a value. Remove it; its value can be referred to.";
     DUPLICATE_ARGUMENT = "MLO1517", "argument given twice",

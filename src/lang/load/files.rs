@@ -3,6 +3,7 @@
 use super::{BuiltinFiles, Folder, LoadRequest, Root};
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span, code};
 use crate::lang::fetch::{FetchError, Project};
+use crate::lang::syntax::ast::Body;
 use crate::lang::syntax::{SOURCE_BYTES_MAX, decode, parse};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -250,26 +251,53 @@ fn read_file(
             return;
         }
     };
-    let text = match decode(&bytes) {
+    let (body, messages) = parse_bytes(shown, &bytes, sources);
+    folder.whole &= !messages.has_errors();
+    diagnostics.extend(messages);
+    folder.bodies.extend(body);
+}
+
+/// The tree of a file that was read; nothing if it is not text.
+fn parse_bytes(shown: String, bytes: &[u8], sources: &mut SourceMap) -> (Option<Body>, Diagnostics) {
+    let text = match decode(bytes) {
         Ok(text) => text,
         Err(at) => {
-            folder.whole = false;
-            let source = sources.add(shown, String::from_utf8_lossy(&bytes).as_ref());
+            let source = sources.add(shown, String::from_utf8_lossy(bytes).as_ref());
             let start = u32::try_from(at).unwrap_or(u32::MAX);
             // What is shown there is the replacement character, three bytes long.
             let span = Span { source, start, end: start.saturating_add(3) };
             let byte = bytes.get(at).copied().unwrap_or(0);
             let error =
                 Diagnostic::error(code::lang::NOT_UTF8, format!("byte 0x{byte:02x} is not UTF-8 text"));
-            diagnostics.push(error.at(span, "here").help("save the file as UTF-8"));
-            return;
+            return (None, error.at(span, "here").help("save the file as UTF-8").into());
         }
     };
     let source = sources.add(shown, text);
     let parsed = parse(source, text);
-    folder.whole &= !parsed.diagnostics.has_errors();
-    diagnostics.extend(parsed.diagnostics);
-    folder.bodies.push(parsed.file.body);
+    (Some(parsed.file.body), parsed.diagnostics)
+}
+
+/// Whether a folder has files of the language, of whatever form.
+pub fn has_configuration(folder: &Path) -> bool {
+    let names = Project::open(folder).and_then(|project| project.list(Path::new("")));
+    names.is_ok_and(|names| names.iter().any(|name| role(name) != Role::Other))
+}
+
+/// Reads one file that is not part of a module, such as a file of values. `shown` is its name for the user.
+///
+/// # Errors
+/// If it cannot be read, is too large, is not text, or is not HCL.
+pub fn read_body(file: &Path, shown: &str, sources: &mut SourceMap) -> Result<Body, Diagnostics> {
+    let name = file.file_name().map(Path::new).ok_or(FetchError::NotFound);
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let bytes = name.and_then(|name| Project::open(folder)?.read(name, SOURCE_BYTES_MAX));
+    let bytes = bytes.map_err(|error| {
+        Diagnostics::from(Diagnostic::error(code_of(&error), format!("file {shown} cannot be read: {error}")))
+    })?;
+    match parse_bytes(shown.to_owned(), &bytes, sources) {
+        (Some(body), messages) => messages.into_result(body).map(|(body, _)| body),
+        (None, messages) => Err(messages),
+    }
 }
 
 #[cfg(test)]

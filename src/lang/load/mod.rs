@@ -16,6 +16,7 @@ mod version;
 #[cfg(test)]
 mod tests;
 
+pub use files::{has_configuration, read_body};
 pub use version::{Constraint, Version};
 
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code};

@@ -5,6 +5,7 @@
 //! could be converted.
 
 use super::{Field, Kind, Marks, Number, Path, PathStep, Refinement, Type, Value, convertible, unify};
+use crate::lang::config::TypeDefaults;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use thiserror::Error;
@@ -78,21 +79,12 @@ pub fn convert(value: &Value, ty: &Type) -> Result<Value, ConvertError> {
     convert_at(value, ty, &Place::Root)
 }
 
-/// What optional attributes are if a value lacks them, in the shape of the type.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Defaults {
-    /// Of the attributes of this object.
-    pub attributes: BTreeMap<Arc<str>, Value>,
-    /// Inside attributes of this object.
-    pub children: BTreeMap<Arc<str>, Defaults>,
-    /// Inside the elements of this list, set or map.
-    pub element: Option<Box<Defaults>>,
-    /// Inside the positions of this tuple.
-    pub positions: BTreeMap<usize, Defaults>,
-}
-
 /// [`apply_defaults`], then [`convert`].
-pub fn convert_with_defaults(value: &Value, ty: &Type, defaults: &Defaults) -> Result<Value, ConvertError> {
+pub fn convert_with_defaults(
+    value: &Value,
+    ty: &Type,
+    defaults: &TypeDefaults,
+) -> Result<Value, ConvertError> {
     convert(&apply_defaults(value, defaults), ty)
 }
 
@@ -371,8 +363,8 @@ fn object(
 
 /// The value with the defaults of optional attributes where it lacks them or has null. Before it is converted: what
 /// comes out may be a tuple or object where a collection went in.
-pub fn apply_defaults(value: &Value, defaults: &Defaults) -> Value {
-    if value.is_null() || value.is_unknown() || *defaults == Defaults::default() {
+pub fn apply_defaults(value: &Value, defaults: &TypeDefaults) -> Value {
+    if value.is_null() || value.is_unknown() || *defaults == TypeDefaults::default() {
         return value.clone();
     }
     let marks = value.marks();
@@ -418,7 +410,10 @@ pub fn apply_defaults(value: &Value, defaults: &Defaults) -> Value {
     applied.marked(marks)
 }
 
-fn default_entries(entries: &BTreeMap<Arc<str>, Value>, defaults: &Defaults) -> BTreeMap<Arc<str>, Value> {
+fn default_entries(
+    entries: &BTreeMap<Arc<str>, Value>,
+    defaults: &TypeDefaults,
+) -> BTreeMap<Arc<str>, Value> {
     let inner = |name: &Arc<str>| defaults.children.get(name).or(defaults.element.as_deref());
     let mut applied: BTreeMap<_, _> = entries
         .iter()

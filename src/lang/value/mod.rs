@@ -14,7 +14,7 @@ mod types;
 mod unify;
 mod unknown;
 
-pub use convert::{ConvertError, Defaults, Mismatch, apply_defaults, convert, convert_with_defaults};
+pub use convert::{ConvertError, Mismatch, apply_defaults, convert, convert_with_defaults};
 pub use equal::equal;
 pub use json::{NotStorable, WrongJson, from_json, to_json, to_json_dynamic, type_from_json, type_to_json};
 pub use marks::Marks;
