@@ -366,7 +366,7 @@ async fn predicted(app: &App, id: &RequestId, request: Request) -> Result<Vec<u8
         let parsing = tokio::task::spawn_blocking(move || tensor::parse(&body, want));
         parsing.await.map_err(|_| Refusal::new(Code::Internal, "the request could not be read"))??
     };
-    let count = rows.rows;
+    let count = rows.count;
     let done = run(app, id, &served, rows).await?;
     app.metrics.predicted(count, done.took.as_secs_f64());
     let by = Signature {
