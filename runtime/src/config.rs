@@ -266,6 +266,17 @@ mod tests {
     }
 
     #[test]
+    fn the_examples_in_the_help_are_accepted() {
+        let commands: Vec<&str> =
+            EXAMPLES.lines().filter_map(|line| line.split_once("mlo-runtime ")).map(|it| it.1).collect();
+        assert_eq!(commands.len(), 3);
+        for command in commands {
+            let arguments: Vec<&str> = command.split(' ').collect();
+            assert!(parsed(&arguments).is_ok(), "{command}");
+        }
+    }
+
+    #[test]
     fn wrong_values_are_refused_in_words() {
         let rows = [
             (["--host", "example.org"], "an IP address is needed, such as 127.0.0.1 or 0.0.0.0"),

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -49,17 +48,17 @@ impl Code {
     }
 
     /// The HTTP status that goes with it.
-    pub(crate) fn status(self) -> StatusCode {
+    pub(crate) fn status(self) -> u16 {
         match self {
-            Code::ModelNotLoaded | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-            Code::Validation => StatusCode::UNPROCESSABLE_ENTITY,
-            Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Code::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Code::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Code::PredictionTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Code::Prediction | Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Code::NotFound => StatusCode::NOT_FOUND,
-            Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Code::ModelNotLoaded | Code::Overloaded => 503,
+            Code::Validation => 422,
+            Code::PayloadTooLarge => 413,
+            Code::UnsupportedEncoding => 415,
+            Code::RequestTimeout => 408,
+            Code::PredictionTimeout => 504,
+            Code::Prediction | Code::Internal => 500,
+            Code::NotFound => 404,
+            Code::MethodNotAllowed => 405,
         }
     }
 

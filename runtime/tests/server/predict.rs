@@ -163,6 +163,9 @@ fn the_model_tells_about_itself() {
     assert_eq!(info, expected);
 }
 
+/// What it is, the model, the flags, the reason for callers, and what the log adds.
+type Unservable<'a> = (&'a str, Vec<u8>, &'a [&'a str], &'a str, &'a str);
+
 #[test]
 fn models_that_cannot_be_served_leave_a_live_server_with_a_reason() {
     let two_inputs = onnx::bytes(onnx::Graph {
@@ -181,9 +184,7 @@ fn models_that_cannot_be_served_leave_a_live_server_with_a_reason() {
     });
     let kind_reason = "the model's inputs or outputs are of a kind that is not served";
     let broken = "the model file is not a usable ONNX model";
-    // What, the model, the flags, the reason for callers, and what the log adds.
-    type Row<'a> = (&'a str, Vec<u8>, &'a [&'a str], &'a str, &'a str);
-    let rows: Vec<Row<'_>> = vec![
+    let rows: Vec<Unservable<'_>> = vec![
         ("two inputs", two_inputs, &[], kind_reason, "it has 2 inputs, and this version serves one"),
         (
             "an image",
