@@ -225,7 +225,7 @@ fn a_slow_head_is_cut_and_a_good_caller_beside_many_slow_ones_is_not_kept_waitin
     // A cut is an end or a reset.
     let _ = slow[0].read_to_end(&mut rest);
     let waited = start.elapsed();
-    assert!(waited > Duration::from_secs(9) && waited < Duration::from_secs(13), "cut after {waited:?}");
+    assert!(waited > Duration::from_secs(9) && waited < Duration::from_secs(20), "cut after {waited:?}");
 }
 
 #[test]

@@ -121,6 +121,27 @@ fn a_model_that_does_not_fix_its_columns_takes_what_comes() {
 }
 
 #[test]
+fn callers_at_the_same_time_each_get_their_own_answer() {
+    let server = Server::ready(&onnx::regression(), &[]);
+    std::thread::scope(|scope| {
+        for caller in 0..8 {
+            let server = &server;
+            scope.spawn(move || {
+                for round in 0..50 {
+                    let (a, b) = (f64::from(caller), f64::from(round));
+                    let id = format!("{caller}-{round}");
+                    let body = json!({ "features": [a, b] }).to_string();
+                    let reply =
+                        server.ask("POST", "/predict", &[("x-request-id", &id)], body.as_bytes()).json();
+                    assert!(near(&reply["prediction"], 2.0 * a - 3.0 * b + 0.5), "{id}: {reply}");
+                    assert_eq!(reply["request_id"], id);
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn the_model_tells_about_itself() {
     let figures = r#"{"accuracy":0.9667,"f1_score":0.96}"#;
     let arguments = ["--model-version", "1.0.0", "--framework", "sklearn", "--metrics-json", figures];
