@@ -58,7 +58,7 @@ pub struct Options {
     /// Take any free port when the wanted one is taken
     #[arg(long, env = "MLO_RUNTIME_PORT_FALLBACK")]
     pub port_fallback: bool,
-    /// ONNX Runtime's shared library, version 1.24 or later [also: ORT_DYLIB_PATH]
+    /// ONNX Runtime's shared library, version 1.24 or later [also: `ORT_DYLIB_PATH`]
     #[arg(long, value_name = "FILE", env = "MLO_ONNXRUNTIME")]
     pub onnxruntime: Option<PathBuf>,
     /// A file to write with process id, address and model once listening, removed at the end
@@ -266,6 +266,17 @@ mod tests {
     }
 
     #[test]
+    fn the_examples_in_the_help_are_accepted() {
+        let commands: Vec<&str> =
+            EXAMPLES.lines().filter_map(|line| line.split_once("mlo-runtime ")).map(|it| it.1).collect();
+        assert_eq!(commands.len(), 3);
+        for command in commands {
+            let arguments: Vec<&str> = command.split(' ').collect();
+            assert!(parsed(&arguments).is_ok(), "{command}");
+        }
+    }
+
+    #[test]
     fn wrong_values_are_refused_in_words() {
         let rows = [
             (["--host", "example.org"], "an IP address is needed, such as 127.0.0.1 or 0.0.0.0"),
@@ -292,7 +303,8 @@ mod tests {
     #[test]
     fn metrics_are_an_object_of_numbers() {
         let read = |text: &str| metrics(Some(text), Path::new("/")).map_err(|error| error.to_string());
-        assert_eq!(read(r#"{"accuracy":0.97,"f1_score":1}"#).unwrap()["f1_score"], 1.0);
+        let expected = BTreeMap::from([("accuracy".to_owned(), 0.97), ("f1_score".to_owned(), 1.0)]);
+        assert_eq!(read(r#"{"accuracy":0.97,"f1_score":1}"#).unwrap(), expected);
         assert_eq!(read("").unwrap().len(), 0);
         assert_eq!(
             read(r#"{"accuracy":"high"}"#).unwrap_err(),

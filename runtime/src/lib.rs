@@ -9,8 +9,7 @@
 //! - `tensor`       a request's JSON to a tensor
 //! - `queue`        many requests to the one thread that runs the model
 //! - `protocol`     the shapes that leave as JSON
-//! - `routes`       what each endpoint does
-//! - `server`       connections: accepted, watched, ended
+//! - `server`       connections: accepted, watched, ended; its `routes` say what each endpoint does
 //! - `metrics`, `process`, `log`, `clock`
 //! - `life`         signals, the terminal, the run file
 
@@ -24,7 +23,6 @@ mod onnxruntime;
 mod process;
 mod protocol;
 mod queue;
-mod routes;
 mod server;
 mod session;
 mod tensor;
@@ -44,8 +42,7 @@ pub use life::ListenError;
 use life::{RunFile, RunRecord, Signals};
 use log::Log;
 use model::Stage;
-use routes::{App, Identity};
-use server::Phase;
+use server::{App, Identity, Phase};
 
 /// Time for the model's thread to end once nothing is asked of it.
 const THREAD_END_MAX: Duration = Duration::from_secs(1);

@@ -33,7 +33,7 @@ pub(crate) struct RunRecord {
 impl RunRecord {
     pub(crate) fn new(
         address: SocketAddr,
-        identity: &crate::routes::Identity,
+        identity: &crate::server::Identity,
         digest: Option<String>,
     ) -> Self {
         Self {
@@ -221,7 +221,7 @@ mod tests {
     fn a_run_file_of_another_server_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.json");
-        let identity = crate::routes::Identity {
+        let identity = crate::server::Identity {
             name: "m".to_owned(),
             version: None,
             framework: None,
@@ -230,7 +230,7 @@ mod tests {
         };
         let address = "127.0.0.1:8080".parse().unwrap();
         let first = RunFile::write(&path, &RunRecord::new(address, &identity, None)).unwrap();
-        let other = crate::routes::Identity { instance: Some("two".to_owned()), ..identity };
+        let other = crate::server::Identity { instance: Some("two".to_owned()), ..identity };
         let second = RunFile::write(&path, &RunRecord::new(address, &other, None)).unwrap();
         first.remove();
         assert!(path.exists(), "it is the second server's now");

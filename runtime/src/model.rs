@@ -189,7 +189,7 @@ fn zeros(want: Want) -> Rows {
         Element::Double => Values::Double(vec![0.0; columns]),
         Element::Int64 => Values::Int64(vec![0; columns]),
     };
-    Rows { values, rows: 1, columns }
+    Rows { values, count: 1, columns }
 }
 
 /// The operator's class names, if they fit what the warm-up answered; unchecked where there was none.

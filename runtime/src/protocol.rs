@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -49,17 +48,17 @@ impl Code {
     }
 
     /// The HTTP status that goes with it.
-    pub(crate) fn status(self) -> StatusCode {
+    pub(crate) fn status(self) -> u16 {
         match self {
-            Code::ModelNotLoaded | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-            Code::Validation => StatusCode::UNPROCESSABLE_ENTITY,
-            Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Code::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Code::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Code::PredictionTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Code::Prediction | Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Code::NotFound => StatusCode::NOT_FOUND,
-            Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Code::ModelNotLoaded | Code::Overloaded => 503,
+            Code::Validation => 422,
+            Code::PayloadTooLarge => 413,
+            Code::UnsupportedEncoding => 415,
+            Code::RequestTimeout => 408,
+            Code::PredictionTimeout => 504,
+            Code::Prediction | Code::Internal => 500,
+            Code::NotFound => 404,
+            Code::MethodNotAllowed => 405,
         }
     }
 
@@ -153,7 +152,8 @@ enum Decision<'a> {
 
 #[derive(Serialize)]
 struct Prediction<'a> {
-    prediction: Decision<'a>,
+    #[serde(rename = "prediction")]
+    decision: Decision<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,7 +164,8 @@ struct Prediction<'a> {
 
 #[derive(Serialize)]
 struct Predictions<'a> {
-    predictions: Vec<Prediction<'a>>,
+    #[serde(rename = "predictions")]
+    rows: Vec<Prediction<'a>>,
     model_name: &'a str,
     model_version: Option<&'a str>,
     inference_time_ms: f64,
@@ -207,14 +208,14 @@ pub(crate) fn predictions(form: Form, done: &Done, names: &[String], by: Signatu
     let inference_time_ms = (done.took.as_secs_f64() * 1e6).round() / 1e3;
     let written = match form {
         Form::Instances => serde_json::to_vec(&Predictions {
-            predictions: predictions.collect(),
+            rows: predictions.collect(),
             model_name,
             model_version,
             inference_time_ms,
             request_id,
         }),
         Form::FeatureRows => serde_json::to_vec(&Decisions {
-            predictions: predictions.map(|prediction| prediction.prediction).collect(),
+            predictions: predictions.map(|prediction| prediction.decision).collect(),
         }),
         Form::FeatureRow => serde_json::to_vec(&predictions.next().map(|prediction| OnePrediction {
             prediction,
@@ -234,22 +235,22 @@ fn prediction<'a>(answer: &'a Answer, names: &'a [String], row: usize) -> Option
     };
     let by_class = answer.labels.is_some() || answer.classes.is_some() || !names.is_empty();
     if !by_class {
-        let prediction = match figures? {
+        let decision = match figures? {
             Figures::Single([one]) => Decision::Figure(Figure::Single(*one)),
             Figures::Double([one]) => Decision::Figure(Figure::Double(*one)),
             several => Decision::Figures(several),
         };
-        return Some(Prediction { prediction, label: None, confidence: None, probabilities: None });
+        return Some(Prediction { decision, label: None, confidence: None, probabilities: None });
     }
     let best = figures.as_ref().and_then(Figures::highest);
     let (index, confidence) = best.unzip();
-    let prediction = match (&answer.labels, &answer.classes) {
+    let decision = match (&answer.labels, &answer.classes) {
         (Some(labels), _) => labels.at(row)?,
         (None, Some(classes)) => classes.at(index?)?,
         (None, None) => Decision::Number(i64::try_from(index?).ok()?),
     };
     let label = index.and_then(|index| names.get(index)).map(String::as_str);
-    Some(Prediction { prediction, label, confidence, probabilities: figures })
+    Some(Prediction { decision, label, confidence, probabilities: figures })
 }
 
 impl Scores {
@@ -355,8 +356,8 @@ mod tests {
         String::from_utf8(predictions(form, &done, &names, BY)).unwrap()
     }
 
-    fn scores(columns: usize, values: &[f32]) -> Option<Scores> {
-        Some(Scores { columns, values: Floats::Single(values.to_vec()) })
+    fn scores(columns: usize, values: &[f32]) -> Scores {
+        Scores { columns, values: Floats::Single(values.to_vec()) }
     }
 
     #[test]
@@ -366,44 +367,44 @@ mod tests {
         let rows: Vec<(&str, Answer, &[&str], &str)> = vec![
             (
                 "classes and probabilities",
-                Answer { labels: labels.clone(), scores: scores(2, &[0.08, 0.92]), classes: None },
+                Answer { labels: labels.clone(), scores: Some(scores(2, &[0.08, 0.92])), classes: None },
                 &[],
                 r#"{"prediction":1,"confidence":0.92,"probabilities":[0.08,0.92]}"#,
             ),
             (
                 "with the operator's names",
-                Answer { labels: labels.clone(), scores: scores(2, &[0.08, 0.92]), classes: None },
+                Answer { labels: labels.clone(), scores: Some(scores(2, &[0.08, 0.92])), classes: None },
                 &["no", "yes"],
                 r#"{"prediction":1,"label":"yes","confidence":0.92,"probabilities":[0.08,0.92]}"#,
             ),
             ("classes alone", Answer { labels, ..Answer::default() }, &[], r#"{"prediction":1}"#),
             (
                 "scores of the model's own classes",
-                Answer { scores: scores(2, &[0.75, 0.25]), classes: words, ..Answer::default() },
+                Answer { scores: Some(scores(2, &[0.75, 0.25])), classes: words, ..Answer::default() },
                 &[],
                 r#"{"prediction":"eggs","confidence":0.75,"probabilities":[0.75,0.25]}"#,
             ),
             (
                 "scores of the operator's classes; the first of equals",
-                Answer { scores: scores(2, &[0.5, 0.5]), ..Answer::default() },
+                Answer { scores: Some(scores(2, &[0.5, 0.5])), ..Answer::default() },
                 &["no", "yes"],
                 r#"{"prediction":0,"label":"no","confidence":0.5,"probabilities":[0.5,0.5]}"#,
             ),
             (
                 "a number",
-                Answer { scores: scores(1, &[2.5]), ..Answer::default() },
+                Answer { scores: Some(scores(1, &[2.5])), ..Answer::default() },
                 &[],
                 r#"{"prediction":2.5}"#,
             ),
             (
                 "numbers, one of them none",
-                Answer { scores: scores(2, &[2.5, f32::NAN]), ..Answer::default() },
+                Answer { scores: Some(scores(2, &[2.5, f32::NAN])), ..Answer::default() },
                 &[],
                 r#"{"prediction":[2.5,null]}"#,
             ),
             (
                 "a score that is none is never the highest",
-                Answer { scores: scores(2, &[f32::NAN, 0.5]), ..Answer::default() },
+                Answer { scores: Some(scores(2, &[f32::NAN, 0.5])), ..Answer::default() },
                 &["no", "yes"],
                 r#"{"prediction":1,"label":"yes","confidence":0.5,"probabilities":[null,0.5]}"#,
             ),
@@ -420,7 +421,7 @@ mod tests {
     fn features_are_answered_in_their_own_forms() {
         let answer = || Answer {
             labels: Some(Labels::Numbers(vec![1, 0])),
-            scores: scores(2, &[0.25, 0.75, 0.75, 0.25]),
+            scores: Some(scores(2, &[0.25, 0.75, 0.75, 0.25])),
             classes: None,
         };
         assert_eq!(written(Form::FeatureRows, answer(), &[]), r#"{"predictions":[1,0]}"#);

@@ -70,7 +70,7 @@ impl Queue {
         &self,
         rows: Rows,
     ) -> Result<oneshot::Receiver<Result<Done, SessionError>>, Refused> {
-        let permits = u32::try_from(rows.rows).unwrap_or(u32::MAX);
+        let permits = u32::try_from(rows.count).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(permits).map_err(|_| Refused::Full)?;
         let (reply, answer) = oneshot::channel();
         let job = Job { rows, reply, _room: room };

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use ort::logging::LogLevel as OrtLevel;
-use ort::session::builder::GraphOptimizationLevel;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session as OrtSession, SessionOutputs};
 use ort::value::{DynMap, DynValue, Outlet, Tensor, TensorElementType, ValueType};
 
@@ -121,7 +121,7 @@ struct Reading {
 
 /// A loaded model, owned by the one thread that runs it.
 pub(crate) struct Session {
-    session: OrtSession,
+    ort: OrtSession,
     want: Want,
     one_at_a_time: bool,
     reading: Reading,
@@ -188,18 +188,11 @@ impl Session {
     /// Loads a model whose bytes [`mlo_model::inspect_bytes`] has let through.
     pub(crate) fn load(engine: &Engine, model: &[u8], threads: usize) -> Result<Self, SessionError> {
         let refused = |error: ort::Error| SessionError::Refused(error.to_string());
-        let mut builder = OrtSession::builder(&engine.environment)
-            .map_err(refused)?
-            .with_optimization_level(GraphOptimizationLevel::All)
-            .and_then(|builder| builder.with_intra_threads(threads))
-            .and_then(|builder| builder.with_inter_threads(1))
-            // A spinning pool would take the processor from the HTTP threads between requests.
-            .and_then(|builder| builder.with_intra_op_spinning(false))
-            .map_err(|error| SessionError::Refused(error.to_string()))?;
-        let session = builder.commit_from_memory(model).map_err(refused)?;
-        let (want, one_at_a_time) = wanted(session.inputs())?;
-        let reading = readable(session.outputs())?;
-        Ok(Self { session, want, one_at_a_time, reading })
+        let mut builder = builder(engine, threads).map_err(refused)?;
+        let ort = builder.commit_from_memory(model).map_err(refused)?;
+        let (want, one_at_a_time) = wanted(ort.inputs())?;
+        let reading = readable(ort.outputs())?;
+        Ok(Self { ort, want, one_at_a_time, reading })
     }
 
     /// What the model takes.
@@ -209,7 +202,7 @@ impl Session {
 
     /// Answers for each row, in order.
     pub(crate) fn run(&mut self, rows: Rows) -> Result<Answer, SessionError> {
-        if !self.one_at_a_time || rows.rows == 1 {
+        if !self.one_at_a_time || rows.count == 1 {
             return self.run_once(rows);
         }
         let mut whole: Option<Answer> = None;
@@ -217,24 +210,34 @@ impl Session {
             let answer = self.run_once(row)?;
             whole = Some(match whole {
                 None => answer,
-                Some(before) => joined(before, answer, rows.rows)?,
+                Some(before) => joined(before, answer, rows.count)?,
             });
         }
         whole.ok_or(SessionError::Answer { rows: 0, problem: "nothing was asked" })
     }
 
     fn run_once(&mut self, rows: Rows) -> Result<Answer, SessionError> {
-        let count = rows.rows;
+        let count = rows.count;
         let failed = |error: ort::Error| SessionError::Run(error.to_string());
-        let shape = [rows.rows, rows.columns];
+        let shape = [rows.count, rows.columns];
         let input: DynValue = match rows.values {
             Values::Float(values) => Tensor::from_array((shape, values)).map_err(failed)?.into_dyn(),
             Values::Double(values) => Tensor::from_array((shape, values)).map_err(failed)?.into_dyn(),
             Values::Int64(values) => Tensor::from_array((shape, values)).map_err(failed)?.into_dyn(),
         };
-        let outputs = self.session.run(ort::inputs![input]).map_err(failed)?;
+        let outputs = self.ort.run(ort::inputs![input]).map_err(failed)?;
         read(&self.reading, &outputs, count)
     }
+}
+
+fn builder(engine: &Engine, threads: usize) -> ort::Result<SessionBuilder> {
+    let builder = OrtSession::builder(&engine.environment)?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(threads)?
+        .with_inter_threads(1)?
+        // A spinning pool would take the processor from the HTTP threads between requests.
+        .with_intra_op_spinning(false)?;
+    Ok(builder)
 }
 
 /// What the model's one input takes, and whether the model fixes the batch to a single row.
@@ -378,7 +381,7 @@ where
 /// The rows one by one.
 fn split(rows: &Rows) -> Vec<Rows> {
     fn each<T: Clone>(values: &[T], columns: usize, wrap: fn(Vec<T>) -> Values) -> Vec<Rows> {
-        let row = |row: &[T]| Rows { values: wrap(row.to_vec()), rows: 1, columns };
+        let row = |row: &[T]| Rows { values: wrap(row.to_vec()), count: 1, columns };
         values.chunks(columns).map(row).collect()
     }
     match &rows.values {

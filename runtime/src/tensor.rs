@@ -45,13 +45,13 @@ pub(crate) enum Values {
     Int64(Vec<i64>),
 }
 
-/// A dense tensor `[rows, columns]`; both are at least 1.
+/// A dense tensor `[count, columns]`; both are at least 1.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rows {
-    /// `rows * columns` numbers.
+    /// `count * columns` numbers.
     pub values: Values,
     /// 1 to [`ROWS_MAX`].
-    pub rows: usize,
+    pub count: usize,
     /// As the model wants, or as the first row has.
     pub columns: usize,
 }
@@ -444,7 +444,7 @@ impl Filling {
         };
         match (self.rows, self.width) {
             (0, _) | (_, None) => Err(Problem::Empty),
-            (rows, Some(columns)) => Ok((form, Rows { values: self.values, rows, columns })),
+            (count, Some(columns)) => Ok((form, Rows { values: self.values, count, columns })),
         }
     }
 }
@@ -556,7 +556,7 @@ mod tests {
 
     fn refusal(body: &str, want: Want) -> String {
         match parse(body.as_bytes(), want) {
-            Ok((form, rows)) => format!("{form:?} {}x{} {:?}", rows.rows, rows.columns, rows.values),
+            Ok((form, rows)) => format!("{form:?} {}x{} {:?}", rows.count, rows.columns, rows.values),
             Err(error) => error.to_string(),
         }
     }

@@ -5,6 +5,8 @@
 //!
 //! axum's own `serve` has none of these limits and waits for ever at the end, so the loop is ours.
 
+mod routes;
+
 use std::collections::HashMap;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,8 +23,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+pub(crate) use routes::{App, Identity};
+
 use crate::clock;
-use crate::routes::{self, App};
 
 /// Time from the first byte of a request to the end of its head, and from a connection to its first request's head.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);

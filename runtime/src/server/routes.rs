@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -238,10 +238,14 @@ fn json_value(body: &Value) -> Response {
     json_response(body.to_string().into_bytes())
 }
 
+fn status_of(code: Code) -> StatusCode {
+    StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "a refusal is over once it is written")]
 fn refuse(refusal: Refusal, Extension(id): &Extension<RequestId>) -> Response {
     let mut response = json_value(&refusal.body(id.text()));
-    *response.status_mut() = refusal.code.status();
+    *response.status_mut() = status_of(refusal.code);
     if refusal.code == Code::Overloaded {
         response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
     }
@@ -312,7 +316,7 @@ fn not_ready(app: &App, refusal: Option<Refusal>, id: &Extension<RequestId>) -> 
         "instance": app.identity.instance,
     });
     let mut response = json_value(&merged(readiness, refusal.body(id.text())));
-    *response.status_mut() = refusal.code.status();
+    *response.status_mut() = status_of(refusal.code);
     response
 }
 
@@ -366,7 +370,7 @@ async fn predicted(app: &App, id: &RequestId, request: Request) -> Result<Vec<u8
         let parsing = tokio::task::spawn_blocking(move || tensor::parse(&body, want));
         parsing.await.map_err(|_| Refusal::new(Code::Internal, "the request could not be read"))??
     };
-    let count = rows.rows;
+    let count = rows.count;
     let done = run(app, id, &served, rows).await?;
     app.metrics.predicted(count, done.took.as_secs_f64());
     let by = Signature {

@@ -1,0 +1,291 @@
+//! What models of each kind answer, with numbers that are computed here apart from ONNX Runtime.
+
+use serde_json::{Value, json};
+
+use crate::onnx::{self, kind};
+use crate::support::{Server, near};
+
+const ROWS: [[f64; 2]; 4] = [[1.0, 2.0], [0.0, 0.0], [-1.5, 0.25], [3.0, -2.0]];
+
+fn highest(values: &[f64]) -> usize {
+    (0..values.len()).max_by(|a, b| values[*a].total_cmp(&values[*b])).unwrap()
+}
+
+#[test]
+fn a_classifier_gives_its_class_and_probabilities_for_each_row() {
+    let server = Server::ready(&onnx::classifier(), &["--model-name", "iris", "--model-version", "1.0.0"]);
+    let answer = server.predict(&json!({ "instances": ROWS }));
+    for (row, prediction) in ROWS.iter().zip(answer["predictions"].as_array().unwrap()) {
+        let expected = onnx::softmax(*row);
+        let class = highest(&expected);
+        assert_eq!(prediction["prediction"], class, "{row:?}: {prediction}");
+        assert!(near(&prediction["confidence"], expected[class]), "{row:?}: {prediction}");
+        for (got, expected) in prediction["probabilities"].as_array().unwrap().iter().zip(expected) {
+            assert!(near(got, expected), "{row:?}: {prediction}");
+        }
+        assert_eq!(prediction.as_object().unwrap().len(), 3);
+    }
+    let keys: Vec<&str> = answer.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["predictions", "model_name", "model_version", "inference_time_ms", "request_id"]);
+    assert_eq!((&answer["model_name"], &answer["model_version"]), (&json!("iris"), &json!("1.0.0")));
+    assert!(answer["inference_time_ms"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn one_row_of_features_is_answered_at_the_top_and_rows_of_features_by_their_classes() {
+    let server = Server::ready(&onnx::classifier(), &[]);
+    let single = server.predict(&json!({ "features": ROWS[0] }));
+    let class = highest(&onnx::softmax(ROWS[0]));
+    assert_eq!((&single["prediction"], &single["model_version"]), (&json!(class), &Value::Null));
+    assert!(near(&single["confidence"], onnx::softmax(ROWS[0])[class]));
+    let classes: Vec<usize> = ROWS.iter().map(|row| highest(&onnx::softmax(*row))).collect();
+    assert_eq!(server.predict(&json!({ "features": ROWS })), json!({ "predictions": classes }));
+    assert_eq!(server.post("/predict/", json!({ "features": ROWS }).to_string()).status, 200);
+}
+
+#[test]
+fn zipmap_gives_the_models_own_numbers_as_classes() {
+    let server = Server::ready(&onnx::zipmap_classifier(), &[]);
+    let answer = server.predict(&json!({ "instances": ROWS }));
+    for (row, prediction) in ROWS.iter().zip(answer["predictions"].as_array().unwrap()) {
+        let expected = onnx::softmax(*row);
+        assert_eq!(prediction["prediction"], 10 * (highest(&expected) + 1));
+        assert!(near(&prediction["probabilities"][2], expected[2]), "{prediction}");
+    }
+    assert_eq!(server.get("/model/info").json()["classes"], json!([10, 20, 30]));
+}
+
+#[test]
+fn zipmap_with_words_gives_words_and_says_their_order() {
+    let server = Server::ready(&onnx::word_classifier(), &[]);
+    let answer = server.predict(&json!({ "instances": [ROWS[0]] }));
+    let expected = onnx::softmax(ROWS[0]);
+    let class = highest(&expected);
+    assert_eq!(answer["predictions"][0]["prediction"], ["ham", "spam", "eggs"][class]);
+    // ONNX Runtime keeps the map's keys sorted.
+    assert_eq!(server.get("/model/info").json()["classes"], json!(["eggs", "ham", "spam"]));
+    assert!(near(&answer["predictions"][0]["probabilities"][0], expected[2]));
+}
+
+#[test]
+fn class_names_are_added_to_numbers() {
+    let names = ["--label", "setosa", "--label", "versicolor", "--label", "virginica"];
+    let server = Server::ready(&onnx::classifier(), &names);
+    let answer = server.predict(&json!({ "instances": [ROWS[0]] }));
+    let class = highest(&onnx::softmax(ROWS[0]));
+    assert_eq!(answer["predictions"][0]["label"], names[2 * class + 1]);
+    assert_eq!(server.get("/model/info").json()["classes"], json!(["setosa", "versicolor", "virginica"]));
+}
+
+#[test]
+fn a_regression_gives_a_number_and_several_outputs_give_a_list() {
+    let server = Server::ready(&onnx::regression(), &[]);
+    let answer = server.predict(&json!({ "instances": ROWS }));
+    for ([a, b], prediction) in ROWS.iter().zip(answer["predictions"].as_array().unwrap()) {
+        assert!(near(&prediction["prediction"], 2.0 * a - 3.0 * b + 0.5), "{prediction}");
+        assert_eq!(prediction.as_object().unwrap().len(), 1);
+    }
+    let server = Server::ready(&onnx::identity(kind::DOUBLE, &[None, Some(2)], &[None, Some(2)]), &[]);
+    let answer = server.predict(&json!({ "instances": [[0.1, -1e300]] }));
+    assert_eq!(answer["predictions"], json!([{ "prediction": [0.1, -1e300] }]));
+}
+
+#[test]
+fn scores_with_class_names_are_a_classification() {
+    let identity = onnx::identity(kind::FLOAT, &[None, Some(2)], &[None, Some(2)]);
+    let server = Server::ready(&identity, &["--label", "no", "--label", "yes"]);
+    let answer = server.predict(&json!({ "instances": [[0.25, 0.75]] }));
+    let expected =
+        json!([{ "prediction": 1, "label": "yes", "confidence": 0.75, "probabilities": [0.25, 0.75] }]);
+    assert_eq!(answer["predictions"], expected);
+}
+
+#[test]
+fn integers_and_models_for_one_row_at_a_time_are_served() {
+    let server = Server::ready(&onnx::identity(kind::INT64, &[Some(1), Some(1)], &[Some(1), Some(1)]), &[]);
+    let largest = i64::MAX;
+    let answer = server.predict(&json!({ "instances": [[1], [largest], [-3]] }));
+    let decided: Vec<&Value> =
+        answer["predictions"].as_array().unwrap().iter().map(|row| &row["prediction"]).collect();
+    assert_eq!(decided, [&json!(1), &json!(largest), &json!(-3)]);
+}
+
+#[test]
+fn a_model_that_does_not_fix_its_columns_takes_what_comes() {
+    let server = Server::ready(&onnx::identity(kind::FLOAT, &[None, None], &[None, None]), &[]);
+    for row in [json!([1.0]), json!([1.0, 2.0, 3.0])] {
+        let answer = server.predict(&json!({ "instances": [row] }));
+        let expected = if row.as_array().unwrap().len() == 1 { row[0].clone() } else { row };
+        assert_eq!(answer["predictions"][0]["prediction"], expected);
+    }
+}
+
+#[test]
+fn callers_at_the_same_time_each_get_their_own_answer() {
+    let server = Server::ready(&onnx::regression(), &[]);
+    std::thread::scope(|scope| {
+        for caller in 0..8 {
+            let server = &server;
+            scope.spawn(move || {
+                for round in 0..50 {
+                    let (a, b) = (f64::from(caller), f64::from(round));
+                    let id = format!("{caller}-{round}");
+                    let body = json!({ "features": [a, b] }).to_string();
+                    let reply =
+                        server.ask("POST", "/predict", &[("x-request-id", &id)], body.as_bytes()).json();
+                    assert!(near(&reply["prediction"], 2.0 * a - 3.0 * b + 0.5), "{id}: {reply}");
+                    assert_eq!(reply["request_id"], id);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn the_model_tells_about_itself() {
+    let figures = r#"{"accuracy":0.9667,"f1_score":0.96}"#;
+    let arguments = ["--model-version", "1.0.0", "--framework", "sklearn", "--metrics-json", figures];
+    let server = Server::ready(&onnx::zipmap_classifier(), &arguments);
+    let mut info = server.get("/model/info").json();
+    assert_eq!(info, {
+        let mut same = server.get("/model-info").json();
+        same["loaded_at"] = info["loaded_at"].clone();
+        same
+    });
+    let object = info.as_object_mut().unwrap();
+    let loaded_at = object.remove("loaded_at").unwrap();
+    assert!(loaded_at.as_str().unwrap().ends_with('Z'), "{loaded_at}");
+    let digest = object.remove("digest").unwrap();
+    assert_eq!(server.get("/ready").json()["digest"], digest);
+    let expected = json!({
+        "name": "iris",
+        "version": "1.0.0",
+        "framework": "sklearn",
+        "loaded": true,
+        "metrics": {"accuracy": 0.9667, "f1_score": 0.96},
+        "max_batch_size": 1000,
+        "size_bytes": onnx::zipmap_classifier().len(),
+        "inputs": [{"name": "X", "dtype": "float", "shape": ["N", 2]}],
+        "outputs": [
+            {"name": "label", "dtype": "int64", "shape": ["N"]},
+            {"name": "probabilities", "dtype": "seq(map(int64,float))", "shape": null},
+        ],
+        "input_features": 2,
+        "classes": [10, 20, 30],
+        "opset": {"ai.onnx": 17, "ai.onnx.ml": 3},
+        "ir_version": 8,
+        "producer": "tests 1",
+        "metadata": {},
+        "parameters": 0,
+        "nodes": 2,
+        "device": "cpu",
+        "execution_provider": "CPUExecutionProvider",
+    });
+    assert_eq!(info, expected);
+}
+
+/// What it is, the model, the flags, the reason for callers, and what the log adds.
+type Unservable<'a> = (&'a str, Vec<u8>, &'a [&'a str], &'a str, &'a str);
+
+#[test]
+fn models_that_cannot_be_served_leave_a_live_server_with_a_reason() {
+    let two_inputs = onnx::bytes(onnx::Graph {
+        name: "sum".to_owned(),
+        node: vec![onnx::node("Add", &["A", "B"], &["Y"])],
+        input: vec![onnx::port("A", kind::FLOAT, &[None]), onnx::port("B", kind::FLOAT, &[None])],
+        output: vec![onnx::port("Y", kind::FLOAT, &[None])],
+        ..onnx::Graph::default()
+    });
+    let unknown_operator = onnx::bytes(onnx::Graph {
+        name: "unknown".to_owned(),
+        node: vec![onnx::node("NoSuchOperator", &["X"], &["Y"])],
+        input: vec![onnx::port("X", kind::FLOAT, &[None, Some(2)])],
+        output: vec![onnx::port("Y", kind::FLOAT, &[None, Some(2)])],
+        ..onnx::Graph::default()
+    });
+    let kind_reason = "the model's inputs or outputs are of a kind that is not served";
+    let broken = "the model file is not a usable ONNX model";
+    let rows: Vec<Unservable<'_>> = vec![
+        ("two inputs", two_inputs, &[], kind_reason, "it has 2 inputs, and this version serves one"),
+        (
+            "an image",
+            onnx::identity(
+                kind::FLOAT,
+                &[None, Some(3), Some(2), Some(2)],
+                &[None, Some(3), Some(2), Some(2)],
+            ),
+            &[],
+            kind_reason,
+            "this version serves [rows, columns]",
+        ),
+        (
+            "words",
+            onnx::identity(kind::STRING, &[None, Some(2)], &[None, Some(2)]),
+            &[],
+            kind_reason,
+            "float, double and int64 are served",
+        ),
+        (
+            "a fixed batch",
+            onnx::identity(kind::FLOAT, &[Some(8), Some(2)], &[Some(8), Some(2)]),
+            &[],
+            kind_reason,
+            "its input takes exactly 8 rows; export it with a free batch size",
+        ),
+        ("an unknown operator", unknown_operator, &[], "ONNX Runtime refuses the model", "NoSuchOperator"),
+        ("nothing", Vec::new(), &[], broken, "the model file is empty"),
+        ("a cut file", onnx::classifier()[..100].to_vec(), &[], broken, "damaged at byte"),
+        ("text", b"not a model".to_vec(), &[], broken, "not an ONNX model"),
+        (
+            "another digest",
+            onnx::classifier(),
+            &["--sha256", "0000000000000000000000000000000000000000000000000000000000000000"],
+            "the model file does not have the expected digest",
+            "is expected",
+        ),
+        (
+            "too few class names",
+            onnx::classifier(),
+            &["--label", "only"],
+            "the class labels do not fit the model",
+            "1 class labels are given, and the model has 3 classes",
+        ),
+    ];
+    for (what, model, arguments, reason, logged) in rows {
+        let server = Server::start(Some(&model), arguments);
+        assert_eq!(server.settled(), 503, "{what}");
+        let ready = server.get("/ready").json();
+        assert_eq!(
+            (&ready["status"], &ready["reason"], &ready["error_code"]),
+            (&json!("not_ready"), &json!(reason), &json!("MODEL_NOT_LOADED")),
+            "{what}"
+        );
+        let health = server.get("/health");
+        assert_eq!((health.status, &health.json()["ready"]), (200, &json!(false)), "{what}");
+        let refusal = server.post("/predict", r#"{"instances":[[1,2]]}"#);
+        assert_eq!((refusal.status, &refusal.json()["message"]), (503, &json!(reason)), "{what}");
+        let info = server.get("/model/info").json();
+        assert_eq!((&info["loaded"], &info["reason"]), (&json!(false), &json!(reason)), "{what}");
+        assert!(server.log().contains(logged), "{what}: {}", server.log());
+        assert!(
+            server.get("/metrics").body.contains("ml_model_load_total{status=\"failure\"} 1\n"),
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn without_a_model_the_server_is_alive_and_says_why_it_is_not_ready() {
+    for (arguments, reason) in [
+        (&[][..], "no model is configured"),
+        (&["--model", "nowhere.onnx"], "the model file was not found"),
+        (&["--model", "."], "the model folder does not hold exactly one ONNX file"),
+        (&["--model", "s3://bucket/model"], "the model URI is not supported"),
+    ] {
+        let server = Server::start(None, arguments);
+        assert_eq!(server.settled(), 503);
+        assert_eq!(server.get("/health").json()["status"], "healthy");
+        let refusal = server.post("/predict", r#"{"instances":[[1,2]]}"#).json();
+        assert_eq!(refusal["message"], reason, "{arguments:?}");
+    }
+}
