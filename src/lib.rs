@@ -4,5 +4,11 @@
 
 pub mod diag; // messages for people
 pub mod lang; // HCL text to values
+pub mod manifest; // ModelDeployment YAML to a checked value with places
 pub mod modules; // HCL that is built into the binary
-pub mod provider; // what is out there
+pub mod provider; // what is out there: one trait, a folder per provider
+pub mod graph; // what comes before what
+pub mod plan; // what will be done, as a document
+pub mod policy; // the gate: a plan to an approved plan or a denial
+pub mod apply; // carries out an approved plan
+pub mod cli; // the edge: arguments, terminal, clock, environment

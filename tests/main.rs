@@ -1,2 +1,4 @@
-//! Skeleton.
-fn main() {}
+//! The tests of the whole program, as one binary: one build, one link.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has found something")]
+
+mod tidy;

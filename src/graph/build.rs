@@ -30,7 +30,8 @@ struct Entry<'c> {
 impl<'c> ModuleTree<'c> {
     /// Lays a configuration flat, parents before children.
     pub fn new(root: &'c Module) -> Self {
-        let mut tree = Self { entries: vec![Entry { module: root, parent: None, children: BTreeMap::new() }] };
+        let mut tree =
+            Self { entries: vec![Entry { module: root, parent: None, children: BTreeMap::new() }] };
         let mut next = 0;
         while let Some(module) = tree.entries.get(next).map(|entry| entry.module) {
             for call in module.calls.values() {
@@ -216,7 +217,8 @@ impl Builder<'_, '_> {
                 // A validation may look at other variables, but always at its own, which is no dependency.
                 let conditions = variable.map(|variable| variable.validations.as_slice()).unwrap_or_default();
                 let own = Target::Variable(name);
-                for reference in condition_references(conditions).filter(|reference| reference.target != own) {
+                for reference in condition_references(conditions).filter(|reference| reference.target != own)
+                {
                     self.depend_on(node, id, &reference.target);
                 }
             }
@@ -319,8 +321,10 @@ impl Builder<'_, '_> {
                 let Some(child) = self.tree.child(id, name) else { return };
                 self.depend(node, &Node::Expand(child));
                 let all = self.tree.module(child).outputs.keys();
-                let wanted: Vec<_> =
-                    all.filter(|name| output.as_ref().is_none_or(|wanted| wanted == *name)).cloned().collect();
+                let wanted: Vec<_> = all
+                    .filter(|name| output.as_ref().is_none_or(|wanted| wanted == *name))
+                    .cloned()
+                    .collect();
                 for output in wanted {
                     self.depend(node, &Node::Output(child, output));
                 }

@@ -95,7 +95,8 @@ impl<N> Dag<N> {
             }
         }
         let in_circle = |node: &usize| {
-            let own = component_of.get(*node).and_then(|component| size.get(*component)).copied().unwrap_or(0);
+            let own =
+                component_of.get(*node).and_then(|component| size.get(*component)).copied().unwrap_or(0);
             own > 1 || self.dependencies(*node).any(|dependency| dependency == *node)
         };
         let start = (0..self.len()).find(in_circle).expect("the sort found a circle");

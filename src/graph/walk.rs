@@ -138,9 +138,8 @@ mod tests {
         (0..5).for_each(|_| {
             dag.add(());
         });
-        let ended = run(walk(&dag, 2, |node| async move {
-            if node == 0 { Outcome::Stop } else { Outcome::Done }
-        }));
+        let ended =
+            run(walk(&dag, 2, |node| async move { if node == 0 { Outcome::Stop } else { Outcome::Done } }));
         assert_eq!(ended.iter().filter(|end| **end == Ended::Done).count(), 2, "{ended:?}");
     }
 }

@@ -67,9 +67,9 @@ pub struct Variable {
     /// The type to which values are converted; attributes of objects may be optional.
     pub ty: Type,
     /// Defaults of optional attributes (`optional(T, default)`), applied before the conversion.
-    pub defaults: TypeDefaults,
-    /// The value if none is given, converted already.
-    pub default: Option<Value>,
+    pub defaults: TypeDefaults<Expr>,
+    /// The value if none is given; an expression without references.
+    pub default: Option<Expr>,
     /// What it is for.
     pub description: String,
     /// Whether its value is marked sensitive.
@@ -84,17 +84,53 @@ pub struct Variable {
     pub span: Span,
 }
 
-/// Defaults inside a type constraint, in the shape of the type.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct TypeDefaults {
+/// Defaults inside a type constraint, in the shape of the type: as they are written (expressions without references),
+/// or as values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TypeDefaults<D = Value> {
     /// Defaults of this object's optional attributes.
-    pub attributes: BTreeMap<Arc<str>, Value>,
+    pub attributes: BTreeMap<Arc<str>, D>,
     /// Defaults inside attributes of an object.
-    pub children: BTreeMap<Arc<str>, TypeDefaults>,
+    pub children: BTreeMap<Arc<str>, TypeDefaults<D>>,
     /// Defaults inside the elements of a list, set or map.
-    pub element: Option<Box<TypeDefaults>>,
+    pub element: Option<Box<TypeDefaults<D>>>,
     /// Defaults inside the positions of a tuple.
-    pub positions: BTreeMap<usize, TypeDefaults>,
+    pub positions: BTreeMap<usize, TypeDefaults<D>>,
+}
+
+impl<D> Default for TypeDefaults<D> {
+    fn default() -> Self {
+        let (attributes, children, element, positions) = Default::default();
+        Self { attributes, children, element, positions }
+    }
+}
+
+impl<D> TypeDefaults<D> {
+    /// Whether there are none at any depth.
+    pub fn is_empty(&self) -> bool {
+        self.attributes.is_empty()
+            && self.children.is_empty()
+            && self.element.is_none()
+            && self.positions.is_empty()
+    }
+
+    /// The same with each default turned into another; the first error ends it.
+    pub fn try_map<E, Error>(&self, to: &mut impl FnMut(&D) -> Result<E, Error>) -> Result<TypeDefaults<E>, Error> {
+        let mut mapped = TypeDefaults::default();
+        for (name, default) in &self.attributes {
+            mapped.attributes.insert(name.clone(), to(default)?);
+        }
+        for (name, child) in &self.children {
+            mapped.children.insert(name.clone(), child.try_map(to)?);
+        }
+        if let Some(element) = &self.element {
+            mapped.element = Some(Box::new(element.try_map(to)?));
+        }
+        for (position, child) in &self.positions {
+            mapped.positions.insert(*position, child.try_map(to)?);
+        }
+        Ok(mapped)
+    }
 }
 
 /// `condition` and `error_message` of a `validation`, `precondition` or `postcondition` block.
@@ -128,6 +164,8 @@ pub struct Output {
     pub description: String,
     /// Whether it is masked.
     pub sensitive: bool,
+    /// Whether it is never stored.
+    pub ephemeral: bool,
     /// Further dependencies.
     pub depends_on: Vec<Reference>,
     /// `precondition` blocks.

@@ -5,6 +5,7 @@
 //! fetches modules), a panic on bad input, an error without its place.
 
 pub mod config;
+pub mod load;
 pub mod eval;
 pub mod reference;
 pub mod scope;

@@ -38,3 +38,7 @@ pub enum Target {
     /// `mlo.environment`, `terraform.workspace`
     Program,
 }
+#[allow(missing_docs)]
+pub fn references_in(_: &crate::lang::syntax::ast::Expr) -> Vec<Reference> { vec![] }
+#[allow(missing_docs)]
+pub fn references_in_body(_: &crate::lang::syntax::ast::Body) -> Vec<Reference> { vec![] }

@@ -7,10 +7,15 @@ pub mod builtin;
 pub mod local;
 
 mod error;
+<<<<<<< HEAD
 mod object;
+=======
+mod retry;
+>>>>>>> main
 mod schema;
 
 pub use error::{ErrorClass, ProviderError};
+pub use retry::retry;
 pub use schema::{ProviderSchema, ResourceSchema};
 
 use crate::lang::value::{Path, Value};
@@ -169,3 +174,5 @@ pub enum Progress {
         after: Duration,
     },
 }
+#[allow(missing_docs)]
+pub fn all() -> std::collections::BTreeMap<&'static str, Arc<dyn Provider>> { std::collections::BTreeMap::new() }

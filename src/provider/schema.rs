@@ -1,6 +1,7 @@
 //! What a provider's configuration and its resource types look like.
 
 use crate::lang::eval::BlockSchema;
+use crate::lang::value::Value;
 use std::collections::BTreeMap;
 
 /// Schemas of a provider.
@@ -10,6 +11,14 @@ pub struct ProviderSchema {
     pub config: BlockSchema,
     /// Of its resource types, by name.
     pub resources: BTreeMap<&'static str, ResourceSchema>,
+}
+
+impl ProviderSchema {
+    /// The configuration of a provider that has no block: nothing is given.
+    pub fn empty_config(&self) -> Value {
+        let attributes = self.config.attributes.iter();
+        Value::object(attributes.map(|(name, attribute)| (name.clone(), Value::null_of(attribute.ty.clone()))))
+    }
 }
 
 /// Schema of a resource type.

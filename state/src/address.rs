@@ -216,7 +216,7 @@ fn write_quoted(f: &mut Formatter<'_>, name: &str) -> fmt::Result {
 
 /// Whether a character is written as an escape: controls, spaces other than the plain one, and what changes how the
 /// text around it looks (direction, width, tags). A fixed list, so that the text does not change with Unicode.
-fn is_unprintable(c: char) -> bool {
+pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{a0}' | '\u{ad}' | '\u{61c}' | '\u{1680}' | '\u{180e}' | '\u{2000}'..='\u{200f}'

@@ -1,1 +1,319 @@
+//! A folder on disk, and the steps that make a change in it durable.
+//!
+//! In: names of files in one folder that stays open, so that nobody can swap it. Out: bytes; files that are whole or
+//! absent. Never: a link followed, a device or a pipe opened, a file that others can read.
 
+use std::fs::File;
+use std::io::{self, Read, Seek as _, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use crate::store::StoreError;
+
+/// Who may use the files: their owner.
+const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
+/// Who may use the folders: their owner.
+const FOLDER_MODE: Mode = Mode::RWXU;
+
+/// Entries of a folder that are looked at; there are fewer than 20 of ours.
+const ENTRIES_MAX: usize = 10_000;
+
+/// What a file system says that gives files one name only, or no more names to this one.
+const LINKLESS: [Errno; 5] = [Errno::PERM, Errno::OPNOTSUPP, Errno::MLINK, Errno::XDEV, Errno::NOSYS];
+
+/// One step of a change on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A file is made.
+    Create,
+    /// Bytes are written to a file.
+    Write,
+    /// A file's bytes are made durable.
+    Sync,
+    /// A file gets a second name.
+    Link,
+    /// A file gets another name, replacing what had it.
+    Rename,
+    /// A file is cut.
+    Truncate,
+    /// A file is removed.
+    Remove,
+    /// A folder's names are made durable.
+    SyncFolder,
+}
+
+/// Is told of each step before it is taken, with the file's name, and can refuse it. A test's way to count steps and
+/// to make them fail; a store without one takes every step.
+pub type Probe = Arc<dyn Fn(Step, &str) -> io::Result<()> + Send + Sync>;
+
+/// A folder that is open.
+pub(crate) struct Folder {
+    path: PathBuf,
+    fd: OwnedFd,
+    probe: Option<Probe>,
+}
+
+impl Folder {
+    /// The folder at `path`; `None` if there is none.
+    pub(crate) fn open(path: &Path, probe: Option<Probe>) -> Result<Option<Self>, StoreError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
+            Ok(fd) => Ok(Some(Self { path: path.to_owned(), fd, probe })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(failure("opened", path.to_owned(), error.into())),
+        }
+    }
+
+    /// The folder at `path`, made durably with all above it if there is none.
+    pub(crate) fn open_or_create(path: &Path, probe: Option<Probe>) -> Result<Self, StoreError> {
+        let present =
+            path.ancestors().find(|folder| folder.is_dir()).map_or(0, |folder| folder.components().count());
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(FOLDER_MODE.bits())
+            .create(path)
+            .map_err(|error| failure("created", path.to_owned(), error))?;
+        let missing = path.components().count().saturating_sub(present);
+        for parent in path.ancestors().skip(1).take(missing) {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            if let Some(parent) = Self::open(parent, probe.clone())? {
+                parent.sync()?;
+            }
+        }
+        Self::open(path, probe)?.ok_or_else(|| failure("opened", path.to_owned(), Errno::NOENT.into()))
+    }
+
+    /// The folder `name` in this one; `None` if there is none.
+    pub(crate) fn folder(&self, name: &str) -> Result<Option<Self>, StoreError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
+            Ok(fd) => Ok(Some(Self { path: self.place(name), fd, probe: self.probe.clone() })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(self.failure("opened", name, error)),
+        }
+    }
+
+    /// The folder `name` in this one, made durably if there is none.
+    pub(crate) fn folder_or_create(&self, name: &str) -> Result<Self, StoreError> {
+        if let Some(folder) = self.folder(name)? {
+            return Ok(folder);
+        }
+        self.step(Step::Create, "created", name)?;
+        match rustix::fs::mkdirat(&self.fd, name, FOLDER_MODE) {
+            Ok(()) | Err(Errno::EXIST) => self.sync()?,
+            Err(error) => return Err(self.failure("created", name, error)),
+        }
+        self.folder(name)?.ok_or_else(|| self.failure("opened", name, Errno::NOENT))
+    }
+
+    /// Where `name` is, for messages.
+    pub(crate) fn place(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The bytes of the file `name`; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Limit`] if it is larger than `bytes_max`; [`StoreError::Denied`] if it is a link, or no file.
+    pub(crate) fn read(&self, name: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(file) = self.open_file(name, OFlags::RDONLY)? else { return Ok(None) };
+        let too_large =
+            |found| StoreError::Limit { what: "a state file's size in bytes", found, limit: bytes_max };
+        let failed = |error| failure("read", self.place(name), error);
+        let length = file.metadata().map_err(failed)?.len();
+        if length > bytes_max {
+            return Err(too_large(length));
+        }
+        // A file that grows meanwhile is read no further than one byte too far.
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+        let found = file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(failed)? as u64;
+        if found > bytes_max { Err(too_large(found)) } else { Ok(Some(bytes)) }
+    }
+
+    /// The file `name`, to be read and written; `None` if there is none.
+    pub(crate) fn open_to_write(&self, name: &str) -> Result<Option<File>, StoreError> {
+        self.open_file(name, OFlags::RDWR)
+    }
+
+    /// The file `name`, made empty if there is none.
+    pub(crate) fn open_or_create_file(&self, name: &str) -> Result<File, StoreError> {
+        let file = self.open_file(name, OFlags::RDWR | OFlags::CREATE)?;
+        file.ok_or_else(|| self.failure("opened", name, Errno::NOENT))
+    }
+
+    fn open_file(&self, name: &str, flags: OFlags) -> Result<Option<File>, StoreError> {
+        // NONBLOCK: to open a pipe must not wait for its other end; a plain file does not know it.
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let fd = match rustix::fs::openat(&self.fd, name, flags, FILE_MODE) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(self.failure("opened", name, error)),
+        };
+        let stat = rustix::fs::fstat(&fd).map_err(|error| self.failure("opened", name, error))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            let source = io::Error::other("it is not a plain file");
+            return Err(StoreError::Denied { doing: "opened", place: self.place(name), source });
+        }
+        Ok(Some(File::from(fd)))
+    }
+
+    /// Makes the new file `name`, in the place of any that a crash left, fills it and makes its bytes durable. Its
+    /// name is not durable yet. A file that cannot be filled is removed.
+    pub(crate) fn create(
+        &self,
+        name: &str,
+        put_all: impl FnOnce(&mut Output<'_>) -> Result<(), StoreError>,
+    ) -> Result<File, StoreError> {
+        self.remove(name)?;
+        self.step(Step::Create, "created", name)?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let new = rustix::fs::openat(&self.fd, name, flags, FILE_MODE)
+            .map_err(|error| self.failure("created", name, error))?;
+        let mut file = File::from(new);
+        let mut output = self.output(name, &mut file);
+        let filled = put_all(&mut output).and_then(|()| output.sync());
+        // The first failure is what the user must know; a file that is left is replaced next time.
+        filled.inspect_err(|_| drop(self.remove(name)))?;
+        Ok(file)
+    }
+
+    /// An open file, with its name for messages.
+    pub(crate) fn output<'a>(&'a self, name: &'a str, file: &'a mut File) -> Output<'a> {
+        Output { folder: self, name, file }
+    }
+
+    /// Gives the file `from` the name `to`, in the place of any that has it.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        self.step(Step::Rename, "replaced", to)?;
+        rustix::fs::renameat(&self.fd, from, &self.fd, to)
+            .map_err(|error| self.failure("replaced", to, error))
+    }
+
+    /// Gives the file `name` a second name in another folder, in the place of any that has it there. `false` if the
+    /// file system has no second names.
+    pub(crate) fn link(&self, name: &str, folder: &Self, to: &str) -> Result<bool, StoreError> {
+        folder.remove(to)?;
+        let link = || Ok(rustix::fs::linkat(&self.fd, name, &folder.fd, to, AtFlags::empty())?);
+        let allowed = folder.probe.as_ref().map_or(Ok(()), |probe| probe(Step::Link, to));
+        match allowed.and_then(|()| link()) {
+            Ok(()) => Ok(true),
+            Err(error) if LINKLESS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) => {
+                Ok(false)
+            }
+            Err(error) => Err(failure("created", folder.place(to), error)),
+        }
+    }
+
+    /// Removes the file `name`, if it is there.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), StoreError> {
+        if self.stat(name)?.is_none() {
+            return Ok(());
+        }
+        self.step(Step::Remove, "removed", name)?;
+        match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(self.failure("removed", name, error)),
+        }
+    }
+
+    /// Makes the names in this folder durable.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        self.step(Step::SyncFolder, "synced", "")?;
+        rustix::fs::fsync(&self.fd).map_err(|error| self.failure("synced", "", error))
+    }
+
+    /// What the file system says of `name`, links not followed; `None` if it is not there.
+    pub(crate) fn stat(&self, name: &str) -> Result<Option<Stat>, StoreError> {
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(self.failure("opened", name, error)),
+        }
+    }
+
+    /// The names in this folder that are text, in no order.
+    pub(crate) fn names(&self) -> Result<Vec<String>, StoreError> {
+        let listing = Dir::read_from(&self.fd).map_err(|error| self.failure("listed", "", error))?;
+        let mut names = Vec::new();
+        for entry in listing.take(ENTRIES_MAX) {
+            let entry = entry.map_err(|error| self.failure("listed", "", error))?;
+            names.extend(entry.file_name().to_str().ok().map(str::to_owned));
+        }
+        Ok(names)
+    }
+
+    fn step(&self, step: Step, doing: &'static str, name: &str) -> Result<(), StoreError> {
+        let allowed = self.probe.as_ref().map_or(Ok(()), |probe| probe(step, name));
+        allowed.map_err(|error| failure(doing, self.place(name), error))
+    }
+
+    fn failure(&self, doing: &'static str, name: &str, error: Errno) -> StoreError {
+        failure(doing, self.place(name), error.into())
+    }
+}
+
+/// A file that is being written.
+pub(crate) struct Output<'a> {
+    folder: &'a Folder,
+    name: &'a str,
+    file: &'a mut File,
+}
+
+impl Output<'_> {
+    /// Makes the bytes durable, with the length.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        self.folder.step(Step::Sync, "synced", self.name)?;
+        self.file.sync_data().map_err(|error| self.failure("synced", error))
+    }
+
+    /// Goes to the end of the file, where the next bytes are put. Returns the file's length in bytes.
+    pub(crate) fn end(&mut self) -> Result<u64, StoreError> {
+        self.file.seek(SeekFrom::End(0)).map_err(|error| self.failure("read", error))
+    }
+
+    /// Cuts the file to its first bytes.
+    pub(crate) fn truncate(&self, bytes: u64) -> Result<(), StoreError> {
+        self.folder.step(Step::Truncate, "cut", self.name)?;
+        self.file.set_len(bytes).map_err(|error| self.failure("cut", error))
+    }
+
+    /// Writes all bytes where the last ones ended.
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.write_all(bytes).map_err(|error| self.failure("written", error))
+    }
+
+    /// A failure of this file.
+    pub(crate) fn failure(&self, doing: &'static str, error: io::Error) -> StoreError {
+        failure(doing, self.folder.place(self.name), error)
+    }
+}
+
+impl Write for Output<'_> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.folder.probe.as_ref().map_or(Ok(()), |probe| probe(Step::Write, self.name))?;
+        self.file.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// A failure by what the user must do: get a permission, or mend the disk.
+fn failure(doing: &'static str, place: PathBuf, source: io::Error) -> StoreError {
+    if source.raw_os_error() == Some(Errno::LOOP.raw_os_error()) {
+        let source = io::Error::other("it is a symbolic link, and state is not followed through one");
+        return StoreError::Denied { doing, place, source };
+    }
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            StoreError::Denied { doing, place, source }
+        }
+        _ => StoreError::Io { doing, place, source },
+    }
+}

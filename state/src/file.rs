@@ -1,16 +1,112 @@
-//! A store in a folder.
+//! A store in a folder of this machine.
+//!
+//! | name | what it holds |
+//! | --- | --- |
+//! | `state.json` | the snapshot; replaced whole by each commit, never edited |
+//! | `journal` | what was appended since; begins with the serial that it follows |
+//! | `lineage` | says that state was kept here: tells a first run from a loss |
+//! | `lock` | locked by the kernel while a guard lives; never renamed or removed; names its holder |
+//! | `history/state-N.json` | the [`HISTORY_MAX`] snapshots before the present one |
+//!
+//! In: records and snapshots. Out: files of the owner alone, durable when a future resolves. Never: a link followed;
+//! a file edited in place, but for the journal's end; a call that blocks the caller's thread, except to drop a guard.
+//!
+//! What a reader without a lock sees is whole at any moment, because it reads in an order in which no commit can
+//! deceive it: the marker, the names of the history, the journal, the snapshot. A journal that follows an earlier
+//! serial than the snapshot's is folded into it already, but for the intents that are still open.
 
 use std::path::PathBuf;
+use std::thread;
 
-/// A store in a folder of this machine.
-#[derive(Clone, Debug)]
+use crate::disk::Folder;
+use crate::reply::reply;
+use crate::store::{BoxFuture, Guard, Holder, Loaded, Store, StoreError};
+
+mod contents;
+mod guard;
+mod history;
+mod lock;
+mod writer;
+
+pub use crate::disk::{Probe, Step};
+pub use history::HISTORY_MAX;
+
+/// The snapshot.
+const STATE: &str = "state.json";
+/// What becomes the snapshot.
+const STATE_NEW: &str = "state.json.new";
+/// The journal.
+const JOURNAL: &str = "journal";
+/// What becomes the journal.
+const JOURNAL_NEW: &str = "journal.new";
+/// The marker.
+const LINEAGE: &str = "lineage";
+/// What becomes the marker.
+const LINEAGE_NEW: &str = "lineage.new";
+
+/// A store in a folder.
+#[derive(Clone)]
 pub struct FileStore {
     dir: PathBuf,
+    probe: Option<Probe>,
 }
 
 impl FileStore {
-    /// The store in `dir`, which need not exist yet.
+    /// The store in `dir`. The folder is made, with all above it and for its owner alone, when it is first locked.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir }
+        Self { dir, probe: None }
     }
+
+    /// The same store with each step on disk told to `probe` first: how tests count syncs and make disks fail.
+    #[must_use]
+    pub fn with_probe(self, probe: Probe) -> Self {
+        Self { probe: Some(probe), ..self }
+    }
+}
+
+impl std::fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileStore").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl Store for FileStore {
+    fn read(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+        let Self { dir, probe } = self.clone();
+        Box::pin(async move {
+            let (sender, receiver) = reply();
+            let place = dir.clone();
+            let read = move || match Folder::open(&dir, probe)? {
+                Some(folder) => contents::load(&folder).and_then(contents::Contents::into_loaded),
+                None => Ok(contents::nothing()),
+            };
+            spawn(&place, move || sender.send(read()))?;
+            receiver.await.unwrap_or_else(|| Err(stopped(place)))
+        })
+    }
+
+    fn lock<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<Box<dyn Guard>, StoreError>> {
+        Box::pin(guard::lock(self.dir.clone(), self.probe.clone(), holder.clone()))
+    }
+
+    fn describe(&self) -> String {
+        format!("folder {}", self.dir.display())
+    }
+}
+
+/// Begins a thread for work that blocks.
+fn spawn(
+    place: &std::path::Path,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<thread::JoinHandle<()>, StoreError> {
+    thread::Builder::new().name("state".to_owned()).spawn(work).map_err(|source| StoreError::Io {
+        doing: "opened",
+        place: place.to_owned(),
+        source,
+    })
+}
+
+/// A thread ended without an answer: only a panic does that.
+fn stopped(place: PathBuf) -> StoreError {
+    StoreError::Io { doing: "opened", place, source: std::io::Error::other("the thread that does it ended") }
 }

@@ -7,7 +7,13 @@
 use std::collections::BTreeMap;
 
 use crate::address::Address;
-use crate::snapshot::{Object, Output, Snapshot};
+use crate::snapshot::{Damage, Object, Output, Snapshot};
+
+mod crc32c;
+mod format;
+
+pub use format::{APPEND_BYTES_MAX, Header, JOURNAL_BYTES_MAX, JOURNAL_FORMAT_VERSION, Journal};
+pub(crate) use format::{encode_records, frame};
 
 /// What an operation does to its object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -96,4 +102,119 @@ pub struct Folded {
     pub pending: Vec<Pending>,
     /// The first operation number that is free.
     pub next_operation: u64,
+}
+
+/// Puts the outcomes of records into the snapshot that they follow, in order.
+///
+/// # Errors
+/// [`Damage::Reopened`] if an operation begins again before its outcome.
+pub fn fold(snapshot: Snapshot, records: impl IntoIterator<Item = Record>) -> Result<Folded, Damage> {
+    let (snapshot, ledger) = replay(snapshot, records)?;
+    let next_operation = ledger.next_operation();
+    Ok(Folded { snapshot, pending: ledger.into_pending(), next_operation })
+}
+
+/// [`fold`], with the ledger to go on with.
+pub(crate) fn replay(
+    mut snapshot: Snapshot,
+    records: impl IntoIterator<Item = Record>,
+) -> Result<(Snapshot, Ledger), Damage> {
+    let mut ledger = Ledger::default();
+    for record in records {
+        ledger.note(&record)?;
+        match record {
+            Record::Intend { .. } | Record::Progress { .. } | Record::Failed { object: None, .. } => {}
+            Record::Done { address, object: None, .. } => {
+                snapshot.objects.remove(&address);
+            }
+            Record::Done { address, object: Some(object), .. }
+            | Record::Failed { address, object: Some(object), .. } => {
+                snapshot.objects.insert(address, *object);
+            }
+            Record::Outputs { outputs } => snapshot.outputs = outputs,
+        }
+    }
+    Ok((snapshot, ledger))
+}
+
+/// Which operations have begun and have no outcome.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ledger {
+    open: BTreeMap<u64, Pending>,
+    next: u64,
+}
+
+impl Ledger {
+    /// Takes one record into account.
+    pub(crate) fn note(&mut self, record: &Record) -> Result<(), Damage> {
+        let operation = match record {
+            Record::Intend { operation, address, action, token } => {
+                let (operation, action) = (*operation, *action);
+                let (address, token) = (address.clone(), token.clone());
+                let pending = Pending { operation, address, action, token, handle: None };
+                if self.open.insert(operation, pending).is_some() {
+                    return Err(Damage::Reopened { operation });
+                }
+                operation
+            }
+            Record::Progress { operation, handle } => {
+                if let Some(pending) = self.open.get_mut(operation) {
+                    pending.handle = Some(handle.clone());
+                }
+                *operation
+            }
+            Record::Done { operation, .. } | Record::Failed { operation, .. } => {
+                self.open.remove(operation);
+                *operation
+            }
+            Record::Outputs { .. } => return Ok(()),
+        };
+        self.next = self.next.max(operation.saturating_add(1));
+        Ok(())
+    }
+
+    /// Takes several records into account, or none of them.
+    pub(crate) fn note_all(&mut self, records: &[Record]) -> Result<(), Damage> {
+        let mut is_open = BTreeMap::new();
+        for record in records {
+            match record {
+                Record::Intend { operation, .. } => {
+                    let before = is_open.insert(*operation, true);
+                    if before.unwrap_or_else(|| self.open.contains_key(operation)) {
+                        return Err(Damage::Reopened { operation: *operation });
+                    }
+                }
+                Record::Done { operation, .. } | Record::Failed { operation, .. } => {
+                    is_open.insert(*operation, false);
+                }
+                Record::Progress { .. } | Record::Outputs { .. } => {}
+            }
+        }
+        records.iter().try_for_each(|record| self.note(record))
+    }
+
+    /// Whether no operation is open.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// The first number that no operation has had.
+    pub(crate) fn next_operation(&self) -> u64 {
+        self.next
+    }
+
+    /// The open operations, by number.
+    pub(crate) fn into_pending(self) -> Vec<Pending> {
+        self.open.into_values().collect()
+    }
+
+    /// Records that open the open operations again, for a journal that follows a commit.
+    pub(crate) fn carried(&self) -> Vec<Record> {
+        let records = self.open.values().flat_map(|pending| {
+            let Pending { operation, address, action, token, handle } = pending.clone();
+            let progress = handle.map(|handle| Record::Progress { operation, handle });
+            [Some(Record::Intend { operation, address, action, token }), progress]
+        });
+        records.flatten().collect()
+    }
 }

@@ -1,11 +1,165 @@
 //! A store in memory, for tests and simulation.
 //!
-//! In: what every store takes. Out: the same, as fast as memory. Never: a disk; a record that outlives the store.
+//! In: what every store takes. Out: the same, at once. Never: a disk; a state that outlives the last handle.
 
-use crate::snapshot::Snapshot;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A store in memory. Clones are handles of the same one.
-#[derive(Clone, Debug, Default)]
+use crate::journal::{self, Folded, Ledger, Record};
+use crate::snapshot::{Snapshot, is_lineage};
+use crate::store::{BoxFuture, Guard, Holder, Loaded, Store, StoreError, unwritable};
+
+/// A store in memory. Clones are handles of the same one, as two processes have of one folder.
+#[derive(Clone, Default)]
 pub struct MemoryStore {
+    shared: Arc<Mutex<Shared>>,
+}
+
+/// What the handles of a store share.
+#[derive(Default)]
+struct Shared {
     snapshot: Option<Snapshot>,
+    /// What was appended since the snapshot.
+    records: Vec<Record>,
+    ledger: Ledger,
+    holder: Option<Holder>,
+}
+
+impl MemoryStore {
+    /// A store that holds nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A store that holds a snapshot.
+    pub fn holding(snapshot: Snapshot) -> Self {
+        let shared = Shared { snapshot: Some(snapshot), ..Shared::default() };
+        Self { shared: Arc::new(Mutex::new(shared)) }
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn load(&self) -> Result<Loaded, StoreError> {
+        let snapshot = self.snapshot.clone();
+        let is_new = snapshot.is_none();
+        let folded =
+            journal::fold(snapshot.unwrap_or_else(|| Snapshot::empty("")), self.records.iter().cloned());
+        let Folded { snapshot, pending, next_operation } =
+            folded.map_err(|_| StoreError::Misused { how: "an operation was begun twice" })?;
+        Ok(Loaded { snapshot: (!is_new).then_some(snapshot), pending, next_operation, torn: false })
+    }
+
+    fn begin(&mut self, lineage: String) -> Result<(), StoreError> {
+        match &self.snapshot {
+            Some(snapshot) if snapshot.lineage != lineage => {
+                let found = snapshot.lineage.clone();
+                return Err(StoreError::Foreign { expected: lineage, found });
+            }
+            Some(_) => {}
+            None if !is_lineage(&lineage) => {
+                return Err(StoreError::Misused { how: "a state was begun with a lineage that is none" });
+            }
+            None => self.snapshot = Some(Snapshot::empty(lineage)),
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, records: Vec<Record>) -> Result<(), StoreError> {
+        if self.snapshot.is_none() {
+            return Err(StoreError::Misused { how: "a record was appended before the state was begun" });
+        }
+        // What could not be kept on a disk is not kept here either.
+        journal::encode_records(&records).map_err(unwritable)?;
+        let noted = self.ledger.note_all(&records);
+        noted.map_err(|_| StoreError::Misused { how: "an operation was begun twice" })?;
+        self.records.extend(records);
+        Ok(())
+    }
+
+    fn commit(&mut self, snapshot: Snapshot) -> Result<(), StoreError> {
+        let present = self.snapshot.as_ref();
+        if let Some(present) = present.filter(|present| present.lineage != snapshot.lineage) {
+            let (expected, found) = (snapshot.lineage, present.lineage.clone());
+            return Err(StoreError::Foreign { expected, found });
+        }
+        let found = present.map_or(0, |present| present.serial);
+        if found.checked_add(1) != Some(snapshot.serial) {
+            return Err(StoreError::Stale { expected: snapshot.serial.saturating_sub(1), found });
+        }
+        snapshot.encode(io::sink()).map_err(unwritable)?;
+        self.records = self.ledger.carried();
+        self.snapshot = Some(snapshot);
+        Ok(())
+    }
+}
+
+impl Store for MemoryStore {
+    fn read(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+        let loaded = self.shared().load();
+        Box::pin(std::future::ready(loaded))
+    }
+
+    fn lock<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<Box<dyn Guard>, StoreError>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            if let Some(present) = &shared.holder {
+                return Err(StoreError::Locked { holder: Some(Box::new(present.clone())) });
+            }
+            shared.holder = Some(holder.clone());
+            let guard: Box<dyn Guard> = Box::new(MemoryGuard { store: self.clone() });
+            Ok(guard)
+        })
+    }
+
+    fn describe(&self) -> String {
+        "memory".to_owned()
+    }
+}
+
+/// The lock of a [`MemoryStore`].
+struct MemoryGuard {
+    store: MemoryStore,
+}
+
+impl Guard for MemoryGuard {
+    fn read(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+        let loaded = self.store.shared().load();
+        Box::pin(std::future::ready(loaded))
+    }
+
+    fn begin(&self, lineage: String) -> BoxFuture<'_, Result<(), StoreError>> {
+        let begun = self.store.shared().begin(lineage);
+        Box::pin(std::future::ready(begun))
+    }
+
+    fn append(&self, records: Vec<Record>) -> BoxFuture<'_, Result<(), StoreError>> {
+        let appended = self.store.shared().append(records);
+        Box::pin(std::future::ready(appended))
+    }
+
+    fn commit(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
+        let committed = self.store.shared().commit(snapshot);
+        Box::pin(std::future::ready(committed))
+    }
+
+    fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>> {
+        drop(self);
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+impl Drop for MemoryGuard {
+    fn drop(&mut self) {
+        self.store.shared().holder = None;
+    }
 }

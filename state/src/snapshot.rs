@@ -6,27 +6,24 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Formatter};
-use std::io::{self, BufWriter, Write};
 
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 
 use crate::address::{Address, BlockAddress};
-use crate::json::{self, Ordered, OrderedMap};
 
-/// Version of the snapshot's file format that this program writes, and the newest that it reads.
-pub const SNAPSHOT_FORMAT_VERSION: u32 = 1;
+mod damage;
+mod format;
+mod twin;
 
-/// Largest snapshot file, in bytes, read or written: 100,000 objects of 10 KiB. It is read into memory whole.
-pub const SNAPSHOT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+pub use crate::json::JSON_DEPTH_MAX;
+pub use damage::{Damage, DecodeError, EncodeError};
+pub(crate) use format::version_shown;
+pub use format::{SNAPSHOT_BYTES_MAX, SNAPSHOT_FORMAT_VERSION};
+pub(crate) use twin::{ObjectIn, ObjectOut, OutputIn, OutputOut, writable};
 
 /// Longest lineage, in bytes. A UUID has 36.
 pub const LINEAGE_BYTES_MAX: usize = 64;
-
-/// Longest version of a program that is shown from a file, in bytes.
-const VERSION_BYTES_MAX: usize = 64;
 
 /// Version of the program that writes, put into every file.
 pub(crate) const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -139,103 +136,8 @@ pub enum PathStep {
     Name(String),
 }
 
-/// What is wrong with the bytes of a snapshot or a journal. It names places and addresses, never values.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Damage {
-    /// No byte in it.
-    #[error("it is empty")]
-    Empty,
-    /// It begins well and ends before its digest.
-    #[error("it is cut short")]
-    Truncated,
-    /// It does not begin as the format does.
-    #[error("it is no file of this kind")]
-    Alien,
-    /// A byte is not as it was written.
-    #[error("its content does not match its digest")]
-    Digest,
-    /// Every byte is as it was written, and still the format is broken.
-    #[error("line {line}, column {column} is not as the format has it")]
-    Shape {
-        /// Line, from 1.
-        line: usize,
-        /// Column, from 1.
-        column: usize,
-    },
-    /// Nests deeper than [`crate::snapshot::JSON_DEPTH_MAX`].
-    #[error("it nests deeper than {JSON_DEPTH_MAX} levels")]
-    Depth,
-    /// One address has two objects.
-    #[error("it holds `{address}` twice")]
-    Duplicate {
-        /// The address.
-        address: Box<Address>,
-    },
-    /// The lineage is no lineage.
-    #[error("its lineage is not one")]
-    Lineage,
-    /// A record is broken and good ones follow, so it was not the end that a crash tore.
-    #[error("the record at byte {at} is damaged, and later ones are not")]
-    Record {
-        /// Where the record begins.
-        at: u64,
-    },
-    /// Two intents have the same number and the first has no outcome.
-    #[error("its operation {operation} begins twice")]
-    Reopened {
-        /// The number.
-        operation: u64,
-    },
-    /// A later serial than this one was written before.
-    #[error("it is of serial {found}, but serial {newest} was written before: an older state was put back")]
-    RolledBack {
-        /// Serial that was found.
-        found: u64,
-        /// Newest serial that is known to have been written.
-        newest: u64,
-    },
-}
-
-pub use crate::json::JSON_DEPTH_MAX;
-
-/// Why bytes are not a snapshot or a journal of ours.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// They are damaged.
-    #[error("{0}")]
-    Damaged(#[from] Damage),
-    /// A newer program wrote them.
-    #[error("format {found} is newer than the {supported} that this program reads")]
-    Newer {
-        /// Format version that was found.
-        found: u64,
-        /// Newest format version that this program reads.
-        supported: u32,
-        /// Version of the program that wrote it, if it says so.
-        written_by: Option<String>,
-    },
-}
-
-/// Why a snapshot or a record cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum EncodeError {
-    /// It could not be read back: an address that is none, or a lineage that is none.
-    #[error("{what} could not be read back")]
-    Unreadable {
-        /// What it is that could not be.
-        what: &'static str,
-    },
-    /// Larger or deeper than what is read.
-    #[error("{what} is {found}, and at most {limit} is allowed")]
-    Limit {
-        /// What is limited, with its unit.
-        what: &'static str,
-        /// How much there is.
-        found: u64,
-        /// How much is allowed.
-        limit: u64,
-    },
-    /// The place that it is written to fails.
-    #[error(transparent)]
-    Io(#[from] io::Error),
+/// Whether a text can name a state.
+pub(crate) fn is_lineage(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    !text.is_empty() && text.len() <= LINEAGE_BYTES_MAX && text.bytes().all(plain)
 }

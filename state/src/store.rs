@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 
 use crate::journal::{Pending, Record};
-use crate::snapshot::{Damage, Snapshot};
+use crate::snapshot::{Damage, EncodeError, Snapshot};
 
 /// A future that can be sent to another thread.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -78,7 +78,7 @@ pub struct Loaded {
 }
 
 /// Who holds a lock, as the holder tells it. For people; nothing is decided by it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// What is being done: `apply`.
     pub operation: String,
@@ -188,8 +188,8 @@ pub enum StoreError {
     /// See the first failure: nothing was written since.
     #[error("an earlier write to the journal failed ({because}): nothing more is appended")]
     Halted {
-        /// Kind of the first failure.
-        because: io::ErrorKind,
+        /// What the first failure said.
+        because: String,
     },
     /// Make it smaller.
     #[error("{what} is {found}, and at most {limit} is allowed")]
@@ -225,4 +225,13 @@ fn left_whole(earlier: Option<&Earlier>) -> String {
             format!("; the snapshot of serial {serial} in {} is whole", place.display())
         },
     )
+}
+
+/// What could not be written could not be read: too much of it, or a fault of ours.
+pub(crate) fn unwritable(error: EncodeError) -> StoreError {
+    match error {
+        EncodeError::Limit { what, found, limit } => StoreError::Limit { what, found, limit },
+        EncodeError::Unreadable { what } => StoreError::Misused { how: what },
+        EncodeError::Io(source) => StoreError::Io { doing: "encoded", place: PathBuf::from("state"), source },
+    }
 }

@@ -1,2 +1,125 @@
-//! Skeleton.
-fn main() {}
+//! Chores of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask onnxruntime`.
+//!
+//! Needs Rust and Python 3; whatever else a chore needs it obtains itself, pinned, once, into the user's cache
+//! folder. Nothing is installed outside that folder and `target/`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to the person who started it")]
+#![expect(clippy::disallowed_methods, reason = "a chore is an edge: it reads the environment and the clock")]
+
+mod cache;
+mod command;
+mod demo;
+mod failure;
+mod http;
+mod onnxruntime;
+mod python;
+mod steps;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use cache::Cache;
+use failure::Failure;
+use workspace::Workspace;
+
+const USAGE: &str = "\
+Usage: cargo xtask <chore> [--offline]
+
+  demo           build, then take examples/iris from its manifest to a prediction
+  test           every check of the repository; --full raises the counts of the random ones
+  onnxruntime    obtain ONNX Runtime into the user's cache folder and print its path
+
+  --offline      take what the cache has and download nothing
+";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Chore {
+    Demo,
+    Test { full: bool },
+    OnnxRuntime,
+    Help,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match parse(&arguments) {
+        Ok((Chore::Help, _)) => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        Ok((chore, offline)) => run(&chore, offline),
+        Err(word) => Err(Failure::new(format!("no chore or option is called `{word}`")).mend(USAGE)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprint!("\n{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: &Chore, offline: bool) -> Result<(), Failure> {
+    let workspace = Workspace::locate()?;
+    let cache = Cache::locate(offline)?;
+    match chore {
+        Chore::Demo => demo::run(&workspace, &cache),
+        Chore::Test { full } => test::run(&workspace, &cache, *full),
+        Chore::OnnxRuntime => {
+            println!("{}", onnxruntime::obtain(&workspace, &cache)?.display());
+            Ok(())
+        }
+        Chore::Help => Ok(()),
+    }
+}
+
+/// The chore and whether it is offline, or the first word that means nothing.
+fn parse(arguments: &[String]) -> Result<(Chore, bool), String> {
+    let mut words = arguments.iter().map(String::as_str).filter(|word| *word != "--offline");
+    let offline = arguments.iter().any(|word| word == "--offline");
+    let chore = match words.next() {
+        None | Some("help" | "--help" | "-h") => return Ok((Chore::Help, offline)),
+        Some("demo") => Chore::Demo,
+        Some("onnxruntime") => Chore::OnnxRuntime,
+        Some("test") => return test_options(words).map(|chore| (chore, offline)),
+        Some(word) => return Err(word.to_owned()),
+    };
+    words.next().map_or(Ok((chore, offline)), |word| Err(word.to_owned()))
+}
+
+fn test_options<'a>(words: impl Iterator<Item = &'a str>) -> Result<Chore, String> {
+    let mut full = false;
+    for word in words {
+        if word != "--full" {
+            return Err(word.to_owned());
+        }
+        full = true;
+    }
+    Ok(Chore::Test { full })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_names_one_chore() {
+        let rows = [
+            ("", Ok((Chore::Help, false))),
+            ("--help", Ok((Chore::Help, false))),
+            ("demo", Ok((Chore::Demo, false))),
+            ("demo --offline", Ok((Chore::Demo, true))),
+            ("onnxruntime", Ok((Chore::OnnxRuntime, false))),
+            ("test", Ok((Chore::Test { full: false }, false))),
+            ("--offline test --full", Ok((Chore::Test { full: true }, true))),
+            ("demo --full", Err("--full".to_owned())),
+            ("deploy", Err("deploy".to_owned())),
+        ];
+        for (line, expected) in rows {
+            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            assert_eq!(parse(&words), expected, "{line}");
+        }
+    }
+}

@@ -3,4 +3,56 @@
 codes! {
     CYCLE = "MLO3001", "dependency cycle",
         "Some blocks refer to each other in a circle, so none of them can come first. The message names every step; take out one of the references.";
+    NO_SUCH_NAME = "MLO3002", "name without a value",
+        "An expression uses a name that has no value at this place, such as `each.key` in a block without `for_each`.";
+    NOT_CONSTANT = "MLO3003", "not constant",
+        "Defaults and values of variables are read before anything else, so they cannot refer to other names.";
+    NO_VALUE = "MLO3004", "variable without a value",
+        "A variable of the root module has neither a default nor a value. Give one with `--var`, in a file of values, or in the environment.";
+    VARIABLE_TYPE = "MLO3005", "value of a variable has the wrong type",
+        "The value given for a variable cannot be converted to the type that the variable declares.";
+    VALIDATION = "MLO3006", "variable is not valid",
+        "A `validation` block of a variable does not hold for the value that was given. The message is the one of the block.";
+    PRECONDITION = "MLO3007", "precondition does not hold",
+        "A `precondition` of a resource or output is false, so nothing was planned for it. The message is the one of the block.";
+    POSTCONDITION = "MLO3008", "postcondition does not hold",
+        "A `postcondition` is false for the object as it is. What depends on it is not done.";
+    CONDITION = "MLO3009", "condition is no bool",
+        "A condition must be true or false. Compare with `==` or use a function such as `can` to get one.";
+    COUNT = "MLO3010", "wrong count",
+        "`count` takes a whole number from 0 on that is known when the plan is made and is not sensitive.";
+    FOR_EACH = "MLO3011", "wrong for_each",
+        "`for_each` takes a map, an object or a set of strings whose keys are known when the plan is made and are not sensitive.";
+    UNKNOWN_REPETITION = "MLO3012", "repetition is not known",
+        "The number of instances of a block depends on something that only applying will tell. Let it depend on what is known before.";
+    SENSITIVE_OUTPUT = "MLO3013", "output would show a sensitive value",
+        "An output of the root module is printed. Mark it `sensitive = true` to print it masked, or leave the sensitive part out.";
+    UNKNOWN_TYPE = "MLO3014", "unknown resource type",
+        "No provider of this version has a resource type of that name.";
+    UNKNOWN_PROVIDER = "MLO3015", "unknown provider",
+        "A block uses a provider that this version does not have.";
+    BAD_OBJECT = "MLO3016", "object of the state does not fit its type",
+        "The state has an object whose attributes are not of the types that its resource type has: it was changed by hand or written by another version.";
+    PREVENT_DESTROY = "MLO3017", "object is protected",
+        "The plan would take away an object whose block says `prevent_destroy = true`. Take the protection out first if that is meant.";
+    INCONSISTENT = "MLO3018", "not as planned",
+        "When the plan was carried out, something that it had announced came out differently. What was done is kept; plan again and look.";
+    SKIPPED = "MLO3019", "not done",
+        "Something that it depends on failed, or the run was interrupted, so this was not begun.";
+    USAGE = "MLO3020", "wrong use of the command line",
+        "The command was given something that it does not take. `--help` says what it takes, with examples.";
+    NOT_APPROVED = "MLO3021", "not confirmed",
+        "A change needs a yes: type it when asked, or give `--auto-approve` where nobody can be asked.";
+    NO_PROJECT = "MLO3022", "nothing to read",
+        "The folder has neither configuration (`*.hcl`, `*.tf`) nor a manifest (`*.yaml` with `kind: ModelDeployment`).";
+    UNDECLARED = "MLO3023", "value for a variable that is not declared",
+        "A value was given for a variable that the root module does not declare. The name may be misspelt.";
+    NO_OUTPUT = "MLO3024", "no such output",
+        "The state has no output of that name. Outputs are written by `mlo apply`.";
+    FILE = "MLO3025", "file cannot be read",
+        "A file that the command line names is missing, too large, or not a regular file.";
+    INTERNAL = "MLO3026", "internal error",
+        "mlo broke one of its own rules. Nothing more was done; please report it with the message.";
+    SETTLED = "MLO3027", "an earlier run was cut off",
+        "A run ended between the start of a change and its outcome. What became of the change was looked up and recorded; nothing needs to be done.";
 }

@@ -3,4 +3,16 @@
 codes! {
     LOCKED = "MLO6001", "state locked",
         "Another run holds the state's lock. It is given back when that run ends, however it ends; wait for it, or give `--lock-timeout`.";
+    CORRUPT = "MLO6002", "state damaged",
+        "The state's file or journal is not as it was written: a disk error, an edit by hand, a bad copy. mlo never takes a damaged state for an empty one.";
+    LOST = "MLO6003", "state missing",
+        "State was kept here before, and its file is gone or empty. mlo does not begin anew by itself: what it made would be forgotten.";
+    NEWER = "MLO6004", "state from a newer version",
+        "A later version of mlo wrote the state in a format that this one does not read. Use that version or a later one.";
+    FOREIGN = "MLO6005", "state of something else",
+        "The state's lineage is not the expected one: it belongs to another configuration, or was put there by mistake.";
+    STALE = "MLO6006", "state has moved on",
+        "Between reading and writing the state another run wrote it. Nothing was lost; run the command again.";
+    IO = "MLO6007", "state cannot be read or written",
+        "The state's folder or disk refused. When writing fails in the middle of an apply nothing new is begun, and what was done is in the journal.";
 }

@@ -1,5 +1,5 @@
 //! Expressions and bodies to values.
 
-mod schema;
+pub mod schema;
 
 pub use schema::{AttributeSchema, BlockSchema, NestedBlock, Nesting};

@@ -2,28 +2,87 @@
 //!
 //! Cheap to clone: collections are shared, not copied.
 
+mod convert;
+mod equal;
 mod json;
 mod marks;
 mod number;
 mod path;
+mod set;
+mod text;
 mod types;
+mod unify;
 mod unknown;
 
+pub use convert::{ConvertError, Mismatch, apply_defaults, convert, convert_with_defaults};
+pub use equal::equal;
 pub use json::{NotStorable, WrongJson, from_json, to_json, to_json_dynamic, type_from_json, type_to_json};
 pub use marks::Marks;
-pub use number::Number;
+pub use number::{Form, Number, NumberError, ParseError};
 pub use path::{Path, PathStep};
+pub use text::{graphemes, known_prefix, normalize, quote};
 pub use types::{Field, Type};
+pub use unify::{convertible, unify};
 pub use unknown::Refinement;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What a value weighs beside its text, in bytes: about what it takes in memory.
+const WEIGHT_OF_VALUE: u64 = 64;
+
 /// A value with its marks. Marks of parts are on the parts; [`Value::marks_deep`] gathers them.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Value {
     kind: Kind,
     marks: Marks,
+    parts: Parts,
+}
+
+/// What is true of all parts of a value, gathered once when it is made, so that no question walks the whole value.
+#[derive(Debug, Clone, Copy)]
+struct Parts {
+    marks: Marks,
+    known: bool,
+    depth: u32,
+    weight: u64,
+}
+
+impl Parts {
+    fn of(kind: &Kind) -> Self {
+        let mut parts = Self { marks: Marks::NONE, known: true, depth: 0, weight: WEIGHT_OF_VALUE };
+        match kind {
+            Kind::String(text) => parts.weight += text.len() as u64,
+            Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => {
+                items.iter().for_each(|item| parts.add(item, 0));
+            }
+            Kind::Map(_, entries) | Kind::Object(entries) => {
+                entries.iter().for_each(|(name, item)| parts.add(item, name.len() as u64));
+            }
+            Kind::Null(_) | Kind::Unknown(..) | Kind::Bool(_) | Kind::Number(_) => {}
+        }
+        parts
+    }
+
+    fn add(&mut self, part: &Value, name_bytes: u64) {
+        self.marks = self.marks | part.marks_deep();
+        self.known &= part.is_wholly_known();
+        self.depth = self.depth.max(part.parts.depth.saturating_add(1));
+        self.weight = self.weight.saturating_add(part.parts.weight).saturating_add(name_bytes);
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.marks == other.marks && self.kind == other.kind
+    }
+}
+
+impl std::fmt::Debug for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.kind)?;
+        if self.marks.is_empty() { Ok(()) } else { write!(f, " {:?}", self.marks) }
+    }
 }
 
 /// What a value is. Collections hold the type of their elements, so that an empty one still has a type.
@@ -53,7 +112,8 @@ pub enum Kind {
 
 impl From<Kind> for Value {
     fn from(kind: Kind) -> Self {
-        Self { kind, marks: Marks::NONE }
+        let parts = Parts::of(&kind);
+        Self { kind, marks: Marks::NONE, parts }
     }
 }
 
@@ -71,6 +131,17 @@ impl Value {
     /// Unknown of a type, nothing else being known of it.
     pub fn unknown(ty: Type) -> Self {
         Kind::Unknown(ty, Refinement::default()).into()
+    }
+
+    /// Unknown of a type, with what else is known of it. Nothing is known of a value of any type but that it is not
+    /// null.
+    pub fn unknown_with(ty: Type, refinement: Refinement) -> Self {
+        Kind::Unknown(ty, refinement).into()
+    }
+
+    /// Unknown of a type, but not null.
+    pub fn unknown_not_null(ty: Type) -> Self {
+        Self::unknown_with(ty, Refinement { not_null: true, ..Refinement::default() })
     }
 
     /// A string. The caller gives NFC; text of users is normalised where it is read.
@@ -134,7 +205,60 @@ impl Value {
 
     /// Its marks and those of all its parts.
     pub fn marks_deep(&self) -> Marks {
-        self.children().fold(self.marks, |marks, child| marks | child.marks_deep())
+        self.marks | self.parts.marks
+    }
+
+    /// What it and its parts take, in bytes, parts that are shared counted each time.
+    pub fn weight(&self) -> u64 {
+        self.parts.weight
+    }
+
+    /// How many values stand around its innermost part; 0 for one without parts.
+    pub fn depth(&self) -> u32 {
+        self.parts.depth
+    }
+
+    /// Without its own marks, and those marks.
+    #[must_use]
+    pub fn unmarked(self) -> (Self, Marks) {
+        let marks = self.marks;
+        (self.with_marks(Marks::NONE), marks)
+    }
+
+    /// Without marks anywhere in it. Cheap where there are none.
+    #[must_use]
+    pub fn unmarked_deep(&self) -> Self {
+        let bare = self.clone().with_marks(Marks::NONE);
+        if self.parts.marks.is_empty() { bare } else { bare.map_parts(|_, part| part.unmarked_deep()) }
+    }
+
+    /// With every part replaced, of the same kind and with the same marks of its own. The parts keep their type.
+    #[must_use]
+    pub fn map_parts(self, mut replace: impl FnMut(PathStep, &Value) -> Value) -> Self {
+        let mut items = |items: &[Value]| {
+            items
+                .iter()
+                .enumerate()
+                .map(|(at, item)| replace(PathStep::Index(at), item))
+                .collect::<Arc<[_]>>()
+        };
+        let kind = match &self.kind {
+            Kind::List(element, list) => Kind::List(element.clone(), items(list)),
+            Kind::Set(element, list) => Kind::Set(element.clone(), items(list)),
+            Kind::Tuple(list) => Kind::Tuple(items(list)),
+            Kind::Map(_, entries) | Kind::Object(entries) => {
+                let entries = entries
+                    .iter()
+                    .map(|(name, item)| (name.clone(), replace(PathStep::Name(name.clone()), item)))
+                    .collect();
+                match &self.kind {
+                    Kind::Map(element, _) => Kind::Map(element.clone(), Arc::new(entries)),
+                    _ => Kind::Object(Arc::new(entries)),
+                }
+            }
+            _ => return self,
+        };
+        Self::from(kind).with_marks(self.marks)
     }
 
     /// Its parts: elements or attribute values. Nothing for primitives, null and unknown.
@@ -158,7 +282,7 @@ impl Value {
 
     /// Whether neither it nor any part of it is unknown.
     pub fn is_wholly_known(&self) -> bool {
-        !self.is_unknown() && self.children().all(Value::is_wholly_known)
+        !self.is_unknown() && self.parts.known
     }
 
     /// The text, if it is a known string.
@@ -204,6 +328,23 @@ impl Value {
     /// The attribute or entry of a name, without the marks of what holds it.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.as_entries()?.get(name)
+    }
+
+    /// What is known of it, if it is unknown.
+    pub fn refinement(&self) -> Option<&Refinement> {
+        match &self.kind {
+            Kind::Unknown(_, refinement) => Some(refinement),
+            _ => None,
+        }
+    }
+
+    /// Whether it surely is not null.
+    pub fn is_surely_not_null(&self) -> bool {
+        match &self.kind {
+            Kind::Null(_) => false,
+            Kind::Unknown(_, refinement) => refinement.not_null,
+            _ => true,
+        }
     }
 
     /// Its type. Null and unknown have the type that they were given.

@@ -75,6 +75,48 @@ impl Type {
     }
 }
 
+impl Type {
+    /// The type that values have: no attribute of an object is optional, at any depth.
+    #[must_use]
+    pub fn without_optional(&self) -> Self {
+        match self {
+            Self::Any | Self::Bool | Self::Number | Self::String => self.clone(),
+            Self::List(element) => Self::list(element.without_optional()),
+            Self::Set(element) => Self::set(element.without_optional()),
+            Self::Map(element) => Self::map(element.without_optional()),
+            Self::Tuple(items) => Self::Tuple(items.iter().map(Self::without_optional).collect()),
+            Self::Object(fields) => {
+                Self::object(fields.iter().map(|(name, field)| (name.clone(), field.ty.without_optional())))
+            }
+        }
+    }
+
+    /// The type of the elements of a list, set or map.
+    pub fn element(&self) -> Option<&Self> {
+        match self {
+            Self::List(element) | Self::Set(element) | Self::Map(element) => Some(element),
+            _ => None,
+        }
+    }
+
+    /// In the words of messages, with its article: `a list of string`, `an object`.
+    pub fn with_article(&self) -> String {
+        match self {
+            Self::Any => "a value of any type".to_owned(),
+            Self::List(element) if matches!(**element, Self::Any) => "a list".to_owned(),
+            Self::Set(element) if matches!(**element, Self::Any) => "a set".to_owned(),
+            Self::Map(element) if matches!(**element, Self::Any) => "a map".to_owned(),
+            Self::Object(_) => "an object".to_owned(),
+            other => format!("a {other}"),
+        }
+    }
+
+    /// Whether it is a list, set or map.
+    pub fn is_collection(&self) -> bool {
+        self.element().is_some()
+    }
+}
+
 /// In the words of messages: `list of string`, `object`, `number`.
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,372 @@
+//! Carries out an approved plan, and nothing else.
+//!
+//! Goes in: an [`Approved`] plan, the lock on its state, connected providers. Comes out: a new snapshot and what went
+//! wrong. Never happens: a call without a durable intent, an outcome that is not journalled before anything depends on
+//! it, an operation that the plan does not list.
+
+mod operate;
+mod settle;
+
+pub use operate::fits;
+pub use settle::settle;
+
+use crate::diag::{Diagnostic, Diagnostics, code};
+use crate::graph::{Ended, ModuleId, ModuleTree, Node, Outcome, walk};
+use crate::lang::config::ResourceKey;
+use crate::lang::value::Value;
+use crate::plan::{
+    Action, Connected, Connections, Context, Counts, Kind, Plan, Repetitions, Step, World, combine,
+    encode_object, encode_output, provider_name,
+};
+use crate::policy::Approved;
+use crate::provider::{Provider, Surroundings};
+use mlo_state::{Address, BlockAddress, Guard, ModuleAddress, Object, Record, Snapshot, Status, StoreError};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long calls that are under way are waited for after an interruption. The lease of a lock outlasts it.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// All that an apply needs beside the plan.
+pub struct Applier<'a> {
+    /// What the plan's values depend on.
+    pub context: &'a Context,
+    /// Providers by name.
+    pub providers: &'a BTreeMap<&'static str, Arc<dyn Provider>>,
+    /// The connections that the planner made.
+    pub connections: Connections,
+    /// The machine and the run.
+    pub surroundings: &'a Surroundings,
+    /// The lock on the state.
+    pub guard: &'a dyn Guard,
+    /// The state that the plan was made from.
+    pub snapshot: Snapshot,
+    /// The first operation number of the journal that is free.
+    pub next_operation: u64,
+    /// Operations at a time.
+    pub parallelism: usize,
+    /// Becomes true when the run is interrupted.
+    pub interrupt: watch::Receiver<bool>,
+    /// Is told what happens.
+    pub observe: &'a dyn Fn(Event<'_>),
+}
+
+/// What happens, as it happens.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// A call begins.
+    Started {
+        /// The object.
+        address: &'a Address,
+        /// What is done: create, update or delete.
+        action: Action,
+    },
+    /// A call has ended well.
+    Finished {
+        /// The object.
+        address: &'a Address,
+        /// What was done: create, update or delete.
+        action: Action,
+        /// The object as it is; nothing after a delete.
+        object: Option<&'a Value>,
+    },
+    /// A call has failed.
+    Failed {
+        /// The object.
+        address: &'a Address,
+        /// What was tried: create, update or delete.
+        action: Action,
+    },
+}
+
+/// How an apply went.
+#[derive(Debug)]
+pub struct Applied {
+    /// What was done.
+    pub counts: Counts,
+    /// What went wrong.
+    pub messages: Diagnostics,
+    /// Something was applied, found unhealthy and put back.
+    pub rolled_back: bool,
+    /// The run was interrupted before all was done.
+    pub interrupted: bool,
+    /// The state afterwards.
+    pub snapshot: Snapshot,
+}
+
+impl Applier<'_> {
+    /// Carries out the plan.
+    ///
+    /// # Errors
+    /// If the state could not be written: what was done is in the journal as far as that could be written.
+    pub async fn run(self, approved: &Approved) -> Result<Applied, StoreError> {
+        let plan = approved.plan();
+        let config = plan.config.clone();
+        let tree = ModuleTree::new(&config);
+        let run = Run {
+            plan,
+            tree: &tree,
+            world: RefCell::new(World::resume(&tree, self.context, plan.values.clone())),
+            connections: RefCell::new(self.connections.clone()),
+            objects: RefCell::new(self.snapshot.objects.clone()),
+            values: RefCell::default(),
+            repetitions: RefCell::default(),
+            messages: RefCell::default(),
+            counts: Cell::default(),
+            rolled_back: Cell::new(false),
+            next_operation: Cell::new(self.next_operation),
+            state_failed: RefCell::new(None),
+            applier: &self,
+        };
+        if self.snapshot.serial == 0 {
+            self.guard.begin(self.snapshot.lineage.clone()).await?;
+        }
+        run.record_what_was_read().await?;
+        let ended = run.walk().await;
+        run.finish(&ended).await
+    }
+}
+
+/// The state of one apply.
+struct Run<'r, 'a, 'c> {
+    applier: &'r Applier<'a>,
+    plan: &'r Plan,
+    tree: &'c ModuleTree<'c>,
+    world: RefCell<World<'c>>,
+    connections: RefCell<Connections>,
+    objects: RefCell<BTreeMap<Address, Object>>,
+    /// Objects as they are after their operation.
+    values: RefCell<HashMap<Address, Value>>,
+    /// `each` and `count` of a block's instances, found once per block.
+    repetitions: RefCell<HashMap<(BlockAddress, ModuleAddress), Rc<Repetitions>>>,
+    messages: RefCell<Diagnostics>,
+    counts: Cell<Counts>,
+    rolled_back: Cell<bool>,
+    next_operation: Cell<u64>,
+    state_failed: RefCell<Option<StoreError>>,
+}
+
+impl Run<'_, '_, '_> {
+    /// What the plan found changed outside is in the journal before anything is built on it.
+    async fn record_what_was_read(&self) -> Result<(), StoreError> {
+        let mut records = Vec::new();
+        for drift in &self.plan.drift {
+            let Some(stored) = self.applier.snapshot.objects.get(&drift.address) else { continue };
+            let object =
+                drift.after.as_ref().and_then(|value| self.encode(&drift.address, value, stored.clone()));
+            let address = drift.address.clone();
+            self.remember(&address, object.clone());
+            records.push(Record::Done {
+                operation: self.take_number(),
+                address,
+                object: object.map(Box::new),
+            });
+        }
+        if records.is_empty() { Ok(()) } else { self.applier.guard.append(records).await }
+    }
+
+    async fn walk(&self) -> Vec<Ended> {
+        let dag = &self.plan.steps.dag;
+        let mut interrupt = self.applier.interrupt.clone();
+        let walked = walk(dag, self.applier.parallelism, |number| self.step(number));
+        let patience = async {
+            // A closed channel means that nobody can interrupt.
+            if interrupt.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            ended = walked => ended,
+            () = patience => vec![Ended::Skipped; dag.len()],
+        }
+    }
+
+    fn interrupted(&self) -> bool {
+        *self.applier.interrupt.borrow()
+    }
+
+    async fn step(&self, number: usize) -> Outcome {
+        if self.interrupted() || self.state_failed.borrow().is_some() {
+            // Joins and values cost nothing, but nothing after them may begin either.
+            return Outcome::Failed;
+        }
+        let result = match self.plan.steps.dag.get(number) {
+            Step::Join => Ok(()),
+            Step::Evaluate(Node::Provider(id, key)) => self.connect(*id, key).await,
+            Step::Evaluate(node) => self.world.borrow_mut().settle(node),
+            Step::Settle(Node::Resource(id, key)) => {
+                self.settle_block(*id, key);
+                Ok(())
+            }
+            Step::Settle(_) => Ok(()),
+            Step::Operate(operation, part) => self.operate(*operation, *part).await,
+        };
+        match result {
+            Ok(()) => Outcome::Done,
+            Err(messages) => {
+                self.messages.borrow_mut().extend(messages);
+                Outcome::Failed
+            }
+        }
+    }
+
+    async fn connect(&self, id: ModuleId, key: &crate::lang::config::ProviderKey) -> Result<(), Diagnostics> {
+        let Some(provider) = self.applier.providers.get(key.name.as_ref()).cloned() else { return Ok(()) };
+        let config = self.world.borrow().provider_config(id, key, provider.schema())?;
+        let connection = provider.connect(&config, self.applier.surroundings).await;
+        let what = format!("provider {}", key.name);
+        let connection = connection.map_err(|error| crate::plan::describe(&error, &what, None, None))?;
+        let connected = Connected { provider: provider.clone(), connection: Some(connection) };
+        self.connections.borrow_mut().insert(provider_name(self.tree, id, key), connected);
+        Ok(())
+    }
+
+    /// Gives a block's name its final value in every instance of its module.
+    fn settle_block(&self, id: ModuleId, key: &ResourceKey) {
+        let Some(resource) = self.tree.module(id).resources.get(key) else { return };
+        let block = self.tree.block(id, key);
+        let values = self.values.borrow();
+        let mut items: BTreeMap<ModuleAddress, Vec<_>> = BTreeMap::new();
+        for operation in self.plan.block_operations(&block) {
+            let value = values.get(&operation.address).or(operation.planned.as_ref());
+            if let Some(value) = value.filter(|_| operation.action != Action::Delete) {
+                let item = (operation.address.key.clone(), value.clone());
+                items.entry(operation.address.module.clone()).or_default().push(item);
+            }
+        }
+        let mut world = self.world.borrow_mut();
+        for (at, items) in items {
+            world.set_resource(id, &at, key, combine(&resource.repeat, items));
+        }
+    }
+
+    fn take_number(&self) -> u64 {
+        let number = self.next_operation.get();
+        self.next_operation.set(number + 1);
+        number
+    }
+
+    fn remember(&self, address: &Address, object: Option<Object>) {
+        let mut objects = self.objects.borrow_mut();
+        match object {
+            Some(object) => objects.insert(address.clone(), object),
+            None => objects.remove(address),
+        };
+    }
+
+    /// The stored form of a value, over what the state has of the object. Nothing if it cannot be stored, which is
+    /// said.
+    fn encode(&self, address: &Address, value: &Value, over: Object) -> Option<Object> {
+        let schema = self.schema(&over.provider, address)?;
+        match encode_object(value, &schema) {
+            Ok((attributes, sensitive)) => Some(Object { attributes, sensitive, ..over }),
+            Err(error) => {
+                let message = Diagnostic::error(
+                    code::engine::INCONSISTENT,
+                    format!("{address} cannot be kept: {error}"),
+                );
+                self.messages.borrow_mut().push(message);
+                None
+            }
+        }
+    }
+
+    fn schema(&self, provider: &str, address: &Address) -> Option<crate::lang::eval::BlockSchema> {
+        let connections = self.connections.borrow();
+        let schemas = &connections.get(provider)?.provider.schema().resources;
+        schemas.get(address.type_name.as_ref()).map(|schema| schema.block.clone())
+    }
+
+    async fn finish(self, ended: &[Ended]) -> Result<Applied, StoreError> {
+        self.report_skipped(ended);
+        let failed = self.state_failed.borrow_mut().take();
+        let mut snapshot = self.applier.snapshot.clone();
+        snapshot.objects = self.objects.take();
+        for operation in &self.plan.operations {
+            // Marks and dependencies can change without the object.
+            if operation.action == Action::NoOp
+                && let Some(object) = snapshot.objects.get_mut(&operation.address)
+            {
+                object.dependencies = operation.dependencies.to_vec();
+                object.sensitive =
+                    operation.planned.as_ref().map(crate::plan::sensitive_paths).unwrap_or_default();
+            }
+        }
+        self.write_outputs(&mut snapshot);
+        if snapshot != self.applier.snapshot
+            || !self.plan.drift.is_empty()
+            || self.counts.get() != Counts::default()
+        {
+            snapshot.serial += 1;
+            self.applier.guard.commit(snapshot.clone()).await?;
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        Ok(Applied {
+            counts: self.counts.get(),
+            interrupted: self.interrupted(),
+            rolled_back: self.rolled_back.get(),
+            messages: self.messages.into_inner(),
+            snapshot,
+        })
+    }
+
+    fn write_outputs(&self, snapshot: &mut Snapshot) {
+        if self.plan.kind == Kind::Destroy {
+            if snapshot.objects.is_empty() {
+                snapshot.outputs.clear();
+            }
+            return;
+        }
+        let world = self.world.borrow();
+        let declared = &self.tree.module(0).outputs;
+        snapshot.outputs.retain(|name, _| declared.contains_key(name.as_str()));
+        for (name, output) in declared {
+            // An output that is not known because something failed keeps its earlier value.
+            let value = world.root_output(name).filter(|value| value.is_wholly_known());
+            if let Some(stored) = value.and_then(|value| encode_output(value, output.sensitive).ok()) {
+                snapshot.outputs.insert(name.to_string(), stored);
+            }
+        }
+    }
+
+    /// Says which operations were never begun.
+    fn report_skipped(&self, ended: &[Ended]) {
+        let dag = &self.plan.steps.dag;
+        let skipped = ended.iter().enumerate().filter(|(_, ended)| **ended == Ended::Skipped);
+        let mut names: Vec<String> = skipped
+            .filter_map(|(number, _)| match dag.get(number) {
+                Step::Operate(operation, _) => {
+                    self.plan.operations.get(*operation).map(|operation| operation.address.to_string())
+                }
+                _ => None,
+            })
+            .collect();
+        names.dedup();
+        if names.is_empty() || self.interrupted() {
+            return;
+        }
+        let summary = format!("not begun, because something that it depends on failed: {}", names.join(", "));
+        self.messages.borrow_mut().push(Diagnostic::warning(code::engine::SKIPPED, summary));
+    }
+}
+
+/// A new object of the state, before it has attributes.
+fn blank(provider: &str, schema_version: u32, token: &str, dependencies: &[BlockAddress]) -> Object {
+    Object {
+        provider: provider.to_owned(),
+        schema_version,
+        attributes: serde_json::Map::new(),
+        sensitive: Vec::new(),
+        dependencies: dependencies.to_vec(),
+        status: Status::Ready,
+        token: token.to_owned(),
+        handle: None,
+    }
+}

@@ -1,0 +1,414 @@
+//! One operation: intent, call, outcome.
+
+use super::{Event, Run, blank};
+use crate::diag::{Diagnostic, Diagnostics, code};
+use crate::graph::ModuleId;
+use crate::lang::config::{Resource, ResourceKey};
+use crate::lang::value::{Kind, Path, Value};
+use crate::plan::{
+    Action, Connected, Operation, Part, Repetitions, describe, diff, mark_by_schema, plan_change,
+};
+use crate::provider::{
+    Change, Connection, ErrorClass, Progress, ProviderError, ResourceSchema, Subject, retry,
+};
+use mlo_state::{Action as Intent, Object, Record, Status, StoreError};
+use std::rc::Rc;
+
+/// Everything about one call.
+struct Call<'o> {
+    operation: &'o Operation,
+    intent: Intent,
+    token: &'o str,
+    prior: Option<&'o Value>,
+    planned: Option<Value>,
+}
+
+/// How a call ended, when the state could be written.
+enum CallEnd {
+    Done(Option<Value>),
+    /// It runs on; its handle is in the journal.
+    Left,
+}
+
+impl Run<'_, '_, '_> {
+    pub(super) async fn operate(&self, number: usize, part: Part) -> Result<(), Diagnostics> {
+        let Some(operation) = self.plan.operations.get(number) else { return Ok(()) };
+        let connected = self.connections.borrow().get(&operation.provider).cloned();
+        let Some(connected) = connected else {
+            let summary =
+                format!("{}: its provider `{}` is not connected", operation.address, operation.provider);
+            return Err(Diagnostic::error(code::engine::INTERNAL, summary).into());
+        };
+        match part {
+            Part::Delete => self.delete(operation, &connected).await,
+            Part::Apply => self.make(operation, &connected).await,
+        }
+    }
+
+    async fn delete(&self, operation: &Operation, connected: &Connected) -> Result<(), Diagnostics> {
+        let token =
+            operation.stored.as_ref().map_or(operation.token.as_str(), |stored| stored.token.as_str());
+        let prior = operation.prior.as_ref();
+        let call = Call { operation, intent: Intent::Delete, token, prior, planned: None };
+        if let CallEnd::Done(_) = self.call(&call, connected).await? {
+            let mut counts = self.counts.get();
+            counts.destroy += 1;
+            self.counts.set(counts);
+        }
+        Ok(())
+    }
+
+    async fn make(&self, operation: &Operation, connected: &Connected) -> Result<(), Diagnostics> {
+        let updates = operation.action == Action::Update;
+        let prior = operation.prior.as_ref().filter(|_| updates);
+        let planned = self.final_plan(operation, connected, prior).await?;
+        if let (Some(prior), Some(planned)) = (prior, &planned)
+            && diff::same(prior, planned)
+        {
+            // What was not known turned out to be what is there already.
+            self.values.borrow_mut().insert(operation.address.clone(), planned.clone());
+            return Ok(());
+        }
+        let intent = if updates { Intent::Update } else { Intent::Create };
+        let stored = operation.stored.as_ref().filter(|_| updates);
+        let token = stored.map_or(operation.token.as_str(), |stored| stored.token.as_str());
+        let call = Call { operation, intent, token, prior, planned };
+        let CallEnd::Done(Some(value)) = self.call(&call, connected).await? else { return Ok(()) };
+        let mut counts = self.counts.get();
+        if updates {
+            counts.change += 1
+        } else {
+            counts.add += 1
+        }
+        self.counts.set(counts);
+        self.check_after(operation, &value)
+    }
+
+    /// The planned object with all that is known now; it must agree with what was planned.
+    async fn final_plan(
+        &self,
+        operation: &Operation,
+        connected: &Connected,
+        prior: Option<&Value>,
+    ) -> Result<Option<Value>, Diagnostics> {
+        let Some(planned) = operation.planned.as_ref().filter(|planned| !planned.is_wholly_known()) else {
+            return Ok(operation.planned.clone());
+        };
+        let address = &operation.address;
+        let Some((id, key, resource)) = self.resource_of(operation) else {
+            return Ok(operation.planned.clone());
+        };
+        let Some(schema) = connected.provider.schema().resources.get(address.type_name.as_ref()) else {
+            return Ok(operation.planned.clone());
+        };
+        let wanted = self.wanted(operation, (id, &key), schema)?;
+        let fail = |error: ProviderError| {
+            describe(&error, &address.to_string(), Some(resource.span), Some(resource))
+        };
+        let now = plan_change(connected, &key, schema, (prior, &wanted)).await.map_err(fail)?.planned;
+        match fits(planned, &now) {
+            None => Ok(Some(now)),
+            Some(path) => {
+                Err(inconsistent(operation, &path, "the configuration now gives another value").into())
+            }
+        }
+    }
+
+    fn wanted(
+        &self,
+        operation: &Operation,
+        (id, key): (ModuleId, &ResourceKey),
+        schema: &ResourceSchema,
+    ) -> Result<Value, Diagnostics> {
+        let address = &operation.address;
+        let repetitions = self.repetitions_of(operation, id)?;
+        let Some(repetition) = repetitions.get(&address.key) else {
+            return Err(inconsistent(operation, &Path::root(), "the instance is no longer wanted").into());
+        };
+        self.world.borrow().wanted((id, key), &address.module, repetition, &schema.block)
+    }
+
+    fn resource_of(&self, operation: &Operation) -> Option<(ModuleId, ResourceKey, &Resource)> {
+        let block = operation.address.block();
+        let id = self.tree.find(&block.module)?;
+        let key = ResourceKey { mode: block.mode, type_name: block.type_name, name: block.name };
+        let resource = self.tree.module(id).resources.get(&key)?;
+        Some((id, key, resource))
+    }
+
+    fn repetitions_of(&self, operation: &Operation, id: ModuleId) -> Result<Rc<Repetitions>, Diagnostics> {
+        let place = (operation.address.block(), operation.address.module.clone());
+        if let Some(found) = self.repetitions.borrow().get(&place) {
+            return Ok(found.clone());
+        }
+        let Some((_, _, resource)) = self.resource_of(operation) else { return Ok(Rc::default()) };
+        let found = self.world.borrow().repetitions_by_key(id, &place.1, &resource.repeat)?;
+        let found = Rc::new(found);
+        self.repetitions.borrow_mut().insert(place, found.clone());
+        Ok(found)
+    }
+
+    fn check_after(&self, operation: &Operation, value: &Value) -> Result<(), Diagnostics> {
+        let Some((id, key, resource)) = self.resource_of(operation) else { return Ok(()) };
+        if resource.lifecycle.postconditions.is_empty() {
+            return Ok(());
+        }
+        let repetitions = self.repetitions_of(operation, id)?;
+        let Some(repetition) = repetitions.get(&operation.address.key) else { return Ok(()) };
+        self.world.borrow().check_postconditions((id, &key), &operation.address.module, repetition, value)
+    }
+
+    /// Intent, call and outcome; the object is in the state and in the values afterwards.
+    async fn call(&self, call: &Call<'_>, connected: &Connected) -> Result<CallEnd, Diagnostics> {
+        let Call { operation, intent, .. } = call;
+        let address = &operation.address;
+        let number = self.take_number();
+        let token = call.token.to_owned();
+        let record = Record::Intend { operation: number, address: address.clone(), action: *intent, token };
+        self.append(vec![record]).await?;
+        let action = match intent {
+            Intent::Create => Action::Create,
+            Intent::Update => Action::Update,
+            Intent::Delete => Action::Delete,
+        };
+        (self.applier.observe)(Event::Started { address, action });
+        let end = match connected.connection.as_deref() {
+            Some(connection) => self.carry_out(call, connection, number).await,
+            None => Err(ProviderError::permanent("its provider is not connected")),
+        };
+        match end.and_then(|end| agrees(call, end)) {
+            Ok(CallEnd::Left) => Ok(CallEnd::Left),
+            Ok(CallEnd::Done(value)) => {
+                let value = value.map(|value| self.with_marks(operation, &value));
+                let object = value.as_ref().and_then(|value| self.object(call, value, Status::Ready));
+                self.remember(address, object.clone());
+                let object = object.map(Box::new);
+                self.append(vec![Record::Done { operation: number, address: address.clone(), object }])
+                    .await?;
+                if let Some(value) = &value {
+                    self.values.borrow_mut().insert(address.clone(), value.clone());
+                }
+                (self.applier.observe)(Event::Finished { address, action, object: value.as_ref() });
+                Ok(CallEnd::Done(value))
+            }
+            Err(error) => {
+                (self.applier.observe)(Event::Failed { address, action });
+                self.failed(call, number, &error).await?;
+                let resource = self.resource_of(operation).map(|(_, _, resource)| resource);
+                let what = format!("{} of {address}", verb(*intent));
+                Err(describe(&error, &what, operation.span, resource).into())
+            }
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        call: &Call<'_>,
+        connection: &dyn Connection,
+        number: u64,
+    ) -> Result<CallEnd, ProviderError> {
+        let address = &call.operation.address;
+        let subject = Subject { type_name: &address.type_name, address, token: call.token };
+        let nothing = Value::null();
+        let planned = call.planned.as_ref().unwrap_or(&nothing);
+        let prior = call.prior.unwrap_or(&nothing);
+        let change = match call.intent {
+            Intent::Create => Change::Create { planned },
+            Intent::Update => Change::Update { prior, planned },
+            Intent::Delete => Change::Delete { prior },
+        };
+        let mut progress = match retry(|| connection.start(subject, change)).await {
+            Err(error) if error.class == ErrorClass::Absent && call.intent == Intent::Delete => {
+                Progress::Done(None)
+            }
+            other => other?,
+        };
+        let mut interrupt = self.applier.interrupt.clone();
+        loop {
+            let (handle, after) = match progress {
+                Progress::Done(value) => return Ok(CallEnd::Done(value)),
+                Progress::Pending { handle, after } => (handle, after),
+            };
+            let record = Record::Progress { operation: number, handle: handle.clone() };
+            if self.append(vec![record]).await.is_err() {
+                return Ok(CallEnd::Left);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(after) => {}
+                Ok(_) = interrupt.wait_for(|stop| *stop) => return Ok(CallEnd::Left),
+            }
+            progress = retry(|| connection.poll(subject, &handle)).await?;
+        }
+    }
+
+    async fn failed(&self, call: &Call<'_>, number: u64, error: &ProviderError) -> Result<(), Diagnostics> {
+        let address = &call.operation.address;
+        let rolled_back = error.class == ErrorClass::RolledBack;
+        if rolled_back {
+            self.rolled_back.set(true);
+        }
+        // After a rollback the object is as good as it was; after a failed create it is half made.
+        let status = if call.intent == Intent::Create { Status::Tainted } else { Status::Ready };
+        let object = error.object.as_ref().map(|value| self.with_marks(call.operation, value));
+        let object = object.and_then(|value| self.object(call, &value, status));
+        if object.is_some() {
+            self.remember(address, object.clone());
+        }
+        let (object, message) = (object.map(Box::new), error.summary.clone());
+        self.append(vec![Record::Failed { operation: number, address: address.clone(), object, message }])
+            .await
+    }
+
+    fn object(&self, call: &Call<'_>, value: &Value, status: Status) -> Option<Object> {
+        let Operation { address, provider, schema_version, dependencies, .. } = call.operation;
+        let over = blank(provider, *schema_version, call.token, dependencies);
+        self.encode(address, value, Object { status, ..over })
+    }
+
+    /// Providers know no marks: what was planned as sensitive is sensitive.
+    fn with_marks(&self, operation: &Operation, value: &Value) -> Value {
+        let value =
+            operation.planned.as_ref().map_or_else(|| value.clone(), |planned| marked_as(value, planned));
+        match self.schema(&operation.provider, &operation.address) {
+            Some(schema) => mark_by_schema(&value, &schema),
+            None => value,
+        }
+    }
+
+    /// Appends, or notes that the state cannot be written, which stops everything.
+    async fn append(&self, records: Vec<Record>) -> Result<(), Diagnostics> {
+        match self.applier.guard.append(records).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let later = matches!(error, StoreError::Halted { .. });
+                let mut first = self.state_failed.borrow_mut();
+                if first.is_none() || !later {
+                    first.get_or_insert(error);
+                }
+                Err(Diagnostics::new())
+            }
+        }
+    }
+}
+
+fn verb(intent: Intent) -> &'static str {
+    match intent {
+        Intent::Create => "creation",
+        Intent::Update => "update",
+        Intent::Delete => "deletion",
+    }
+}
+
+/// What a provider made must be what was planned.
+fn agrees(call: &Call<'_>, end: CallEnd) -> Result<CallEnd, ProviderError> {
+    let (CallEnd::Done(Some(value)), Some(planned)) = (&end, &call.planned) else { return Ok(end) };
+    if !value.is_wholly_known() {
+        let error = ProviderError::permanent("its provider left a value unknown after it was done");
+        return Err(error.help("this is a fault of the provider: please report it"));
+    }
+    match fits(planned, value) {
+        None => Ok(end),
+        Some(path) => {
+            let summary = format!("its provider made `{path}` another value than it had planned");
+            let error = ProviderError::permanent(summary).keeping(value.clone());
+            Err(error.help("this is a fault of the provider: please report it"))
+        }
+    }
+}
+
+fn inconsistent(operation: &Operation, path: &Path, why: &str) -> Diagnostic {
+    let summary = format!("{}: `{path}` is not as planned: {why}", operation.address);
+    let message = Diagnostic::error(code::engine::INCONSISTENT, summary);
+    let message = operation.span.into_iter().fold(message, |message, span| message.at(span, ""));
+    message.help("run the plan again and look at what it says now")
+}
+
+/// Whether `actual` is what `planned` announced: the first place where a known value is another one.
+pub fn fits(planned: &Value, actual: &Value) -> Option<Path> {
+    misfit(planned, actual, &Path::root())
+}
+
+fn misfit(planned: &Value, actual: &Value, at: &Path) -> Option<Path> {
+    match (planned.kind(), actual.kind()) {
+        (Kind::Unknown(..), _) => None,
+        (Kind::Object(planned), Kind::Object(actual)) | (Kind::Map(_, planned), Kind::Map(_, actual))
+            if planned.len() == actual.len() =>
+        {
+            planned.iter().find_map(|(name, planned)| match actual.get(name) {
+                Some(actual) => misfit(planned, actual, &at.name(name.clone())),
+                None => Some(at.name(name.clone())),
+            })
+        }
+        (Kind::List(_, planned), Kind::List(_, actual)) | (Kind::Tuple(planned), Kind::Tuple(actual))
+            if planned.len() == actual.len() =>
+        {
+            let mut pairs = planned.iter().zip(actual.iter()).enumerate();
+            pairs.find_map(|(index, (planned, actual))| misfit(planned, actual, &at.index(index)))
+        }
+        // What a set will hold cannot be paired while some of it is unknown.
+        (Kind::Set(..), Kind::Set(..)) if !planned.is_wholly_known() => None,
+        _ if diff::same(planned, actual) || !actual.is_wholly_known() && !planned.is_wholly_known() => None,
+        _ => Some(at.clone()),
+    }
+}
+
+/// `value` with the marks of `like` wherever they have the same shape.
+fn marked_as(value: &Value, like: &Value) -> Value {
+    use std::sync::Arc;
+    let kind = match (value.kind(), like.kind()) {
+        (Kind::Object(items), Kind::Object(likes)) | (Kind::Map(_, items), Kind::Map(_, likes)) => {
+            let entry = |(name, item): (&Arc<str>, &Value)| {
+                let marked = likes.get(name).map_or_else(|| item.clone(), |like| marked_as(item, like));
+                (name.clone(), marked)
+            };
+            let items = Arc::new(items.iter().map(entry).collect());
+            match value.kind() {
+                Kind::Map(ty, _) => Kind::Map(ty.clone(), items),
+                _ => Kind::Object(items),
+            }
+        }
+        (Kind::List(ty, items), Kind::List(_, likes)) => Kind::List(ty.clone(), zip_marks(items, likes)),
+        (Kind::Tuple(items), Kind::Tuple(likes)) => Kind::Tuple(zip_marks(items, likes)),
+        _ => return value.clone().marked(like.marks_deep()),
+    };
+    Value::from(kind).with_marks(value.marks() | like.marks())
+}
+
+fn zip_marks(items: &[Value], likes: &[Value]) -> std::sync::Arc<[Value]> {
+    let marked = items.iter().enumerate().map(|(at, item)| match likes.get(at) {
+        Some(like) => marked_as(item, like),
+        None => item.clone(),
+    });
+    marked.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lang::value::{Marks, Type};
+
+    fn object(name: &str, value: Value) -> Value {
+        Value::object([(name.into(), value)])
+    }
+
+    #[test]
+    fn unknown_parts_may_become_anything_and_known_parts_must_stay() {
+        for (planned, actual, place) in [
+            (Value::unknown(Type::String), Value::string("x"), None),
+            (object("a", Value::unknown(Type::Any)), object("a", 1.into()), None),
+            (object("a", 1.into()), object("a", 2.into()), Some("a")),
+            (object("a", 1.into()), object("b", 1.into()), Some("a")),
+            (object("a", Value::tuple([1.into()])), object("a", Value::tuple([2.into()])), Some("a[0]")),
+            (object("a", Value::null()), object("a", Value::null_of(Type::String)), None),
+        ] {
+            assert_eq!(fits(&planned, &actual).map(|path| path.to_string()).as_deref(), place, "{planned:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_planned_as_sensitive_is_sensitive() {
+        let planned = object("a", Value::unknown(Type::String).marked(Marks::SENSITIVE));
+        let marked = marked_as(&object("a", "x".into()), &planned);
+        assert!(marked.get("a").is_some_and(|value| value.marks().is_sensitive()));
+    }
+}

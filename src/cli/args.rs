@@ -1,0 +1,249 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// What the user typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mlo",
+    version,
+    about = "From a model manifest to a governed, observable production endpoint",
+    after_help = "Examples:\n  mlo plan examples/iris          what would be done\n  mlo apply examples/iris         do it\n  mlo help exit-codes             what the exit codes mean",
+    max_term_width = 110
+)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// Run as if started in this folder.
+    #[arg(long, global = true, value_name = "FOLDER", env = "MLO_CHDIR")]
+    pub(super) chdir: Option<PathBuf>,
+    /// When to colour. `NO_COLOR` and `CLICOLOR_FORCE` are heeded too.
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, env = "MLO_COLOR")]
+    pub(super) color: When,
+    /// The same as `--color never`.
+    #[arg(long, global = true)]
+    pub(super) no_color: bool,
+}
+
+/// When something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum When {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check the configuration and its manifests; nothing is read from outside
+    #[command(after_help = "Examples:\n  mlo validate\n  mlo validate examples/iris --json")]
+    Validate(Validate),
+    /// Show what an apply would do
+    #[command(
+        after_help = "Examples:\n  mlo plan examples/iris\n  mlo plan examples/invalid/low-accuracy.yaml\n  mlo plan --detailed-exitcode --var region=eu"
+    )]
+    Plan(Plan),
+    /// Make the objects as the configuration wants them
+    #[command(after_help = "Examples:\n  mlo apply examples/iris\n  mlo apply --auto-approve --json")]
+    Apply(Apply),
+    /// Take all objects of the state away
+    #[command(after_help = "Examples:\n  mlo destroy examples/iris\n  mlo destroy --auto-approve")]
+    Destroy(Apply),
+    /// Show the state
+    #[command(after_help = "Examples:\n  mlo show\n  mlo show examples/iris --json")]
+    Show(Show),
+    /// Show the outputs of the last apply
+    #[command(
+        after_help = "Examples:\n  mlo output --chdir examples/iris\n  mlo output endpoints --json\n  mlo output url --raw"
+    )]
+    Output(Output),
+    /// Print a JSON Schema for editors
+    #[command(after_help = "Example:\n  mlo schema manifest > manifest.schema.json")]
+    Schema(Schema),
+    /// Explain a message by its code
+    #[command(after_help = "Example:\n  mlo explain MLO3001")]
+    Explain(Explain),
+    /// Show the version
+    #[command(after_help = "Examples:\n  mlo version\n  mlo version --json")]
+    Version(Version),
+    /// What the exit codes mean
+    #[command(hide = true, long_about = super::command::explain::EXIT_CODES)]
+    ExitCodes,
+}
+
+/// Where the configuration is and which values it gets.
+#[derive(Debug, Args)]
+pub(super) struct Source {
+    /// The folder of the configuration, or one manifest.
+    #[arg(value_name = "FOLDER|MANIFEST")]
+    pub(super) path: Option<PathBuf>,
+    /// Set a variable: `--var name=value`. The last one counts.
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(super) vars: Vec<String>,
+    /// Set variables from a file of `name = value` lines.
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub(super) var_files: Vec<PathBuf>,
+    /// A folder of policies in place of the built-in ones.
+    #[arg(long, value_name = "FOLDER", env = "MLO_POLICIES")]
+    pub(super) policies: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `mlo validate`
+#[derive(Debug, Args)]
+pub(super) struct Validate {
+    #[command(flatten)]
+    pub(super) source: Source,
+}
+
+/// What plan, apply and destroy take.
+#[derive(Debug, Args)]
+pub(super) struct Engine {
+    /// Operations at a time.
+    #[arg(long, value_name = "N", default_value_t = 10, env = "MLO_PARALLELISM", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(super) parallelism: u16,
+}
+
+/// `mlo plan`
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    pub(super) source: Source,
+    #[command(flatten)]
+    pub(super) engine: Engine,
+    /// Exit with 2 if there are changes.
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+}
+
+/// `mlo apply`, `mlo destroy`
+#[derive(Debug, Args)]
+pub(super) struct Apply {
+    #[command(flatten)]
+    pub(super) source: Source,
+    #[command(flatten)]
+    pub(super) engine: Engine,
+    /// Do not ask.
+    #[arg(long)]
+    pub(super) auto_approve: bool,
+    /// Wait so long for another run's lock: `30s`, `5m`.
+    #[arg(long, value_name = "TIME", default_value = "0s", env = "MLO_LOCK_TIMEOUT", value_parser = duration)]
+    pub(super) lock_timeout: std::time::Duration,
+    /// Exit with 2 if there were changes.
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+}
+
+/// `mlo show`
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// The folder of the configuration, or one manifest.
+    #[arg(value_name = "FOLDER|MANIFEST")]
+    pub(super) path: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `mlo output`
+#[derive(Debug, Args)]
+pub(super) struct Output {
+    /// Only this one.
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// Print one JSON document.
+    #[arg(long, conflicts_with = "raw")]
+    pub(super) json: bool,
+    /// Print the bare text of one string, number or bool.
+    #[arg(long, requires = "name")]
+    pub(super) raw: bool,
+}
+
+/// `mlo schema`
+#[derive(Debug, Args)]
+pub(super) struct Schema {
+    /// What the schema is of.
+    #[arg(value_enum)]
+    pub(super) of: SchemaOf,
+}
+
+/// What there are schemas of.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// The `ModelDeployment` manifest.
+    Manifest,
+}
+
+/// `mlo explain`
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// The code, such as MLO3001.
+    pub(super) code: String,
+}
+
+/// `mlo version`
+#[derive(Debug, Args)]
+pub(super) struct Version {
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `90s`, `5m`, `1h`, or a bare number of seconds.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = text.get(digits.len()..).unwrap_or("");
+    let seconds = match unit {
+        "" | "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        _ => None,
+    };
+    let number: Option<u64> = digits.parse().ok();
+    let seconds = number.zip(seconds).and_then(|(number, each)| number.checked_mul(each));
+    seconds
+        .map(std::time::Duration::from_secs)
+        .ok_or_else(|| "a time looks like `30s`, `5m` or `1h`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Arguments::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains(&format!("mlo {}", command.get_name())), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn times_have_units() {
+        for (text, seconds) in
+            [("30s", Some(30)), ("5m", Some(300)), ("2", Some(2)), ("5x", None), ("", None)]
+        {
+            assert_eq!(duration(text).ok().map(|time| time.as_secs()), seconds, "{text}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! One file per command: options to calls to views.
+
+pub(super) mod apply;
+pub(super) mod destroy;
+pub(super) mod explain;
+pub(super) mod output;
+pub(super) mod plan;
+pub(super) mod schema;
+pub(super) mod show;
+pub(super) mod validate;
+pub(super) mod version;

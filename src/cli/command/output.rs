@@ -1,0 +1,81 @@
+//! `mlo output`
+
+use crate::cli::args::{Global, Output};
+use crate::cli::exit::Exit;
+use crate::cli::screen::Screen;
+use crate::cli::session;
+use crate::cli::view;
+use crate::diag::{Diagnostic, SourceMap, code};
+use crate::plan::decode_output;
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+
+pub(in crate::cli) fn run(options: &Output, _: &Global, screen: &mut Screen) -> Exit {
+    let outputs = match session::read_state(None) {
+        Ok((_, snapshot)) => snapshot.map(|snapshot| snapshot.outputs).unwrap_or_default(),
+        Err((message, exit)) => {
+            screen.report_one(&message, &SourceMap::new());
+            return exit;
+        }
+    };
+    let Some(name) = &options.name else {
+        if options.json {
+            screen.print_json(document(&outputs, true));
+        } else if outputs.is_empty() {
+            screen.say("The state has no outputs.\n");
+        } else {
+            screen.print(&view::state::outputs(&outputs));
+        }
+        return Exit::Done;
+    };
+    match one(options, name, &outputs) {
+        // Asked for by name, a sensitive output is shown: that is what the name is given for.
+        Ok(text) => {
+            screen.print(&text);
+            Exit::Done
+        }
+        Err(message) => {
+            screen.report_one(&message, &SourceMap::new());
+            Exit::Error
+        }
+    }
+}
+
+fn one(
+    options: &Output,
+    name: &str,
+    outputs: &BTreeMap<String, mlo_state::Output>,
+) -> Result<String, Diagnostic> {
+    let Some(output) = outputs.get(name) else {
+        let message = Diagnostic::error(code::engine::NO_OUTPUT, format!("the state has no output `{name}`"));
+        let message = message.did_you_mean(name, outputs.keys().map(String::as_str));
+        return Err(message.help("outputs are written by `mlo apply`"));
+    };
+    if options.json {
+        return Ok(format!("{}\n", output.value));
+    }
+    if options.raw {
+        return match &output.value {
+            Json::String(text) => Ok(text.clone()),
+            Json::Number(_) | Json::Bool(_) => Ok(output.value.to_string()),
+            _ => Err(Diagnostic::error(
+                code::engine::USAGE,
+                format!("output `{name}` is no string, number or bool"),
+            )
+            .help("use `--json` for it")),
+        };
+    }
+    let open = mlo_state::Output { sensitive: false, ..output.clone() };
+    Ok(view::state::value(&decode_output(&open).unwrap_or_else(crate::lang::value::Value::null)))
+}
+
+/// All outputs as a document: `{name: {sensitive, type, value}}`, as Terraform has it. Sensitive values are masked
+/// unless they were asked for by `--json`, whose reader is a program.
+pub(super) fn document(outputs: &BTreeMap<String, mlo_state::Output>, with_sensitive: bool) -> Json {
+    let entry = |(name, output): (&String, &mlo_state::Output)| {
+        let hidden = output.sensitive && !with_sensitive;
+        let value = if hidden { json!(crate::cli::screen::MASK) } else { output.value.clone() };
+        (name.clone(), json!({ "sensitive": output.sensitive, "type": output.value_type, "value": value }))
+    };
+    Json::Object(outputs.iter().map(entry).collect::<Map<_, _>>())
+}

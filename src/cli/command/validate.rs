@@ -1,0 +1,42 @@
+//! `mlo validate`
+
+use crate::cli::args::{Global, Validate};
+use crate::cli::exit::Exit;
+use crate::cli::screen::Screen;
+use crate::cli::session::{self, Failed, Session};
+use crate::cli::view::{Paint, json};
+use crate::diag::{Diagnostics, SourceMap};
+use crate::plan::Kind;
+use mlo_state::Snapshot;
+
+pub(in crate::cli) fn run(options: &Validate, _: &Global, screen: &mut Screen) -> Exit {
+    let (messages, sources) = match check(options) {
+        Ok((messages, sources)) => (messages, sources),
+        Err(Failed { messages, sources }) => (messages, sources),
+    };
+    let exit = if messages.has_errors() { Exit::Error } else { Exit::Done };
+    if options.source.json {
+        screen.print_json(json::validation(&messages, &sources));
+        return exit;
+    }
+    screen.report(&messages, &sources);
+    if exit == Exit::Done {
+        let paint = Paint(screen.style());
+        screen.print(&format!("{} The configuration is valid.\n", paint.green("Success!")));
+    }
+    exit
+}
+
+fn check(options: &Validate) -> Result<(Diagnostics, SourceMap), Failed> {
+    let (session, mut messages) = Session::open(&options.source, Kind::Check)?;
+    match session::runtime() {
+        Ok(runtime) => {
+            let nothing = Snapshot::empty("check");
+            let (_, said) = runtime.block_on(session.plan(Kind::Check, None, &nothing));
+            messages.extend(said);
+        }
+        Err(message) => messages.push(message),
+    }
+    messages.sort();
+    Ok((messages, session.sources))
+}

@@ -1,0 +1,43 @@
+//! Exit codes: `mlo help exit-codes`.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, no changes, clean.
+    Done,
+    /// An error, wrong use of the command line included.
+    Error,
+    /// With `--detailed-exitcode`: there are changes.
+    Changes,
+    /// Denied by policy; nothing was changed.
+    Denied,
+    /// The state is locked by another run.
+    Locked,
+    /// Applied, found unhealthy, and rolled back.
+    RolledBack,
+    /// Interrupted by a signal of this number; the lock was given back.
+    Interrupted(u8),
+}
+
+impl Exit {
+    /// The number that the program ends with.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Error => 1,
+            Self::Changes => 2,
+            Self::Denied => 3,
+            Self::Locked => 5,
+            Self::RolledBack => 7,
+            Self::Interrupted(signal) => 128 + signal,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

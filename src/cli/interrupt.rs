@@ -1,0 +1,95 @@
+//! Signals: the first asks a run to stop, the second ends it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use tokio::sync::watch;
+
+/// What the signals said.
+pub(super) struct Interrupt {
+    receiver: watch::Receiver<bool>,
+    signal: Arc<AtomicU8>,
+}
+
+impl Interrupt {
+    /// Listens from now on. Called inside the runtime.
+    pub(super) fn listen() -> Self {
+        let (sender, receiver) = watch::channel(false);
+        let signal = Arc::new(AtomicU8::new(0));
+        let seen = signal.clone();
+        // Registered before this returns, so that no signal falls between.
+        let mut signals = Signals::new();
+        tokio::spawn(async move {
+            loop {
+                let number = signals.next().await;
+                if seen.swap(number, Ordering::SeqCst) != 0 {
+                    // The journal tells the next run what was under way.
+                    std::process::exit(i32::from(128 + number));
+                }
+                let _ = sender.send(true);
+                #[expect(
+                    clippy::print_stderr,
+                    reason = "said the moment it happens, whatever else is printed"
+                )]
+                {
+                    eprintln!(
+                        "\nInterrupted: nothing new is begun; what runs is waited for. Again to end at once."
+                    );
+                }
+            }
+        });
+        Self { receiver, signal }
+    }
+
+    /// Becomes true at the first signal.
+    pub(super) fn receiver(&self) -> watch::Receiver<bool> {
+        self.receiver.clone()
+    }
+
+    /// The number of the signal that came, if one did.
+    pub(super) fn signal(&self) -> Option<u8> {
+        Some(self.signal.load(Ordering::SeqCst)).filter(|number| *number != 0)
+    }
+}
+
+#[cfg(unix)]
+struct Signals(Vec<(tokio::signal::unix::Signal, u8)>);
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15), (SignalKind::hangup(), 1)];
+        let streams = kinds.into_iter().filter_map(|(kind, number)| Some((signal(kind).ok()?, number)));
+        Self(streams.collect())
+    }
+
+    async fn next(&mut self) -> u8 {
+        if self.0.is_empty() {
+            return std::future::pending().await;
+        }
+        let waits = self.0.iter_mut().map(|(stream, number)| {
+            Box::pin(async move {
+                stream.recv().await;
+                *number
+            })
+        });
+        futures_util::future::select_all(waits).await.0
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) -> u8 {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => 2,
+            Err(_) => std::future::pending().await,
+        }
+    }
+}

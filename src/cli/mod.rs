@@ -1,0 +1,46 @@
+//! The edge: arguments, terminal, clock, environment. The only place that prints.
+//!
+//! Goes in: what the user typed. Comes out: text or JSON, and an exit code. Never happens: a decision about objects.
+
+mod args;
+mod command;
+mod exit;
+mod interrupt;
+mod project;
+mod screen;
+mod session;
+mod variables;
+mod view;
+
+pub use exit::Exit;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use screen::Screen;
+use std::ffi::OsString;
+
+/// Runs one command line, the program's name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(message) => {
+            // Help and version are answers, the rest are errors; where neither can be printed nobody listens.
+            let exit = if message.use_stderr() { Exit::Error } else { Exit::Done };
+            let _ = message.print();
+            return exit;
+        }
+    };
+    let mut screen = Screen::new(&arguments.global);
+    match &arguments.command {
+        Command::Validate(options) => command::validate::run(options, &arguments.global, &mut screen),
+        Command::Plan(options) => command::plan::run(options, &arguments.global, &mut screen),
+        Command::Apply(options) => command::apply::run(options, &arguments.global, &mut screen),
+        Command::Destroy(options) => command::destroy::run(options, &arguments.global, &mut screen),
+        Command::Show(options) => command::show::run(options, &arguments.global, &mut screen),
+        Command::Output(options) => command::output::run(options, &arguments.global, &mut screen),
+        Command::Schema(options) => command::schema::run(options, &mut screen),
+        Command::Explain(options) => command::explain::run(options, &mut screen),
+        Command::Version(options) => command::version::run(options, &mut screen),
+        Command::ExitCodes => command::explain::exit_codes(&mut screen),
+    }
+}

@@ -1,0 +1,143 @@
+//! A folder, or one manifest, to everything that a plan is made from.
+
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
+use crate::lang::config::Module;
+use crate::lang::load::{self, LoadRequest};
+use crate::lang::value::Value;
+use crate::manifest::{self, Artifact, Manifest, Manifests};
+use crate::modules;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where a project is.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// The folder, absolute.
+    pub(super) folder: PathBuf,
+    /// The folder as the user wrote it.
+    pub(super) shown: String,
+    /// The one manifest that was named, as the user wrote it.
+    pub(super) manifest: Option<PathBuf>,
+}
+
+/// Everything that was read of a project.
+pub(super) struct Project {
+    pub(super) config: Arc<Module>,
+    pub(super) manifests: Manifests,
+    /// `manifest`, as the configuration sees it.
+    pub(super) values: Value,
+}
+
+impl Place {
+    /// The project at `path`: a folder, or one manifest, whose folder then is the project's.
+    pub(super) fn find(path: Option<&Path>) -> Result<Self, Diagnostic> {
+        let path = path.unwrap_or(Path::new("."));
+        let missing = |error: &std::io::Error| {
+            Diagnostic::error(code::engine::FILE, format!("`{}` cannot be read: {error}", path.display()))
+                .help("give the folder of a configuration, or one manifest")
+        };
+        let kind = std::fs::metadata(path).map_err(|error| missing(&error))?;
+        let (folder, manifest) = if kind.is_dir() {
+            (path, None)
+        } else {
+            let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            (folder.unwrap_or(Path::new(".")), Some(path.to_owned()))
+        };
+        let absolute = folder.canonicalize().map_err(|error| missing(&error))?;
+        Ok(Self { folder: absolute, shown: folder.display().to_string(), manifest })
+    }
+
+    /// What is kept between runs.
+    pub(super) fn home(&self) -> PathBuf {
+        self.folder.join(".mlo")
+    }
+
+    /// The folder of the state: one for the folder's configuration, one for each manifest that is used alone.
+    pub(super) fn state_folder(&self) -> PathBuf {
+        let alone = self.manifest.as_ref().and_then(|file| file.file_name());
+        let states = self.home().join("state");
+        alone.map_or_else(|| states.join("default"), |file| states.join(file).join("default"))
+    }
+
+    /// Reads configuration, manifests and, with `with_models`, the models that they name.
+    pub(super) fn load(
+        &self,
+        with_models: bool,
+        sources: &mut SourceMap,
+    ) -> Result<(Project, Diagnostics), Diagnostics> {
+        let path = self.manifest.as_deref().unwrap_or(&self.folder);
+        let shown =
+            self.manifest.as_ref().map_or_else(|| self.shown.clone(), |path| path.display().to_string());
+        let mut messages = Diagnostics::new();
+        let manifests = keep(manifest::load(path, &shown, sources), &mut messages);
+        let builtin_root = self.manifest.is_some() || !load::has_configuration(&self.folder);
+        let config = self.load_config(builtin_root, sources, &mut messages);
+        if builtin_root
+            && manifests.as_ref().is_some_and(Manifests::is_empty)
+            && !self.state_folder().exists()
+        {
+            messages.push(
+                Diagnostic::error(
+                    code::engine::NO_PROJECT,
+                    format!("there is nothing to do in `{}`", self.shown),
+                )
+                .detail("It has neither configuration (*.hcl, *.tf) nor a manifest (*.yaml).")
+                .help("name the folder: `mlo plan examples/iris`"),
+            );
+        }
+        let mut artifacts = BTreeMap::new();
+        if let Some(manifests) = manifests.as_ref().filter(|_| with_models) {
+            for manifest in manifests.iter() {
+                match manifest::resolve(manifest, &self.folder, &self.folder) {
+                    Ok(artifact) => {
+                        artifacts.insert(manifest.name().to_owned(), artifact);
+                    }
+                    Err(error) => messages.extend(error),
+                }
+            }
+        }
+        let Some((manifests, config)) = manifests.zip(config).filter(|_| !messages.has_errors()) else {
+            messages.sort();
+            return Err(messages);
+        };
+        let values = manifest_values(&manifests, &artifacts);
+        Ok((Project { config: Arc::new(config), manifests, values }, messages))
+    }
+
+    fn load_config(
+        &self,
+        builtin_root: bool,
+        sources: &mut SourceMap,
+        messages: &mut Diagnostics,
+    ) -> Option<Module> {
+        let request = LoadRequest {
+            folder: &self.folder,
+            shown: &self.shown,
+            builtin_root: builtin_root.then_some("root"),
+            builtin: &modules::builtin,
+        };
+        let (config, said) = load::load(&request, sources);
+        messages.extend(said);
+        config
+    }
+}
+
+fn keep<T>(result: Result<(T, Diagnostics), Diagnostics>, messages: &mut Diagnostics) -> Option<T> {
+    match result {
+        Ok((value, said)) => {
+            messages.extend(said);
+            Some(value)
+        }
+        Err(said) => {
+            messages.extend(said);
+            None
+        }
+    }
+}
+
+fn manifest_values(manifests: &Manifests, artifacts: &BTreeMap<String, Artifact>) -> Value {
+    let value =
+        |manifest: &Manifest| (Arc::from(manifest.name()), manifest.to_value(artifacts.get(manifest.name())));
+    Value::object(manifests.iter().map(value))
+}

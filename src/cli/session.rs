@@ -1,0 +1,281 @@
+//! What plan, apply and destroy share: reading, planning, the gate.
+
+use super::args::{Engine, Source};
+use super::exit::Exit;
+use super::project::{Place, Project};
+use super::screen::Screen;
+use super::variables;
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
+use crate::plan::{Connections, Context, Inputs, Kind, Plan, Planner};
+use crate::policy::{self, Bundle, Denial, Gate, Subject, Verdict};
+use crate::provider::{self, Provider, Surroundings};
+use mlo_state::{FileStore, Holder, Loaded, Snapshot, Store, StoreError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The environment where nothing names one.
+const ENVIRONMENT: &str = "dev";
+
+/// A project that was read, and all that commands on it need.
+pub(super) struct Session {
+    pub(super) place: Place,
+    pub(super) sources: SourceMap,
+    pub(super) project: Project,
+    pub(super) context: Context,
+    pub(super) providers: BTreeMap<&'static str, Arc<dyn Provider>>,
+    pub(super) surroundings: Surroundings,
+    pub(super) store: FileStore,
+}
+
+/// Why there is no session.
+pub(super) struct Failed {
+    pub(super) sources: SourceMap,
+    pub(super) messages: Diagnostics,
+}
+
+impl Session {
+    /// Reads a project; warnings come with it.
+    pub(super) fn open(source: &Source, kind: Kind) -> Result<(Self, Diagnostics), Failed> {
+        let mut sources = SourceMap::new();
+        let opened = Place::find(source.path.as_deref()).map_err(Diagnostics::from).and_then(|place| {
+            let (project, mut messages) = place.load(kind != Kind::Destroy, &mut sources)?;
+            let (inputs, said) = variables::gather(source, &place, &project.config, &mut sources)?;
+            messages.extend(said);
+            Ok((place, project, inputs, messages))
+        });
+        match opened {
+            Ok((place, project, inputs, messages)) => {
+                let context = context(&project, inputs, kind);
+                let surroundings = surroundings(&place);
+                let store = FileStore::new(place.state_folder());
+                let providers = provider::all();
+                Ok((Self { place, sources, project, context, providers, surroundings, store }, messages))
+            }
+            Err(messages) => Err(Failed { sources, messages }),
+        }
+    }
+
+    /// Makes a plan from what the state holds.
+    pub(super) async fn plan(
+        &self,
+        kind: Kind,
+        engine: Option<&Engine>,
+        snapshot: &Snapshot,
+    ) -> (Option<(Plan, Connections)>, Diagnostics) {
+        let planner = Planner {
+            config: self.project.config.clone(),
+            context: &self.context,
+            providers: &self.providers,
+            surroundings: &self.surroundings,
+            snapshot,
+            kind,
+            refresh: kind != Kind::Check,
+            parallelism: engine.map_or(1, |engine| usize::from(engine.parallelism)),
+        };
+        planner.run().await
+    }
+
+    /// Asks the policies about the plan. Taking everything away asks about no manifest: a model that may not run may
+    /// always be stopped.
+    pub(super) fn ask_policy(&self, plan: Plan, source: &Source) -> Verdict {
+        let bundle = source.policies.as_deref().map_or_else(Bundle::builtin, Bundle::from_folder);
+        let mut gate = match bundle.and_then(|bundle| Gate::new(&bundle, &self.context.environment)) {
+            Ok(gate) => gate,
+            Err(error) => return Verdict::Denied(Denial::from(error)),
+        };
+        let manifests: Vec<_> = match plan.kind {
+            Kind::Destroy => Vec::new(),
+            Kind::Apply | Kind::Check => self.project.manifests.iter().collect(),
+        };
+        let places: Vec<_> =
+            manifests.iter().map(|manifest| |path: &str| Some(manifest.span_of(path))).collect();
+        let subjects: Vec<_> = manifests
+            .iter()
+            .zip(&places)
+            .map(|(manifest, place)| Subject {
+                name: manifest.name(),
+                manifest: manifest.as_written(),
+                place,
+            })
+            .collect();
+        policy::check(plan, &subjects, &mut gate)
+    }
+}
+
+/// The state as it is now, or an empty one of a new lineage.
+pub(super) fn snapshot_or_new(loaded: Loaded) -> Snapshot {
+    loaded.snapshot.unwrap_or_else(|| Snapshot::empty(new_lineage()))
+}
+
+/// 128 random bits as hexadecimal digits.
+fn new_lineage() -> String {
+    let mut bytes = [0_u8; 16];
+    fill_random(&mut bytes);
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+#[cfg(unix)]
+fn fill_random(bytes: &mut [u8]) {
+    let wanted = bytes.len();
+    let filled = rustix::rand::getrandom(bytes, rustix::rand::GetRandomFlags::empty());
+    assert!(filled.is_ok_and(|filled| filled == wanted), "the kernel gives 16 random bytes in one call");
+}
+
+#[cfg(not(unix))]
+fn fill_random(bytes: &mut [u8]) {
+    // Hash maps are seeded by the system's random source.
+    use std::hash::{BuildHasher, Hasher};
+    for chunk in bytes.chunks_mut(8) {
+        let word = std::collections::hash_map::RandomState::new().build_hasher().finish().to_le_bytes();
+        chunk.copy_from_slice(word.get(..chunk.len()).unwrap_or(&[0; 8]));
+    }
+}
+
+fn context(project: &Project, inputs: Inputs, kind: Kind) -> Context {
+    let here = std::env::current_dir().map(|folder| folder.display().to_string()).unwrap_or_default();
+    Context {
+        manifests: project.values.clone(),
+        environment: ENVIRONMENT.to_owned(),
+        working_folder: here,
+        inputs,
+        check_only: kind == Kind::Check,
+    }
+}
+
+fn surroundings(place: &Place) -> Surroundings {
+    let programs = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.to_owned()));
+    Surroundings {
+        project: place.folder.clone(),
+        home: place.home(),
+        programs: programs.unwrap_or_default(),
+        environment: Arc::new(|name| {
+            std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+        }),
+        now: Arc::new(jiff::Timestamp::now),
+    }
+}
+
+/// Who takes a lock, for those who wait for it.
+pub(super) fn holder(operation: &str) -> Holder {
+    let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let user = variable("USER").or_else(|| variable("USERNAME")).unwrap_or_else(|| "somebody".into());
+    let run_url =
+        match (variable("GITHUB_SERVER_URL"), variable("GITHUB_REPOSITORY"), variable("GITHUB_RUN_ID")) {
+            (Some(server), Some(repository), Some(run)) => {
+                Some(format!("{server}/{repository}/actions/runs/{run}"))
+            }
+            _ => variable("CI_JOB_URL"),
+        };
+    Holder {
+        operation: operation.to_owned(),
+        who: format!("{user}@{}", host_name()),
+        pid: std::process::id(),
+        since: jiff::Timestamp::now().to_string(),
+        run_url,
+    }
+}
+
+#[cfg(unix)]
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host_name() -> String {
+    std::env::var_os("COMPUTERNAME")
+        .map_or_else(|| "this host".into(), |name| name.to_string_lossy().into_owned())
+}
+
+/// A store's error for the user, and how the command ends by it.
+pub(super) fn store_failure(error: &StoreError, store: &dyn Store) -> (Diagnostic, Exit) {
+    let (code, help) = match error {
+        StoreError::Locked { .. } => (
+            code::state::LOCKED,
+            "wait for it, or give `--lock-timeout 5m`; the lock goes when that run ends, however it ends",
+        ),
+        StoreError::Corrupt { .. } => {
+            (code::state::CORRUPT, "put a snapshot that is whole in its place; nothing was changed")
+        }
+        StoreError::Lost { .. } => {
+            (code::state::LOST, "put the state or a snapshot that is whole back; nothing was changed")
+        }
+        StoreError::Newer { .. } => {
+            (code::state::NEWER, "use that version of mlo or a later one; nothing was changed")
+        }
+        StoreError::Foreign { .. } => (code::state::FOREIGN, "look whether this is the right folder"),
+        StoreError::Stale { .. } => (code::state::STALE, "run the command again"),
+        StoreError::Denied { .. } => (code::state::IO, "get the permission, or use a folder of your own"),
+        _ => (code::state::IO, "mend the cause and run the command again: what was done is in the journal"),
+    };
+    let exit = if matches!(error, StoreError::Locked { .. }) { Exit::Locked } else { Exit::Error };
+    let message = Diagnostic::error(code, error.to_string()).detail(format!("State: {}.", store.describe()));
+    (message.help(help), exit)
+}
+
+/// The runtime that a command waits in: two threads, so that a signal is heard while values are evaluated.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Diagnostic> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+        Diagnostic::error(code::engine::INTERNAL, format!("no thread can be started: {error}"))
+    })
+}
+
+/// Says what failed, and ends.
+pub(super) fn fail(screen: &Screen, json: bool, failed: &Failed, exit: Exit) -> Exit {
+    if json {
+        screen.print_json(super::view::json::failure(&failed.messages, &failed.sources));
+    } else {
+        screen.report(&failed.messages, &failed.sources);
+    }
+    exit
+}
+
+/// From now on the plan's secrets are masked wherever they turn up.
+pub(super) fn hide_secrets(screen: &mut Screen, plan: &Plan) {
+    for operation in &plan.operations {
+        operation.prior.iter().chain(&operation.planned).for_each(|value| screen.hide(value));
+    }
+    for drift in &plan.drift {
+        screen.hide(&drift.before);
+    }
+    for output in plan.outputs.values() {
+        output.before.iter().chain(&output.after).for_each(|value| screen.hide(value));
+    }
+    plan.values.each(&mut |value| screen.hide(value));
+}
+
+/// Makes the project's `.mlo` folder, for its owner alone and outside of version control.
+pub(super) fn prepare_home(place: &Place) -> Result<(), Diagnostic> {
+    let home = place.home();
+    let refused = |error: &std::io::Error| {
+        let summary = format!("`{}/.mlo` cannot be made: {error}", place.shown);
+        Diagnostic::error(code::state::IO, summary)
+            .help("mlo keeps its state there: use a folder that you may write to")
+    };
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(&home).map_err(|error| refused(&error))?;
+    let ignore = home.join(".gitignore");
+    if !ignore.exists() {
+        let file = std::fs::OpenOptions::new().write(true).create_new(true).open(&ignore);
+        match file.and_then(|mut file| std::io::Write::write_all(&mut file, b"*\n")) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(refused(&error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The state of a project, without reading its configuration.
+pub(super) fn read_state(
+    path: Option<&std::path::Path>,
+) -> Result<(Place, Option<Snapshot>), (Diagnostic, Exit)> {
+    let place = Place::find(path).map_err(|message| (message, Exit::Error))?;
+    let store = FileStore::new(place.state_folder());
+    let runtime = runtime().map_err(|message| (message, Exit::Error))?;
+    match runtime.block_on(store.read()) {
+        Ok(loaded) => Ok((place, loaded.snapshot)),
+        Err(error) => Err(store_failure(&error, &store)),
+    }
+}

@@ -1,0 +1,117 @@
+//! Values for variables: environment, files, flags. The last of these that gives one counts, as in Terraform.
+
+use super::args::Source;
+use super::project::Place;
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
+use crate::lang::config::Module;
+use crate::lang::load;
+use crate::plan::{Input, Inputs};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Environment variables that give values, the later one counting more.
+const PREFIXES: [&str; 2] = ["TF_VAR_", "MLO_VAR_"];
+/// Files of values that are read by themselves, in this order; after them `*.auto.tfvars`.
+const FILES: [&str; 2] = ["terraform.tfvars", "mlo.tfvars"];
+
+/// Gathers the values for the variables of `config`.
+///
+/// # Errors
+/// A file that cannot be read or is not HCL, a flag that is not `name=value`, a value for a variable that is not
+/// declared.
+pub(super) fn gather(
+    source: &Source,
+    place: &Place,
+    config: &Module,
+    sources: &mut SourceMap,
+) -> Result<(Inputs, Diagnostics), Diagnostics> {
+    let mut inputs = Inputs::new();
+    let mut messages = Diagnostics::new();
+    from_environment(config, sources, &mut inputs);
+    for file in FILES
+        .iter()
+        .map(|name| place.folder.join(name))
+        .filter(|file| file.is_file())
+        .chain(auto_files(&place.folder))
+    {
+        let shown = match (file.file_name(), place.shown.as_str()) {
+            (Some(name), ".") => name.to_string_lossy().into_owned(),
+            (Some(name), folder) => format!("{folder}/{}", name.to_string_lossy()),
+            (None, _) => continue,
+        };
+        from_file(&file, &shown, config, (sources, &mut inputs, &mut messages));
+    }
+    for file in &source.var_files {
+        from_file(file, &file.display().to_string(), config, (sources, &mut inputs, &mut messages));
+    }
+    for flag in &source.vars {
+        from_flag(flag, config, (sources, &mut inputs, &mut messages));
+    }
+    messages.into_result(inputs)
+}
+
+fn from_environment(config: &Module, sources: &mut SourceMap, inputs: &mut Inputs) {
+    for prefix in PREFIXES {
+        for name in config.variables.keys() {
+            let variable = format!("{prefix}{name}");
+            if let Some(value) = std::env::var_os(&variable) {
+                let text: Arc<str> = value.to_string_lossy().into();
+                let source = sources.add(variable, text.clone());
+                inputs.insert(name.clone(), Input::Text { source, text });
+            }
+        }
+    }
+}
+
+fn auto_files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".auto.tfvars")))
+        .collect();
+    files.sort();
+    files
+}
+
+type Gathered<'a> = (&'a mut SourceMap, &'a mut Inputs, &'a mut Diagnostics);
+
+fn from_file(file: &Path, shown: &str, config: &Module, (sources, inputs, messages): Gathered<'_>) {
+    let body = match load::read_body(file, shown, sources) {
+        Ok(body) => body,
+        Err(said) => return messages.extend(said),
+    };
+    for block in body.blocks() {
+        let summary =
+            format!("a file of values has only lines such as `name = value`, no `{}` block", block.kind.name);
+        messages.push(Diagnostic::error(code::engine::UNDECLARED, summary).at(block.header, ""));
+    }
+    for attribute in body.attributes() {
+        let name = &attribute.name.name;
+        if config.variables.contains_key(name) {
+            inputs.insert(name.clone(), Input::Expr(attribute.value.clone()));
+        } else {
+            let summary = format!("there is no variable `{name}`");
+            let known = config.variables.keys().map(AsRef::as_ref);
+            let message = Diagnostic::warning(code::engine::UNDECLARED, summary).at(attribute.name.span, "");
+            messages.push(message.did_you_mean(name, known));
+        }
+    }
+}
+
+fn from_flag(flag: &str, config: &Module, (sources, inputs, messages): Gathered<'_>) {
+    let Some((name, value)) = flag.split_once('=') else {
+        let summary = format!("`--var {flag}` has no value");
+        messages.push(Diagnostic::error(code::engine::USAGE, summary).help("write it as `--var name=value`"));
+        return;
+    };
+    let name = name.trim();
+    if !config.variables.contains_key(name) {
+        let summary = format!("there is no variable `{name}`, for which `--var` gives a value");
+        let known = config.variables.keys().map(AsRef::as_ref);
+        messages.push(Diagnostic::error(code::engine::UNDECLARED, summary).did_you_mean(name, known));
+        return;
+    }
+    let text: Arc<str> = value.into();
+    let source = sources.add(format!("--var {name}"), text.clone());
+    inputs.insert(name.into(), Input::Text { source, text });
+}

@@ -1,0 +1,11 @@
+//! What people and programs see. Text and JSON of the same things; nothing here decides anything.
+
+pub(super) mod change;
+pub(super) mod json;
+mod paint;
+pub(super) mod plan;
+pub(super) mod progress;
+pub(super) mod state;
+mod value;
+
+pub(super) use paint::Paint;

@@ -1,0 +1,171 @@
+//! A plan as text: what Terraform users know, and a line each for what they do not.
+
+use super::Paint;
+use super::change::{Changes, output};
+use crate::lang::value::Path;
+use crate::plan::{Action, Counts, Drift, Kind, Operation, Plan, Reason};
+use crate::policy::Decision;
+use std::fmt::Write;
+
+/// The whole plan, its summary line last.
+pub(in crate::cli) fn text(plan: &Plan, paint: Paint) -> String {
+    let mut out = String::new();
+    drift(plan, paint, &mut out);
+    let changed: Vec<_> =
+        plan.operations.iter().filter(|operation| operation.action != Action::NoOp).collect();
+    if !plan.has_changes() {
+        let _ = writeln!(out, "{}", paint.bold(nothing_to_do(plan)));
+        return out;
+    }
+    if !changed.is_empty() {
+        legend(&changed, paint, &mut out);
+        for operation in changed {
+            block(operation, paint, &mut out);
+        }
+        let _ = writeln!(out, "{}", summary(plan.counts(), paint));
+    }
+    outputs(plan, paint, &mut out);
+    out
+}
+
+fn nothing_to_do(plan: &Plan) -> String {
+    match (plan.kind, plan.has_drift()) {
+        (Kind::Destroy, _) => "No objects need to be destroyed.".to_owned(),
+        (_, false) => "No changes. What is there is what the configuration wants.".to_owned(),
+        (_, true) => "No changes. What was changed outside fits the configuration.".to_owned(),
+    }
+}
+
+/// `Plan: 1 to add, 0 to change, 0 to destroy.`
+pub(in crate::cli) fn summary(counts: Counts, paint: Paint) -> String {
+    let Counts { add, change, destroy } = counts;
+    format!("{} {add} to add, {change} to change, {destroy} to destroy.", paint.bold("Plan:"))
+}
+
+fn legend(operations: &[&Operation], paint: Paint, out: &mut String) {
+    out.push_str("mlo will do the following:\n");
+    let has = |action: Action| operations.iter().any(|operation| operation.action == action);
+    for (action, symbol, word) in [
+        (Action::Create, paint.add(), "create"),
+        (Action::Update, paint.change(), "update in place"),
+        (Action::Delete, paint.remove(), "destroy"),
+        (Action::Replace, format!("{}/{}", paint.remove(), paint.add()), "destroy, then create anew"),
+    ] {
+        if has(action) {
+            let pad = if action == Action::Replace { "" } else { "  " };
+            let _ = writeln!(out, "{pad}{symbol} {word}");
+        }
+    }
+    out.push('\n');
+}
+
+fn block(operation: &Operation, paint: Paint, out: &mut String) {
+    let Operation { address, prior, planned, replace, .. } = operation;
+    let _ = writeln!(out, "  # {}{}", paint.bold(address), paint.bold(heading(operation)));
+    if let Some(why) = why(operation) {
+        let _ = writeln!(out, "  # {why}");
+    }
+    let (symbol, before, after) = match operation.action {
+        Action::Create => (format!("  {}", paint.add()), None, planned.as_ref()),
+        Action::Delete => (format!("  {}", paint.remove()), prior.as_ref(), None),
+        Action::Replace => (format!("{}/{}", paint.remove(), paint.add()), prior.as_ref(), planned.as_ref()),
+        _ => (format!("  {}", paint.change()), prior.as_ref(), planned.as_ref()),
+    };
+    let _ = writeln!(out, "{symbol} resource \"{}\" \"{}\" {{", address.type_name, address.name);
+    out.push_str(&Changes::of(before, after, replace, paint));
+    out.push_str("    }\n\n");
+}
+
+fn heading(operation: &Operation) -> &'static str {
+    match (operation.action, operation.reason) {
+        (Action::Create, _) => " will be created",
+        (Action::Update, _) => " will be updated in place",
+        (Action::Delete, _) => " will be destroyed",
+        (Action::Replace, Reason::Tainted) => " is half made, so must be replaced",
+        (Action::Replace, _) => " must be replaced",
+        (Action::NoOp, _) => " stays as it is",
+    }
+}
+
+fn why(operation: &Operation) -> Option<String> {
+    let key = || {
+        let address = operation.address.to_string();
+        let at = address.rfind('[').unwrap_or(address.len());
+        address.get(at..).unwrap_or("").trim_matches(['[', ']']).to_owned()
+    };
+    match operation.reason {
+        Reason::Missing => {
+            Some("(because it is gone: somebody deleted or stopped it outside of mlo)".to_owned())
+        }
+        Reason::NoBlock => Some("(because its block is not in the configuration)".to_owned()),
+        Reason::NoModule => Some("(because its module is not in the configuration)".to_owned()),
+        Reason::NoIndex => Some(format!("(because index {} is past `count`)", key())),
+        Reason::NoKey => Some(format!("(because key {} is not in `for_each`)", key())),
+        Reason::Configuration if operation.action == Action::Replace => {
+            let paths: Vec<_> = operation.replace.iter().map(Path::to_string).collect();
+            Some(format!("(because {} cannot change in place)", paths.join(", ")))
+        }
+        Reason::Configuration | Reason::Tainted | Reason::Destroy => None,
+    }
+}
+
+/// What was changed outside, and matters: objects that are gone or differ.
+fn drift(plan: &Plan, paint: Paint, out: &mut String) {
+    if plan.drift.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "{}\n", paint.bold("Changed outside of mlo since the last apply:"));
+    for Drift { address, before, after } in &plan.drift {
+        let what = if after.is_some() { "has changed" } else { "is gone" };
+        let _ = writeln!(out, "  # {}", paint.bold(format!("{address} {what}")));
+        let symbol = if after.is_some() { paint.change() } else { paint.remove() };
+        let _ = writeln!(out, "  {symbol} resource \"{}\" \"{}\" {{", address.type_name, address.name);
+        out.push_str(&Changes::of(Some(before), after.as_ref(), &[], paint));
+        out.push_str("    }\n\n");
+    }
+}
+
+fn outputs(plan: &Plan, paint: Paint, out: &mut String) {
+    let changed: Vec<_> = plan.outputs.iter().filter(|(_, change)| change.is_change()).collect();
+    if changed.is_empty() {
+        return;
+    }
+    out.push_str("\nChanges to outputs:\n");
+    let width = changed.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    for (name, change) in changed {
+        let symbol = match (&change.before, &change.after) {
+            (None, _) => paint.add(),
+            (_, None) => paint.remove(),
+            _ => paint.change(),
+        };
+        let value = output(change.before.as_ref(), change.after.as_ref(), 2, paint);
+        let _ = writeln!(out, "  {symbol} {name:width$} = {value}");
+    }
+}
+
+/// What the policies said, when they let the plan through: the short list of each model, and one line.
+pub(in crate::cli) fn policy(decision: &Decision, paint: Paint) -> String {
+    let mut out = String::new();
+    for evaluation in &decision.evaluations {
+        let list: Vec<_> = evaluation.checklist().collect();
+        if list.is_empty() {
+            continue;
+        }
+        let _ = writeln!(out, "{}", paint.bold(format!("Governance of {}:", evaluation.subject)));
+        for (passed, line) in list {
+            let symbol = if passed { paint.green("✓") } else { paint.red("✗") };
+            let _ = writeln!(out, "  {symbol} {line}");
+        }
+    }
+    let rules: usize = decision.evaluations.iter().map(|evaluation| evaluation.rules.len()).sum();
+    if rules > 0 {
+        let bundle: String = decision.bundle.chars().take("sha256:".len() + 12).collect();
+        let environment = &decision.environment;
+        let _ = writeln!(
+            out,
+            "{} {rules} rules passed, environment {environment}, bundle {bundle}",
+            paint.bold("Policy:")
+        );
+    }
+    out
+}

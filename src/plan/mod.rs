@@ -1,0 +1,202 @@
+//! What will be done, as a document: an execution graph of operations.
+//!
+//! Goes in: a configuration, a snapshot, providers. Comes out: a [`Plan`]. Never happens: a change of anything.
+
+pub mod diff;
+mod inputs;
+mod planner;
+mod propose;
+mod scope;
+mod steps;
+mod stored;
+mod world;
+
+pub use inputs::{Input, Inputs};
+pub use planner::{Connected, Connections, Kind, Planner, Result as PlanResult};
+pub(crate) use planner::{describe, plan_change, provider_name};
+pub use propose::propose;
+pub use steps::{Part, Step, Steps};
+pub use stored::{
+    Decoded, decode_object, decode_output, encode_object, encode_output, guess, mark_by_schema,
+    sensitive_paths,
+};
+pub use world::{Context, Failures, Repetitions, Values, World, combine};
+
+use crate::diag::Span;
+use crate::lang::config::Module;
+use crate::lang::value::{Path, Value};
+use mlo_state::{Address, BlockAddress, Object};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// What is done to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// Nothing.
+    NoOp,
+    /// It is made.
+    Create,
+    /// It is changed in place.
+    Update,
+    /// It is taken away, then made anew.
+    Replace,
+    /// It is taken away.
+    Delete,
+}
+
+/// Why, where the values alone do not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The configuration and the object differ.
+    Configuration,
+    /// The object is gone: somebody deleted it outside.
+    Missing,
+    /// An earlier create failed halfway.
+    Tainted,
+    /// Its block is not in the configuration.
+    NoBlock,
+    /// Its module is not in the configuration.
+    NoModule,
+    /// Its index is past `count`.
+    NoIndex,
+    /// Its key is not in `for_each`.
+    NoKey,
+    /// `mlo destroy`.
+    Destroy,
+}
+
+/// One object and what is done to it.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// Its address.
+    pub address: Address,
+    /// The provider that keeps it, as the state names it: `local`, `local.west`.
+    pub provider: String,
+    /// What is done.
+    pub action: Action,
+    /// Why.
+    pub reason: Reason,
+    /// The object as it is now; nothing if it is not there.
+    pub prior: Option<Value>,
+    /// The object as it will be; unknown where only applying will tell.
+    pub planned: Option<Value>,
+    /// The changes that need a new object.
+    pub replace: Vec<Path>,
+    /// What the state has of it.
+    pub stored: Option<Object>,
+    /// Version of the type's schema.
+    pub schema_version: u32,
+    /// The idempotency token, should it be created.
+    pub token: String,
+    /// The block's header; nothing if it is not in the configuration.
+    pub span: Option<Span>,
+    /// Blocks whose values it is made from.
+    pub dependencies: Arc<[BlockAddress]>,
+}
+
+/// An object that is not as the state has it: somebody changed it outside.
+#[derive(Debug, Clone)]
+pub struct Drift {
+    /// Its address.
+    pub address: Address,
+    /// As the state has it.
+    pub before: Value,
+    /// As it is; nothing if it is gone.
+    pub after: Option<Value>,
+}
+
+/// An output of the root module.
+#[derive(Debug, Clone)]
+pub struct OutputChange {
+    /// As the state has it; nothing if it is new.
+    pub before: Option<Value>,
+    /// As it will be; nothing if it goes.
+    pub after: Option<Value>,
+    /// Whether it is masked.
+    pub sensitive: bool,
+}
+
+/// What will be done. Made by [`Planner`] alone; only an approved one is applied.
+#[derive(Debug)]
+pub struct Plan {
+    /// Names the state that this plan was made from.
+    pub lineage: String,
+    /// The state's serial that this plan was made from.
+    pub serial: u64,
+    /// What kind of plan it is.
+    pub kind: Kind,
+    /// The environment that it is for.
+    pub environment: String,
+    /// The configuration that it was made from.
+    pub config: Arc<Module>,
+    /// All objects, in the order of their addresses; also those to which nothing is done.
+    pub operations: Vec<Operation>,
+    /// The numbers of each block's operations.
+    pub by_block: HashMap<BlockAddress, Vec<usize>>,
+    /// What is done, and what waits for what.
+    pub steps: Steps,
+    /// Values of the configuration, as far as they are known.
+    pub values: Values,
+    /// What was changed outside.
+    pub drift: Vec<Drift>,
+    /// The root module's outputs.
+    pub outputs: BTreeMap<Arc<str>, OutputChange>,
+}
+
+/// How many objects are made, changed and taken away. A replacement is one made and one taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Made.
+    pub add: usize,
+    /// Changed in place.
+    pub change: usize,
+    /// Taken away.
+    pub destroy: usize,
+}
+
+impl Plan {
+    /// What the summary line counts.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for operation in &self.operations {
+            match operation.action {
+                Action::NoOp => {}
+                Action::Create => counts.add += 1,
+                Action::Update => counts.change += 1,
+                Action::Delete => counts.destroy += 1,
+                Action::Replace => {
+                    counts.add += 1;
+                    counts.destroy += 1;
+                }
+            }
+        }
+        counts
+    }
+
+    /// The operations on the instances of a block, in order.
+    pub fn block_operations<'p>(&'p self, block: &'p BlockAddress) -> impl Iterator<Item = &'p Operation> {
+        self.by_block.get(block).into_iter().flatten().filter_map(|number| self.operations.get(*number))
+    }
+
+    /// Whether applying it would change an object or an output.
+    pub fn has_changes(&self) -> bool {
+        self.counts() != Counts::default() || self.outputs.values().any(OutputChange::is_change)
+    }
+
+    /// Whether what the state has of the objects differs from what was read, so that applying it would write a new
+    /// snapshot although no object changes.
+    pub fn has_drift(&self) -> bool {
+        !self.drift.is_empty()
+    }
+}
+
+impl OutputChange {
+    /// Whether it will be another value than it was.
+    pub fn is_change(&self) -> bool {
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => !diff::same(before, after),
+            (None, None) => false,
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,683 @@
+//! The values of a configuration, block by block, as they become known. Pure: values come in, values come out.
+
+use super::inputs::{Input, Inputs};
+use super::scope::{Constant, InstanceScope};
+use crate::diag::{Diagnostic, Diagnostics, code};
+use crate::graph::{ModuleId, ModuleTree, Node};
+use crate::lang::config::{Condition, ProviderKey, Repeat, ResourceKey, Variable};
+use crate::lang::eval::BlockSchema;
+use crate::lang::eval::{decode, evaluate};
+use crate::lang::syntax::ast::Expr;
+use crate::lang::syntax::parse_expression;
+use crate::lang::value::{Kind, Marks, Type, Value, apply_defaults, convert};
+use crate::provider::ProviderSchema;
+use mlo_state::{Key, ModuleAddress};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// Instances that one block may have. Past it, a plan is no longer read by anybody.
+const INSTANCES_MAX: usize = 100_000;
+
+/// What values depend on beside the configuration.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The manifests by name: `manifest`.
+    pub manifests: Value,
+    /// The name of the environment: `mlo.environment`.
+    pub environment: String,
+    /// Where the command ran: `path.cwd`.
+    pub working_folder: String,
+    /// Values for the root module's variables.
+    pub inputs: Inputs,
+    /// Whether variables without a value are unknown, and repetition that is not known stands for one instance: to
+    /// check a configuration alone.
+    pub check_only: bool,
+}
+
+/// Messages of a node that failed.
+pub type Failures = Diagnostics;
+
+/// The values that were found so far.
+#[derive(Debug, Clone, Default)]
+pub struct Values {
+    modules: Vec<ModuleValues>,
+    /// Nodes whose value, or a condition on it, was not wholly known.
+    pub unsettled: BTreeSet<NodeKey>,
+}
+
+/// A node in an order, to be kept in sets.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NodeKey(u8, ModuleId, Arc<str>, Arc<str>);
+
+impl From<&Node> for NodeKey {
+    fn from(node: &Node) -> Self {
+        let none: Arc<str> = Arc::from("");
+        match node {
+            Node::Variable(id, name) => Self(0, *id, name.clone(), none),
+            Node::Local(id, name) => Self(1, *id, name.clone(), none),
+            Node::Output(id, name) => Self(2, *id, name.clone(), none),
+            Node::Expand(id) => Self(3, *id, none.clone(), none),
+            Node::Close(id) => Self(4, *id, none.clone(), none),
+            Node::Provider(id, key) => Self(5, *id, key.name.clone(), key.alias.clone().unwrap_or(none)),
+            Node::Resource(id, key) => Self(6, *id, key.type_name.clone(), key.name.clone()),
+        }
+    }
+}
+
+impl Values {
+    /// Calls `look` for every value of a variable, local value and output.
+    pub fn each(&self, look: &mut dyn FnMut(&Value)) {
+        for instance in self.modules.iter().flat_map(|module| module.instances.values()) {
+            let values =
+                instance.variables.values().chain(instance.locals.values()).chain(instance.outputs.values());
+            values.for_each(&mut *look);
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct ModuleValues {
+    instances: BTreeMap<ModuleAddress, Instance>,
+    outputs_done: BTreeSet<Arc<str>>,
+}
+
+/// The values of one instance of a module.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Instance {
+    pub(super) variables: HashMap<Arc<str>, Value>,
+    pub(super) locals: HashMap<Arc<str>, Value>,
+    outputs: HashMap<Arc<str>, Value>,
+    pub(super) resources: HashMap<ResourceKey, Value>,
+    /// Called modules whose outputs are all there, as the expression `module.name` sees them.
+    modules: HashMap<Arc<str>, Value>,
+    parent: Option<ModuleAddress>,
+    repetition: Repetition,
+}
+
+/// `each` and `count` of one instance.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Repetition {
+    /// The instance's key.
+    pub(super) key: Option<Key>,
+    /// `each.key` and `each.value`.
+    pub(super) each: Option<(Value, Value)>,
+    /// `count.index`
+    pub(super) index: Option<Value>,
+}
+
+/// `each` and `count` of a block's instances, by their keys.
+pub type Repetitions = HashMap<Option<Key>, Repetition>;
+
+/// The values of a configuration as they become known.
+#[derive(Debug)]
+pub struct World<'c> {
+    pub(super) tree: &'c ModuleTree<'c>,
+    pub(super) context: &'c Context,
+    values: Values,
+}
+
+impl<'c> World<'c> {
+    /// Nothing known yet.
+    pub fn new(tree: &'c ModuleTree<'c>, context: &'c Context) -> Self {
+        Self::resume(tree, context, Values::default())
+    }
+
+    /// Goes on with what was known.
+    pub fn resume(tree: &'c ModuleTree<'c>, context: &'c Context, mut values: Values) -> Self {
+        values.modules.resize_with(tree.ids().len(), ModuleValues::default);
+        Self { tree, context, values }
+    }
+
+    /// What is known.
+    pub fn into_values(self) -> Values {
+        self.values
+    }
+
+    pub(super) fn instance(&self, module: ModuleId, address: &ModuleAddress) -> Option<&Instance> {
+        self.values.modules.get(module)?.instances.get(address)
+    }
+
+    /// The addresses of a module's instances, in order.
+    pub fn instances(&self, module: ModuleId) -> Vec<ModuleAddress> {
+        self.values
+            .modules
+            .get(module)
+            .map(|values| values.instances.keys().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// The root module's value of an output.
+    pub fn root_output(&self, name: &str) -> Option<&Value> {
+        self.instance(0, &ModuleAddress::root())?.outputs.get(name)
+    }
+
+    /// Evaluates a variable, local value, output or the repetition of a module, in all instances.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn settle(&mut self, node: &Node) -> Result<(), Failures> {
+        self.values.unsettled.remove(&node.into());
+        match node {
+            Node::Expand(id) => self.expand_module(*id),
+            Node::Variable(id, name) => {
+                self.each_instance(node, *id, name, Self::variable, |instance, name, value| {
+                    instance.variables.insert(name, value);
+                })
+            }
+            Node::Local(id, name) => {
+                self.each_instance(node, *id, name, Self::local, |instance, name, value| {
+                    instance.locals.insert(name, value);
+                })
+            }
+            Node::Output(id, name) => {
+                self.each_instance(node, *id, name, Self::output, |instance, name, value| {
+                    instance.outputs.insert(name, value);
+                })?;
+                self.output_done(*id, name);
+                Ok(())
+            }
+            Node::Close(_) | Node::Provider(..) | Node::Resource(..) => Ok(()),
+        }
+    }
+
+    fn each_instance(
+        &mut self,
+        node: &Node,
+        id: ModuleId,
+        name: &Arc<str>,
+        value: impl Fn(&Self, ModuleId, &ModuleAddress, &str, &mut bool) -> Result<Value, Diagnostics>,
+        store: impl Fn(&mut Instance, Arc<str>, Value),
+    ) -> Result<(), Failures> {
+        let mut failures = Diagnostics::new();
+        let mut deferred = false;
+        for address in self.instances(id) {
+            match value(self, id, &address, name, &mut deferred) {
+                Ok(value) => {
+                    deferred |= !value.is_wholly_known();
+                    let instances = self.values.modules.get_mut(id).map(|values| &mut values.instances);
+                    if let Some(instance) = instances.and_then(|instances| instances.get_mut(&address)) {
+                        store(instance, name.clone(), value);
+                    }
+                }
+                Err(messages) => failures.extend(messages),
+            }
+        }
+        if deferred {
+            self.values.unsettled.insert(node.into());
+        }
+        if failures.has_errors() { Err(failures) } else { Ok(()) }
+    }
+
+    fn scope<'s>(
+        &'s self,
+        module: ModuleId,
+        address: &'s ModuleAddress,
+        repetition: Option<&'s Repetition>,
+    ) -> InstanceScope<'s, 'c> {
+        InstanceScope { world: self, module, address, repetition, itself: None }
+    }
+
+    fn local(
+        &self,
+        id: ModuleId,
+        at: &ModuleAddress,
+        name: &str,
+        _: &mut bool,
+    ) -> Result<Value, Diagnostics> {
+        let local = self.tree.module(id).locals.get(name).expect("a node's local is in the configuration");
+        evaluate(&local.value, &self.scope(id, at, None))
+    }
+
+    fn output(
+        &self,
+        id: ModuleId,
+        at: &ModuleAddress,
+        name: &str,
+        deferred: &mut bool,
+    ) -> Result<Value, Diagnostics> {
+        let output = self.tree.module(id).outputs.get(name).expect("a node's output is in the configuration");
+        let scope = self.scope(id, at, None);
+        check(&output.preconditions, &scope, code::engine::PRECONDITION, deferred)?;
+        let value = evaluate(&output.value, &scope)?;
+        if id == 0 && !output.sensitive && value.marks_deep().is_sensitive() {
+            return Err(Diagnostic::error(
+                code::engine::SENSITIVE_OUTPUT,
+                format!("output `{name}` would show a sensitive value"),
+            )
+            .at(output.value.span, "this is sensitive")
+            .help("say `sensitive = true` in the output, or take only a part that is not sensitive")
+            .into());
+        }
+        Ok(if output.sensitive { value.marked(Marks::SENSITIVE) } else { value })
+    }
+
+    fn variable(
+        &self,
+        id: ModuleId,
+        at: &ModuleAddress,
+        name: &str,
+        deferred: &mut bool,
+    ) -> Result<Value, Diagnostics> {
+        let variable =
+            self.tree.module(id).variables.get(name).expect("a node's variable is in the configuration");
+        let (given, place) = match self.tree.parent(id) {
+            Some((parent, call)) => {
+                let instance = self.instance(id, at);
+                let above = instance.and_then(|instance| instance.parent.clone()).unwrap_or_default();
+                let argument = call.arguments.get(name).map(|(_, expr)| expr);
+                let repetition = instance.map(|instance| &instance.repetition);
+                let scope = self.scope(parent, &above, repetition);
+                (
+                    argument.map(|expr| evaluate(expr, &scope)).transpose()?,
+                    argument.map_or(call.span, |expr| expr.span),
+                )
+            }
+            None => self.root_input(variable)?,
+        };
+        let given = given.filter(|value| variable.nullable || !value.is_null());
+        let default = variable.default.as_ref().map(|default| evaluate(default, &Constant)).transpose()?;
+        let value = match given.or(default) {
+            Some(value) => value,
+            None if self.context.check_only => {
+                return Ok(mark(variable, Value::unknown(variable.ty.clone())));
+            }
+            None => return Err(missing_variable(variable).into()),
+        };
+        let defaults = variable.defaults.try_map(&mut |expr| evaluate(expr, &Constant))?;
+        let value = apply_defaults(&value, &defaults);
+        let value = convert(&value, &variable.ty).map_err(|error| {
+            Diagnostic::error(
+                code::engine::VARIABLE_TYPE,
+                format!("the value of variable `{name}` is not of its type"),
+            )
+            .at(place, error.to_string())
+            .at(variable.span, "declared here")
+        })?;
+        self.validate(variable, (id, at), &value, deferred)?;
+        Ok(mark(variable, value))
+    }
+
+    fn validate(
+        &self,
+        variable: &Variable,
+        (id, at): (ModuleId, &ModuleAddress),
+        value: &Value,
+        deferred: &mut bool,
+    ) -> Result<(), Diagnostics> {
+        if variable.validations.is_empty() {
+            return Ok(());
+        }
+        // The variable itself is not stored yet: its value is laid over the scope.
+        let scope = WithVariable { inner: self.scope(id, at, None), name: &variable.name.name, value };
+        check(&variable.validations, &scope, code::engine::VALIDATION, deferred)
+    }
+
+    fn root_input(&self, variable: &Variable) -> Result<(Option<Value>, crate::diag::Span), Diagnostics> {
+        let Some(input) = self.context.inputs.get(&variable.name.name) else {
+            return Ok((None, variable.span));
+        };
+        let span = input.span();
+        let value = match input {
+            Input::Text { text, .. } if variable.ty == Type::String => Value::string(text.clone()),
+            Input::Text { source, text } => {
+                match parse_expression(*source, text).and_then(|expr| evaluate(&expr, &Constant)) {
+                    Ok(value) => value,
+                    // Terraform takes text that is no expression as it is where any type will do.
+                    Err(_) if variable.ty == Type::Any => Value::string(text.clone()),
+                    Err(messages) => return Err(messages),
+                }
+            }
+            Input::Expr(expr) => evaluate(expr, &Constant)?,
+        };
+        Ok((Some(value), span))
+    }
+
+    fn expand_module(&mut self, id: ModuleId) -> Result<(), Failures> {
+        let Some((parent, call)) = self.tree.parent(id) else {
+            self.add_instance(id, ModuleAddress::root(), Instance::default());
+            return Ok(());
+        };
+        let mut failures = Diagnostics::new();
+        for above in self.instances(parent) {
+            match self.repetitions(parent, &above, &call.repeat) {
+                Ok(repetitions) => {
+                    for repetition in repetitions {
+                        let address = above.child(call.name.name.clone(), repetition.key.clone());
+                        let parent = Some(above.clone());
+                        self.add_instance(
+                            id,
+                            address,
+                            Instance { parent, repetition, ..Instance::default() },
+                        );
+                    }
+                }
+                Err(messages) => failures.extend(messages),
+            }
+        }
+        if self.tree.module(id).outputs.is_empty() {
+            self.collect_module(id);
+        }
+        if failures.has_errors() { Err(failures) } else { Ok(()) }
+    }
+
+    fn add_instance(&mut self, id: ModuleId, address: ModuleAddress, instance: Instance) {
+        if let Some(values) = self.values.modules.get_mut(id) {
+            values.instances.insert(address, instance);
+        }
+    }
+
+    /// What `count` or `for_each` of a block says, in an instance of its module.
+    pub(super) fn repetitions(
+        &self,
+        id: ModuleId,
+        at: &ModuleAddress,
+        repeat: &Repeat,
+    ) -> Result<Vec<Repetition>, Diagnostics> {
+        let scope = self.scope(id, at, None);
+        match repeat {
+            Repeat::Once => Ok(vec![Repetition::default()]),
+            Repeat::Count(expr) => self.count(expr, &evaluate(expr, &scope)?),
+            Repeat::ForEach(expr) => self.for_each(expr, &evaluate(expr, &scope)?),
+        }
+    }
+
+    /// The same, by the instances' keys.
+    ///
+    /// # Errors
+    /// If the repetition cannot be evaluated.
+    pub fn repetitions_by_key(
+        &self,
+        id: ModuleId,
+        at: &ModuleAddress,
+        repeat: &Repeat,
+    ) -> Result<Repetitions, Diagnostics> {
+        let all = self.repetitions(id, at, repeat)?;
+        Ok(all.into_iter().map(|repetition| (repetition.key.clone(), repetition)).collect())
+    }
+
+    fn count(&self, expr: &Expr, value: &Value) -> Result<Vec<Repetition>, Diagnostics> {
+        let wrong = |summary: String| {
+            Diagnostics::from(Diagnostic::error(code::engine::COUNT, summary).at(expr.span, ""))
+        };
+        if value.marks().is_sensitive() {
+            return Err(wrong("`count` is sensitive: the number of instances would tell it".into()));
+        }
+        if value.is_unknown() {
+            if self.context.check_only {
+                let index = Some(Value::unknown(Type::Number));
+                return Ok(vec![Repetition { key: None, each: None, index }]);
+            }
+            return Err(unknown_repetition("count", expr).into());
+        }
+        let number = convert(value, &Type::Number).ok();
+        let count = number.as_ref().and_then(Value::as_number).and_then(crate::lang::value::Number::as_i64);
+        let Some(count) = count.and_then(|count| u64::try_from(count).ok()) else {
+            return Err(wrong(format!(
+                "`count` must be a whole number that is not negative, but it is {}",
+                value.ty()
+            )));
+        };
+        if count > INSTANCES_MAX as u64 {
+            return Err(wrong(format!(
+                "`count` is {count}; a block can have at most {INSTANCES_MAX} instances"
+            )));
+        }
+        Ok((0..count)
+            .map(|index| {
+                let value = Value::number(i64::try_from(index).unwrap_or(i64::MAX));
+                Repetition { key: Some(Key::Index(index)), each: None, index: Some(value) }
+            })
+            .collect())
+    }
+
+    fn for_each(&self, expr: &Expr, value: &Value) -> Result<Vec<Repetition>, Diagnostics> {
+        let wrong = |summary: String| {
+            Diagnostics::from(Diagnostic::error(code::engine::FOR_EACH, summary).at(expr.span, "").help(
+                "`for_each` takes a map, an object, or a set of strings, such as `toset([\"a\", \"b\"])`",
+            ))
+        };
+        if value.marks().is_sensitive() {
+            return Err(wrong("`for_each` is sensitive: the keys of the instances would tell it".into()));
+        }
+        if value.is_unknown() || matches!(value.kind(), Kind::Set(..)) && !value.is_wholly_known() {
+            if self.context.check_only {
+                let each = Some((Value::unknown(Type::String), Value::unknown(Type::Any)));
+                return Ok(vec![Repetition { key: None, each, index: None }]);
+            }
+            return Err(unknown_repetition("for_each", expr).into());
+        }
+        let entries: Vec<(Arc<str>, Value)> = match value.kind() {
+            Kind::Map(_, entries) | Kind::Object(entries) => {
+                entries.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+            }
+            Kind::Set(Type::String, items) => {
+                let keys =
+                    items.iter().filter_map(|item| item.as_str().map(|key| (Arc::from(key), item.clone())));
+                let keys: Vec<_> = keys.collect();
+                if keys.len() < items.len() {
+                    return Err(wrong("`for_each` has a null in its set".into()));
+                }
+                keys
+            }
+            Kind::Set(_, items) if items.is_empty() => Vec::new(),
+            Kind::Null(_) => return Err(wrong("`for_each` is null".into())),
+            _ => return Err(wrong(format!("`for_each` is a {}", value.ty()))),
+        };
+        if entries.len() > INSTANCES_MAX {
+            let count = entries.len();
+            return Err(wrong(format!(
+                "`for_each` has {count} elements; a block can have at most {INSTANCES_MAX}"
+            )));
+        }
+        let repetition = |(key, value): (Arc<str>, Value)| Repetition {
+            key: Some(Key::Name(key.clone())),
+            each: Some((Value::string(key), value)),
+            index: None,
+        };
+        Ok(entries.into_iter().map(repetition).collect())
+    }
+
+    fn output_done(&mut self, id: ModuleId, name: &Arc<str>) {
+        let Some(values) = self.values.modules.get_mut(id) else { return };
+        values.outputs_done.insert(name.clone());
+        if values.outputs_done.len() == self.tree.module(id).outputs.len() {
+            self.collect_module(id);
+        }
+    }
+
+    /// Makes `module.name` for every instance above, once, so that each use of it is a lookup.
+    fn collect_module(&mut self, id: ModuleId) {
+        let Some((parent, call)) = self.tree.parent(id) else { return };
+        let name = call.name.name.clone();
+        for (above, value) in self.module_values(id) {
+            let instances = self.values.modules.get_mut(parent).map(|values| &mut values.instances);
+            if let Some(instance) = instances.and_then(|instances| instances.get_mut(&above)) {
+                instance.modules.insert(name.clone(), value);
+            }
+        }
+    }
+
+    /// `module.name` in one instance: as collected, or, while some of its outputs are not there yet, of those that are.
+    pub(super) fn module_value(&self, id: ModuleId, at: &ModuleAddress, name: &str) -> Option<Value> {
+        if let Some(value) = self.instance(id, at)?.modules.get(name) {
+            return Some(value.clone());
+        }
+        let child = self.tree.child(id, name)?;
+        self.module_values(child).remove(at)
+    }
+
+    fn module_values(&self, id: ModuleId) -> BTreeMap<ModuleAddress, Value> {
+        let Some((parent, call)) = self.tree.parent(id) else { return BTreeMap::new() };
+        let mut by_parent: BTreeMap<ModuleAddress, Vec<(Option<Key>, Value)>> =
+            self.instances(parent).into_iter().map(|above| (above, Vec::new())).collect();
+        if let Some(values) = self.values.modules.get(id) {
+            for instance in values.instances.values() {
+                let outputs = instance.outputs.iter().map(|(name, value)| (name.clone(), value.clone()));
+                let above = instance.parent.clone().unwrap_or_default();
+                let key = instance.repetition.key.clone();
+                by_parent.entry(above).or_default().push((key, Value::object(outputs)));
+            }
+        }
+        by_parent.into_iter().map(|(above, items)| (above, combine(&call.repeat, items))).collect()
+    }
+
+    /// Sets what a resource's name stands for in one instance of its module.
+    pub(crate) fn set_resource(&mut self, id: ModuleId, at: &ModuleAddress, key: &ResourceKey, value: Value) {
+        let instances = self.values.modules.get_mut(id).map(|values| &mut values.instances);
+        if let Some(instance) = instances.and_then(|instances| instances.get_mut(at)) {
+            instance.resources.insert(key.clone(), value);
+        }
+    }
+
+    /// The configuration of a provider, or an empty one.
+    pub(crate) fn provider_config(
+        &self,
+        id: ModuleId,
+        key: &ProviderKey,
+        schema: &ProviderSchema,
+    ) -> Result<Value, Diagnostics> {
+        let Some(provider) = self.tree.module(id).providers.get(key) else { return Ok(schema.empty_config()) };
+        // A provider in a module that has several instances is configured as in the first.
+        let Some(at) = self.instances(id).into_iter().next() else { return Ok(schema.empty_config()) };
+        decode(&provider.body, &schema.config, &self.scope(id, &at, None))
+    }
+
+    /// What the configuration wants of one instance of a resource, its preconditions checked.
+    pub(crate) fn wanted(
+        &self,
+        (id, key): (ModuleId, &ResourceKey),
+        at: &ModuleAddress,
+        repetition: &Repetition,
+        schema: &BlockSchema,
+    ) -> Result<Value, Diagnostics> {
+        let resource =
+            self.tree.module(id).resources.get(key).expect("a node's resource is in the configuration");
+        let scope = self.scope(id, at, Some(repetition));
+        check(&resource.lifecycle.preconditions, &scope, code::engine::PRECONDITION, &mut false)?;
+        decode(&resource.body, schema, &scope)
+    }
+
+    /// Checks what must hold of an object once it is there.
+    pub(crate) fn check_postconditions(
+        &self,
+        (id, key): (ModuleId, &ResourceKey),
+        at: &ModuleAddress,
+        repetition: &Repetition,
+        value: &Value,
+    ) -> Result<(), Diagnostics> {
+        let resource =
+            self.tree.module(id).resources.get(key).expect("a node's resource is in the configuration");
+        let scope = InstanceScope { itself: Some(value), ..self.scope(id, at, Some(repetition)) };
+        check(&resource.lifecycle.postconditions, &scope, code::engine::POSTCONDITION, &mut false)
+    }
+
+    /// A `lifecycle` argument that is a bool; false where it is not given or not known.
+    pub(super) fn flag(
+        &self,
+        id: ModuleId,
+        at: &ModuleAddress,
+        expr: Option<&Expr>,
+    ) -> Result<bool, Diagnostics> {
+        let Some(expr) = expr else { return Ok(false) };
+        let value = evaluate(expr, &self.scope(id, at, None))?;
+        let value = convert(&value, &Type::Bool).map_err(|error| {
+            Diagnostic::error(code::engine::CONDITION, "this must be true or false")
+                .at(expr.span, error.to_string())
+        })?;
+        Ok(value.as_bool().unwrap_or(false))
+    }
+}
+
+/// A module's or resource's instances as its name stands for them: the one value, a tuple by `count`, an object by
+/// `for_each`. `items` are in the order of their keys.
+pub fn combine(repeat: &Repeat, items: Vec<(Option<Key>, Value)>) -> Value {
+    match repeat {
+        Repeat::Once => items.into_iter().next().map_or_else(Value::null, |(_, value)| value),
+        // Only when a configuration is checked alone: one instance stands for any number.
+        _ if items.iter().any(|(key, _)| key.is_none()) => Value::unknown(Type::Any),
+        Repeat::Count(_) => Value::tuple(items.into_iter().map(|(_, value)| value)),
+        Repeat::ForEach(_) => Value::object(items.into_iter().filter_map(|(key, value)| match key {
+            Some(Key::Name(name)) => Some((name, value)),
+            _ => None,
+        })),
+    }
+}
+
+struct WithVariable<'a, S> {
+    inner: S,
+    name: &'a str,
+    value: &'a Value,
+}
+
+impl<S: crate::lang::scope::Scope> crate::lang::scope::Scope for WithVariable<'_, S> {
+    fn lookup(
+        &self,
+        root: &str,
+        span: crate::diag::Span,
+        steps: &[crate::lang::syntax::ast::Step],
+    ) -> Result<(Value, usize), Box<Diagnostic>> {
+        use crate::lang::syntax::ast::Step;
+        match steps.first() {
+            Some(Step::Attr(name)) if root == "var" && name.name.as_ref() == self.name => {
+                Ok((self.value.clone(), 1))
+            }
+            _ => self.inner.lookup(root, span, steps),
+        }
+    }
+}
+
+fn mark(variable: &Variable, value: Value) -> Value {
+    let sensitive = if variable.sensitive { Marks::SENSITIVE } else { Marks::NONE };
+    let ephemeral = if variable.ephemeral { Marks::EPHEMERAL } else { Marks::NONE };
+    value.marked(sensitive | ephemeral)
+}
+
+fn missing_variable(variable: &Variable) -> Diagnostic {
+    let name = &variable.name.name;
+    let message = Diagnostic::error(code::engine::NO_VALUE, format!("variable `{name}` has no value"))
+        .at(variable.span, "declared here, without a default");
+    message.help(format!("give one: `--var {name}=…`, a line `{name} = …` in `mlo.tfvars`, or the environment variable `MLO_VAR_{name}`"))
+}
+
+fn unknown_repetition(argument: &str, expr: &Expr) -> Diagnostic {
+    Diagnostic::error(code::engine::UNKNOWN_REPETITION, format!("`{argument}` is not known before the apply"))
+        .at(expr.span, "this depends on something that is not there yet")
+        .detail("How many instances there are must be known to plan them.")
+        .help("let it depend on variables, local values or manifests, and put what is not known into the values, not the keys")
+}
+
+/// Checks conditions; one that is not known yet is left for later and sets `deferred`.
+fn check(
+    conditions: &[Condition],
+    scope: &dyn crate::lang::scope::Scope,
+    failed: code::Code,
+    deferred: &mut bool,
+) -> Result<(), Diagnostics> {
+    let mut failures = Diagnostics::new();
+    for condition in conditions {
+        let held = match evaluate(&condition.condition, scope) {
+            Ok(value) if value.is_unknown() => {
+                *deferred = true;
+                continue;
+            }
+            Ok(value) => convert(&value, &Type::Bool).ok().and_then(|value| value.as_bool()),
+            Err(messages) => {
+                failures.extend(messages);
+                continue;
+            }
+        };
+        let Some(held) = held else {
+            let wrong = Diagnostic::error(code::engine::CONDITION, "a condition must be true or false");
+            failures.push(wrong.at(condition.condition.span, ""));
+            continue;
+        };
+        if !held {
+            let words =
+                evaluate(&condition.message, scope).ok().filter(|value| !value.marks_deep().is_sensitive());
+            let words =
+                words.as_ref().and_then(Value::as_str).unwrap_or("a condition does not hold").to_owned();
+            failures.push(Diagnostic::error(failed, words).at(condition.condition.span, "this is false"));
+        }
+    }
+    if failures.has_errors() { Err(failures) } else { Ok(()) }
+}

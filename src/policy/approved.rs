@@ -1,0 +1,43 @@
+//! The one function that approves. `Approved` has no other maker: its field is private to this file.
+
+use super::{Decision, Denial, Gate, Subject};
+use crate::plan::Plan;
+
+/// A plan that every rule let through.
+#[derive(Debug)]
+pub struct Approved {
+    plan: Plan,
+    decision: Decision,
+}
+
+impl Approved {
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What was evaluated.
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+}
+
+/// What the gate says.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It may be applied.
+    Approved(Approved),
+    /// It may not, and why.
+    Denied(Denial),
+}
+
+/// Asks the policy about every subject, and approves the plan if nothing speaks against any of them.
+///
+/// A failure of the gate denies. All subjects are evaluated even if the first is denied, so that everything is
+/// said at once. Without subjects (a plan of infrastructure alone) there is nothing for these rules to look at.
+pub fn check(plan: Plan, subjects: &[Subject<'_>], gate: &mut Gate) -> Verdict {
+    match gate.decide(subjects) {
+        Ok(decision) => Verdict::Approved(Approved { plan, decision }),
+        Err(denial) => Verdict::Denied(denial),
+    }
+}

@@ -1,0 +1,182 @@
+//! What a folder holds, and whether it can be believed.
+//!
+//! In: the files of a folder. Out: the snapshot with the journal in it. Never: what is missing, damaged, foreign or
+//! rolled back taken for a state.
+
+use serde::{Deserialize, Serialize};
+
+use super::{JOURNAL, LINEAGE, STATE, history};
+use crate::disk::Folder;
+use crate::journal::{self, JOURNAL_BYTES_MAX, Journal, Ledger};
+use crate::json;
+use crate::snapshot::{Damage, DecodeError, SNAPSHOT_BYTES_MAX, Snapshot, is_lineage};
+use crate::store::{Loaded, StoreError};
+
+/// Largest marker, in bytes; ours have 60.
+const MARKER_BYTES_MAX: u64 = 4096;
+
+/// What a folder holds.
+pub(super) struct Contents {
+    /// `None`: nothing was ever written.
+    pub(super) snapshot: Option<Snapshot>,
+    /// Operations without an outcome.
+    pub(super) ledger: Ledger,
+    /// The journal's end was torn.
+    pub(super) torn: bool,
+    /// What the next append does to the journal.
+    pub(super) journal: JournalFile,
+    /// The marker says the lineage.
+    pub(super) marked: bool,
+}
+
+/// The journal's file, as the next append finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum JournalFile {
+    /// It follows the present snapshot; its good frames end here.
+    Current {
+        /// Length of the good frames in bytes.
+        bytes_good: u64,
+    },
+    /// There is none, or it follows an earlier snapshot: a new one takes its place.
+    Stale,
+}
+
+/// What a folder that does not exist holds.
+pub(super) fn nothing() -> Loaded {
+    Loaded { snapshot: None, pending: Vec::new(), next_operation: 0, torn: false }
+}
+
+impl Contents {
+    /// As the store's users see it.
+    #[expect(clippy::unnecessary_wraps, reason = "chained after `load`")]
+    pub(super) fn into_loaded(self) -> Result<Loaded, StoreError> {
+        let next_operation = self.ledger.next_operation();
+        let pending = self.ledger.into_pending();
+        Ok(Loaded { snapshot: self.snapshot, pending, next_operation, torn: self.torn })
+    }
+}
+
+/// The marker as its file has it.
+#[derive(Serialize, Deserialize)]
+struct MarkerTwin {
+    lineage: String,
+}
+
+/// What the marker says.
+enum Marker {
+    /// There is none.
+    Absent,
+    /// State was kept here; which, it does not say any more.
+    Damaged,
+    /// State of this lineage was kept here.
+    Lineage(String),
+}
+
+/// The text of the marker.
+pub(super) fn marker(lineage: &str) -> String {
+    format!("{{\"lineage\":\"{lineage}\"}}\n")
+}
+
+/// Reads a folder, in the order in which no commit can deceive a reader without a lock: see [`super`].
+pub(super) fn load(folder: &Folder) -> Result<Contents, StoreError> {
+    let marker = read_marker(folder)?;
+    let newest_kept = history::newest(folder)?;
+    let journal = match folder.read(JOURNAL, JOURNAL_BYTES_MAX)? {
+        Some(bytes) => Some(Journal::decode(&bytes).map_err(|error| refused(folder, JOURNAL, error))?),
+        None => None,
+    };
+    let snapshot = match folder.read(STATE, SNAPSHOT_BYTES_MAX)? {
+        Some(bytes) => Some(Snapshot::decode(&bytes).map_err(|error| refused(folder, STATE, error))?),
+        None => None,
+    };
+    let snapshot = match (snapshot, &journal, &marker) {
+        (Some(snapshot), _, _) => snapshot,
+        // A first run that did not get to its commit.
+        (None, Some(journal), _) if journal.header.base_serial == 0 && newest_kept.is_none() => {
+            Snapshot::empty(journal.header.lineage.clone())
+        }
+        (None, None, Marker::Absent) if newest_kept.is_none() => return Ok(empty()),
+        (None, _, _) => {
+            let good = history::newest_whole(folder);
+            return Err(StoreError::Lost { place: folder.place(STATE), good });
+        }
+    };
+    check_lineage(&snapshot, journal.as_ref(), &marker)?;
+    check_serial(folder, &snapshot, journal.as_ref(), newest_kept)?;
+    join(snapshot, journal, matches!(marker, Marker::Lineage(_)))
+        .map_err(|damage| refused(folder, JOURNAL, damage.into()))
+}
+
+fn empty() -> Contents {
+    let (ledger, journal) = (Ledger::default(), JournalFile::Stale);
+    Contents { snapshot: None, ledger, torn: false, journal, marked: false }
+}
+
+/// Everything in the folder belongs to one state.
+fn check_lineage(snapshot: &Snapshot, journal: Option<&Journal>, marker: &Marker) -> Result<(), StoreError> {
+    let of_marker = if let Marker::Lineage(lineage) = marker { Some(lineage) } else { None };
+    let of_journal = journal.map(|journal| &journal.header.lineage);
+    for expected in [of_marker, of_journal].into_iter().flatten() {
+        if *expected != snapshot.lineage {
+            let (expected, found) = (expected.clone(), snapshot.lineage.clone());
+            return Err(StoreError::Foreign { expected, found });
+        }
+    }
+    Ok(())
+}
+
+/// Nothing in the folder was written after the snapshot's successor.
+fn check_serial(
+    folder: &Folder,
+    snapshot: &Snapshot,
+    journal: Option<&Journal>,
+    newest_kept: Option<u64>,
+) -> Result<(), StoreError> {
+    let found = snapshot.serial;
+    let newest =
+        journal.map(|journal| journal.header.base_serial).max(newest_kept).filter(|newest| *newest > found);
+    newest.map_or(Ok(()), |newest| {
+        let good = history::newest_whole(folder);
+        Err(StoreError::Corrupt {
+            place: folder.place(STATE),
+            damage: Damage::RolledBack { found, newest },
+            good,
+        })
+    })
+}
+
+/// The snapshot with the journal in it.
+fn join(snapshot: Snapshot, journal: Option<Journal>, marked: bool) -> Result<Contents, Damage> {
+    let Some(Journal { header, records, bytes_good, torn }) = journal else {
+        return Ok(Contents { snapshot: Some(snapshot), marked, ..empty() });
+    };
+    let mut ledger = Ledger::default();
+    if header.base_serial < snapshot.serial {
+        // Its outcomes are in the snapshot; a crash came before it was replaced.
+        records.iter().try_for_each(|record| ledger.note(record))?;
+        return Ok(Contents { snapshot: Some(snapshot), ledger, marked, ..empty() });
+    }
+    let (snapshot, ledger) = journal::replay(snapshot, records)?;
+    let journal = JournalFile::Current { bytes_good };
+    Ok(Contents { snapshot: Some(snapshot), ledger, torn, journal, marked })
+}
+
+fn read_marker(folder: &Folder) -> Result<Marker, StoreError> {
+    let Some(bytes) = folder.read(LINEAGE, MARKER_BYTES_MAX)? else { return Ok(Marker::Absent) };
+    let twin = Some(&bytes).filter(|bytes| json::is_shallow(bytes)).and_then(|bytes| json::read(bytes).ok());
+    let lineage = twin.map(|MarkerTwin { lineage }| lineage).filter(|lineage| is_lineage(lineage));
+    Ok(lineage.map_or(Marker::Damaged, Marker::Lineage))
+}
+
+/// A file that could not be believed, with what could be put in its place.
+fn refused(folder: &Folder, name: &str, error: DecodeError) -> StoreError {
+    let place = folder.place(name);
+    match error {
+        DecodeError::Damaged(damage) => {
+            StoreError::Corrupt { place, damage, good: history::newest_whole(folder) }
+        }
+        DecodeError::Newer { found, supported, written_by } => {
+            StoreError::Newer { place, found, supported, written_by }
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! The one thread that writes to a folder, while it has the lock.
+//!
+//! In: commands, in the order they were sent. Out: answers, when what they say is durable. Never: a write without
+//! the lock; an append after one that failed; two syncs for appends that wait together.
+
+use std::fs::File;
+use std::sync::mpsc;
+
+use super::contents::{self, Contents, JournalFile};
+use super::lock::Lock;
+use super::{JOURNAL, JOURNAL_NEW, LINEAGE, LINEAGE_NEW, STATE, STATE_NEW, history};
+use crate::disk::Folder;
+use crate::journal::{self, Header, JOURNAL_BYTES_MAX, Ledger, Record};
+use crate::reply::Sender;
+use crate::snapshot::{EncodeError, Snapshot, is_lineage};
+use crate::store::{Loaded, StoreError, unwritable};
+
+/// Appends stop joining a group beyond this many bytes of records, so that the first need not wait for long.
+const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Where the answer to a command goes.
+type Answer<T> = Sender<Result<T, StoreError>>;
+
+/// What the guard asks for.
+pub(super) enum Command {
+    /// [`crate::store::Guard::read`].
+    Read(Answer<Loaded>),
+    /// [`crate::store::Guard::begin`].
+    Begin(String, Answer<()>),
+    /// [`crate::store::Guard::append`].
+    Append(Vec<Record>, Answer<()>),
+    /// [`crate::store::Guard::commit`].
+    Commit(Box<Snapshot>, Answer<()>),
+    /// [`crate::store::Guard::release`].
+    Release(Answer<()>),
+}
+
+/// A locked folder, and what is known of it.
+pub(super) struct Writer {
+    folder: Folder,
+    lock: Lock,
+    /// `None` until something is read or written.
+    known: Option<Known>,
+    /// What the first failed append said.
+    halted: Option<String>,
+}
+
+/// What the folder holds, apart from the objects.
+struct Known {
+    /// `None`: nothing was ever written.
+    lineage: Option<String>,
+    serial: u64,
+    ledger: Ledger,
+    marked: bool,
+    journal: OpenJournal,
+}
+
+/// The journal on its way from a file to an open file.
+enum OpenJournal {
+    Closed(JournalFile),
+    Open { file: File, bytes: u64 },
+}
+
+impl Writer {
+    pub(super) fn new(folder: Folder, lock: Lock) -> Self {
+        Self { folder, lock, known: None, halted: None }
+    }
+
+    /// Does what is asked until the guard is gone or gives the lock back.
+    pub(super) fn serve(mut self, commands: &mpsc::Receiver<Command>) {
+        let mut next = None;
+        while let Some(command) = next.take().or_else(|| commands.recv().ok()) {
+            match command {
+                Command::Read(answer) => answer.send(self.read()),
+                Command::Begin(lineage, answer) => answer.send(self.begin(&lineage)),
+                Command::Commit(snapshot, answer) => answer.send(self.commit(&snapshot)),
+                Command::Append(records, answer) => next = self.append_group(records, answer, commands),
+                Command::Release(answer) => {
+                    drop(self);
+                    answer.send(Ok(()));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<Loaded, StoreError> {
+        let contents = contents::load(&self.folder)?;
+        if self.known.is_none() {
+            self.known = Some(Known::of(&contents));
+        }
+        contents.into_loaded()
+    }
+
+    /// What the folder holds, read if it is not known.
+    fn known(&mut self) -> Result<&mut Known, StoreError> {
+        let known = match self.known.take() {
+            Some(known) => known,
+            None => Known::of(&contents::load(&self.folder)?),
+        };
+        Ok(self.known.insert(known))
+    }
+
+    fn begin(&mut self, lineage: &str) -> Result<(), StoreError> {
+        if !is_lineage(lineage) {
+            return Err(StoreError::Misused { how: "a state was begun with a lineage that is none" });
+        }
+        self.lock.check(&self.folder)?;
+        let known = self.known()?;
+        if let Some(found) = known.lineage.as_ref().filter(|found| *found != lineage) {
+            return Err(StoreError::Foreign { expected: lineage.to_owned(), found: found.clone() });
+        }
+        if known.lineage.is_some() {
+            return Ok(());
+        }
+        known.lineage = Some(lineage.to_owned());
+        let begun = self.open_journal().map(|_| ());
+        // How far it got if it failed, the folder tells.
+        begun.inspect_err(|_| self.known = None)
+    }
+
+    /// Writes this append and all that wait behind it with one sync. Returns the command that ended the group.
+    fn append_group(
+        &mut self,
+        records: Vec<Record>,
+        answer: Answer<()>,
+        commands: &mpsc::Receiver<Command>,
+    ) -> Option<Command> {
+        if let Err(error) = self.make_ready() {
+            answer.send(Err(error));
+            return None;
+        }
+        let (mut payload, mut waiting) = (Vec::from(b"["), Vec::new());
+        let mut command = Some(Command::Append(records, answer));
+        while let Some(Command::Append(records, answer)) = command {
+            match self.admit(&records) {
+                Ok(text) => {
+                    if payload.len() > 1 && !text.is_empty() {
+                        payload.push(b',');
+                    }
+                    payload.extend_from_slice(&text);
+                    waiting.push(answer);
+                }
+                Err(error) => answer.send(Err(error)),
+            }
+            let full = payload.len() > GROUP_BYTES_MAX;
+            command = if full { None } else { commands.try_recv().ok() };
+        }
+        if !waiting.is_empty() {
+            payload.push(b']');
+            let written = self.write_frame(&payload);
+            self.answer_group(waiting, written);
+        }
+        command
+    }
+
+    /// Makes sure that the journal is open, before any record is noted that a new one would carry.
+    fn make_ready(&mut self) -> Result<(), StoreError> {
+        if let Some(because) = &self.halted {
+            return Err(StoreError::Halted { because: because.clone() });
+        }
+        self.lock.check(&self.folder)?;
+        if self.known()?.lineage.is_none() {
+            return Err(StoreError::Misused { how: "a record was appended before the state was begun" });
+        }
+        let opened = self.open_journal().map(|_| ());
+        opened.inspect_err(|error| self.halted = Some(error.to_string()))
+    }
+
+    /// Notes records that are to be appended, and gives their text.
+    fn admit(&mut self, records: &[Record]) -> Result<Vec<u8>, StoreError> {
+        let text = journal::encode_records(records).map_err(unwritable)?;
+        // Noted before it is durable: if the write fails no further one follows, and a commit then carries an
+        // intent too many, which finds nothing, rather than one too few.
+        let noted = self.known()?.ledger.note_all(records);
+        noted.map_err(|_| StoreError::Misused { how: "an operation was begun twice" })?;
+        Ok(text)
+    }
+
+    fn write_frame(&mut self, payload: &[u8]) -> Result<(), StoreError> {
+        let frame = journal::frame(payload);
+        let (folder, file, bytes) = self.open_journal()?;
+        let found = *bytes + frame.len() as u64;
+        if found > JOURNAL_BYTES_MAX {
+            return Err(StoreError::Limit {
+                what: "the journal's size in bytes",
+                found,
+                limit: JOURNAL_BYTES_MAX,
+            });
+        }
+        let mut output = folder.output(JOURNAL, file);
+        output.put(&frame)?;
+        output.sync()?;
+        *bytes = found;
+        Ok(())
+    }
+
+    /// Tells all of a group how it went. The first is told the failure itself, the rest what it was.
+    fn answer_group(&mut self, waiting: Vec<Answer<()>>, written: Result<(), StoreError>) {
+        let mut failure = None;
+        if let Err(error) = written {
+            self.halted = Some(error.to_string());
+            failure = Some(error);
+        }
+        for answer in waiting {
+            answer.send(match (failure.take(), &self.halted) {
+                (Some(error), _) => Err(error),
+                (None, Some(because)) => Err(StoreError::Halted { because: because.clone() }),
+                (None, None) => Ok(()),
+            });
+        }
+    }
+
+    fn commit(&mut self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        self.lock.check(&self.folder)?;
+        let known = self.known()?;
+        if let Some(found) = known.lineage.as_ref().filter(|lineage| **lineage != snapshot.lineage) {
+            let (expected, found) = (snapshot.lineage.clone(), found.clone());
+            return Err(StoreError::Foreign { expected, found });
+        }
+        let present = known.serial;
+        if present.checked_add(1) != Some(snapshot.serial) {
+            let expected = snapshot.serial.saturating_sub(1);
+            return Err(StoreError::Stale { expected, found: present });
+        }
+        let replaced = self.replace_state(snapshot, present);
+        replaced.inspect_err(|_| drop(self.folder.remove(STATE_NEW)))?;
+        let known = self.known()?;
+        known.lineage = Some(snapshot.lineage.clone());
+        known.serial = snapshot.serial;
+        known.journal = OpenJournal::Closed(JournalFile::Stale);
+        self.folder.sync().inspect_err(|error| self.halted = Some(error.to_string()))?;
+        // The state is durable. What is left is tidied by the next write too, so a failure loses nothing.
+        let _ = self.tidy();
+        Ok(())
+    }
+
+    /// Writes a snapshot in the place of the present one, which is kept.
+    fn replace_state(&self, snapshot: &Snapshot, present: u64) -> Result<(), StoreError> {
+        self.folder.create(STATE_NEW, |file| match snapshot.encode(&mut *file) {
+            Ok(_) => Ok(()),
+            Err(EncodeError::Io(source)) => Err(file.failure("written", source)),
+            Err(error) => Err(unwritable(error)),
+        })?;
+        if present > 0 {
+            history::keep(&self.folder, present)?;
+        }
+        self.lock.check(&self.folder)?;
+        self.folder.rename(STATE_NEW, STATE)
+    }
+
+    /// Puts the journal away that the snapshot has made stale, and what is beyond the history's length.
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        let is_settled = self.known()?.ledger.is_settled();
+        if is_settled {
+            self.folder.remove(JOURNAL)?;
+            self.mark()?;
+            self.folder.sync()?;
+        } else if self.halted.is_none() {
+            self.open_journal()?;
+        }
+        history::prune(&self.folder)
+    }
+
+    /// The journal, open at its end, and its length in bytes: the present one without its torn end, or a new one.
+    fn open_journal(&mut self) -> Result<(&Folder, &mut File, &mut u64), StoreError> {
+        let known = self.known()?;
+        let opened = match known.journal {
+            OpenJournal::Open { .. } => None,
+            OpenJournal::Closed(JournalFile::Current { bytes_good }) => {
+                reopen_journal(&self.folder, bytes_good)?
+            }
+            OpenJournal::Closed(JournalFile::Stale) => {
+                let text = new_journal(known)?;
+                let file = self.folder.create(JOURNAL_NEW, |file| file.put(&text))?;
+                self.folder.rename(JOURNAL_NEW, JOURNAL)?;
+                self.folder.sync()?;
+                Some((file, text.len() as u64))
+            }
+        };
+        if let Some((file, bytes)) = opened {
+            self.known()?.journal = OpenJournal::Open { file, bytes };
+        }
+        self.mark()?;
+        match self.known.as_mut().map(|known| &mut known.journal) {
+            Some(OpenJournal::Open { file, bytes }) => Ok((&self.folder, file, bytes)),
+            _ => Err(StoreError::Lost { place: self.folder.place(JOURNAL), good: None }),
+        }
+    }
+
+    /// Makes sure that the marker is there. What it speaks of is durable before it: a marker without a state is a
+    /// loss.
+    fn mark(&mut self) -> Result<(), StoreError> {
+        let known = self.known()?;
+        if let (false, Some(lineage)) = (known.marked, &known.lineage) {
+            let text = contents::marker(lineage);
+            self.folder.create(LINEAGE_NEW, |file| file.put(text.as_bytes()))?;
+            self.folder.rename(LINEAGE_NEW, LINEAGE)?;
+            self.folder.sync()?;
+            self.known()?.marked = true;
+        }
+        Ok(())
+    }
+}
+
+impl Known {
+    fn of(contents: &Contents) -> Self {
+        Self {
+            lineage: contents.snapshot.as_ref().map(|snapshot| snapshot.lineage.clone()),
+            serial: contents.snapshot.as_ref().map_or(0, |snapshot| snapshot.serial),
+            ledger: contents.ledger.clone(),
+            marked: contents.marked,
+            journal: OpenJournal::Closed(contents.journal),
+        }
+    }
+}
+
+/// The journal that is there, cut after its last good frame.
+fn reopen_journal(folder: &Folder, bytes_good: u64) -> Result<Option<(File, u64)>, StoreError> {
+    let Some(mut file) = folder.open_to_write(JOURNAL)? else { return Ok(None) };
+    let mut output = folder.output(JOURNAL, &mut file);
+    if output.end()? > bytes_good {
+        output.truncate(bytes_good)?;
+        output.sync()?;
+        output.end()?;
+    }
+    Ok(Some((file, bytes_good)))
+}
+
+/// A new journal after the present snapshot, with the intents that are still open.
+fn new_journal(known: &Known) -> Result<Vec<u8>, StoreError> {
+    let lineage = known.lineage.clone().unwrap_or_default();
+    let mut text = Header { lineage, base_serial: known.serial }.encode().map_err(unwritable)?;
+    let carried = known.ledger.carried();
+    if !carried.is_empty() {
+        let records = journal::encode_records(&carried).map_err(unwritable)?;
+        text.extend(journal::frame(&[b"[", &*records, b"]"].concat()));
+    }
+    Ok(text)
+}

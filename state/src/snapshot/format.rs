@@ -1,0 +1,273 @@
+//! The file of a snapshot: one JSON document, an object a line, a SHA-256 of all before it at its end.
+//!
+//! In: a snapshot, or bytes from a disk that may have lost or changed some. Out: bytes, or a snapshot. Never: bytes
+//! accepted of which one was changed.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt::{self, Formatter};
+use std::io::{self, BufWriter, Write};
+
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Damage, DecodeError, EncodeError, Object, ObjectIn, ObjectOut, Output, OutputIn, OutputOut,
+    PROGRAM_VERSION, Snapshot, is_lineage, writable,
+};
+use crate::address::Address;
+use crate::json;
+
+/// Version of the snapshot's file format that this program writes, and the newest that it reads.
+pub const SNAPSHOT_FORMAT_VERSION: u32 = 1;
+
+/// Largest snapshot file, in bytes, read or written: 100,000 objects of 10 KiB. It is read into memory whole.
+pub const SNAPSHOT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// Longest version of a program that is shown from a file, in bytes.
+const VERSION_BYTES_MAX: usize = 64;
+
+/// How every snapshot of ours begins.
+const HEAD: &[u8] = b"{\"format_version\":";
+/// What stands between the content and its digest.
+const DIGEST: &[u8] = b"\"digest\":\"sha256:";
+/// Hexadecimal digits of a SHA-256.
+const DIGEST_DIGITS: usize = 64;
+/// How every snapshot ends.
+const END: &[u8] = b"\"}\n";
+
+impl Snapshot {
+    /// Writes the file: the same bytes for the same snapshot. Nothing is flushed or synced. Returns its length in
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`EncodeError::Limit`] beyond [`SNAPSHOT_BYTES_MAX`] or [`super::JSON_DEPTH_MAX`]; then `out` holds a part.
+    pub fn encode<W: Write>(&self, out: W) -> Result<u64, EncodeError> {
+        self.check_writable()?;
+        let mut buffer = BufWriter::with_capacity(64 * 1024, Digesting { out, sha: Sha256::new(), bytes: 0 });
+        let written = self.write_content(&mut buffer).and_then(|()| buffer.flush());
+        let found = buffer.get_ref().bytes;
+        if found > SNAPSHOT_BYTES_MAX {
+            return Err(EncodeError::Limit {
+                what: "the state's size in bytes",
+                found,
+                limit: SNAPSHOT_BYTES_MAX,
+            });
+        }
+        written?;
+        let Digesting { mut out, sha, bytes } =
+            buffer.into_inner().map_err(|error| EncodeError::Io(error.into_error()))?;
+        let tail = [DIGEST, hex(&sha.finalize()).as_bytes(), END].concat();
+        out.write_all(&tail)?;
+        Ok(bytes + tail.len() as u64)
+    }
+
+    fn check_writable(&self) -> Result<(), EncodeError> {
+        if !is_lineage(&self.lineage) {
+            return Err(EncodeError::Unreadable { what: "the lineage of the state could not be read back" });
+        }
+        for (address, object) in &self.objects {
+            writable::address(address)?;
+            writable::object(object)?;
+        }
+        self.outputs.values().try_for_each(writable::output)
+    }
+
+    /// Everything but the digest, object by object, so that no second copy of the state is in memory.
+    fn write_content(&self, out: &mut impl Write) -> io::Result<()> {
+        write!(
+            out,
+            "{{\"format_version\":{SNAPSHOT_FORMAT_VERSION},\n\"mlo_version\":\"{PROGRAM_VERSION}\",\n"
+        )?;
+        write!(out, "\"lineage\":\"{}\",\n\"serial\":{},\n\"objects\":[", self.lineage, self.serial)?;
+        for (index, (address, object)) in self.objects.iter().enumerate() {
+            out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
+            serde_json::to_writer(&mut *out, &EntryOut { address, object: object.into() })?;
+        }
+        out.write_all(b"\n],\n\"outputs\":{")?;
+        for (index, (name, output)) in self.outputs.iter().enumerate() {
+            out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
+            serde_json::to_writer(&mut *out, name)?;
+            out.write_all(b":")?;
+            serde_json::to_writer(&mut *out, &OutputOut::from(output))?;
+        }
+        out.write_all(b"\n},\n")
+    }
+
+    /// Reads a file back.
+    ///
+    /// # Errors
+    /// [`DecodeError::Newer`] if a newer program wrote it; else what is wrong with it.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.is_empty() {
+            return Err(Damage::Empty.into());
+        }
+        let Some((content, digest)) = split_digest(bytes) else {
+            return Err(newer(bytes).unwrap_or_else(|| {
+                if bytes.starts_with(HEAD) { Damage::Truncated.into() } else { Damage::Alien.into() }
+            }));
+        };
+        if hex(&Sha256::digest(content)).as_bytes() != digest {
+            return Err(Damage::Digest.into());
+        }
+        if !json::is_shallow(bytes) {
+            return Err(Damage::Depth.into());
+        }
+        let document: SnapshotIn = json::read(bytes).map_err(|error| {
+            newer(bytes).unwrap_or(Damage::Shape { line: error.line(), column: error.column() }.into())
+        })?;
+        document.into_snapshot().map_err(|damage| newer(bytes).unwrap_or(damage.into()))
+    }
+}
+
+/// The content that a digest is of, and the digest's digits; `None` if the bytes do not end as a snapshot does.
+fn split_digest(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = bytes.strip_suffix(END)?;
+    let (rest, digest) = rest.split_at_checked(rest.len().checked_sub(DIGEST_DIGITS)?)?;
+    Some((rest.strip_suffix(DIGEST)?, digest))
+}
+
+/// Whether a newer program wrote a document that is none of ours.
+fn newer(bytes: &[u8]) -> Option<DecodeError> {
+    /// What every format version to come has in common with this one.
+    #[derive(Deserialize)]
+    struct Probe {
+        format_version: u64,
+        #[serde(default)]
+        mlo_version: Option<String>,
+    }
+
+    let probe: Probe =
+        Some(bytes).filter(|bytes| json::is_shallow(bytes)).and_then(|bytes| json::read(bytes).ok())?;
+    (probe.format_version > u64::from(SNAPSHOT_FORMAT_VERSION)).then(|| DecodeError::Newer {
+        found: probe.format_version,
+        supported: SNAPSHOT_FORMAT_VERSION,
+        written_by: probe.mlo_version.and_then(version_shown),
+    })
+}
+
+/// A version from a file, if it is fit to be shown.
+pub(crate) fn version_shown(version: String) -> Option<String> {
+    let fit = version.len() <= VERSION_BYTES_MAX && version.bytes().all(|byte| byte.is_ascii_graphic());
+    (fit && !version.is_empty()).then_some(version)
+}
+
+/// Lower-case hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
+
+/// Passes bytes on, counts them and digests them; refuses those beyond [`SNAPSHOT_BYTES_MAX`].
+struct Digesting<W> {
+    out: W,
+    sha: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Digesting<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        if self.bytes + buffer.len() as u64 > SNAPSHOT_BYTES_MAX {
+            self.bytes = self.bytes.max(SNAPSHOT_BYTES_MAX) + buffer.len() as u64;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let written = self.out.write(buffer)?;
+        self.bytes += written as u64;
+        if let Some(written) = buffer.get(..written) {
+            self.sha.update(written);
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// One line of `objects` on its way out.
+#[derive(Serialize)]
+struct EntryOut<'a> {
+    address: &'a Address,
+    object: ObjectOut<'a>,
+}
+
+/// One line of `objects` on its way in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntryIn {
+    address: Address,
+    object: ObjectIn,
+}
+
+/// The document on its way in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SnapshotIn {
+    format_version: u32,
+    mlo_version: String,
+    lineage: String,
+    serial: u64,
+    objects: ObjectsIn,
+    outputs: BTreeMap<String, OutputIn>,
+    #[serde(rename = "digest")]
+    _digest: IgnoredAny,
+}
+
+impl SnapshotIn {
+    fn into_snapshot(self) -> Result<Snapshot, Damage> {
+        if self.format_version != SNAPSHOT_FORMAT_VERSION {
+            return Err(Damage::Alien);
+        }
+        if !is_lineage(&self.lineage) {
+            return Err(Damage::Lineage);
+        }
+        if let Some(address) = self.objects.twice {
+            return Err(Damage::Duplicate { address: Box::new(address) });
+        }
+        Ok(Snapshot {
+            lineage: self.lineage,
+            serial: self.serial,
+            mlo_version: self.mlo_version,
+            objects: self.objects.objects,
+            outputs: self.outputs.into_iter().map(|(name, output)| (name, Output::from(output))).collect(),
+        })
+    }
+}
+
+/// The objects, put into their map one by one as they are read.
+struct ObjectsIn {
+    objects: BTreeMap<Address, Object>,
+    /// An address that came twice.
+    twice: Option<Address>,
+}
+
+impl<'de> Deserialize<'de> for ObjectsIn {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = ObjectsIn;
+
+            fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of objects")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<ObjectsIn, A::Error> {
+                let (mut objects, mut twice) = (BTreeMap::new(), None);
+                while let Some(EntryIn { address, object }) = seq.next_element()? {
+                    match objects.entry(address) {
+                        Entry::Vacant(place) => drop(place.insert(object.into())),
+                        Entry::Occupied(place) => twice = Some(place.key().clone()),
+                    }
+                }
+                Ok(ObjectsIn { objects, twice })
+            }
+        }
+
+        deserializer.deserialize_seq(Entries)
+    }
+}

@@ -1,0 +1,9 @@
+//! What the crate does as its users see it.
+#![cfg(test)]
+
+mod address;
+mod damage;
+mod disk;
+mod journal;
+mod snapshot;
+mod stores;

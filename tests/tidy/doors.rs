@@ -1,0 +1,238 @@
+//! One door for each dependency: the places whose code may name it. Behind the door it can be replaced, and bad input
+//! that it reads has one place to be stopped.
+
+use super::arrows::dependencies;
+use super::repository::Repository;
+
+/// Something that only few places may name.
+struct Door {
+    /// A path, such as `regorus` or `std::env`, and whatever lies below it.
+    name: &'static str,
+    /// Files and folders whose code may name it.
+    places: &'static [&'static str],
+    why: &'static str,
+}
+
+const fn door(name: &'static str, places: &'static [&'static str], why: &'static str) -> Door {
+    Door { name, places, why }
+}
+
+const DOORS: [Door; 33] = [
+    // Systems outside, and what speaks to them.
+    door(
+        "hyper",
+        &["src/provider/local/", "runtime/src/server"],
+        "asks a server of ours; is a server of ours",
+    ),
+    door("hyper_util", &["src/provider/local/", "runtime/src/server"], "as hyper"),
+    door("http_body_util", &["src/provider/local/", "runtime/src/server"], "as hyper"),
+    door(
+        "axum",
+        &["runtime/src/server", "runtime/src/protocol.rs"],
+        "routes and status codes of the inference server",
+    ),
+    door("tower", &["runtime/src/server"], "layers of the inference server"),
+    door("ort", &["runtime/src/session"], "ONNX Runtime"),
+    door(
+        "rustix",
+        &["src/provider/local/", "src/manifest/read.rs", "src/cli/", "state/src/", "runtime/"],
+        "system calls",
+    ),
+    // Languages and formats.
+    door("regorus", &["src/policy/"], "Rego; its errors are text, wrapped at the door"),
+    door("saphyr_parser", &["src/manifest/"], "YAML"),
+    door("prost", &["runtime/model/"], "protocol buffers, of which ONNX files are made"),
+    door("num_bigint", &["src/lang/value/"], "numbers that 64 bits do not hold"),
+    door("aho_corasick", &["src/diag/", "src/cli/"], "finds sensitive values in what is shown"),
+    door("strsim", &["src/diag/"], "did-you-mean; one place decides what is near"),
+    door("unicode_ident", &["src/lang/"], "what a name is made of"),
+    door("unicode_normalization", &["src/lang/"], "strings compare as Terraform's do"),
+    door("unicode_segmentation", &["src/lang/"], "what a person calls a character"),
+    // Graphs and order.
+    door("petgraph", &["src/graph/"], "the graph; the rest knows its nodes, not its indices"),
+    // The screen and the command line.
+    door("clap", &["src/cli/", "runtime/src/config.rs", "runtime/src/main.rs"], "arguments"),
+    door("anstream", &["src/cli/"], "the terminal"),
+    door("annotate_snippets", &["src/diag/render.rs"], "source lines under a message"),
+    door("similar", &["src/cli/"], "text differences, as they are shown"),
+    door(
+        "std::io::stdout",
+        &["src/cli/", "runtime/src/main.rs", "runtime/src/log.rs"],
+        "only the edge prints",
+    ),
+    door(
+        "std::io::stderr",
+        &["src/cli/", "runtime/src/main.rs", "runtime/src/log.rs"],
+        "only the edge prints",
+    ),
+    door("std::io::stdin", &["src/cli/"], "only the edge asks"),
+    // What a simulation must own.
+    door(
+        "std::env",
+        &["src/cli/", "src/main.rs", "runtime/src/main.rs", "runtime/src/config.rs"],
+        "an argument elsewhere",
+    ),
+    door("std::time::SystemTime", &["src/cli/", "runtime/src/"], "time is an argument"),
+    door("std::time::Instant", &["src/cli/", "runtime/src/"], "time is an argument"),
+    door("std::thread::sleep", &["src/cli/"], "waiting is an argument"),
+    door("tokio::spawn", &["src/cli/", "runtime/src/"], "the walk owns its schedule"),
+    door("tokio::task::spawn", &["src/cli/", "runtime/src/"], "the walk owns its schedule"),
+    door(
+        "std::process::exit",
+        &["src/main.rs", "src/cli/interrupt.rs", "runtime/src/main.rs"],
+        "elsewhere destructors run",
+    ),
+    door(
+        "std::net",
+        &["src/provider/", "src/manifest/", "runtime/src/", "src/cli/"],
+        "addresses; connections only by providers",
+    ),
+    door("std::process::Command", &["src/provider/local/"], "starts programs"),
+];
+
+/// What any code may name below a door: constants and pure functions, which are no input.
+const OPEN: [&str; 3] = ["std::env::consts", "std::env::split_paths", "std::net::IpAddr"];
+
+/// Dependencies without a door, since values of theirs, or none at all, go from hand to hand.
+const EVERYWHERE: [&str; 8] = [
+    "futures-util", // futures, as `std` has too few of their means
+    "jiff",         // dates and times, as values
+    "serde",        // derives
+    "serde_json",   // JSON, as a value
+    "sha2",         // digests
+    "thiserror",    // derives
+    "tokio",        // except `spawn`, above
+    "tracing",      // events
+];
+
+/// The packages whose code the doors are about: what is shipped.
+const SHIPPED: [&str; 3] = ["src/", "state/src/", "runtime/"];
+
+/// Names used outside their doors.
+fn trespasses(repository: &Repository) -> Vec<String> {
+    let shipped = |path: &str| SHIPPED.iter().any(|folder| path.starts_with(folder));
+    let mut found = Vec::new();
+    for source in repository.sources.iter().filter(|source| shipped(&source.path) && !source.is_test()) {
+        for mention in source.mentions() {
+            let Some(door) = DOORS.iter().find(|door| covers(door.name, &mention.path)) else { continue };
+            let open = OPEN.iter().any(|name| covers(name, &mention.path));
+            let allowed = door.places.iter().any(|place| source.path.starts_with(place));
+            if !open && !allowed {
+                let places = door.places.join(", ");
+                let (path, line, name) = (&source.path, mention.line, door.name);
+                found.push(format!("{path}:{line}: {name} is for {places} only ({})", door.why));
+            }
+        }
+    }
+    found
+}
+
+/// Whether `path` is `name`, such as `std::env`, or lies below it. `std::io::{self}` and `std::io::*` do not name
+/// what lies below `std::io`.
+fn covers(name: &str, path: &[String]) -> bool {
+    let mut names = path.iter();
+    name.split("::").all(|part| names.next().is_some_and(|own| own == part))
+}
+
+/// Dependencies that have neither a door nor a place in [`EVERYWHERE`].
+fn doorless(repository: &Repository) -> Vec<String> {
+    let shipped = ["Cargo.toml", "state/Cargo.toml", "runtime/Cargo.toml", "runtime/model/Cargo.toml"];
+    let mut found = Vec::new();
+    for manifest in repository.texts.iter().filter(|file| shipped.contains(&file.path.as_str())) {
+        let product = manifest.text.split("[dev-dependencies]").next().unwrap_or_default();
+        for name in dependencies(product) {
+            let crate_name = name.replace('-', "_");
+            let has_door = DOORS.iter().any(|door| door.name == crate_name);
+            if !has_door && !EVERYWHERE.contains(&name.as_str()) && !name.starts_with("mlo-") {
+                found.push(format!("{}: {name} has no door", manifest.path));
+            }
+        }
+    }
+    found
+}
+
+/// Code that prints where only the edge may: the macros, which the doors of `std::io` do not see.
+fn prints(repository: &Repository) -> Vec<String> {
+    const EDGE: [&str; 5] =
+        ["src/cli/", "src/main.rs", "runtime/src/main.rs", "runtime/src/log.rs", "xtask/"];
+    const MACROS: [&str; 5] = ["println!", "eprintln!", "print!", "eprint!", "dbg!"];
+    let mut found = Vec::new();
+    let inner =
+        repository.sources.iter().filter(|source| !EDGE.iter().any(|edge| source.path.starts_with(edge)));
+    for source in inner.filter(|source| !source.is_test()) {
+        for (index, line) in source.product.lines().enumerate() {
+            let words = line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '!'));
+            found.extend(
+                words
+                    .filter(|word| MACROS.contains(word))
+                    .map(|word| format!("{}:{}: {word} is for the edge only", source.path, index + 1)),
+            );
+        }
+    }
+    found
+}
+
+#[test]
+fn each_dependency_is_named_only_at_its_door() {
+    assert_eq!(trespasses(Repository::this()), [""; 0]);
+}
+
+#[test]
+fn each_dependency_has_a_door_or_a_reason_for_none() {
+    assert_eq!(doorless(Repository::this()), [""; 0]);
+}
+
+#[test]
+fn only_the_edge_prints() {
+    assert_eq!(prints(Repository::this()), [""; 0]);
+}
+
+#[test]
+fn a_trespass_is_found() {
+    let rows = [
+        (
+            "src/plan/mod.rs",
+            "use regorus::Engine;",
+            "regorus is for src/policy/ only (Rego; its errors are text, wrapped at the door)",
+        ),
+        (
+            "src/manifest/read.rs",
+            "use std::{env, fs};",
+            "std::env is for src/cli/, src/main.rs, runtime/src/main.rs, runtime/src/config.rs only (an argument elsewhere)",
+        ),
+        (
+            "src/apply/mod.rs",
+            "fn f() { tokio::spawn(g()); }",
+            "tokio::spawn is for src/cli/, runtime/src/ only (the walk owns its schedule)",
+        ),
+        (
+            "src/graph/walk.rs",
+            "use clap;",
+            "clap is for src/cli/, runtime/src/config.rs, runtime/src/main.rs only (arguments)",
+        ),
+    ];
+    for (path, text, expected) in rows {
+        assert_eq!(trespasses(&Repository::of(&[(path, text)])), [format!("{path}:1: {expected}")], "{text}");
+    }
+    assert_eq!(
+        prints(&Repository::of(&[("src/plan/mod.rs", "fn f() { println!(\"eprint!\") }\n// dbg!")])),
+        ["src/plan/mod.rs:1: println! is for the edge only"]
+    );
+    assert_eq!(
+        doorless(&Repository::of(&[("Cargo.toml", "[dependencies]\nserde = \"1\"\nreqwest = \"0.13\"\n")])),
+        ["Cargo.toml: reqwest has no door"]
+    );
+}
+
+#[test]
+fn a_name_at_its_door_is_no_trespass() {
+    let files = [
+        ("src/policy/engine.rs", "use regorus::Engine;"),
+        ("src/cli/mod.rs", "fn f() { println!(); std::env::args(); }"),
+        ("src/provider/local/mod.rs", "const SYSTEM: &str = std::env::consts::OS;"),
+        ("src/plan/mod.rs", "#[cfg(test)]\nmod tests {\n    fn f() { std::env::temp_dir(); println!(); }\n}"),
+        ("src/graph/mod.rs", "use tokio::sync::mpsc;\nuse std::io::{self, Read};"),
+    ];
+    let repository = Repository::of(&files);
+    assert_eq!((trespasses(&repository), prints(&repository)), (vec![], vec![]));
+}

@@ -1,0 +1,76 @@
+//! Every check of the repository, the cheap ones first; the first that fails ends the run.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::cache::Cache;
+use crate::command;
+use crate::failure::Failure;
+use crate::onnxruntime;
+use crate::steps::Steps;
+use crate::tools;
+use crate::workspace::Workspace;
+
+/// What `--full` sets: cases of each property test, where the default is proptest's own 256.
+const FULL_CASES: &str = "10000";
+
+/// Runs the checks. `full` raises the counts of the random ones.
+pub(crate) fn run(workspace: &Workspace, cache: &Cache, full: bool) -> Result<(), Failure> {
+    let cargo = |arguments: &[&str]| command::show(&mut workspace.cargo(arguments));
+    let mut steps = Steps::default();
+
+    steps.step("format", || cargo(&["fmt", "--all", "--check"]))?;
+    steps.step("lints", || {
+        cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])
+    })?;
+    let deny = steps.step("cargo-deny", || tools::cargo_deny(workspace, cache))?;
+    steps.step("dependencies", || {
+        let mut command = Command::new(deny);
+        command.args(["check", "licenses", "bans", "sources"]);
+        command::show(command.current_dir(workspace.root()))
+    })?;
+    let opa = steps.step("opa", || tools::opa(cache))?;
+    steps.step("policies", || {
+        command::show(Command::new(&opa).args(["test", "policies"]).current_dir(workspace.root()))
+    })?;
+    let library = steps.step("ONNX Runtime", || onnxruntime::obtain(workspace, cache))?;
+    steps.step("tests", || command::show(&mut tests(workspace, &opa, &library, full)))?;
+
+    println!("{}", steps.table());
+    Ok(())
+}
+
+/// Unit, integration and end-to-end tests in one build. They come last, so that Cargo's own count of them ends the run.
+fn tests(workspace: &Workspace, opa: &Path, library: &Path, full: bool) -> Command {
+    let mut command = workspace.cargo(&["test", "--workspace", "--locked"]);
+    command.env("MLO_TEST_OPA", opa).env("MLO_ONNXRUNTIME", library);
+    if full {
+        command.env("MLO_TEST_FULL", "1").env("PROPTEST_CASES", FULL_CASES);
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The variables that the tests get, without those that the process has anyway.
+    fn variables(full: bool) -> String {
+        let workspace = Workspace::locate().unwrap();
+        let command = tests(&workspace, Path::new("/tools/opa"), Path::new("/cache/ort.so"), full);
+        let set = |(name, value): (&std::ffi::OsStr, Option<&std::ffi::OsStr>)| {
+            Some(format!("{}={}", name.to_str()?, value?.to_str()?))
+        };
+        command.get_envs().filter_map(set).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_tests_are_told_where_the_real_parts_are() {
+        assert_eq!(variables(false), "MLO_ONNXRUNTIME=/cache/ort.so MLO_TEST_OPA=/tools/opa");
+    }
+
+    #[test]
+    fn full_raises_the_counts() {
+        assert!(variables(true).ends_with("MLO_TEST_FULL=1 MLO_TEST_OPA=/tools/opa PROPTEST_CASES=10000"));
+    }
+}

