@@ -7,11 +7,8 @@ pub mod builtin;
 pub mod local;
 
 mod error;
-<<<<<<< HEAD
 mod object;
-=======
 mod retry;
->>>>>>> main
 mod schema;
 
 pub use error::{ErrorClass, ProviderError};
@@ -174,5 +171,3 @@ pub enum Progress {
         after: Duration,
     },
 }
-#[allow(missing_docs)]
-pub fn all() -> std::collections::BTreeMap<&'static str, Arc<dyn Provider>> { std::collections::BTreeMap::new() }
