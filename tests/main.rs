@@ -1,4 +1,10 @@
 //! The tests of the whole program, as one binary: one build, one link.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has found something")]
 
+mod bad_input;
+mod cli;
+mod engine;
+mod gate;
+mod straight_path;
+mod support;
 mod tidy;

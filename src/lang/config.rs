@@ -115,7 +115,10 @@ impl<D> TypeDefaults<D> {
     }
 
     /// The same with each default turned into another; the first error ends it.
-    pub fn try_map<E, Error>(&self, to: &mut impl FnMut(&D) -> Result<E, Error>) -> Result<TypeDefaults<E>, Error> {
+    pub fn try_map<E, Error>(
+        &self,
+        to: &mut impl FnMut(&D) -> Result<E, Error>,
+    ) -> Result<TypeDefaults<E>, Error> {
         let mut mapped = TypeDefaults::default();
         for (name, default) in &self.attributes {
             mapped.attributes.insert(name.clone(), to(default)?);

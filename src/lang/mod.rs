@@ -5,8 +5,10 @@
 //! fetches modules), a panic on bad input, an error without its place.
 
 pub mod config;
-pub mod load;
 pub mod eval;
+pub mod fetch;
+pub mod functions;
+pub mod load;
 pub mod reference;
 pub mod scope;
 pub mod syntax;

@@ -49,6 +49,17 @@ pub fn load(
     said.into_result(found)
 }
 
+/// What to say of a folder that has nothing to deploy: `shown` is its name as the user wrote it.
+pub fn nothing_in(shown: &str) -> Diagnostic {
+    Diagnostic::error(code::manifest::NO_MANIFEST, format!("there is no manifest in `{shown}`"))
+        .detail("Manifests are `*.yaml` and `*.yml` files that stand directly in the folder.")
+        .help(header())
+}
+
+fn header() -> String {
+    format!("begin a file with `apiVersion: {}` and `kind: {}`", schema::API_VERSION, schema::KIND)
+}
+
 fn load_file(
     path: &Path,
     shown: &str,
@@ -175,22 +186,21 @@ fn no_manifest(source: SourceId, sources: &SourceMap) -> Diagnostic {
         code::manifest::NO_MANIFEST,
         format!("`{}` holds no `{}`", file.name, schema::KIND),
     );
-    let header = format!("begin it with `apiVersion: {}` and `kind: {}`", schema::API_VERSION, schema::KIND);
     if file.text.trim().is_empty() {
-        return diagnostic.detail("The file is empty.").help(header);
+        return diagnostic.detail("The file is empty.").help(header());
     }
     let parsed = yaml::parse(&file.text, source);
     if let Some(stopped) = parsed.stopped {
         return stopped;
     }
     let Some(root) = parsed.documents.first().map(|document| &document.root) else {
-        return diagnostic.detail("The file holds no document, only comments or markers.").help(header);
+        return diagnostic.detail("The file holds no document, only comments or markers.").help(header());
     };
     match root.entry("kind") {
         Some(kind) => diagnostic
             .at(kind.value.span, "this is of another kind")
             .did_you_mean(kind.value.as_str().unwrap_or(""), [schema::KIND])
-            .help(header),
-        None => diagnostic.at(check::header_span(root), "").help(header),
+            .help(header()),
+        None => diagnostic.at(check::header_span(root), "").help(header()),
     }
 }

@@ -22,7 +22,7 @@ pub mod yaml;
 
 pub use artifact::{Artifact, resolve};
 pub use document::{Manifest, Manifests, NAMESPACE_DEFAULT};
-pub use load::{load, load_sources};
+pub use load::{load, load_sources, nothing_in};
 pub use schema::json_schema;
 pub use value::value_type;
 

@@ -4,7 +4,7 @@ use super::artifact::Artifact;
 use super::document::Manifest;
 use super::schema::{self, Field, Shape};
 use super::yaml::{Exact, Node, NodeKind, exact};
-use crate::lang::value::{Number, Type, Value};
+use crate::lang::value::{Number, Type, Value, normalize};
 use std::sync::Arc;
 
 impl Manifest {
@@ -84,7 +84,7 @@ fn shaped(node: Option<&Node>, shape: &Shape, governed: bool) -> Value {
         (Shape::Open(_, of), NodeKind::Mapping(entries)) => {
             let entries: Vec<_> = entries
                 .iter()
-                .map(|entry| (entry.key.clone(), shaped(Some(&entry.value), of, governed)))
+                .map(|entry| (normalize(&entry.key), shaped(Some(&entry.value), of, governed)))
                 .collect();
             match shape.ty(false) {
                 Type::Map(of) if entries.iter().all(|(_, value)| value.ty() == *of) => {
@@ -107,11 +107,11 @@ fn natural(node: &Node) -> Value {
     match &node.kind {
         NodeKind::Null | NodeKind::Refused => Value::null(),
         NodeKind::Bool(value) => Value::bool(*value),
-        NodeKind::String(text) => Value::string(text.clone()),
+        NodeKind::String(text) => Value::string(normalize(text)),
         NodeKind::Number(text) => number(text),
         NodeKind::Sequence(items) => together(items.iter().map(natural).collect()),
         NodeKind::Mapping(entries) => {
-            Value::object(entries.iter().map(|entry| (entry.key.clone(), natural(&entry.value))))
+            Value::object(entries.iter().map(|entry| (normalize(&entry.key), natural(&entry.value))))
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::repository::{Repository, is_rust};
 
 /// What the root holds, hidden entries aside. A folder is here once it has its line in the architecture.
-const ROOT: [&str; 19] = [
+const ROOT: &[&str] = &[
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "Cargo.lock",

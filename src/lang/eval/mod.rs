@@ -1,5 +1,27 @@
-//! Expressions and bodies to values.
+//! Expressions and bodies to values, as Terraform evaluates them.
+//!
+//! Goes in: trees, and a [`Scope`](crate::lang::scope::Scope) that knows what names stand for. Comes out: values that
+//! may hold unknowns and marks, or all errors, each with its place and the values involved. Never happens: IO, a clock,
+//! a value that outgrows the limits of [`Meter`].
 
+mod access;
+mod call;
+mod conditional;
+mod decode;
+mod dynamic;
+mod explain;
+mod expression;
+mod iterate;
+mod meter;
+mod operator;
 pub mod schema;
+mod template;
 
+pub use decode::{decode, deprecations};
+pub use explain::describe;
+pub use expression::evaluate;
+pub use meter::{Exhausted, Meter, STEPS_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX};
 pub use schema::{AttributeSchema, BlockSchema, NestedBlock, Nesting};
+
+#[cfg(test)]
+mod tests;

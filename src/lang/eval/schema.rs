@@ -22,6 +22,10 @@ pub struct BlockSchema {
 
 /// One argument of a body, or an attribute that only the provider sets.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an answer of its own, as in every schema of Terraform"
+)]
 pub struct AttributeSchema {
     /// Values are converted to it; attributes of objects may be optional.
     pub ty: Type,

@@ -5,7 +5,6 @@
 //! could be converted.
 
 use super::{Field, Kind, Marks, Number, Path, PathStep, Refinement, Type, Value, convertible, unify};
-use crate::lang::config::TypeDefaults;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use thiserror::Error;
@@ -79,12 +78,21 @@ pub fn convert(value: &Value, ty: &Type) -> Result<Value, ConvertError> {
     convert_at(value, ty, &Place::Root)
 }
 
+/// What optional attributes are if a value lacks them, in the shape of the type.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Defaults {
+    /// Of the attributes of this object.
+    pub attributes: BTreeMap<Arc<str>, Value>,
+    /// Inside attributes of this object.
+    pub children: BTreeMap<Arc<str>, Defaults>,
+    /// Inside the elements of this list, set or map.
+    pub element: Option<Box<Defaults>>,
+    /// Inside the positions of this tuple.
+    pub positions: BTreeMap<usize, Defaults>,
+}
+
 /// [`apply_defaults`], then [`convert`].
-pub fn convert_with_defaults(
-    value: &Value,
-    ty: &Type,
-    defaults: &TypeDefaults,
-) -> Result<Value, ConvertError> {
+pub fn convert_with_defaults(value: &Value, ty: &Type, defaults: &Defaults) -> Result<Value, ConvertError> {
     convert(&apply_defaults(value, defaults), ty)
 }
 
@@ -158,9 +166,6 @@ fn convert_at(value: &Value, ty: &Type, place: &Place<'_>) -> Result<Value, Conv
             let mismatch = Mismatch::Length { expected: types.len(), found: items.len() };
             return Err(place.error(value, ty, mismatch));
         }
-        (Kind::List(own, items), Type::List(element)) => {
-            sequence(value, (items, Some(own)), (ty, element), place)?
-        }
         (Kind::Set(own, items), Type::List(element) | Type::Set(element)) => {
             if matches!(ty, Type::List(_)) && items.iter().any(|item| !item.is_wholly_known()) {
                 // Nobody knows yet in which order they will be, nor how many are the same.
@@ -177,7 +182,7 @@ fn convert_at(value: &Value, ty: &Type, place: &Place<'_>) -> Result<Value, Conv
             }
             sequence(value, (items, Some(own)), (ty, element), place)?
         }
-        (Kind::List(own, items), Type::Set(element)) => {
+        (Kind::List(own, items), Type::List(element) | Type::Set(element)) => {
             sequence(value, (items, Some(own)), (ty, element), place)?
         }
         (Kind::Tuple(items), Type::List(element) | Type::Set(element)) => {
@@ -366,8 +371,8 @@ fn object(
 
 /// The value with the defaults of optional attributes where it lacks them or has null. Before it is converted: what
 /// comes out may be a tuple or object where a collection went in.
-pub fn apply_defaults(value: &Value, defaults: &TypeDefaults) -> Value {
-    if value.is_null() || value.is_unknown() || *defaults == TypeDefaults::default() {
+pub fn apply_defaults(value: &Value, defaults: &Defaults) -> Value {
+    if value.is_null() || value.is_unknown() || *defaults == Defaults::default() {
         return value.clone();
     }
     let marks = value.marks();
@@ -413,10 +418,7 @@ pub fn apply_defaults(value: &Value, defaults: &TypeDefaults) -> Value {
     applied.marked(marks)
 }
 
-fn default_entries(
-    entries: &BTreeMap<Arc<str>, Value>,
-    defaults: &TypeDefaults,
-) -> BTreeMap<Arc<str>, Value> {
+fn default_entries(entries: &BTreeMap<Arc<str>, Value>, defaults: &Defaults) -> BTreeMap<Arc<str>, Value> {
     let inner = |name: &Arc<str>| defaults.children.get(name).or(defaults.element.as_deref());
     let mut applied: BTreeMap<_, _> = entries
         .iter()

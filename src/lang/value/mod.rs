@@ -14,12 +14,13 @@ mod types;
 mod unify;
 mod unknown;
 
-pub use convert::{ConvertError, Mismatch, apply_defaults, convert, convert_with_defaults};
+pub use convert::{ConvertError, Defaults, Mismatch, apply_defaults, convert, convert_with_defaults};
 pub use equal::equal;
 pub use json::{NotStorable, WrongJson, from_json, to_json, to_json_dynamic, type_from_json, type_to_json};
 pub use marks::Marks;
 pub use number::{Form, Number, NumberError, ParseError};
 pub use path::{Path, PathStep};
+pub(crate) use text::quote_short;
 pub use text::{graphemes, known_prefix, normalize, quote};
 pub use types::{Field, Type};
 pub use unify::{convertible, unify};
@@ -344,6 +345,16 @@ impl Value {
             Kind::Null(_) => false,
             Kind::Unknown(_, refinement) => refinement.not_null,
             _ => true,
+        }
+    }
+
+    /// Its type, without the types inside: a tuple or object that is known is one of nothing. For questions about what
+    /// kind of value it is, which must not cost a walk over all of it.
+    pub fn ty_shallow(&self) -> Type {
+        match &self.kind {
+            Kind::Tuple(_) => Type::Tuple(Arc::new([])),
+            Kind::Object(_) => Type::object([]),
+            _ => self.ty(),
         }
     }
 

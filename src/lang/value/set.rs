@@ -22,7 +22,7 @@ impl Value {
         keyed.sort_by(|(a_key, a), (b_key, b)| a_key.cmp(b_key).then_with(|| structural(a, b)));
         let mut kept: Vec<Value> = Vec::with_capacity(keyed.len());
         for (_, item) in keyed {
-            if !kept.last().is_some_and(|last| same_known(last, &item) == Some(true)) {
+            if kept.last().is_none_or(|last| same_known(last, &item) != Some(true)) {
                 kept.push(item);
             }
         }

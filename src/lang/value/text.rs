@@ -1,6 +1,5 @@
 //! Text as values have it: normalised, and counted in what readers see as one character.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
@@ -65,10 +64,10 @@ pub fn quote(text: &str) -> String {
 }
 
 /// [`quote`] of at most so many characters, for messages.
-pub(crate) fn quote_short(text: &str, characters_max: usize) -> Cow<'_, str> {
+pub(crate) fn quote_short(text: &str, characters_max: usize) -> String {
     let shortened: String = text.chars().take(characters_max).collect();
     let more = if shortened.len() < text.len() { "…" } else { "" };
-    Cow::Owned(quote(&(shortened + more)))
+    quote(&(shortened + more))
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! Values that must agree with each other.
 
-use super::{Check, amount, format, header_span};
+use super::{Check, amount, format};
 use crate::diag::{Diagnostic, code};
 use crate::manifest::schema::Format;
 use crate::manifest::yaml::{Exact, Node, NodeKind, exact};
 
 pub(super) fn check(check: &mut Check, root: &Node) {
     let Some(spec) = root.get("spec") else { return };
-    name(check, root, spec);
     if let Some(inference) = spec.get("inference") {
         if let Some(resources) = inference.get("resources") {
             amounts(check, resources);
@@ -30,19 +29,6 @@ pub(super) fn check(check: &mut Check, root: &Node) {
 
 fn contradiction(summary: String) -> Diagnostic {
     Diagnostic::error(code::manifest::CONTRADICTION, summary)
-}
-
-/// The name of a manifest that has none is its model's; nothing more to check when that is there.
-fn name(check: &mut Check, root: &Node, spec: &Node) {
-    let own = root.get("metadata").and_then(|metadata| metadata.get("name"));
-    let model = spec.get("model").and_then(|model| model.get("name"));
-    if own.is_none() && model.is_some_and(|model| model.as_str().is_some_and(|name| name.trim().is_empty())) {
-        check.say(
-            Diagnostic::error(code::manifest::MISSING_FIELD, "the manifest has no name")
-                .at(header_span(root), "")
-                .help("write `metadata.name` or `spec.model.name`"),
-        );
-    }
 }
 
 /// Requests are at most limits; of devices they are the same.

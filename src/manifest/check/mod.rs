@@ -11,7 +11,7 @@ mod format;
 mod unknown;
 
 use super::schema::{self, Field, Measure, Shape};
-use super::yaml::{Entry, Node, NodeKind, exact};
+use super::yaml::{Entry, Exact, Node, NodeKind, exact, is_finite};
 use crate::diag::{Code, Diagnostic, Diagnostics, Span, code};
 
 /// Errors told of one document; more would not be read.
@@ -19,7 +19,7 @@ const ERRORS_MAX: usize = 50;
 
 /// All errors of a document that is known to be one of ours.
 pub(super) fn check(root: &Node) -> Diagnostics {
-    let mut check = Check { out: Diagnostics::new() };
+    let mut check = Check { out: Diagnostics::new(), left_out: false };
     match &root.kind {
         NodeKind::Mapping(entries) => {
             check.header(root);
@@ -30,6 +30,12 @@ pub(super) fn check(root: &Node) -> Diagnostics {
         _ => check.wrong_type("", root, &Shape::Object(schema::ROOT)),
     }
     check.out.sort();
+    if check.left_out {
+        let more = Diagnostic::error(code::manifest::LIMIT, "this manifest has more errors than are shown")
+            .at(header_span(root), format!("the first {ERRORS_MAX} are shown"))
+            .help("mend these first, and run it again");
+        check.out.push(more);
+    }
     check.out
 }
 
@@ -41,13 +47,21 @@ pub(super) fn header_span(root: &Node) -> Span {
 
 struct Check {
     out: Diagnostics,
+    /// Whether there were more errors than [`ERRORS_MAX`].
+    left_out: bool,
 }
 
 impl Check {
     fn say(&mut self, diagnostic: Diagnostic) {
-        if self.out.len() < ERRORS_MAX {
+        if self.is_full() {
+            self.left_out = true;
+        } else {
             self.out.push(diagnostic);
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.out.len() >= ERRORS_MAX
     }
 
     /// `kind` and `apiVersion`, which have words of their own.
@@ -80,6 +94,8 @@ impl Check {
         for entry in entries {
             match fields.iter().find(|field| field.name == &*entry.key) {
                 Some(field) => self.field(&join(path, &entry.key), entry, field),
+                // What a field could have been meant for takes a while to find out.
+                None if self.is_full() => self.left_out = true,
                 None => self.say(unknown::field(path, entry, fields)),
             }
         }
@@ -188,8 +204,8 @@ impl Check {
             (Shape::Quantity(measure), NodeKind::String(text) | NodeKind::Number(text)) => {
                 self.quantity(path, node, *measure, text);
             }
-            (Shape::Integer(min, max), NodeKind::Number(text)) => match super::yaml::exact(text) {
-                Some(super::yaml::Exact::Integer(whole)) if (*min..=*max).contains(&whole) => {}
+            (Shape::Integer(min, max), NodeKind::Number(text)) => match exact(text) {
+                Some(Exact::Integer(whole)) if (*min..=*max).contains(&whole) => {}
                 _ => self.wrong_form(path, node, shape, None),
             },
             (Shape::Number(min, max), NodeKind::Number(text)) => match number(text) {
@@ -299,7 +315,7 @@ impl Check {
     /// that is written.
     fn numbers(&mut self, path: &str, node: &Node) {
         match &node.kind {
-            NodeKind::Number(text) if exact(text).is_none() && !is_not_finite(text) => {
+            NodeKind::Number(text) if exact(text).is_none() && is_finite(text) => {
                 let near = text.parse::<f64>().ok().filter(|near| near.is_finite());
                 let mut diagnostic = Diagnostic::error(
                     code::manifest::WRONG_VALUE,
@@ -356,16 +372,11 @@ fn takes_kind(shape: &Shape, node: &Node) -> bool {
 
 /// The value of a number that can be held; nothing for others and for those that are not finite.
 fn number(text: &str) -> Option<f64> {
-    exact(text)?;
-    text.parse().ok().or_else(|| match exact(text)? {
+    Some(match exact(text)? {
         #[expect(clippy::cast_precision_loss, reason = "compared with bounds far below 2^53")]
-        super::yaml::Exact::Integer(whole) => Some(whole as f64),
-        super::yaml::Exact::Double(double) => Some(double),
+        Exact::Integer(whole) => whole as f64,
+        Exact::Double(double) => double,
     })
-}
-
-fn is_not_finite(text: &str) -> bool {
-    text.ends_with(|c: char| c.is_ascii_alphabetic()) && text.contains('.') && !text.starts_with("0x")
 }
 
 /// The place of a value; of a block the first line alone, since the whole would bury the message.

@@ -180,6 +180,7 @@ impl fmt::Display for Shape {
             Self::Number(min, max) => write!(f, "a number from {min} to {max}"),
             Self::Quantity(measure) => f.write_str(measure.expected()),
             Self::Threshold => f.write_str("a share such as `0.05`, or a latency such as `500ms`"),
+            Self::Choice([word]) => write!(f, "`{word}`"),
             Self::Choice(words) => {
                 let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
                 write!(f, "one of {}", words.join(", "))

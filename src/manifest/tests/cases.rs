@@ -22,3 +22,13 @@ fn each_bad_manifest_gives_the_messages_beside_it() {
         expect_file(&folder.join(format!("{name}.txt")), &shown(&errors, &sources));
     }
 }
+
+#[test]
+fn a_manifest_with_very_many_errors_says_that_there_are_more() {
+    let lines: Vec<_> = (0..40_000).map(|at| format!("  field_{at}: 1\n")).collect();
+    let (found, _) = super::read(&super::with(&lines.concat()));
+    let errors = found.expect_err("all are unknown");
+    let told =
+        errors.iter().filter(|error| error.summary == "this manifest has more errors than are shown").count();
+    assert_eq!((errors.len(), told), (51, 1));
+}

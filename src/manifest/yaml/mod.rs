@@ -9,7 +9,7 @@ mod scalar;
 mod syntax;
 
 pub use parse::{DEPTH_MAX, Document, NODES_MAX, Parsed, parse};
-pub use scalar::{Exact, exact};
+pub use scalar::{Exact, exact, is_finite};
 
 use crate::diag::Span;
 use std::sync::Arc;

@@ -58,6 +58,11 @@ fn radix(text: &str) -> Option<(&str, u32)> {
     (!digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix))).then_some((digits, radix))
 }
 
+/// Whether a number is written as one that is finite: neither `.inf` nor `.nan`.
+pub fn is_finite(text: &str) -> bool {
+    !is_not_finite(text)
+}
+
 fn is_not_finite(text: &str) -> bool {
     matches!(unsigned(text), ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN")
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use futures_util::future::join_all;
@@ -15,6 +16,11 @@ use crate::damage::Damage;
 use crate::journal::{done, holder, intend, object};
 
 const LINEAGE: &str = "5f2b-lineage";
+
+/// A folder in memory where there is one, for tests that sync thousands of times and cut no power.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
 
 /// A store whose steps on disk go through `probe`.
 fn probed(dir: &Path, probe: impl Fn(Step, &str) -> io::Result<()> + Send + Sync + 'static) -> FileStore {
@@ -161,7 +167,7 @@ async fn every_step_may_fail() {
     for errno in [rustix::io::Errno::NOSPC, rustix::io::Errno::IO, rustix::io::Errno::ROFS] {
         for for_ever in [false, true] {
             for nth in 0.. {
-                let dir = tempfile::tempdir().unwrap();
+                let dir = scratch();
                 let count = Mutex::new(0);
                 let failed = Arc::new(Mutex::new(None));
                 let told = Arc::clone(&failed);
@@ -287,6 +293,21 @@ async fn a_lock_that_was_taken_away_stops_every_write() {
 }
 
 #[tokio::test]
+async fn a_lock_that_nobody_waits_for_any_more_is_free() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::new(dir.path().to_owned());
+    let holder = holder();
+    for _ in 0..20 {
+        let mut locking = store.lock(&holder);
+        // Begun, and given up before or after the thread has the lock.
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let _ = locking.as_mut().poll(&mut context);
+        drop(locking);
+        drop(lock(&store).await);
+    }
+}
+
+#[tokio::test]
 async fn a_lock_that_is_a_link_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("/dev/null", dir.path().join("lock")).unwrap();
@@ -321,27 +342,31 @@ async fn a_holder_that_cannot_be_told_is_still_a_holder() {
 /// A reader without a lock sees a whole state at every moment of a run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_see_whole_states_while_a_run_writes() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let store = FileStore::new(dir.path().to_owned());
-    let reader = store.clone();
-    let (stop, stopped) = mpsc::channel::<()>();
-    let reading = tokio::spawn(async move {
-        let (mut reads, mut newest) = (0, 0);
-        while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
-            let loaded = reader.read().await.unwrap();
-            let serial = loaded.snapshot.map_or(0, |snapshot| snapshot.serial);
-            assert!(serial >= newest, "serial {serial} was read after {newest}");
-            (reads, newest) = (reads + 1, serial);
-        }
-        reads
+    let stop = Arc::new(AtomicBool::new(false));
+    let readers = [store.clone(), store.clone()].map(|reader| {
+        let stop = Arc::clone(&stop);
+        tokio::spawn(async move {
+            let (mut reads, mut newest) = (0, 0);
+            while !stop.load(Ordering::Relaxed) {
+                let loaded = reader.read().await.unwrap();
+                let serial = loaded.snapshot.map_or(0, |snapshot| snapshot.serial);
+                assert!(serial >= newest, "serial {serial} was read after {newest}");
+                (reads, newest) = (reads + 1, serial);
+            }
+            reads
+        })
     });
     let guard = lock(&store).await;
     guard.begin(LINEAGE.to_owned()).await.unwrap();
-    for serial in 1..=200 {
+    for serial in 1..=2000 {
         guard.append(vec![intend(serial)]).await.unwrap();
         guard.append(vec![done(serial, Some(object("made")))]).await.unwrap();
         guard.commit(snapshot(serial)).await.unwrap();
     }
-    stop.send(()).unwrap();
-    assert!(reading.await.unwrap() > 10);
+    stop.store(true, Ordering::Relaxed);
+    for reader in readers {
+        assert!(reader.await.unwrap() > 10);
+    }
 }

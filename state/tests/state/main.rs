@@ -5,5 +5,6 @@ mod address;
 mod damage;
 mod disk;
 mod journal;
+mod kill;
 mod snapshot;
 mod stores;

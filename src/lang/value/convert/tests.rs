@@ -122,11 +122,11 @@ fn of_unknown_values_what_is_known_stays() {
 
 #[test]
 fn defaults_fill_what_is_absent_or_null() {
-    let inner = TypeDefaults { attributes: [("port".into(), 80.into())].into(), ..TypeDefaults::default() };
-    let defaults = TypeDefaults {
+    let inner = Defaults { attributes: [("port".into(), 80.into())].into(), ..Defaults::default() };
+    let defaults = Defaults {
         attributes: [("name".into(), "x".into()), ("server".into(), object(&[]))].into(),
         children: [("server".into(), inner.clone())].into(),
-        ..TypeDefaults::default()
+        ..Defaults::default()
     };
     let server = optional(&[("port", Type::Number, true)]);
     let ty = optional(&[("name", Type::String, true), ("server", server, true)]);
@@ -134,7 +134,7 @@ fn defaults_fill_what_is_absent_or_null() {
     for given in [object(&[]), object(&[("name", Value::null())]), object(&[("server", object(&[]))])] {
         assert_eq!(convert_with_defaults(&given, &ty, &defaults), Ok(full.clone()), "{given:?}");
     }
-    let list = TypeDefaults { element: Some(Box::new(inner)), ..TypeDefaults::default() };
+    let list = Defaults { element: Some(Box::new(inner)), ..Defaults::default() };
     let given = Value::tuple([object(&[]), object(&[("port", 1.into())])]);
     let ty = Type::list(optional(&[("port", Type::Number, true)]));
     let expected = Value::list(

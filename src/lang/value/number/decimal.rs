@@ -127,11 +127,10 @@ impl Decimal {
         }
     }
 
-    /// Rounds to a number of digits that may be below zero, which leaves nothing.
+    /// Rounds to a number of digits. As in Go nothing is done for one below zero: what is written is zeros then.
     fn round_to(&mut self, count: i64) {
-        match usize::try_from(count) {
-            Ok(count) => self.round(count),
-            Err(_) => {} // as Go: nothing is done for a negative count; what is written is zeros
+        if let Ok(count) = usize::try_from(count) {
+            self.round(count);
         }
     }
 

@@ -1,0 +1,380 @@
+//! The functions that expressions can call: Terraform's, with its results to the printed digit.
+//!
+//! Goes in: values that have the types of the parameters. Comes out: a value, or which argument is wrong and why. Never
+//! happens: IO, a clock, a result that outgrows the limits of the [`Meter`].
+//!
+//! Unknown and marked arguments are dealt with in one place, [`Function::call`]: unless a parameter says that the
+//! function looks at them itself, an unknown argument makes the result unknown, and marks go to the result.
+
+mod collection;
+mod conversion;
+mod encoding;
+mod format;
+mod json;
+mod mapping;
+mod math;
+mod number;
+mod predicate;
+mod sequence;
+mod set;
+mod string;
+
+use crate::lang::eval::{Exhausted, Meter};
+use crate::lang::value::{Marks, Refinement, Type, Value};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use thiserror::Error;
+
+/// Functions of Terraform that are not there yet.
+const LATER: &[&str] = &[
+    "abspath",
+    "base64gzip",
+    "basename",
+    "bcrypt",
+    "cidrhost",
+    "cidrnetmask",
+    "cidrsubnet",
+    "cidrsubnets",
+    "csvdecode",
+    "dirname",
+    "file",
+    "filebase64",
+    "filebase64sha256",
+    "filebase64sha512",
+    "fileexists",
+    "filemd5",
+    "fileset",
+    "filesha1",
+    "filesha256",
+    "filesha512",
+    "formatdate",
+    "md5",
+    "pathexpand",
+    "plantimestamp",
+    "regex",
+    "regexall",
+    "rsadecrypt",
+    "sha1",
+    "templatefile",
+    "templatestring",
+    "textdecodebase64",
+    "textencodebase64",
+    "timeadd",
+    "timecmp",
+    "timestamp",
+    "uuid",
+    "uuidv5",
+    "yamldecode",
+    "yamlencode",
+];
+
+/// A function of the language.
+#[derive(Debug)]
+pub struct Function {
+    /// As it is called.
+    pub name: &'static str,
+    /// What it takes.
+    pub params: &'static [Param],
+    /// What it takes after that, any number of times.
+    pub variadic: Option<Param>,
+    /// What it does, for the reference pages.
+    pub doc: &'static str,
+    body: Body,
+    /// Its result is never null.
+    not_null: bool,
+}
+
+/// A parameter of a function, and what the function wants to see for itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Param {
+    /// Its name in messages.
+    pub name: &'static str,
+    ty: ParamType,
+    /// Null may be given.
+    pub allow_null: bool,
+    /// The function deals with unknown values.
+    pub allow_unknown: bool,
+    /// The function deals with marks.
+    pub allow_marked: bool,
+    /// The function deals with null and unknown values of any type.
+    pub allow_any: bool,
+}
+
+/// The types that parameters have.
+#[derive(Debug, Clone, Copy)]
+enum ParamType {
+    Any,
+    Number,
+    String,
+    ListOfAny,
+    ListOfBool,
+    ListOfString,
+    SetOfAny,
+    MapOfListOfString,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Body {
+    /// The type of the result for arguments that may be unknown, and the result for arguments that are not.
+    Eager {
+        result: fn(&[Value]) -> Result<Type, CallError>,
+        run: Run,
+    },
+    Lazy(Lazy),
+}
+
+type Run = fn(&[Value], &Call<'_>) -> Result<Value, CallError>;
+
+/// Functions whose arguments are evaluated by the evaluator, since errors in them are not errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lazy {
+    /// The first argument that has a value.
+    Try,
+    /// Whether the argument has a value.
+    Can,
+}
+
+/// What a function knows of its call.
+pub(super) struct Call<'a> {
+    /// The type of the result.
+    result: Type,
+    meter: &'a Meter,
+}
+
+/// A function without a result.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum CallError {
+    /// One argument is to blame.
+    #[error("{problem}")]
+    Argument {
+        /// Which one, from 0.
+        index: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// All of them are.
+    #[error("{0}")]
+    Failed(String),
+    /// The result would be too large.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
+}
+
+fn failed(problem: impl Into<String>) -> CallError {
+    CallError::Failed(problem.into())
+}
+
+fn argument(index: usize, problem: impl Into<String>) -> CallError {
+    CallError::Argument { index, problem: problem.into() }
+}
+
+impl Param {
+    const fn new(name: &'static str, ty: ParamType) -> Self {
+        let (allow_null, allow_unknown, allow_marked, allow_any) = (false, false, false, false);
+        Self { name, ty, allow_null, allow_unknown, allow_marked, allow_any }
+    }
+
+    const fn any(name: &'static str) -> Self {
+        Self::new(name, ParamType::Any)
+    }
+
+    const fn string(name: &'static str) -> Self {
+        Self::new(name, ParamType::String)
+    }
+
+    const fn number(name: &'static str) -> Self {
+        Self::new(name, ParamType::Number)
+    }
+
+    const fn nullable(self) -> Self {
+        Self { allow_null: true, ..self }
+    }
+
+    const fn unknown(self) -> Self {
+        Self { allow_unknown: true, ..self }
+    }
+
+    const fn marked(self) -> Self {
+        Self { allow_marked: true, ..self }
+    }
+
+    const fn any_type(self) -> Self {
+        Self { allow_any: true, ..self }
+    }
+
+    /// The type to which arguments are converted.
+    pub fn ty(&self) -> Type {
+        match self.ty {
+            ParamType::Any => Type::Any,
+            ParamType::Number => Type::Number,
+            ParamType::String => Type::String,
+            ParamType::ListOfAny => Type::list(Type::Any),
+            ParamType::ListOfBool => Type::list(Type::Bool),
+            ParamType::ListOfString => Type::list(Type::String),
+            ParamType::SetOfAny => Type::set(Type::Any),
+            ParamType::MapOfListOfString => Type::map(Type::list(Type::String)),
+        }
+    }
+}
+
+impl Function {
+    const fn new(
+        name: &'static str,
+        params: &'static [Param],
+        doc: &'static str,
+        result: fn(&[Value]) -> Result<Type, CallError>,
+        run: Run,
+    ) -> Self {
+        Self { name, params, variadic: None, doc, body: Body::Eager { result, run }, not_null: true }
+    }
+
+    const fn lazy(name: &'static str, lazy: Lazy, doc: &'static str) -> Self {
+        let variadic = Some(Param::any("expressions"));
+        Self { name, params: &[], variadic, doc, body: Body::Lazy(lazy), not_null: false }
+    }
+
+    const fn variadic(mut self, param: Param) -> Self {
+        self.variadic = Some(param);
+        self
+    }
+
+    const fn may_be_null(mut self) -> Self {
+        self.not_null = false;
+        self
+    }
+
+    /// How the evaluator has to evaluate its arguments, if not simply all of them.
+    pub fn lazily(&self) -> Option<Lazy> {
+        match self.body {
+            Body::Lazy(lazy) => Some(lazy),
+            Body::Eager { .. } => None,
+        }
+    }
+
+    /// The parameter of an argument, from 0.
+    pub fn param(&self, index: usize) -> Option<&Param> {
+        self.params.get(index).or(self.variadic.as_ref())
+    }
+
+    /// Calls it with arguments that are as many as it takes and of the types of its parameters.
+    ///
+    /// # Errors
+    /// If it has no result for them.
+    pub fn call(&self, args: Vec<Value>, meter: &Meter) -> Result<Value, CallError> {
+        let Body::Eager { result, run } = self.body else {
+            return Err(failed("it is called in another way"));
+        };
+        let (mut args, mut marks) = (args, Marks::NONE);
+        let (mut unknown, mut untyped) = (false, false);
+        for (index, value) in args.iter_mut().enumerate() {
+            let Some(param) = self.param(index) else { continue };
+            if !param.allow_marked {
+                marks = marks | value.marks_deep();
+                *value = value.unmarked_deep();
+            }
+            if value.is_null() && !param.allow_null {
+                return Err(argument(index, "it must not be null"));
+            }
+            unknown |= value.is_unknown() && !param.allow_unknown;
+            untyped |= matches!(value.ty_shallow(), Type::Any) && !param.allow_any;
+        }
+        if untyped {
+            // What is left unlooked at may have marks, too.
+            let all = args.iter().fold(marks, |marks, value| marks | value.marks_deep());
+            return Ok(Value::unknown(Type::Any).marked(all));
+        }
+        let result = result(&args)?;
+        let value = if unknown {
+            let all = args.iter().fold(Marks::NONE, |marks, value| marks | value.marks_deep());
+            Value::unknown(result).marked(all)
+        } else {
+            run(&args, &Call { result, meter })?
+        };
+        Ok(if self.not_null { refine_not_null(value) } else { value }.marked(marks))
+    }
+}
+
+fn refine_not_null(value: Value) -> Value {
+    let Some(refinement) = value.refinement().filter(|refinement| !refinement.not_null) else { return value };
+    let refinement = Refinement { not_null: true, ..refinement.clone() };
+    let marks = value.marks();
+    Value::unknown_with(value.ty(), refinement).marked(marks)
+}
+
+/// All functions, by name.
+pub fn all() -> impl Iterator<Item = &'static Function> {
+    BY_NAME.values().copied()
+}
+
+/// The function of a name; `core::` may stand before it.
+pub fn find(name: &str) -> Option<&'static Function> {
+    BY_NAME.get(name.strip_prefix("core::").unwrap_or(name)).copied()
+}
+
+/// Whether Terraform has a function of this name that is not there yet.
+pub fn comes_later(name: &str) -> bool {
+    LATER.contains(&name.strip_prefix("core::").unwrap_or(name))
+}
+
+static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::new(|| {
+    let topics = [
+        collection::FUNCTIONS,
+        conversion::FUNCTIONS,
+        encoding::FUNCTIONS,
+        format::FUNCTIONS,
+        json::FUNCTIONS,
+        mapping::FUNCTIONS,
+        number::FUNCTIONS,
+        predicate::FUNCTIONS,
+        sequence::FUNCTIONS,
+        set::FUNCTIONS,
+        string::FUNCTIONS,
+    ];
+    topics.into_iter().flatten().map(|function| (function.name, function)).collect()
+});
+
+/// The argument at `index`. Arguments are counted before a function is called, so that it is there.
+fn arg(args: &[Value], index: usize) -> &Value {
+    static NULL: LazyLock<Value> = LazyLock::new(Value::null);
+    args.get(index).unwrap_or(&NULL)
+}
+
+/// The text of the argument at `index`, which is a known string.
+fn text(args: &[Value], index: usize) -> &str {
+    arg(args, index).as_str().unwrap_or("")
+}
+
+/// The argument at `index` as a machine number.
+fn whole(args: &[Value], index: usize) -> Result<i64, CallError> {
+    let whole = arg(args, index).as_number().and_then(crate::lang::value::Number::as_i64);
+    whole.ok_or_else(|| {
+        argument(index, format!("it must be a whole number, between {} and {}", i64::MIN, i64::MAX))
+    })
+}
+
+fn items(value: &Value) -> &[Value] {
+    value.as_items().unwrap_or(&[])
+}
+
+fn string_result(_: &[Value]) -> Result<Type, CallError> {
+    Ok(Type::String)
+}
+
+fn number_result(_: &[Value]) -> Result<Type, CallError> {
+    Ok(Type::Number)
+}
+
+fn bool_result(_: &[Value]) -> Result<Type, CallError> {
+    Ok(Type::Bool)
+}
+
+fn list_of_string_result(_: &[Value]) -> Result<Type, CallError> {
+    Ok(Type::list(Type::String))
+}
+
+fn type_of_first(args: &[Value]) -> Result<Type, CallError> {
+    Ok(arg(args, 0).ty())
+}
+
+#[cfg(test)]
+mod tests;

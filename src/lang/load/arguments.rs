@@ -1,0 +1,276 @@
+//! The arguments and blocks of one block: taken by name, and what nobody took is unknown.
+
+use crate::diag::{Diagnostic, Diagnostics, Span, code};
+use crate::lang::syntax::ast::{Attribute, Block, Body, Expr, ExprKind, Ident, Item};
+use crate::lang::syntax::lexer::is_word;
+use std::sync::Arc;
+
+/// Blocks of Terraform that later versions bring.
+const LATER: &[&str] = &[
+    "moved",
+    "import",
+    "removed",
+    "check",
+    "environment",
+    "dynamic",
+    "ephemeral",
+    "provisioner",
+    "connection",
+    "backend",
+    "cloud",
+    "provider_meta",
+    "action",
+];
+
+/// What is left of a block.
+pub(super) struct Arguments<'d> {
+    /// The block in words: "variable `x`".
+    what: String,
+    header: Span,
+    items: Vec<Item>,
+    known_arguments: Vec<&'static str>,
+    known_blocks: Vec<&'static str>,
+    pub(super) diagnostics: &'d mut Diagnostics,
+}
+
+impl<'d> Arguments<'d> {
+    pub(super) fn new(what: String, header: Span, body: &Body, diagnostics: &'d mut Diagnostics) -> Self {
+        let items = body.items.clone();
+        Self { what, header, items, known_arguments: Vec::new(), known_blocks: Vec::new(), diagnostics }
+    }
+
+    /// Takes an argument.
+    pub(super) fn take(&mut self, name: &'static str) -> Option<Attribute> {
+        self.known_arguments.push(name);
+        let is_it =
+            |item: &Item| matches!(item, Item::Attribute(attribute) if attribute.name.name.as_ref() == name);
+        let at = self.items.iter().position(is_it)?;
+        match self.items.remove(at) {
+            Item::Attribute(attribute) => Some(attribute),
+            Item::Block(_) => None,
+        }
+    }
+
+    /// Takes an argument that must be there.
+    pub(super) fn require(&mut self, name: &'static str) -> Option<Expr> {
+        let taken = self.take(name);
+        if taken.is_none() {
+            let what = &self.what;
+            let error = Diagnostic::error(code::lang::MISSING_ARGUMENT, format!("{what} has no `{name}`"))
+                .at(self.header, format!("`{name} = …` is missing in this block"));
+            self.diagnostics.push(error);
+        }
+        taken.map(|attribute| attribute.value)
+    }
+
+    /// Takes the value of an argument.
+    pub(super) fn expr(&mut self, name: &'static str) -> Option<Expr> {
+        self.take(name).map(|attribute| attribute.value)
+    }
+
+    /// Takes an argument that is `true` or `false` as it stands.
+    pub(super) fn bool(&mut self, name: &'static str) -> Option<bool> {
+        let value = self.expr(name)?;
+        let literal = match &value.kind {
+            ExprKind::Bool(value) => Some(*value),
+            ExprKind::String(text) if text.as_ref() == "true" => Some(true),
+            ExprKind::String(text) if text.as_ref() == "false" => Some(false),
+            _ => None,
+        };
+        if literal.is_none() {
+            self.bad(name, value.span, "`true` or `false`");
+        }
+        literal
+    }
+
+    /// Takes an argument that is a plain text as it stands.
+    pub(super) fn text(&mut self, name: &'static str) -> Option<(Arc<str>, Span)> {
+        let value = self.expr(name)?;
+        let text = plain_text(&value);
+        if text.is_none() {
+            self.bad(name, value.span, "a quoted text without `${…}`");
+        }
+        text.map(|text| (text, value.span))
+    }
+
+    /// Takes an argument that is a list, and gives its items.
+    pub(super) fn list(&mut self, name: &'static str) -> Vec<Expr> {
+        match self.expr(name) {
+            None => Vec::new(),
+            Some(Expr { kind: ExprKind::Tuple(items), .. }) => items,
+            Some(other) => {
+                self.bad(name, other.span, "a list between brackets, `[…]`");
+                Vec::new()
+            }
+        }
+    }
+
+    fn bad(&mut self, name: &str, span: Span, wanted: &str) {
+        let error = Diagnostic::error(code::lang::BAD_ARGUMENT, format!("`{name}` must be {wanted}"))
+            .at(span, format!("expected {wanted}"))
+            .detail("It is read before anything is evaluated.");
+        self.diagnostics.push(error);
+    }
+
+    /// Takes all blocks of a kind.
+    pub(super) fn blocks(&mut self, kind: &'static str) -> Vec<Block> {
+        self.known_blocks.push(kind);
+        let is_it = |item: &mut Item| matches!(item, Item::Block(block) if block.kind.name.as_ref() == kind);
+        let taken = self.items.extract_if(.., is_it);
+        taken.filter_map(|item| if let Item::Block(block) = item { Some(block) } else { None }).collect()
+    }
+
+    /// Takes the block of a kind that may be there once.
+    pub(super) fn block(&mut self, kind: &'static str) -> Option<Block> {
+        let mut blocks = self.blocks(kind).into_iter();
+        let first = blocks.next()?;
+        for again in blocks {
+            self.diagnostics.push(twice(&format!("block `{kind}`"), again.header, first.header));
+        }
+        Some(first)
+    }
+
+    /// Takes all arguments that are left.
+    pub(super) fn rest(&mut self) -> Vec<Attribute> {
+        let taken = self.items.extract_if(.., |item| matches!(item, Item::Attribute(_)));
+        taken.filter_map(|item| if let Item::Attribute(it) = item { Some(it) } else { None }).collect()
+    }
+
+    /// All that is left, as it is. Kinds of blocks that only the language could know are refused.
+    pub(super) fn into_items(self) -> Vec<Item> {
+        refuse_later(&self.items, true, self.diagnostics);
+        self.items
+    }
+
+    /// What is left is unknown.
+    pub(super) fn finish(self) {
+        for item in &self.items {
+            let error = match item {
+                Item::Attribute(attribute) => self.unknown_argument(&attribute.name),
+                Item::Block(block) => match later(block) {
+                    Some(error) => error,
+                    None => self.unknown_block(block),
+                },
+            };
+            self.diagnostics.push(error);
+        }
+    }
+
+    fn unknown_argument(&self, name: &Ident) -> Diagnostic {
+        let word = &name.name;
+        let error = Diagnostic::error(
+            code::lang::UNKNOWN_ARGUMENT,
+            format!("{} has no argument `{word}`", self.what),
+        )
+        .at(name.span, "unknown argument");
+        if self.known_blocks.contains(&word.as_ref()) {
+            return error.help(format!("`{word}` is a block: write `{word} {{ … }}`, without `=`"));
+        }
+        error
+            .did_you_mean(word, self.known_arguments.iter().copied())
+            .listing("arguments", &self.known_arguments)
+    }
+
+    fn unknown_block(&self, block: &Block) -> Diagnostic {
+        let word = &block.kind.name;
+        let error =
+            Diagnostic::error(code::lang::UNKNOWN_BLOCK, format!("{} has no block `{word}`", self.what))
+                .at(block.header, "unknown block");
+        if self.known_arguments.contains(&word.as_ref()) {
+            return error.help(format!("`{word}` is an argument: write `{word} = …`"));
+        }
+        error.did_you_mean(word, self.known_blocks.iter().copied()).listing("blocks", &self.known_blocks)
+    }
+}
+
+trait Listing {
+    fn listing(self, what: &str, known: &[&str]) -> Self;
+}
+
+impl Listing for Diagnostic {
+    /// Lists what is known, where nothing is near.
+    fn listing(self, what: &str, known: &[&str]) -> Self {
+        if !self.help.is_empty() || known.is_empty() {
+            return self;
+        }
+        let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+        self.help(format!("the {what} here are {}", known.join(", ")))
+    }
+}
+
+/// The text of a string without interpolation.
+pub(super) fn plain_text(expr: &Expr) -> Option<Arc<str>> {
+    match &expr.kind {
+        ExprKind::String(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// The labels of a block, which must be these; each of them a word.
+pub(super) fn labels<const N: usize>(
+    block: &Block,
+    wanted: [&str; N],
+    diagnostics: &mut Diagnostics,
+) -> Option<[Ident; N]> {
+    let kind = &block.kind.name;
+    let Ok(labels) = <[Ident; N]>::try_from(block.labels.clone()) else {
+        let form: String = wanted.iter().map(|label| format!(" \"{label}\"")).collect();
+        let count = match block.labels.len() {
+            0 => "has no label".to_owned(),
+            1 => "has one label".to_owned(),
+            count => format!("has {count} labels"),
+        };
+        let error = Diagnostic::error(code::lang::LABELS, format!("block `{kind}` {count}"))
+            .at(block.header, format!("expected {}", if N == 1 { "one".to_owned() } else { N.to_string() }))
+            .help(format!("write `{kind}{form} {{ … }}`"));
+        diagnostics.push(error);
+        return None;
+    };
+    let bad = labels.iter().find(|label| !is_word(&label.name));
+    if let Some(label) = bad {
+        let error = Diagnostic::error(code::lang::LABELS, format!("`{}` is not a name", label.name))
+            .at(label.span, "expected a name")
+            .help("a name begins with a letter or `_`, and goes on with letters, digits, `_` and `-`");
+        diagnostics.push(error);
+        return None;
+    }
+    Some(labels)
+}
+
+/// Two of the same name.
+pub(super) fn twice(what: &str, again: Span, first: Span) -> Diagnostic {
+    Diagnostic::error(code::lang::DUPLICATE, format!("{what} is there twice"))
+        .at(again, "declared again here")
+        .at(first, "declared first here")
+        .help("rename or remove one of them")
+}
+
+/// What to say of a block that later versions bring.
+pub(super) fn later(block: &Block) -> Option<Diagnostic> {
+    let kind = LATER.iter().find(|kind| **kind == block.kind.name.as_ref())?;
+    let error = Diagnostic::error(
+        code::lang::UNSUPPORTED,
+        format!("`{kind}` blocks are not supported by this version"),
+    )
+    .at(block.header, "not supported");
+    Some(match *kind {
+        "backend" | "cloud" => error.help("take it out: where state is kept is not set in the configuration"),
+        _ => error,
+    })
+}
+
+/// Refuses `dynamic` blocks at any depth of a resource, and on its first level the blocks that are the language's own.
+/// Deeper down any other kind may be the provider's.
+fn refuse_later(items: &[Item], is_first_level: bool, diagnostics: &mut Diagnostics) {
+    for item in items {
+        if let Item::Block(block) = item {
+            let kind = block.kind.name.as_ref();
+            let refused =
+                kind == "dynamic" || (is_first_level && matches!(kind, "provisioner" | "connection"));
+            match later(block).filter(|_| refused) {
+                Some(error) => diagnostics.push(error),
+                None => refuse_later(&block.body.items, false, diagnostics),
+            }
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! The blocks of a module's files, decoded.
+
+use super::arguments::{Arguments, labels, later, plain_text, twice};
+use super::calls::{self, CallBlock};
+use super::type_constraint::type_of;
+use super::version::{Constraint, Version};
+use super::{resources, version};
+use crate::diag::{Diagnostic, Diagnostics, Span, code};
+use crate::lang::config::{
+    Condition, Local, Module, ModuleSource, Output, Provider, ProviderKey, Resource, ResourceKey,
+    TypeDefaults, Variable,
+};
+use crate::lang::reference::{Reference, Target, reference_of, references_in};
+use crate::lang::syntax::ast::{Block, Body, Expr, ExprKind, Item};
+use crate::lang::value::Type;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Blocks of a file.
+const KINDS: [&str; 9] =
+    ["variable", "locals", "output", "module", "resource", "data", "provider", "mlo", "terraform"];
+/// Names that a `module` block has arguments of its own for.
+const RESERVED: [&str; 8] =
+    ["source", "version", "providers", "count", "for_each", "lifecycle", "depends_on", "locals"];
+
+/// A module without what it calls.
+pub(super) struct Decoded {
+    /// All but its calls.
+    pub(super) module: Module,
+    /// Its `module` blocks.
+    pub(super) calls: Vec<CallBlock>,
+    /// Whether every block could be decoded.
+    pub(super) whole: bool,
+}
+
+/// Decodes a module's files. `program` is the program's version.
+pub(super) fn decode(
+    bodies: &[Body],
+    path: Vec<Arc<str>>,
+    source: ModuleSource,
+    program: &str,
+    diagnostics: &mut Diagnostics,
+) -> Decoded {
+    let module = Module {
+        path,
+        source,
+        variables: BTreeMap::new(),
+        locals: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+        resources: BTreeMap::new(),
+        calls: BTreeMap::new(),
+        providers: BTreeMap::new(),
+    };
+    let decoded = Decoded { module, calls: Vec::new(), whole: true };
+    let mut decoder = Decoder { decoded, program, diagnostics };
+    for item in bodies.iter().flat_map(|body| &body.items) {
+        match item {
+            Item::Attribute(attribute) => {
+                let name = &attribute.name.name;
+                let error = Diagnostic::error(code::lang::UNKNOWN_ARGUMENT, format!("`{name}` stands outside of any block"))
+                    .at(attribute.name.span, "arguments belong into blocks")
+                    .help(format!("to name a value, write `locals {{ {name} = … }}`; values of variables come from `*.tfvars` files"));
+                decoder.diagnostics.push(error);
+            }
+            Item::Block(block) => {
+                if decoder.block(block).is_none() {
+                    decoder.decoded.whole = false;
+                }
+            }
+        }
+    }
+    decoder.decoded
+}
+
+struct Decoder<'a> {
+    decoded: Decoded,
+    program: &'a str,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Decoder<'_> {
+    /// Decodes one block into the module; nothing if it is not in there afterwards.
+    fn block(&mut self, block: &Block) -> Option<()> {
+        match block.kind.name.as_ref() {
+            "variable" => self.variable(block),
+            "locals" => self.locals(block),
+            "output" => self.output(block),
+            "resource" | "data" => self.resource(block),
+            "provider" => self.provider(block),
+            "module" => {
+                let call = calls::decode(block, self.diagnostics)?;
+                match self.decoded.calls.iter().find(|first| first.name.name == call.name.name) {
+                    Some(first) => {
+                        let what = format!("module `{}`", call.name.name);
+                        self.diagnostics.push(twice(&what, call.span, first.span));
+                    }
+                    None => self.decoded.calls.push(call),
+                }
+                Some(())
+            }
+            "mlo" | "terraform" => {
+                self.settings(block);
+                Some(())
+            }
+            kind => {
+                let error = later(block).unwrap_or_else(|| {
+                    let error =
+                        Diagnostic::error(code::lang::UNKNOWN_BLOCK, format!("there are no `{kind}` blocks"))
+                            .at(block.header, "unknown block");
+                    // What people write from memory.
+                    let meant = match kind {
+                        "var" | "input" | "variables" => Some("variable"),
+                        "local" => Some("locals"),
+                        "mod" => Some("module"),
+                        _ => None,
+                    };
+                    match meant {
+                        Some(meant) => error.help(format!("did you mean `{meant}`?")),
+                        None => error.did_you_mean(kind, KINDS),
+                    }
+                });
+                self.diagnostics.push(error);
+                None
+            }
+        }
+    }
+
+    fn variable(&mut self, block: &Block) -> Option<()> {
+        let [name] = labels(block, ["name"], self.diagnostics)?;
+        if RESERVED.contains(&name.name.as_ref()) {
+            let error =
+                Diagnostic::error(code::lang::LABELS, format!("a variable cannot be called `{}`", name.name))
+                    .at(name.span, "reserved")
+                    .detail(
+                        "A `module` block has an argument of this name, so the variable could not be set.",
+                    );
+            self.diagnostics.push(error);
+        }
+        let what = format!("variable `{}`", name.name);
+        let mut arguments = Arguments::new(what.clone(), block.header, &block.body, self.diagnostics);
+        let constraint = arguments.expr("type").and_then(|expr| type_of(&expr, arguments.diagnostics));
+        let (ty, defaults) = constraint.unwrap_or_else(|| (Type::Any, TypeDefaults::default()));
+        let default = arguments.expr("default");
+        if let Some(default) = &default {
+            refuse_references(default, "default", arguments.diagnostics);
+        }
+        let variable = Variable {
+            ty,
+            defaults,
+            default,
+            description: text(&mut arguments),
+            sensitive: arguments.bool("sensitive").unwrap_or(false),
+            ephemeral: arguments.bool("ephemeral").unwrap_or(false),
+            nullable: arguments.bool("nullable").unwrap_or(true),
+            validations: conditions(&mut arguments, "validation"),
+            span: block.header,
+            name: name.clone(),
+        };
+        arguments.finish();
+        for validation in &variable.validations {
+            self.check_validation(&variable, validation);
+        }
+        insert(
+            &mut self.decoded.module.variables,
+            name.name,
+            variable,
+            |it| it.span,
+            &what,
+            self.diagnostics,
+        );
+        Some(())
+    }
+
+    /// A validation that does not look at its variable checks nothing of it.
+    fn check_validation(&mut self, variable: &Variable, validation: &Condition) {
+        let name = &variable.name.name;
+        let own = Target::Variable(name.clone());
+        if !references_in(&validation.condition).iter().any(|reference| reference.target == own) {
+            let error = Diagnostic::error(
+                code::lang::BAD_REFERENCE,
+                format!("the validation of variable `{name}` does not look at it"),
+            )
+            .at(validation.condition.span, format!("`var.{name}` is not in here"));
+            self.diagnostics.push(error);
+        }
+    }
+
+    fn locals(&mut self, block: &Block) -> Option<()> {
+        let [] = labels(block, [], self.diagnostics)?;
+        let mut arguments =
+            Arguments::new("block `locals`".to_owned(), block.header, &block.body, self.diagnostics);
+        let locals = arguments.rest();
+        arguments.finish();
+        for attribute in locals {
+            let (name, what) = (attribute.name.clone(), format!("local `{}`", attribute.name.name));
+            let local = Local { name: attribute.name, value: attribute.value };
+            insert(
+                &mut self.decoded.module.locals,
+                name.name,
+                local,
+                |it| it.name.span,
+                &what,
+                self.diagnostics,
+            );
+        }
+        Some(())
+    }
+
+    fn output(&mut self, block: &Block) -> Option<()> {
+        let [name] = labels(block, ["name"], self.diagnostics)?;
+        let what = format!("output `{}`", name.name);
+        let mut arguments = Arguments::new(what.clone(), block.header, &block.body, self.diagnostics);
+        let output = Output {
+            value: arguments.require("value").unwrap_or(Expr { kind: ExprKind::Null, span: block.header }),
+            description: text(&mut arguments),
+            sensitive: arguments.bool("sensitive").unwrap_or(false),
+            ephemeral: arguments.bool("ephemeral").unwrap_or(false),
+            depends_on: depends_on(&mut arguments),
+            preconditions: conditions(&mut arguments, "precondition"),
+            span: block.header,
+            name: name.clone(),
+        };
+        arguments.finish();
+        insert(&mut self.decoded.module.outputs, name.name, output, |it| it.span, &what, self.diagnostics);
+        Some(())
+    }
+
+    fn resource(&mut self, block: &Block) -> Option<()> {
+        let resource: Resource = resources::resource(block, self.diagnostics)?;
+        let key: ResourceKey = resource.key.clone();
+        let what = format!("{} `{}.{}`", block.kind.name, key.type_name, key.name);
+        insert(&mut self.decoded.module.resources, key, resource, |it| it.span, &what, self.diagnostics);
+        Some(())
+    }
+
+    fn provider(&mut self, block: &Block) -> Option<()> {
+        let provider: Provider = resources::provider(block, self.diagnostics)?;
+        let key: ProviderKey = provider.key.clone();
+        let what = match &key.alias {
+            Some(alias) => format!("provider `{}.{alias}`", key.name),
+            None => format!("provider `{}`", key.name),
+        };
+        if key.alias.is_none()
+            && let Some(first) = self.decoded.module.providers.get(&key)
+        {
+            let error = twice(&what, provider.span, first.span);
+            self.diagnostics.push(error.help("for a second configuration of it, add `alias = \"name\"`"));
+            return Some(());
+        }
+        insert(&mut self.decoded.module.providers, key, provider, |it| it.span, &what, self.diagnostics);
+        Some(())
+    }
+
+    /// `mlo { … }`, `terraform { … }`
+    fn settings(&mut self, block: &Block) {
+        if labels(block, [], self.diagnostics).is_none() {
+            return;
+        }
+        let kind = &block.kind.name;
+        let mut arguments =
+            Arguments::new(format!("block `{kind}`"), block.header, &block.body, self.diagnostics);
+        if let Some((text, span)) = arguments.text("required_version") {
+            match Constraint::parse(&text) {
+                // A constraint on Terraform's version says nothing of ours.
+                Ok(constraint) if kind.as_ref() == "mlo" => {
+                    check_version(&constraint, &text, span, self.program, arguments.diagnostics);
+                }
+                Ok(_) => {}
+                Err(error) => arguments.diagnostics.push(version::diagnostic(&error, span)),
+            }
+        }
+        for providers in arguments.blocks("required_providers") {
+            check_required_providers(&providers, arguments.diagnostics);
+        }
+        arguments.finish();
+    }
+}
+
+fn check_version(
+    constraint: &Constraint,
+    text: &str,
+    span: Span,
+    program: &str,
+    diagnostics: &mut Diagnostics,
+) {
+    if Version::parse(program).is_some_and(|version| !constraint.allows(&version)) {
+        let error = Diagnostic::error(
+            code::lang::VERSION,
+            format!("this configuration needs mlo {text}, and this is mlo {program}"),
+        )
+        .at(span, "not met")
+        .help("use a version of mlo that meets it, or change the constraint");
+        diagnostics.push(error);
+    }
+}
+
+/// Each entry is `name = { source = "…", version = "…" }` or `name = "constraint"`.
+fn check_required_providers(block: &Block, diagnostics: &mut Diagnostics) {
+    for attribute in block.body.attributes() {
+        let constraint = match &attribute.value.kind {
+            ExprKind::String(text) => Some((text.clone(), attribute.value.span)),
+            ExprKind::Object(items) => items.iter().find_map(|(key, value)| match &key.kind {
+                ExprKind::Name(name) | ExprKind::String(name) if name.as_ref() == "version" => {
+                    Some((plain_text(value)?, value.span))
+                }
+                _ => None,
+            }),
+            _ => {
+                let error = Diagnostic::error(
+                    code::lang::BAD_ARGUMENT,
+                    format!("provider `{}` must be an object", attribute.name.name),
+                )
+                .at(attribute.value.span, "expected `{ source = \"…\", version = \"…\" }`");
+                diagnostics.push(error);
+                None
+            }
+        };
+        if let Some((text, span)) = constraint
+            && let Err(error) = Constraint::parse(&text)
+        {
+            diagnostics.push(version::diagnostic(&error, span));
+        }
+    }
+    for inner in block.body.blocks() {
+        let error = Diagnostic::error(code::lang::UNKNOWN_BLOCK, "block `required_providers` has no blocks")
+            .at(inner.header, "unknown block")
+            .help(format!("write `{} = {{ … }}`", inner.kind.name));
+        diagnostics.push(error);
+    }
+}
+
+/// Values that are known before anything is evaluated refer to nothing.
+pub(super) fn refuse_references(expr: &Expr, argument: &str, diagnostics: &mut Diagnostics) {
+    for reference in references_in(expr) {
+        let error = Diagnostic::error(code::lang::BAD_REFERENCE, format!("a reference in `{argument}`"))
+            .at(reference.span, "nothing can be referred to here")
+            .detail("It is read before anything else is known.")
+            .help("to compute a value from others, use `locals`");
+        diagnostics.push(error);
+    }
+}
+
+fn text(arguments: &mut Arguments<'_>) -> String {
+    arguments.text("description").map(|(text, _)| text.to_string()).unwrap_or_default()
+}
+
+/// The entries of `depends_on`.
+pub(super) fn depends_on(arguments: &mut Arguments<'_>) -> Vec<Reference> {
+    let mut references = Vec::new();
+    for entry in arguments.list("depends_on") {
+        match reference_of(&entry) {
+            Ok(reference) => references.push(reference),
+            Err(error) => arguments.diagnostics.push(*error),
+        }
+    }
+    references
+}
+
+/// All blocks of a kind that have a condition and a message.
+pub(super) fn conditions(arguments: &mut Arguments<'_>, kind: &'static str) -> Vec<Condition> {
+    let blocks = arguments.blocks(kind);
+    let mut conditions = Vec::new();
+    for block in blocks {
+        let mut inner =
+            Arguments::new(format!("block `{kind}`"), block.header, &block.body, arguments.diagnostics);
+        let condition = inner.require("condition");
+        let message = inner.require("error_message");
+        inner.finish();
+        if let (Some(condition), Some(message)) = (condition, message) {
+            conditions.push(Condition { condition, message, span: block.header });
+        }
+    }
+    conditions
+}
+
+/// Inserts what must have a name of its own.
+fn insert<K: Ord, V>(
+    into: &mut BTreeMap<K, V>,
+    key: K,
+    value: V,
+    span: impl Fn(&V) -> Span,
+    what: &str,
+    diagnostics: &mut Diagnostics,
+) {
+    match into.get(&key) {
+        Some(first) => diagnostics.push(twice(what, span(&value), span(first))),
+        None => drop(into.insert(key, value)),
+    }
+}

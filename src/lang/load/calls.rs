@@ -1,0 +1,158 @@
+//! `module` blocks: what they call, and whether their arguments fit.
+
+use super::arguments::{Arguments, labels};
+use super::blocks::depends_on;
+use super::files::{Files, Location, normal};
+use super::resources::{provider_key, repeat};
+use crate::diag::{Diagnostic, Diagnostics, Span, code, nearest};
+use crate::lang::config::{Module, ProviderKey, Repeat};
+use crate::lang::reference::Reference;
+use crate::lang::syntax::ast::{Block, Expr, ExprKind, Ident};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Missing variables whose declarations are shown.
+const SHOWN_MAX: usize = 3;
+
+/// A `module` block before what it calls is loaded.
+pub(super) struct CallBlock {
+    pub(super) name: Ident,
+    pub(super) source: Source,
+    pub(super) repeat: Repeat,
+    pub(super) arguments: BTreeMap<Arc<str>, (Ident, Expr)>,
+    pub(super) depends_on: Vec<Reference>,
+    pub(super) providers: BTreeMap<ProviderKey, ProviderKey>,
+    pub(super) span: Span,
+}
+
+/// The text of `source` and its place.
+pub(super) struct Source {
+    text: Arc<str>,
+    pub(super) span: Span,
+}
+
+/// Decodes a `module` block.
+pub(super) fn decode(block: &Block, diagnostics: &mut Diagnostics) -> Option<CallBlock> {
+    let [name] = labels(block, ["name"], diagnostics)?;
+    let what = format!("module `{}`", name.name);
+    let mut arguments = Arguments::new(what.clone(), block.header, &block.body, diagnostics);
+    let source = arguments.text("source").map(|(text, span)| Source { text, span });
+    if source.is_none() && !block.body.attributes().any(|it| it.name.name.as_ref() == "source") {
+        let error = Diagnostic::error(code::lang::MISSING_ARGUMENT, format!("{what} has no `source`"))
+            .at(block.header, "`source = \"…\"` is missing in this block");
+        arguments.diagnostics.push(error);
+    }
+    if let Some(version) = arguments.take("version") {
+        let error = Diagnostic::error(
+            code::lang::UNSUPPORTED,
+            "versions of modules are not supported by this version",
+        )
+        .at(version.name.span, "not supported")
+        .help("modules in folders and `mlo://` modules have no version of their own: take it out");
+        arguments.diagnostics.push(error);
+    }
+    let repeat = repeat(&mut arguments);
+    let depends_on = depends_on(&mut arguments);
+    let providers = providers(&mut arguments);
+    let rest = arguments.rest();
+    arguments.finish();
+    let arguments = rest.into_iter().map(|it| (it.name.name.clone(), (it.name, it.value))).collect();
+    Some(CallBlock { name, source: source?, repeat, arguments, depends_on, providers, span: block.header })
+}
+
+/// `providers = { inner = outer }`
+fn providers(arguments: &mut Arguments<'_>) -> BTreeMap<ProviderKey, ProviderKey> {
+    let mut providers = BTreeMap::new();
+    match arguments.expr("providers") {
+        None => {}
+        Some(Expr { kind: ExprKind::Object(items), .. }) => {
+            for (inner, outer) in &items {
+                let inner = provider_key(inner, arguments.diagnostics);
+                let outer = provider_key(outer, arguments.diagnostics);
+                providers.extend(inner.zip(outer));
+            }
+        }
+        Some(other) => {
+            let error = Diagnostic::error(code::lang::BAD_ARGUMENT, "`providers` must be an object")
+                .at(other.span, "expected `{ inner = outer }`");
+            arguments.diagnostics.push(error);
+        }
+    }
+    providers
+}
+
+/// The place that a source means, seen from the module that has the call.
+pub(super) fn locate(
+    source: &Source,
+    caller: &Location,
+    files: &Files<'_>,
+) -> Result<Location, Box<Diagnostic>> {
+    let text = source.text.as_ref();
+    let error = |code, summary: String| Diagnostic::error(code, summary).at(source.span, "");
+    if let Some(name) = text.strip_prefix("mlo://") {
+        return Ok(Location::Builtin(name.trim_end_matches('/').to_owned()));
+    }
+    if matches!(text, "." | "..") || text.starts_with("./") || text.starts_with("../") {
+        let location = match caller {
+            Location::Folder(folder) => normal(&folder.join(text)).map(Location::Folder),
+            Location::Builtin(name) => normal(&std::path::Path::new(name).join(text))
+                .and_then(|path| path.to_str().map(|path| Location::Builtin(path.to_owned()))),
+        };
+        return location.ok_or_else(|| {
+            Box::new(
+                error(code::lang::OUTSIDE, format!("module source `{text}` leads out of the project"))
+                    .help("everything that a configuration reads lies inside the project's folder"),
+            )
+        });
+    }
+    let error = error(code::lang::MODULE_SOURCE, format!("module source `{text}` is not supported by this version"))
+        .detail("Supported are folders of the project (`./path`, `../path`) and modules that come with mlo (`mlo://name`).");
+    let near =
+        files.builtin_names().find(|name| *name == text).or_else(|| nearest(text, files.builtin_names()));
+    Err(Box::new(match near {
+        Some(name) => error.help(format!("did you mean `mlo://{name}`?")),
+        None if text.contains(':') || text.contains("//") || text.split('/').count() == 3 => error,
+        None => error.help(format!("for a folder, write `./{}`", text.trim_start_matches('/'))),
+    }))
+}
+
+/// A call gives a value to each variable without a default, and to nothing else.
+pub(super) fn check_arguments(call: &CallBlock, module: &Module, diagnostics: &mut Diagnostics) {
+    for (name, _) in call.arguments.values() {
+        if module.variables.contains_key(&name.name) {
+            continue;
+        }
+        let word = &name.name;
+        let error = Diagnostic::error(
+            code::lang::MODULE_ARGUMENT,
+            format!("module `{}` has no variable `{word}`", call.name.name),
+        )
+        .at(name.span, "unknown argument");
+        let near = nearest(word, module.variables.keys().map(AsRef::as_ref));
+        diagnostics.push(match near.and_then(|near| module.variables.get(near)) {
+            Some(near) => error
+                .at(near.span, format!("`{}` is declared here", near.name.name))
+                .help(format!("did you mean `{}`?", near.name.name)),
+            None => error,
+        });
+    }
+    let is_missing = |name: &Arc<str>| !call.arguments.contains_key(name);
+    let missing: Vec<_> = module
+        .variables
+        .values()
+        .filter(|variable| variable.default.is_none() && is_missing(&variable.name.name))
+        .collect();
+    if missing.is_empty() {
+        return;
+    }
+    let names: Vec<_> = missing.iter().map(|variable| format!("`{}`", variable.name.name)).collect();
+    let mut error = Diagnostic::error(
+        code::lang::MODULE_ARGUMENT,
+        format!("module `{}` needs a value for {}", call.name.name, names.join(", ")),
+    )
+    .at(call.span, "missing in this block");
+    for variable in missing.iter().take(SHOWN_MAX) {
+        error = error.at(variable.span, "declared here, without a default");
+    }
+    diagnostics.push(error);
+}

@@ -1,0 +1,329 @@
+//! Which files are read, and how they are named.
+
+use super::{BuiltinFiles, Folder, LoadRequest, Root};
+use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span, code};
+use crate::lang::fetch::{FetchError, Project};
+use crate::lang::syntax::{SOURCE_BYTES_MAX, decode, parse};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
+
+/// Where a module is: what tells whether two are the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Location {
+    /// A folder, relative to the project.
+    Folder(PathBuf),
+    /// `mlo://name`
+    Builtin(String),
+}
+
+/// The files of a project and of the modules that come with the program.
+pub(super) struct Files<'r> {
+    project: Source<'r>,
+    /// The root module's folder, relative to the project.
+    root: PathBuf,
+    /// How the root module's folder is shown.
+    shown: PathBuf,
+    builtin: &'r dyn Fn(&str) -> Option<BuiltinFiles>,
+    builtin_names: &'r [&'r str],
+}
+
+enum Source<'r> {
+    Disk(Project),
+    Memory(&'r BTreeMap<String, String>),
+    Nothing,
+}
+
+impl<'r> Files<'r> {
+    pub(super) fn new(request: &LoadRequest<'r>) -> Result<Self, FetchError> {
+        let (project, root, shown) = match request.root {
+            Root::Folder { project, module, shown } => (
+                Source::Disk(Project::open(project)?),
+                normal(module).ok_or(FetchError::Outside)?,
+                shown.to_owned(),
+            ),
+            Root::Memory(files) => (Source::Memory(files), PathBuf::new(), PathBuf::new()),
+            Root::Builtin(_) => (Source::Nothing, PathBuf::new(), PathBuf::new()),
+        };
+        let (builtin, builtin_names) = (request.builtin, request.builtin_names);
+        Ok(Self { project, root, shown, builtin, builtin_names })
+    }
+
+    pub(super) fn builtin_names(&self) -> impl Iterator<Item = &'r str> {
+        self.builtin_names.iter().copied()
+    }
+
+    /// Names of what is in a module's folder, in order.
+    pub(super) fn list(&self, location: &Location) -> Result<Vec<String>, FetchError> {
+        match (location, &self.project) {
+            (Location::Builtin(name), _) => {
+                let files = (self.builtin)(name).ok_or(FetchError::NotFound)?;
+                let names: BTreeSet<_> = files.into_iter().map(|(name, _)| name).collect();
+                Ok(names.into_iter().collect())
+            }
+            (Location::Folder(folder), Source::Disk(project)) => project.list(folder),
+            (Location::Folder(folder), Source::Memory(files)) => {
+                let inside = |file: &&String| Path::new(file.as_str()).starts_with(folder);
+                if !folder.as_os_str().is_empty() && !files.keys().any(|file| inside(&file)) {
+                    return Err(FetchError::NotFound);
+                }
+                let names = files.keys().map(|file| Path::new(file.as_str()));
+                let names = names.filter(|file| file.parent() == Some(folder.as_path()));
+                Ok(names.filter_map(|file| Some(file.file_name()?.to_str()?.to_owned())).collect())
+            }
+            (Location::Folder(_), Source::Nothing) => Err(FetchError::NotFound),
+        }
+    }
+
+    fn read(&self, location: &Location, name: &str) -> Result<Cow<'r, [u8]>, FetchError> {
+        match (location, &self.project) {
+            (Location::Builtin(module), _) => {
+                let files = (self.builtin)(module).ok_or(FetchError::NotFound)?;
+                let file = files.into_iter().find(|(file, _)| file == name).ok_or(FetchError::NotFound)?;
+                Ok(Cow::Borrowed(file.1.as_bytes()))
+            }
+            (Location::Folder(folder), Source::Disk(project)) => {
+                project.read(&folder.join(name), SOURCE_BYTES_MAX).map(Cow::Owned)
+            }
+            (Location::Folder(folder), Source::Memory(files)) => {
+                let path = folder.join(name);
+                let text = path.to_str().and_then(|path| files.get(path)).ok_or(FetchError::NotFound)?;
+                Ok(Cow::Borrowed(text.as_bytes()))
+            }
+            (Location::Folder(_), Source::Nothing) => Err(FetchError::NotFound),
+        }
+    }
+
+    /// How a module's folder is shown; `.` for the current folder.
+    pub(super) fn shown_folder(&self, folder: &Path) -> PathBuf {
+        let shown = self.shown_path(folder);
+        if shown.as_os_str().is_empty() { PathBuf::from(".") } else { shown }
+    }
+
+    /// A path of the project as it is shown: relative to where the root module's folder is shown.
+    fn shown_path(&self, path: &Path) -> PathBuf {
+        let mut up = self.root.components();
+        let mut down = path.components();
+        let same = up.clone().zip(down.clone()).take_while(|(ours, theirs)| ours == theirs).count();
+        for _ in 0..same {
+            up.next();
+            down.next();
+        }
+        let mut shown = self.shown.clone();
+        for _ in up {
+            // Going up from what is shown: its last folder goes, or one more `..` comes.
+            if matches!(shown.components().next_back(), Some(Component::Normal(_))) {
+                shown.pop();
+            } else {
+                shown.push("..");
+            }
+        }
+        shown.extend(down);
+        shown
+    }
+
+    /// A module's place in words.
+    pub(super) fn show(&self, location: &Location) -> String {
+        match location {
+            Location::Folder(folder) => slashes(&self.shown_folder(folder)),
+            Location::Builtin(name) => format!("mlo://{name}"),
+        }
+    }
+
+    fn show_file(&self, location: &Location, name: &str) -> String {
+        match location {
+            Location::Folder(folder) => slashes(&self.shown_path(&folder.join(name))),
+            Location::Builtin(module) => format!("mlo://{module}/{name}"),
+        }
+    }
+}
+
+/// A path with `/` on every system.
+fn slashes(path: &Path) -> String {
+    let text = path.display().to_string();
+    if cfg!(windows) { text.replace('\\', "/") } else { text }
+}
+
+/// A relative path without `.` and `..`; nothing if it leads out or is absolute.
+pub(super) fn normal(path: &Path) -> Option<PathBuf> {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => normal.push(name),
+            Component::CurDir => {}
+            Component::ParentDir if normal.pop() => {}
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    Some(normal)
+}
+
+/// What a file of a folder is to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Read.
+    Source,
+    /// The JSON form of the language.
+    Json,
+    /// Changes blocks of other files.
+    Override,
+    /// Nothing.
+    Other,
+}
+
+fn role(name: &str) -> Role {
+    let Some(stem) = name.strip_suffix(".hcl").or_else(|| name.strip_suffix(".tf")) else {
+        let json = name.ends_with(".hcl.json") || name.ends_with(".tf.json");
+        return if json && !name.starts_with('.') { Role::Json } else { Role::Other };
+    };
+    if stem.is_empty() || name.starts_with('.') || stem.ends_with(".tftest") || stem.ends_with(".tfmock") {
+        Role::Other
+    } else if stem == "override" || stem.ends_with("_override") {
+        Role::Override
+    } else {
+        Role::Source
+    }
+}
+
+pub(super) fn code_of(error: &FetchError) -> Code {
+    match error {
+        FetchError::Outside => code::lang::OUTSIDE,
+        FetchError::TooLarge { .. } => code::lang::LIMIT,
+        _ => code::lang::UNREADABLE,
+    }
+}
+
+/// Reads and parses all files of a module. Nothing if the folder itself cannot be read.
+pub(super) fn read_folder(
+    files: &Files<'_>,
+    location: &Location,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Option<Folder> {
+    let names = match files.list(location) {
+        Ok(names) => names,
+        Err(error) => {
+            let shown = files.show(location);
+            let summary = format!("folder {shown} cannot be read: {error}");
+            diagnostics.push(Diagnostic::error(code_of(&error), summary));
+            return None;
+        }
+    };
+    let mut folder = Folder { bodies: Vec::new(), whole: true, empty: true };
+    for name in names {
+        let shown = files.show_file(location, &name);
+        match role(&name) {
+            Role::Source => read_file(files, location, &name, sources, &mut folder, diagnostics),
+            Role::Json => diagnostics.push(
+                Diagnostic::warning(code::lang::JSON_NOT_READ, format!("file {shown} is left out"))
+                    .detail("This version does not read the JSON form of the language."),
+            ),
+            Role::Override => diagnostics.push(
+                Diagnostic::error(
+                    code::lang::UNSUPPORTED,
+                    format!("override files are not supported by this version: {shown}"),
+                )
+                .help("write what it changes into the blocks that it overrides"),
+            ),
+            Role::Other => {}
+        }
+    }
+    Some(folder)
+}
+
+fn read_file(
+    files: &Files<'_>,
+    location: &Location,
+    name: &str,
+    sources: &mut SourceMap,
+    folder: &mut Folder,
+    diagnostics: &mut Diagnostics,
+) {
+    folder.empty = false;
+    let shown = files.show_file(location, name);
+    let bytes = match files.read(location, name) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            folder.whole = false;
+            let summary = format!("file {shown} cannot be read: {error}");
+            diagnostics.push(Diagnostic::error(code_of(&error), summary));
+            return;
+        }
+    };
+    let text = match decode(&bytes) {
+        Ok(text) => text,
+        Err(at) => {
+            folder.whole = false;
+            let source = sources.add(shown, String::from_utf8_lossy(&bytes).as_ref());
+            let start = u32::try_from(at).unwrap_or(u32::MAX);
+            // What is shown there is the replacement character, three bytes long.
+            let span = Span { source, start, end: start.saturating_add(3) };
+            let byte = bytes.get(at).copied().unwrap_or(0);
+            let error =
+                Diagnostic::error(code::lang::NOT_UTF8, format!("byte 0x{byte:02x} is not UTF-8 text"));
+            diagnostics.push(error.at(span, "here").help("save the file as UTF-8"));
+            return;
+        }
+    };
+    let source = sources.add(shown, text);
+    let parsed = parse(source, text);
+    folder.whole &= !parsed.diagnostics.has_errors();
+    diagnostics.extend(parsed.diagnostics);
+    folder.bodies.push(parsed.file.body);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_load_are_told_by_their_names() {
+        for (name, expected) in [
+            ("main.hcl", Role::Source),
+            ("main.tf", Role::Source),
+            ("a.b.tf", Role::Source),
+            (".hidden.hcl", Role::Other),
+            (".terraform.lock.hcl", Role::Other),
+            (".tf", Role::Other),
+            ("x.tftest.hcl", Role::Other),
+            ("x.tfmock.hcl", Role::Other),
+            ("main.tf.json", Role::Json),
+            ("main.hcl.json", Role::Json),
+            ("data.json", Role::Other),
+            ("override.tf", Role::Override),
+            ("x_override.hcl", Role::Override),
+            ("terraform.tfvars", Role::Other),
+            ("main.tf~", Role::Other),
+            ("iris.yaml", Role::Other),
+        ] {
+            assert_eq!(role(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn paths_are_shown_from_where_the_root_module_is_shown() {
+        let files = |root: &str, shown: &str| Files {
+            project: Source::Nothing,
+            root: root.into(),
+            shown: shown.into(),
+            builtin: &|_| None,
+            builtin_names: &[],
+        };
+        for (root, shown, path, expected) in [
+            ("", "", "main.hcl", "main.hcl"),
+            ("", "", "modules/a/main.hcl", "modules/a/main.hcl"),
+            ("", "examples/iris", "main.hcl", "examples/iris/main.hcl"),
+            ("", "/abs", "m/main.hcl", "/abs/m/main.hcl"),
+            ("envs/prod", "", "envs/prod/main.hcl", "main.hcl"),
+            ("envs/prod", "", "modules/a/main.hcl", "../../modules/a/main.hcl"),
+            ("envs/prod", "envs/prod", "modules/a/main.hcl", "modules/a/main.hcl"),
+            ("envs/prod", "prod", "modules/a/main.hcl", "../modules/a/main.hcl"),
+        ] {
+            assert_eq!(
+                files(root, shown).shown_path(Path::new(path)),
+                Path::new(expected),
+                "{root} {shown} {path}"
+            );
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! A folder of files to a configuration: the tree of modules.
+//!
+//! Goes in: a folder, or files in memory, and the modules that come with the program. Comes out: the decoded root
+//! module with all modules that it calls, or every error of all of them, by place. Never happens: evaluation, reading
+//! outside the project, an unbounded chain of modules.
+
+mod arguments;
+mod blocks;
+mod calls;
+mod files;
+mod names;
+mod resources;
+mod type_constraint;
+mod version;
+
+#[cfg(test)]
+mod tests;
+
+pub use version::{Constraint, Version};
+
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code};
+use crate::lang::config::{Module, ModuleCall, ModuleSource};
+use crate::lang::syntax::ast::Body;
+use calls::CallBlock;
+use files::{Files, Location};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Modules that call each other in one chain.
+const CHAIN_MAX: usize = 20;
+/// Calls of modules in one configuration, so that modules that call others many times each end in time.
+const CALLS_MAX: usize = 1_000;
+
+/// The files of a module that comes with the program: name and text of each.
+pub type BuiltinFiles = Vec<(String, &'static str)>;
+
+/// What to load.
+pub struct LoadRequest<'a> {
+    /// The root module.
+    pub root: Root<'a>,
+    /// The files of the module `mlo://name`, if there is one.
+    pub builtin: &'a dyn Fn(&str) -> Option<BuiltinFiles>,
+    /// All names that `builtin` knows, for messages.
+    pub builtin_names: &'a [&'a str],
+    /// The program's version, `1.2.3`, which `required_version` is compared with.
+    pub version: &'a str,
+}
+
+/// Where the root module is.
+#[derive(Debug, Clone, Copy)]
+pub enum Root<'a> {
+    /// In a folder.
+    Folder {
+        /// The folder that nothing is read outside of.
+        project: &'a Path,
+        /// The root module's folder, relative to the project; empty if it is the project's own.
+        module: &'a Path,
+        /// How the root module's folder is shown: names of files are shown below it. Empty for the current folder.
+        shown: &'a Path,
+    },
+    /// Files in memory: paths relative to the root module, with their texts.
+    Memory(&'a BTreeMap<String, String>),
+    /// A module that comes with the program.
+    Builtin(&'a str),
+}
+
+/// Loads a configuration. All sources that are read are added to `sources`.
+///
+/// A root folder without any file of the language gives an empty module; a called one is an error.
+///
+/// # Errors
+/// The messages, sorted by place, hold all errors of the whole configuration; there is a module only if there are none.
+pub fn load(request: &LoadRequest<'_>, sources: &mut SourceMap) -> (Option<Module>, Diagnostics) {
+    let mut diagnostics = Diagnostics::new();
+    let root = match request.root {
+        Root::Folder { module, .. } => Location::Folder(files::normal(module).unwrap_or_default()),
+        Root::Memory(_) => Location::Folder(PathBuf::new()),
+        Root::Builtin(name) => Location::Builtin(name.to_owned()),
+    };
+    let module = match Files::new(request) {
+        Ok(files) => {
+            let mut loader = Loader {
+                files,
+                sources,
+                parsed: BTreeMap::new(),
+                calls: 0,
+                version: request.version,
+                diagnostics: &mut diagnostics,
+            };
+            loader.load(&root, Vec::new(), &mut Vec::new()).map(|loaded| loaded.module)
+        }
+        Err(error) => {
+            let shown = match request.root {
+                Root::Folder { project, .. } => project.display().to_string(),
+                Root::Memory(_) | Root::Builtin(_) => String::new(),
+            };
+            diagnostics.push(Diagnostic::error(
+                code::lang::UNREADABLE,
+                format!("folder {shown} cannot be read: {error}"),
+            ));
+            None
+        }
+    };
+    diagnostics.sort();
+    let module = module.filter(|_| !diagnostics.has_errors());
+    (module, diagnostics)
+}
+
+struct Loader<'a, 'r> {
+    files: Files<'r>,
+    sources: &'a mut SourceMap,
+    /// Folders that were read: a module that is called twice is read once.
+    parsed: BTreeMap<Location, Rc<Folder>>,
+    calls: usize,
+    version: &'r str,
+    diagnostics: &'a mut Diagnostics,
+}
+
+/// A folder's files, read.
+struct Folder {
+    bodies: Vec<Body>,
+    /// Whether all of it could be read, so that what is not in it does not exist.
+    whole: bool,
+    /// Whether there is any file of the language.
+    empty: bool,
+}
+
+/// A module, and whether all of it could be decoded.
+struct Loaded {
+    module: Module,
+    whole: bool,
+}
+
+impl Loader<'_, '_> {
+    /// Loads a module and what it calls. `chain` holds the locations of the modules around it.
+    fn load(
+        &mut self,
+        location: &Location,
+        path: Vec<Arc<str>>,
+        chain: &mut Vec<Location>,
+    ) -> Option<Loaded> {
+        let folder = self.folder(location)?;
+        let source = match location {
+            Location::Folder(folder) => ModuleSource::Folder(self.files.shown_folder(folder)),
+            Location::Builtin(name) => ModuleSource::Builtin(name.clone()),
+        };
+        let mut decoded = blocks::decode(&folder.bodies, path, source, self.version, self.diagnostics);
+        decoded.whole &= folder.whole;
+        chain.push(location.clone());
+        let mut absent = BTreeSet::new();
+        let mut broken = BTreeSet::new();
+        for call in std::mem::take(&mut decoded.calls) {
+            let name = call.name.name.clone();
+            match self.call(&call, &decoded.module.path, chain) {
+                Some(loaded) => {
+                    if loaded.whole {
+                        calls::check_arguments(&call, &loaded.module, self.diagnostics);
+                    } else {
+                        broken.insert(name.clone());
+                    }
+                    decoded.module.calls.insert(name, call.with_module(loaded.module));
+                }
+                None => drop(absent.insert(name)),
+            }
+        }
+        chain.pop();
+        if decoded.whole {
+            names::check(&decoded.module, &names::Unsure { absent, broken }, self.diagnostics);
+        }
+        Some(Loaded { module: decoded.module, whole: decoded.whole })
+    }
+
+    fn call(&mut self, call: &CallBlock, path: &[Arc<str>], chain: &mut Vec<Location>) -> Option<Loaded> {
+        let caller = chain.last()?;
+        let location = match calls::locate(&call.source, caller, &self.files) {
+            Ok(location) => location,
+            Err(error) => {
+                self.diagnostics.push(*error);
+                return None;
+            }
+        };
+        self.calls += 1;
+        if let Some(error) = self.too_many(call, &location, chain) {
+            self.diagnostics.push(error);
+            return None;
+        }
+        let folder = self.folder_of_call(&location, call.source.span)?;
+        if folder.empty {
+            let error = Diagnostic::error(
+                code::lang::UNREADABLE,
+                format!("the folder of module `{}` has no configuration", call.name.name),
+            )
+            .at(call.source.span, "no `*.hcl` or `*.tf` file is in there");
+            self.diagnostics.push(error);
+            return None;
+        }
+        let mut path = path.to_vec();
+        path.push(call.name.name.clone());
+        self.load(&location, path, chain)
+    }
+
+    /// Why a call goes too far, if it does.
+    fn too_many(&self, call: &CallBlock, location: &Location, chain: &[Location]) -> Option<Diagnostic> {
+        let name = &call.name.name;
+        let error = |summary: String| Diagnostic::error(code::lang::MODULE_NESTING, summary);
+        if let Some(at) = chain.iter().position(|caller| caller == location) {
+            let circle = chain.iter().skip(at).chain([location]).map(|it| self.files.show(it));
+            let circle = circle.collect::<Vec<_>>().join(" → ");
+            return Some(
+                error(format!("module `{name}` calls itself"))
+                    .at(call.source.span, "this leads back to a module that is being loaded")
+                    .detail(format!("The calls go in a circle: {circle}.")),
+            );
+        }
+        if chain.len() > CHAIN_MAX {
+            return Some(
+                error(format!("modules call each other more than {CHAIN_MAX} levels deep"))
+                    .at(call.source.span, "one level too many"),
+            );
+        }
+        (self.calls > CALLS_MAX).then(|| {
+            error(format!("more than {CALLS_MAX} calls of modules"))
+                .at(call.source.span, "one call too many")
+                .help("to call a module many times, use one `module` block with `for_each`")
+        })
+    }
+
+    fn folder_of_call(&mut self, location: &Location, source: Span) -> Option<Rc<Folder>> {
+        if !self.parsed.contains_key(location)
+            && let Err(error) = self.files.list(location)
+        {
+            let shown = self.files.show(location);
+            let error = Diagnostic::error(
+                files::code_of(&error),
+                format!("module folder {shown} cannot be read: {error}"),
+            );
+            let error = error.at(source, "the module should be there");
+            self.diagnostics.push(match location {
+                Location::Builtin(name) => error.did_you_mean(name, self.files.builtin_names()),
+                Location::Folder(_) => error,
+            });
+            return None;
+        }
+        self.folder(location)
+    }
+
+    /// The files of a folder, read and parsed.
+    fn folder(&mut self, location: &Location) -> Option<Rc<Folder>> {
+        if let Some(folder) = self.parsed.get(location) {
+            return Some(folder.clone());
+        }
+        let folder = Rc::new(files::read_folder(&self.files, location, self.sources, self.diagnostics)?);
+        self.parsed.insert(location.clone(), folder.clone());
+        Some(folder)
+    }
+}
+
+impl CallBlock {
+    fn with_module(self, module: Module) -> ModuleCall {
+        ModuleCall {
+            name: self.name,
+            repeat: self.repeat,
+            arguments: self.arguments,
+            depends_on: self.depends_on,
+            providers: self.providers,
+            module,
+            span: self.span,
+        }
+    }
+}

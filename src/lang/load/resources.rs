@@ -1,0 +1,129 @@
+//! `resource`, `data` and `provider` blocks.
+
+use super::arguments::{Arguments, labels};
+use super::blocks::{conditions, depends_on};
+use crate::diag::{Diagnostic, Diagnostics, code};
+use crate::lang::config::{Lifecycle, Provider, ProviderKey, Repeat, Resource, ResourceKey};
+use crate::lang::syntax::ast::{Block, Body, Expr, ExprKind, Step};
+use mlo_state::Mode;
+use std::sync::Arc;
+
+/// Decodes a `resource` or `data` block.
+pub(super) fn resource(block: &Block, diagnostics: &mut Diagnostics) -> Option<Resource> {
+    let [type_name, name] = labels(block, ["type", "name"], diagnostics)?;
+    let mode = if block.kind.name.as_ref() == "data" { Mode::Data } else { Mode::Managed };
+    let what = format!("{} `{}.{}`", block.kind.name, type_name.name, name.name);
+    let mut arguments = Arguments::new(what, block.header, &block.body, diagnostics);
+    let repeat = repeat(&mut arguments);
+    let provider = arguments.expr("provider").and_then(|expr| provider_key(&expr, arguments.diagnostics));
+    let depends_on = depends_on(&mut arguments);
+    let lifecycle = match arguments.block("lifecycle") {
+        Some(block) => lifecycle(&block, arguments.diagnostics),
+        None => Lifecycle::default(),
+    };
+    let body = Body { items: arguments.into_items(), span: block.body.span };
+    Some(Resource {
+        provider: provider.unwrap_or_else(|| default_provider(&type_name.name)),
+        key: ResourceKey { mode, type_name: type_name.name, name: name.name },
+        repeat,
+        depends_on,
+        lifecycle,
+        body,
+        span: block.header,
+    })
+}
+
+/// The provider that a type belongs to unless it is said: its first word.
+fn default_provider(type_name: &str) -> ProviderKey {
+    let first = type_name.split('_').next().unwrap_or(type_name);
+    ProviderKey { name: first.into(), alias: None }
+}
+
+/// `count` or `for_each`
+pub(super) fn repeat(arguments: &mut Arguments<'_>) -> Repeat {
+    match (arguments.expr("count"), arguments.expr("for_each")) {
+        (None, None) => Repeat::Once,
+        (Some(count), None) => Repeat::Count(count),
+        (None, Some(for_each)) => Repeat::ForEach(for_each),
+        (Some(count), Some(for_each)) => {
+            let error = Diagnostic::error(code::lang::BAD_ARGUMENT, "`count` and `for_each` in one block")
+                .at(for_each.span, "and `for_each` too")
+                .at(count.span, "`count` is set")
+                .help("keep one of them; `for_each` is steadier, since its instances are known by a name");
+            arguments.diagnostics.push(error);
+            Repeat::ForEach(for_each)
+        }
+    }
+}
+
+/// `name` or `name.alias`
+pub(super) fn provider_key(expr: &Expr, diagnostics: &mut Diagnostics) -> Option<ProviderKey> {
+    let key = match &expr.kind {
+        ExprKind::Name(name) => Some(ProviderKey { name: name.clone(), alias: None }),
+        ExprKind::Access { target, steps } => match (&target.kind, steps.as_slice()) {
+            (ExprKind::Name(name), [Step::Attr(alias)]) => {
+                Some(ProviderKey { name: name.clone(), alias: Some(alias.name.clone()) })
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    if key.is_none() {
+        let error = Diagnostic::error(code::lang::BAD_ARGUMENT, "not a provider configuration")
+            .at(expr.span, "expected `name` or `name.alias`");
+        let error = match &expr.kind {
+            ExprKind::String(text) => error.help(format!("take out the quotes: `{text}`")),
+            _ => error,
+        };
+        diagnostics.push(error);
+    }
+    key
+}
+
+fn lifecycle(block: &Block, diagnostics: &mut Diagnostics) -> Lifecycle {
+    let mut arguments =
+        Arguments::new("block `lifecycle`".to_owned(), block.header, &block.body, diagnostics);
+    let lifecycle = Lifecycle {
+        create_before_destroy: arguments.expr("create_before_destroy"),
+        prevent_destroy: arguments.expr("prevent_destroy"),
+        ignore_changes: arguments.expr("ignore_changes"),
+        replace_triggered_by: arguments.list("replace_triggered_by"),
+        preconditions: conditions(&mut arguments, "precondition"),
+        postconditions: conditions(&mut arguments, "postcondition"),
+    };
+    if let Some(expr) = &lifecycle.ignore_changes
+        && !is_ignore_list(expr)
+    {
+        let error = Diagnostic::error(
+            code::lang::BAD_ARGUMENT,
+            "`ignore_changes` must be a list of arguments of this resource, or `all`",
+        )
+        .at(expr.span, "expected `[name, …]` or `all`")
+        .help("write names without quotes, such as `[tags, size]`");
+        arguments.diagnostics.push(error);
+    }
+    arguments.finish();
+    lifecycle
+}
+
+fn is_ignore_list(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Name(word) => word.as_ref() == "all",
+        ExprKind::Tuple(items) => items.iter().all(|item| match &item.kind {
+            ExprKind::Name(_) => true,
+            ExprKind::Access { target, .. } => matches!(target.kind, ExprKind::Name(_)),
+            _ => false,
+        }),
+        _ => false,
+    }
+}
+
+/// Decodes a `provider` block.
+pub(super) fn provider(block: &Block, diagnostics: &mut Diagnostics) -> Option<Provider> {
+    let [name] = labels(block, ["name"], diagnostics)?;
+    let mut arguments =
+        Arguments::new(format!("provider `{}`", name.name), block.header, &block.body, diagnostics);
+    let alias: Option<Arc<str>> = arguments.text("alias").map(|(alias, _)| alias);
+    let body = Body { items: arguments.into_items(), span: block.body.span };
+    Some(Provider { key: ProviderKey { name: name.name, alias }, body, span: block.header })
+}

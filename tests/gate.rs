@@ -1,0 +1,66 @@
+//! The gate, through the program: what is denied names the rule and the line, and changes nothing.
+
+use crate::support::{Project, repository};
+
+#[test]
+fn low_accuracy_is_denied_at_its_line() {
+    let project = Project::copy_of("examples/invalid");
+    let text = project.read("low-accuracy.yaml");
+    let line = 1 + text.lines().position(|line| line.contains("accuracy: 0.72")).unwrap();
+    let said = project.mlo(&["plan", "low-accuracy.yaml"]);
+    said.ends_with(3).has(&[
+        "Model failed governance check",
+        "Model accuracy 0.72 is below minimum threshold 0.85",
+        &format!("low-accuracy.yaml:{line}:"),
+        "rule `accuracy`",
+        "Action required:\n  1. ",
+        "Nothing was changed.",
+    ]);
+    project.mlo(&["apply", "low-accuracy.yaml", "--auto-approve"]).ends_with(3);
+    assert!(project.json(&["show", "low-accuracy.yaml"], 0)["resources"].as_array().unwrap().is_empty());
+    let document = project.json(&["plan", "low-accuracy.yaml"], 3);
+    assert_eq!(document["policy"]["verdict"], "denied");
+    assert_eq!(document["policy"]["violations"][0]["rule"], "accuracy");
+    assert_eq!(document["policy"]["violations"][0]["place"].as_str().unwrap().split(':').next(), Some("low-accuracy.yaml"));
+}
+
+#[test]
+fn every_invalid_example_is_denied_for_one_reason() {
+    let project = Project::copy_of("examples/invalid");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(repository().join("examples/invalid")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if !name.ends_with(".yaml") {
+            continue;
+        }
+        let document = project.json(&["plan", &name], 3);
+        let violations = document["policy"]["violations"].as_array().unwrap();
+        assert_eq!(violations.len(), 1, "{name}: {violations:#?}");
+        assert!(violations[0]["place"].as_str().unwrap().starts_with(&name), "{name}: {violations:#?}");
+        assert!(!violations[0]["actions"].as_array().unwrap().is_empty(), "{name} says what to do");
+        seen += 1;
+    }
+    assert!(seen >= 12, "one example per governance rule, and there are {seen}");
+    project.mlo(&["plan"]).ends_with(3).has(&["Model failed governance check: "]);
+}
+
+#[test]
+fn destroying_is_never_stopped_by_a_rule_on_models() {
+    let project = Project::copy_of("examples/iris");
+    project.ok(&["apply", "--auto-approve"]);
+    let text = project.read("iris.yaml");
+    let accuracy = text.lines().find(|line| line.trim_start().starts_with("accuracy:")).unwrap().to_owned();
+    project.edit("iris.yaml", &accuracy, "    accuracy: 0.5");
+    project.mlo(&["plan"]).ends_with(3);
+    project.ok(&["destroy", "--auto-approve"]).has(&["1 destroyed"]);
+}
+
+#[test]
+fn a_gate_that_cannot_decide_denies() {
+    let project = Project::copy_of("examples/iris");
+    project.write("rules/broken.rego", "package model.governance\n\ndeny contains msg if {");
+    project.mlo(&["plan", "--policies", "rules"]).ends_with(3).has(&["Policy gate failed"]);
+    project.write("rules/broken.rego", "package something.else\n");
+    project.mlo(&["plan", "--policies", "rules"]).ends_with(3);
+    project.mlo(&["plan", "--policies", "nowhere"]).ends_with(3).has(&["nowhere"]);
+}
