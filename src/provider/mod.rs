@@ -7,8 +7,8 @@ pub mod builtin;
 pub mod local;
 
 mod error;
-mod retry;
 mod object;
+mod retry;
 mod schema;
 
 pub use error::{ErrorClass, ProviderError};

@@ -1,6 +1,6 @@
 //! Create, read, update and delete, put together from a service's folder, process and answers.
 
-use super::folder::{Folder, Life, RunFile};
+use super::folder::{Folder, Life, Role, RunFile};
 use super::launch::{Failure, Launch, Running, choose};
 use super::plan::digest_of;
 use super::probe::{self, Answer};
@@ -46,7 +46,7 @@ pub(crate) async fn read(
     prior: &Value,
 ) -> Result<Option<Value>, ProviderError> {
     let Some(folder) = Folder::find(surroundings, subject)? else { return Ok(None) };
-    match settled(&folder).await {
+    match settled(&folder, Role::Service).await {
         Life::Gone => Ok(None),
         Life::Running(run) => Ok(Some(as_it_is(&folder, prior, &run).await)),
         Life::Nameless => {
@@ -86,10 +86,10 @@ pub(crate) async fn find(
 }
 
 /// The life of a service, once a process that has just started has said who it is.
-async fn settled(folder: &Folder) -> Life {
+async fn settled(folder: &Folder, role: Role) -> Life {
     let named = async {
         loop {
-            match folder.life() {
+            match folder.life(role) {
                 Life::Nameless => tokio::time::sleep(LOOK_EVERY).await,
                 life => return life,
             }
@@ -125,7 +125,7 @@ fn of_process(folder: &Folder, host: std::net::IpAddr, run: &RunFile) -> Vec<(&'
         ("id", Value::string(folder.id())),
         ("pid", Value::from(i64::from(run.pid))),
         ("started_at", Value::string(run.started_at.as_str())),
-        ("log_file", Value::string(folder.log().to_string_lossy())),
+        ("log_file", Value::string(folder.log(Role::Service).to_string_lossy())),
     ];
     attributes.extend(addresses(host, run.port));
     attributes
@@ -149,9 +149,8 @@ impl Here<'_> {
         if let Some(found) = self.earlier(&planned).await? {
             return Ok(found);
         }
-        let port = choose(&spec)?;
         let folder = Folder::new(self.surroundings, &spec.name, self.subject);
-        folder.sweep(self.surroundings, self.subject)?;
+        let port = choose(&spec, &folder.sweep(self.surroundings, self.subject)?)?;
         folder.make()?;
         self.launch(&folder, &spec, &planned, port).await.map_err(|failure| {
             // The failure is what the user has to know; what cannot be removed holds no process.
@@ -161,7 +160,7 @@ impl Here<'_> {
     }
 
     /// Changes a service. The new server is tried on a free port while the old one still answers, then takes its place; if
-    /// it fails there, the old one is started again.
+    /// it fails there, the old one is started again, on another port if its own was taken in between.
     ///
     /// # Errors
     /// [`ErrorClass::RolledBack`] with the old object if the new server was not ready and the old one runs.
@@ -171,10 +170,10 @@ impl Here<'_> {
         let found = Folder::find(self.surroundings, self.subject).map_err(keeping)?;
         let folder = found.unwrap_or_else(|| Folder::new(self.surroundings, &spec.name, self.subject));
         folder.make().map_err(keeping)?;
-        match settled(&folder).await {
-            Life::Nameless => Err(keeping(nameless(&folder))),
+        match settled(&folder, Role::Service).await {
+            Life::Nameless => Err(keeping(nameless(&folder, Role::Service))),
             Life::Gone => {
-                let port = choose(&spec)?;
+                let port = choose(&spec, &folder.sweep(self.surroundings, self.subject)?)?;
                 let launched = self.launch(&folder, &spec, &planned, port).await;
                 launched.map_err(|failure| failure.into_error(&spec))
             }
@@ -202,9 +201,13 @@ impl Here<'_> {
         let port = if spec.port == Some(old.port) && spec.host == before.host {
             Port::Exactly(old.port)
         } else {
-            choose(spec).map_err(keeping)?
+            folder
+                .sweep(self.surroundings, self.subject)
+                .and_then(|ports| choose(spec, &ports))
+                .map_err(keeping)?
         };
-        let trial = Launch { spec, folder, port: Port::Any, instance: folder.trial(), trial: true };
+        let trial = Launch { spec, folder, port: Port::Any, instance: folder.trial(), role: Role::Trial };
+        end_trial(folder).await.map_err(keeping)?;
         if let Err(failure) = trial.run(self.surroundings).await {
             return Err(rolled_back(failure, spec, &before, prior.clone()));
         }
@@ -213,7 +216,8 @@ impl Here<'_> {
             Ok(object) => return Ok(object),
             Err(failure) => failure,
         };
-        match self.launch(folder, &before, prior, Port::Exactly(old.port)).await {
+        // On another port rather than not at all.
+        match self.launch(folder, &before, prior, Port::Rather(old.port)).await {
             Ok(object) => Err(rolled_back(failure, spec, &before, object)),
             Err(second) => {
                 let second = second.into_error(&before);
@@ -235,11 +239,12 @@ impl Here<'_> {
     /// If its process does not end, or cannot be told.
     async fn delete(&self) -> Result<(), ProviderError> {
         let Some(folder) = Folder::find(self.surroundings, self.subject)? else { return Ok(()) };
-        match settled(&folder).await {
+        match settled(&folder, Role::Service).await {
             Life::Gone => {}
             Life::Running(run) => process::stop(&run).await.map_err(|error| not_stopped(&error, &run))?,
-            Life::Nameless => return Err(nameless(&folder)),
+            Life::Nameless => return Err(nameless(&folder, Role::Service)),
         }
+        end_trial(&folder).await?;
         folder.remove()
     }
 
@@ -260,11 +265,11 @@ impl Here<'_> {
     /// The service that an earlier attempt started as it is planned; another one of this token is ended.
     async fn earlier(&self, planned: &Value) -> Result<Option<Value>, ProviderError> {
         let Some(folder) = Folder::find(self.surroundings, self.subject)? else { return Ok(None) };
-        match settled(&folder).await {
+        match settled(&folder, Role::Service).await {
             Life::Gone => Ok(None),
-            Life::Nameless => Err(nameless(&folder)),
+            Life::Nameless => Err(nameless(&folder, Role::Service)),
             Life::Running(run) => {
-                if folder.kept_object(&self.ty).is_some_and(|kept| same(&kept, &known(planned))) {
+                if folder.kept_object(&self.ty).is_some_and(|kept| fulfils(&kept, planned)) {
                     let found = find(self.surroundings, self.subject).await?;
                     if let Some(found) = found.filter(|found| text(found, "status") == Some(READY)) {
                         return Ok(Some(found));
@@ -285,11 +290,31 @@ impl Here<'_> {
         port: Port,
     ) -> Result<Value, Failure> {
         let instance = folder.keep(self.subject, &known(object), &self.ty).map_err(Failure::Refused)?;
-        let launch = Launch { spec, folder, port, instance, trial: false };
+        let launch = Launch { spec, folder, port, instance, role: Role::Service };
         let Running { run, digest } = launch.run(self.surroundings).await?;
         let object = with(object, of_process(folder, spec.host, &run));
-        Ok(with(&object, [("digest", text_or_null(digest)), ("status", Value::string(READY))]))
+        let object = with(&object, [("digest", text_or_null(digest)), ("status", Value::string(READY))]);
+        // For the port, which others leave alone then. The service is ready whether or not this is written.
+        let _ = folder.keep(self.subject, &object, &self.ty);
+        Ok(object)
     }
+}
+
+/// Ends the trial of a command that died in the middle of an update.
+async fn end_trial(folder: &Folder) -> Result<(), ProviderError> {
+    match settled(folder, Role::Trial).await {
+        Life::Gone => Ok(()),
+        Life::Running(run) => process::stop(&run).await.map_err(|error| not_stopped(&error, &run)),
+        Life::Nameless => Err(nameless(folder, Role::Trial)),
+    }
+}
+
+/// Whether an object is what was planned, as far as that was known.
+fn fulfils(object: &Value, planned: &Value) -> bool {
+    let planned = planned.as_entries().into_iter().flatten();
+    planned
+        .filter(|(_, value)| value.is_wholly_known())
+        .all(|(name, value)| same(&attribute(object, name), value))
 }
 
 /// An object with null for what is unknown: what can be kept before the server says the rest.
@@ -317,8 +342,8 @@ fn not_stopped(error: &std::io::Error, run: &RunFile) -> ProviderError {
         .help(format!("end process {} by hand and apply again", run.pid))
 }
 
-fn nameless(folder: &Folder) -> ProviderError {
-    let run_file = folder.run_file();
+fn nameless(folder: &Folder, role: Role) -> ProviderError {
+    let run_file = folder.run_file(role);
     ProviderError::permanent(format!("a server of {} runs, but its run file is missing", folder.id()))
         .code(&PROCESS)
         .detail(format!("Without {} it cannot be told which process it is.", run_file.display()))

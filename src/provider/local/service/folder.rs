@@ -13,6 +13,7 @@ use crate::provider::object::hex;
 use crate::provider::{ProviderError, Subject, Surroundings};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
@@ -63,6 +64,24 @@ struct Kept {
     object: serde_json::Value,
 }
 
+/// The ports that the services of a project have, also while they are being restarted.
+#[derive(Debug, Default)]
+pub(super) struct Ports {
+    /// Of a dead service at the same address.
+    pub(super) before: Option<u16>,
+    /// Of services at other addresses.
+    pub(super) others: BTreeSet<u16>,
+}
+
+/// What a process is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It serves.
+    Service,
+    /// It shows whether it would be ready, beside the one that serves.
+    Trial,
+}
+
 /// Whether a service has a process.
 #[derive(Debug)]
 pub(super) enum Life {
@@ -98,20 +117,31 @@ impl Folder {
     }
 
     /// Removes what dead services of the same address left behind: their objects were found gone, not deleted.
+    /// Tells the ports that the services of this project have.
     pub(super) fn sweep(
         &self,
         surroundings: &Surroundings,
         subject: Subject<'_>,
-    ) -> Result<(), ProviderError> {
+    ) -> Result<Ports, ProviderError> {
+        let mut ports = Ports::default();
         for path in all(surroundings)? {
             let key = name_of(&path).rsplit('-').next().unwrap_or_default().to_owned();
             let other = Self { path, key };
-            let same = other.kept().is_some_and(|kept| kept.address == subject.address.to_string());
-            if same && other.key != self.key && matches!(other.life(), Life::Gone) {
+            let Some(kept) = other.kept().filter(|_| other.key != self.key) else { continue };
+            let port = kept.object.get("port").and_then(serde_json::Value::as_u64);
+            let port = port.and_then(|port| u16::try_from(port).ok());
+            if kept.address == subject.address.to_string() && other.is_lifeless() {
                 other.remove()?;
+                ports.before = port;
+            } else {
+                ports.others.extend(port);
             }
         }
-        Ok(())
+        Ok(ports)
+    }
+
+    fn is_lifeless(&self) -> bool {
+        [Role::Service, Role::Trial].iter().all(|role| matches!(self.life(*role), Life::Gone))
     }
 
     /// The service's identifier on this machine.
@@ -123,12 +153,18 @@ impl Folder {
         &self.path
     }
 
-    pub(super) fn log(&self) -> PathBuf {
-        self.path.join("server.log")
+    pub(super) fn log(&self, role: Role) -> PathBuf {
+        self.path.join(match role {
+            Role::Service => "server.log",
+            Role::Trial => "trial.log",
+        })
     }
 
-    pub(super) fn run_file(&self) -> PathBuf {
-        self.path.join("run.json")
+    pub(super) fn run_file(&self, role: Role) -> PathBuf {
+        self.path.join(match role {
+            Role::Service => "run.json",
+            Role::Trial => "trial.json",
+        })
     }
 
     /// Makes the folder, for its owner alone.
@@ -171,17 +207,17 @@ impl Folder {
             .filter(|kept| kept.format_version == FORMAT_VERSION)
     }
 
-    /// What the server that writes to `path` says of itself, if it is one of ours.
-    pub(super) fn run(&self, path: &Path) -> Option<RunFile> {
+    /// What the server of a role says of itself, if it is one of ours.
+    pub(super) fn run(&self, role: Role) -> Option<RunFile> {
         let ours =
             |run: &RunFile| run.instance.strip_prefix(&self.key).is_some_and(|rest| rest.starts_with('.'));
-        read_json::<RunFile>(path).filter(ours)
+        read_json::<RunFile>(&self.run_file(role)).filter(ours)
     }
 
-    /// Whether the service has a process. Says that it has none only if that is sure.
-    pub(super) fn life(&self) -> Life {
-        let held = held(&self.log());
-        let run = self.run(&self.run_file());
+    /// Whether there is a process of a role. Says that there is none only if that is sure.
+    pub(super) fn life(&self, role: Role) -> Life {
+        let held = held(&self.log(role));
+        let run = self.run(role);
         match (held, run.filter(|run| process::is_running(run.pid, run.start_ticks))) {
             (Some(false), _) | (None, None) => Life::Gone,
             (_, Some(run)) => Life::Running(run),
@@ -190,7 +226,8 @@ impl Folder {
     }
 
     /// A new, empty, locked log. The one before is kept under another name.
-    pub(super) fn open_log(&self, path: &Path) -> Result<File, ProviderError> {
+    pub(super) fn open_log(&self, role: Role) -> Result<File, ProviderError> {
+        let path = &self.log(role);
         let opened = match fs::rename(path, path.with_extension("log.1")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => disk::options(disk::PRIVATE).append(true).create_new(true).open(path),

@@ -1,6 +1,6 @@
 //! Starts a server and waits until it is ready, or says why it is not; what is not ready in time does not stay.
 
-use super::folder::{Folder, RunFile, last_lines};
+use super::folder::{Folder, Ports, Role, RunFile, last_lines};
 use super::probe::{self, Answer};
 use super::program::{self, Port};
 use super::spec::Spec;
@@ -10,7 +10,6 @@ use crate::provider::{ErrorClass, ProviderError, Surroundings};
 use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::process::{Child, Command};
@@ -30,8 +29,8 @@ pub(super) struct Launch<'a> {
     pub(super) port: Port,
     /// What the process calls itself.
     pub(super) instance: String,
-    /// Only to see whether it would be ready: it ends with the wait.
-    pub(super) trial: bool,
+    /// A trial ends with the wait.
+    pub(super) role: Role,
 }
 
 /// A server that is ready.
@@ -95,7 +94,7 @@ impl Launch<'_> {
         let mut reason = String::new();
         let waited = tokio::time::timeout(self.spec.ready_timeout, self.wait(&mut child, &mut reason)).await;
         let outcome = match waited {
-            Ok(Waited::Ready(running)) if !self.trial => return Ok(running),
+            Ok(Waited::Ready(running)) if self.role == Role::Service => return Ok(running),
             Ok(Waited::Ready(running)) => Ok(running),
             Ok(Waited::Ended(status)) => Err(self.ended(status)),
             Err(_) => Err(Failure::Late { reason, log: self.log_lines() }),
@@ -109,17 +108,17 @@ impl Launch<'_> {
     fn spawn(&self, surroundings: &Surroundings) -> Result<Child, ProviderError> {
         let program = program::locate(surroundings)?;
         self.clear();
-        let log = self.folder.open_log(&self.log())?;
+        let log = self.folder.open_log(self.role)?;
         let output = log.try_clone().map_err(|error| self.folder.unwritable(&error))?;
         let spawned = Command::new(&program)
-            .args(program::arguments(self.spec, self.port, &self.instance, &self.run_file()))
+            .args(program::arguments(self.spec, self.port, &self.instance, &self.folder.run_file(self.role)))
             .env_clear()
             .envs(program::environment(self.spec, surroundings))
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(log)
-            .kill_on_drop(self.trial)
+            .kill_on_drop(self.role == Role::Trial)
             .spawn();
         spawned.map_err(|error| {
             ProviderError::permanent(format!("cannot run the server program {}", program.display()))
@@ -134,7 +133,7 @@ impl Launch<'_> {
             if let Ok(Some(status)) = child.try_wait() {
                 return Waited::Ended(status);
             }
-            let run = self.folder.run(&self.run_file());
+            let run = self.folder.run(self.role);
             match run.filter(|run| run.instance == self.instance) {
                 Some(run) => match self.ask(run).await {
                     Ok(running) => return Waited::Ready(running),
@@ -165,46 +164,42 @@ impl Launch<'_> {
     }
 
     fn ended(&self, status: ExitStatus) -> Failure {
+        let log = self.log_lines();
         match self.port {
-            Port::Exactly(port) => match refuse_taken(self.spec.host, port) {
+            // Somebody else was faster. That the server says so too keeps a passing use of the port out of it.
+            Port::Exactly(port) if log.contains("is taken") => match refuse_taken(self.spec.host, port) {
                 Err(taken) => Failure::Refused(taken),
-                Ok(()) => Failure::Ended { status, log: self.log_lines() },
+                Ok(()) => Failure::Ended { status, log },
             },
-            _ => Failure::Ended { status, log: self.log_lines() },
+            _ => Failure::Ended { status, log },
         }
     }
 
-    fn run_file(&self) -> PathBuf {
-        if self.trial { self.folder.path().join("trial.json") } else { self.folder.run_file() }
-    }
-
-    fn log(&self) -> PathBuf {
-        if self.trial { self.folder.path().join("trial.log") } else { self.folder.log() }
-    }
-
     fn log_lines(&self) -> String {
-        last_lines(&self.log(), &self.spec.secrets)
+        last_lines(&self.folder.log(self.role), &self.spec.secrets)
     }
 
     /// Removes what an ended process of this name left. What cannot be removed does no harm: its instance is another.
     fn clear(&self) {
-        let _ = fs::remove_file(self.run_file());
-        if self.trial {
-            let _ = fs::remove_file(self.log());
+        let _ = fs::remove_file(self.folder.run_file(self.role));
+        if self.role == Role::Trial {
+            let _ = fs::remove_file(self.folder.log(self.role));
         }
     }
 }
 
-/// The port for a new service: the one that is asked for, else a free one.
+/// The port for a service: the one that is asked for, else a free one that no other service of the project has, if
+/// possible the one that it had before.
 ///
 /// # Errors
 /// If the one that is asked for cannot be had.
-pub(super) fn choose(spec: &Spec) -> Result<Port, ProviderError> {
+pub(super) fn choose(spec: &Spec, ports: &Ports) -> Result<Port, ProviderError> {
     if let Some(port) = spec.port {
         return refuse_taken(spec.host, port).map(|()| Port::Exactly(port));
     }
-    let mut tried = (PORT_FIRST..).take(PORTS_TRIED.into());
-    Ok(tried.find(|port| listen(spec.host, *port).is_ok()).map_or(Port::Any, Port::Rather))
+    let mut tried = ports.before.into_iter().chain((PORT_FIRST..).take(PORTS_TRIED.into()));
+    let usable = |port: &u16| !ports.others.contains(port) && listen(spec.host, *port).is_ok();
+    Ok(tried.find(usable).map_or(Port::Any, Port::Rather))
 }
 
 /// Refuses a port that cannot be listened on now.

@@ -1,6 +1,8 @@
 use super::TYPE;
-use super::folder::{Folder, Life};
+use super::folder::{Folder, Life, Role};
 use super::process;
+use super::program::{self, Port};
+use super::spec::Spec;
 use crate::lang::value::Value;
 use crate::provider::local::tests::{Project, address, shown};
 use crate::provider::object::{attribute, with};
@@ -10,6 +12,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 /// SHA-256 of `examples/iris/model/iris.onnx`.
@@ -62,7 +65,7 @@ fn pid_of(pid: i32) -> rustix::process::Pid {
 }
 
 fn running(project: &Project, address: &Address) -> Option<i32> {
-    match Folder::find(&project.surroundings, subject(address)).ok()??.life() {
+    match Folder::find(&project.surroundings, subject(address)).ok()??.life(Role::Service) {
         Life::Running(run) => Some(run.pid),
         _ => None,
     }
@@ -75,6 +78,21 @@ fn services(project: &Project) -> Vec<String> {
 
 fn port_of(object: &Value) -> u16 {
     attribute(object, "port").as_number().unwrap().as_i64().unwrap().try_into().unwrap()
+}
+
+/// A port that no other test uses: below those that the kernel gives out, above those that services choose. A service
+/// that is restarted must find its port free.
+fn own_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 10_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 20;
+    std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed))
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .unwrap()
+}
+
+/// Arguments of a service of the iris model, with further ones.
+fn service(further: &str) -> String {
+    format!(r#"{{"name":"iris","model":"iris.onnx"{further}}}"#)
 }
 
 /// The status and body of an answer.
@@ -109,13 +127,17 @@ async fn a_service_is_made_read_changed_and_ended() {
     let project = project().await;
     let at = address("module.model[\"iris\"].local_inference_service.this");
     let _cleanup = Cleanup(&project, &at);
-    let wanted = r#"{"name":"iris","model":"iris.onnx","model_version":"1.0.0","framework":"sklearn",
-        "labels":["setosa","versicolor","virginica"],"metrics":{"accuracy":0.9667}}"#;
-    let planned = project.plan(TYPE, None, wanted).await.unwrap();
-    let row = ["digest", "host", "port", "url", "pid", "id", "status"].map(|name| shown(&planned, name));
-    assert_eq!(row, [&iris_digest(), "127.0.0.1", "?", "?", "?", "?", "ready"], "what is known before");
+    let port = own_port();
+    let wanted = service(&format!(
+        r#","model_version":"1.0.0","framework":"sklearn","labels":["setosa","versicolor","virginica"],
+        "metrics":{{"accuracy":0.9667}},"port":{port}"#
+    ));
+    let planned = project.plan(TYPE, None, &wanted).await.unwrap();
+    let row = ["digest", "host", "url", "pid", "id", "status"].map(|name| shown(&planned, name));
+    let url = format!("http://127.0.0.1:{port}");
+    assert_eq!(row, [&iris_digest(), "127.0.0.1", &url, "?", "?", "ready"], "what is known before");
 
-    let object = project.create(subject(&at), wanted).await.unwrap();
+    let object = project.create(subject(&at), &wanted).await.unwrap();
     assert!(predicts(&object));
     assert_eq!(shown(&object, "url"), format!("http://127.0.0.1:{}", port_of(&object)));
     assert_eq!(
@@ -124,7 +146,7 @@ async fn a_service_is_made_read_changed_and_ended() {
     );
     assert_eq!(services(&project), [shown(&object, "id")]);
     assert_eq!(project.read(subject(&at), &object).await, Some(object.clone()), "no drift");
-    assert_eq!(project.plan(TYPE, Some(&object), wanted).await.unwrap(), object, "no changes");
+    assert_eq!(project.plan(TYPE, Some(&object), &wanted).await.unwrap(), object, "no changes");
     let again = project.start(subject(&at), Change::Create { planned: &planned }).await;
     assert_eq!(again, Ok(Some(object.clone())), "the same create again makes nothing");
 
@@ -158,8 +180,8 @@ async fn a_server_that_was_killed_is_gone_and_comes_back_on_its_port() {
     let project = project().await;
     let at = address("local_inference_service.a");
     let _cleanup = Cleanup(&project, &at);
-    let wanted = r#"{"name":"iris","model":"iris.onnx"}"#;
-    let object = project.create(subject(&at), wanted).await.unwrap();
+    let asked = service(&format!(r#","port":{}"#, own_port()));
+    let object = project.create(subject(&at), &asked).await.unwrap();
     let pid = running(&project, &at).unwrap();
     rustix::process::kill_process(pid_of(pid), rustix::process::Signal::KILL).unwrap();
     while process::is_running(pid, None) {
@@ -169,7 +191,10 @@ async fn a_server_that_was_killed_is_gone_and_comes_back_on_its_port() {
     assert_eq!(project.connection.find(subject(&at)).await, Ok(None));
 
     let next = Subject { token: "next", ..subject(&at) };
-    let object = project.create(next, wanted).await.unwrap();
+    let port = port_of(&object);
+    let wanted = service("");
+    let object = project.create(next, &wanted).await.unwrap();
+    assert_eq!(port_of(&object), port, "the port that it had, not the first that is free");
     assert_eq!(services(&project), [shown(&object, "id")], "what the dead one left is swept up");
     project.delete(next, &object).await;
 }
@@ -179,8 +204,8 @@ async fn a_server_that_hangs_is_there_but_not_ready_and_is_restarted() {
     let project = project().await;
     let at = address("local_inference_service.a");
     let _cleanup = Cleanup(&project, &at);
-    let wanted = r#"{"name":"iris","model":"iris.onnx"}"#;
-    let object = project.create(subject(&at), wanted).await.unwrap();
+    let wanted = service(&format!(r#","port":{}"#, own_port()));
+    let object = project.create(subject(&at), &wanted).await.unwrap();
     let pid = running(&project, &at).unwrap();
     rustix::process::kill_process(pid_of(pid), rustix::process::Signal::STOP).unwrap();
     while !all_threads_are_stopped(pid) {
@@ -189,12 +214,12 @@ async fn a_server_that_hangs_is_there_but_not_ready_and_is_restarted() {
 
     let drifted = project.read(subject(&at), &object).await.unwrap();
     assert_eq!(shown(&drifted, "status"), "does not answer: no answer within 5 s");
-    let planned = project.plan(TYPE, Some(&drifted), wanted).await.unwrap();
+    let planned = project.plan(TYPE, Some(&drifted), &wanted).await.unwrap();
     assert_eq!(["status", "pid"].map(|name| shown(&planned, name)), ["ready", "?"]);
 
     // A stopped process does not act on SIGTERM; it would be killed after the grace. Here it is killed at once.
     rustix::process::kill_process(pid_of(pid), rustix::process::Signal::KILL).unwrap();
-    let repaired = project.update(subject(&at), &drifted, wanted).await.unwrap();
+    let repaired = project.update(subject(&at), &drifted, &wanted).await.unwrap();
     assert!(predicts(&repaired));
     project.delete(subject(&at), &repaired).await;
 }
@@ -210,9 +235,9 @@ async fn a_port_that_is_asked_for_and_taken_is_an_error_and_another_is_found_if_
     let project = project().await;
     let at = address("local_inference_service.a");
     let _cleanup = Cleanup(&project, &at);
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port();
-    let wanted = format!(r#"{{"name":"iris","model":"iris.onnx","port":{port}}}"#);
+    let port = own_port();
+    let taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let wanted = service(&format!(r#","port":{port}"#));
     let planned = project.plan(TYPE, None, &wanted).await.unwrap();
     assert_eq!(
         shown(&planned, "url"),
@@ -232,13 +257,13 @@ async fn a_port_that_is_asked_for_and_taken_is_an_error_and_another_is_found_if_
     let _cleanup = Cleanup(&project, &other);
     let second = Subject { token: "second", ..subject(&other) };
     let third = Subject { token: "third", ..subject(&other) };
-    let wanted = r#"{"name":"iris","model":"iris.onnx"}"#;
-    let (one, two) = tokio::join!(project.create(second, wanted), project.create(third, wanted));
+    let wanted = service("");
+    let (one, two) = tokio::join!(project.create(second, &wanted), project.create(third, &wanted));
     let (one, two) = (one.unwrap(), two.unwrap());
     assert_ne!(port_of(&one), port_of(&two));
     assert!(predicts(&one) && predicts(&two));
 
-    let wanted = format!(r#"{{"name":"iris","model":"iris.onnx","port":{}}}"#, port_of(&one));
+    let wanted = service(&format!(r#","port":{}"#, port_of(&one)));
     let error = project.update(subject(&at), &object, &wanted).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Conflict);
     assert_eq!(error.object.as_deref(), Some(&object), "the old one is kept");
@@ -296,8 +321,8 @@ async fn a_change_to_a_model_that_does_not_load_leaves_the_old_one_serving() {
     let project = project().await;
     let at = address("local_inference_service.a");
     let _cleanup = Cleanup(&project, &at);
-    let wanted = r#"{"name":"iris","model":"iris.onnx","model_version":"1.0.0"}"#;
-    let object = project.create(subject(&at), wanted).await.unwrap();
+    let wanted = service(r#","model_version":"1.0.0""#);
+    let object = project.create(subject(&at), &wanted).await.unwrap();
     let digest = format!("sha256:{}", "0".repeat(64));
     let wrong =
         format!(r#"{{"name":"iris","model":"iris.onnx","model_version":"1.1.0","digest":"{digest}"}}"#);
@@ -319,8 +344,8 @@ async fn a_new_server_that_fails_only_in_the_old_ones_place_is_put_back() {
     let project = project().await;
     let at = address("local_inference_service.a");
     let _cleanup = Cleanup(&project, &at);
-    let wanted = r#"{"name":"iris","model":"iris.onnx","model_version":"1.0.0"}"#;
-    let object = project.create(subject(&at), wanted).await.unwrap();
+    let wanted = service(&format!(r#","model_version":"1.0.0","port":{}"#, own_port()));
+    let object = project.create(subject(&at), &wanted).await.unwrap();
 
     // A server program that works on trial and nowhere else with the new version.
     let program = project.surroundings.programs.join("mlo-runtime");
@@ -353,9 +378,9 @@ async fn a_server_that_a_crash_left_behind_is_found_by_its_token() {
     let project = project().await;
     let at = address("local_inference_service.a");
     let _cleanup = Cleanup(&project, &at);
-    let wanted = r#"{"name":"iris","model":"iris.onnx","model_version":"1.0.0","labels":["a","b","c"]}"#;
+    let wanted = service(r#","model_version":"1.0.0","labels":["a","b","c"]"#);
     assert_eq!(project.connection.find(subject(&at)).await, Ok(None));
-    let planned = project.plan(TYPE, None, wanted).await.unwrap();
+    let planned = project.plan(TYPE, None, &wanted).await.unwrap();
     {
         // Started, and forgotten before it is ready: as far as a crash at any moment lets it come.
         let mut start = std::pin::pin!(project.start(subject(&at), Change::Create { planned: &planned }));
@@ -370,17 +395,47 @@ async fn a_server_that_a_crash_left_behind_is_found_by_its_token() {
     let found = project.connection.find(subject(&at)).await.unwrap().expect("it lives");
     assert_eq!(shown(&found, "status"), "ready");
     assert!(predicts(&found));
-    assert_eq!(project.plan(TYPE, Some(&found), wanted).await.unwrap(), found, "adopted, it needs no change");
+    assert_eq!(
+        project.plan(TYPE, Some(&found), &wanted).await.unwrap(),
+        found,
+        "adopted, it needs no change"
+    );
     let other = Subject { token: "other", ..subject(&at) };
     assert_eq!(project.connection.find(other).await, Ok(None));
     project.delete(subject(&at), &found).await;
 }
 
 fn running_or_starting(project: &Project, address: &Address) -> Option<()> {
-    match Folder::find(&project.surroundings, subject(address)).ok()??.life() {
+    match Folder::find(&project.surroundings, subject(address)).ok()??.life(Role::Service) {
         Life::Gone => None,
         Life::Nameless | Life::Running(_) => Some(()),
     }
+}
+
+#[tokio::test]
+async fn a_trial_that_a_crash_left_behind_is_ended() {
+    let project = project().await;
+    let at = address("local_inference_service.a");
+    let _cleanup = Cleanup(&project, &at);
+    let wanted = service(&format!(r#","model_version":"1.0.0","port":{}"#, own_port()));
+    let mut object = project.create(subject(&at), &wanted).await.unwrap();
+    let folder = Folder::find(&project.surroundings, subject(&at)).unwrap().unwrap();
+    let spec = Spec::of(&object, &project.surroundings.project).unwrap();
+    for version in ["1.1.0", "gone"] {
+        let arguments = program::arguments(&spec, Port::Any, &folder.trial(), &folder.run_file(Role::Trial));
+        let log = folder.open_log(Role::Trial).unwrap();
+        let mut command = std::process::Command::new(program::locate(&project.surroundings).unwrap());
+        let mut trial = command.args(arguments).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        drop(command);
+        if version == "gone" {
+            project.delete(subject(&at), &object).await;
+        } else {
+            object = project.update(subject(&at), &object, &wanted.replace("1.0.0", version)).await.unwrap();
+            assert!(predicts(&object));
+        }
+        assert!(trial.wait().unwrap().success(), "ended politely");
+    }
+    assert_eq!(services(&project), [""; 0]);
 }
 
 #[tokio::test]
@@ -390,7 +445,7 @@ async fn a_process_that_only_has_the_number_is_never_touched() {
     let _cleanup = Cleanup(&project, &at);
     let object = project.create(subject(&at), r#"{"name":"iris","model":"iris.onnx"}"#).await.unwrap();
     let folder = Folder::find(&project.surroundings, subject(&at)).unwrap().unwrap();
-    let run = folder.run(&folder.run_file()).unwrap();
+    let run = folder.run(Role::Service).unwrap();
     process::stop(&run).await.unwrap();
 
     let mut bystander = std::process::Command::new("sleep").arg("60").spawn().unwrap();
@@ -400,13 +455,13 @@ async fn a_process_that_only_has_the_number_is_never_touched() {
             r#"{{"format_version":1,"pid":{pid},"port":1,"url":"","instance":"{}","started_at":"","start_ticks":{ticks}}}"#,
             run.instance
         );
-        fs::File::create(folder.run_file()).unwrap().write_all(text.as_bytes()).unwrap();
+        fs::File::create(folder.run_file(Role::Service)).unwrap().write_all(text.as_bytes()).unwrap();
     };
     let ticks = process::started(pid).unwrap();
     for ticks in [(ticks + 1).to_string(), ticks.to_string(), "null".to_owned()] {
         forged(&ticks);
         assert_eq!(project.read(subject(&at), &object).await, None, "nobody holds the log");
-        let run = folder.run(&folder.run_file()).unwrap();
+        let run = folder.run(Role::Service).unwrap();
         if ticks != "null" && Some(ticks.parse().unwrap()) != process::started(pid) {
             process::stop(&run).await.unwrap();
         }
@@ -421,8 +476,8 @@ async fn a_process_that_only_has_the_number_is_never_touched() {
 async fn a_server_that_is_not_ready_in_time_does_not_stay() {
     let project = project_with("echo loading >&2\nexec sleep 60").await;
     let at = address("local_inference_service.a");
-    let wanted = r#"{"name":"iris","model":"iris.onnx","ready_timeout":"1s"}"#;
-    let error = project.create(subject(&at), wanted).await.unwrap_err();
+    let wanted = service(r#","ready_timeout":"1s""#);
+    let error = project.create(subject(&at), &wanted).await.unwrap_err();
     let expected = "the server of iris was not ready within 1 s: it does not listen yet";
     assert_error(&error, ErrorClass::Permanent, expected);
     assert_eq!(error.detail, "Its last log lines:\nloading");
@@ -433,8 +488,8 @@ async fn a_server_that_is_not_ready_in_time_does_not_stay() {
 async fn an_error_quotes_the_last_twenty_lines_without_secrets() {
     let project = project_with("seq 100\necho key=$KEY\nexit 7").await;
     let at = address("local_inference_service.a");
-    let wanted = r#"{"name":"iris","model":"iris.onnx","environment":{"KEY":"hunter2"}}"#;
-    let planned = project.plan(TYPE, None, wanted).await.unwrap();
+    let wanted = service(r#","environment":{"KEY":"hunter2"}"#);
+    let planned = project.plan(TYPE, None, &wanted).await.unwrap();
     let secret = attribute(&planned, "environment").marked(crate::lang::value::Marks::SENSITIVE);
     let planned = with(&planned, [("environment", secret)]);
     let error = project.start(subject(&at), Change::Create { planned: &planned }).await.unwrap_err();
@@ -447,8 +502,8 @@ async fn an_error_quotes_the_last_twenty_lines_without_secrets() {
 async fn a_server_gets_only_the_environment_that_it_needs() {
     let project = project_with("env | cut -d= -f1 | sort | tr '\\n' ' '\nexit 1").await;
     let at = address("local_inference_service.a");
-    let wanted = r#"{"name":"iris","model":"iris.onnx","environment":{"EXTRA":"1"}}"#;
-    let error = project.create(subject(&at), wanted).await.unwrap_err();
+    let wanted = service(r#","environment":{"EXTRA":"1"}"#);
+    let error = project.create(subject(&at), &wanted).await.unwrap_err();
     let names: Vec<_> = error.detail.lines().nth(1).unwrap().split(' ').collect();
     assert!(names.contains(&"EXTRA") && names.contains(&"PATH"), "{names:?}");
     assert!(!names.iter().any(|name| name.starts_with("CARGO")), "{names:?}");
@@ -476,15 +531,15 @@ async fn a_program_that_is_nowhere_is_an_error_with_the_places() {
     project.reconnect().await;
     fs::copy(iris(), project.path("iris.onnx")).unwrap();
     let at = address("local_inference_service.a");
-    let wanted = r#"{"name":"iris","model":"iris.onnx"}"#;
-    let error = project.create(subject(&at), wanted).await.unwrap_err();
+    let wanted = service("");
+    let error = project.create(subject(&at), &wanted).await.unwrap_err();
     assert_error(&error, ErrorClass::Permanent, "cannot find the server program `mlo-runtime`");
     let places = "It was looked for at:\n  /nowhere/programs/mlo-runtime\n  /nowhere/bin/mlo-runtime";
     assert_eq!(error.detail, places);
 
     let project = Project::with([("MLO_RUNTIME", "/nowhere/server")]).await;
     fs::copy(iris(), project.path("iris.onnx")).unwrap();
-    let error = project.create(subject(&at), wanted).await.unwrap_err();
+    let error = project.create(subject(&at), &wanted).await.unwrap_err();
     let summary = "there is no server program at /nowhere/server, which `MLO_RUNTIME` names";
     assert_error(&error, ErrorClass::Permanent, summary);
 }
@@ -522,13 +577,13 @@ async fn wrong_arguments_are_named() {
 #[tokio::test]
 async fn a_model_file_whose_bytes_change_is_a_change() {
     let project = project().await;
-    let wanted = r#"{"name":"iris","model":"iris.onnx"}"#;
-    let planned = project.plan(TYPE, None, wanted).await.unwrap();
+    let wanted = service("");
+    let planned = project.plan(TYPE, None, &wanted).await.unwrap();
     let digest = Value::string(format!("sha256:{}", "0".repeat(64)));
     let prior = with(&planned, [("digest", digest), ("port", Value::from(8080)), ("pid", Value::from(1))]);
-    let changed = project.plan(TYPE, Some(&prior), wanted).await.unwrap();
+    let changed = project.plan(TYPE, Some(&prior), &wanted).await.unwrap();
     assert_eq!(["digest", "pid"].map(|name| shown(&changed, name)), [&iris_digest(), "?"]);
-    let offline = project.plan_with(None, TYPE, Some(&prior), wanted).await.unwrap();
+    let offline = project.plan_with(None, TYPE, Some(&prior), &wanted).await.unwrap();
     assert_eq!(shown(&offline, "digest"), "?", "without a connection the file is not read");
     let renamed = project.plan(TYPE, Some(&prior), r#"{"name":"other","model":"iris.onnx"}"#).await.unwrap();
     assert_eq!(["id", "port", "url"].map(|name| shown(&renamed, name)), ["?", "?", "?"], "another object");
