@@ -71,9 +71,11 @@ impl PolicyError {
     /// The message for people. It says that nothing was let through.
     pub fn diagnostic(&self) -> Diagnostic {
         let (code, detail, help) = match self {
-            Self::Unreadable { .. } => {
-                (code::policy::BUNDLE, "", "give the folder of a policy bundle: `.rego` files and `data.yaml`")
-            }
+            Self::Unreadable { .. } => (
+                code::policy::BUNDLE,
+                "",
+                "give the folder of a policy bundle: `.rego` files and `data.yaml`",
+            ),
             Self::Refused { .. } => (code::policy::BUNDLE, "", "rewrite the line shown in the policy bundle"),
             Self::Compile { reason, .. } => {
                 (code::policy::BUNDLE, reason.as_str(), "check the bundle with `opa check --strict`")
@@ -86,7 +88,9 @@ impl PolicyError {
             Self::Evaluation { reason, .. } | Self::Answer { reason, .. } => {
                 (code::policy::GATE_FAILED, reason.as_str(), "mend the rule in the policy bundle")
             }
-            Self::TimedOut { .. } => (code::policy::GATE_FAILED, "", "look for an endless or a very large rule"),
+            Self::TimedOut { .. } => {
+                (code::policy::GATE_FAILED, "", "look for an endless or a very large rule")
+            }
         };
         let mut detail = detail.trim().to_owned();
         if !detail.is_empty() {
