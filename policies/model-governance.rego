@@ -165,7 +165,7 @@ approved(name) := {entry | some entry in list(name); is_string(entry)}
 # custom:
 #   rule: policy_data
 #   level: mandatory
-#   docs: docs/governance.md#policy-data
+#   docs: docs/governance.md#policy_data
 #   actions:
 #     - Correct data.yaml of the policy bundle
 problem contains {"rule": "policy_data", "path": "", "msg": msg, "actions": actions} if {

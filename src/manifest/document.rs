@@ -121,7 +121,8 @@ fn is_long(node: &Node) -> bool {
     }
 }
 
-pub(super) fn as_written(node: &Node) -> Json {
+/// A tree as JSON, exactly as written; see [`Manifest::as_written`].
+pub(crate) fn as_written(node: &Node) -> Json {
     match &node.kind {
         NodeKind::Null | NodeKind::Refused => Json::Null,
         NodeKind::Bool(value) => Json::Bool(*value),

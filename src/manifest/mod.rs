@@ -21,6 +21,7 @@ mod value;
 pub mod yaml;
 
 pub use artifact::{Artifact, resolve};
+pub(crate) use document::as_written;
 pub use document::{Manifest, Manifests, NAMESPACE_DEFAULT};
 pub use load::{load, load_sources, nothing_in};
 pub use schema::json_schema;

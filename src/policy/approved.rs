@@ -38,6 +38,6 @@ pub enum Verdict {
 pub fn check(plan: Plan, subjects: &[Subject<'_>], gate: &mut Gate) -> Verdict {
     match gate.decide(subjects) {
         Ok(decision) => Verdict::Approved(Approved { plan, decision }),
-        Err(denial) => Verdict::Denied(denial),
+        Err(denial) => Verdict::Denied(*denial),
     }
 }

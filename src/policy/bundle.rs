@@ -5,6 +5,8 @@
 //! neither evaluated nor in the digest.
 
 use super::PolicyError;
+use crate::diag::SourceMap;
+use crate::manifest::{as_written, yaml};
 use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -61,7 +63,7 @@ impl Bundle {
                 hash.update((part.len() as u64).to_be_bytes());
                 hash.update(part.as_bytes());
             }
-            if name.ends_with(".rego") {
+            if extension(&name) == "rego" {
                 rules.insert(name, text);
             } else {
                 let under = name.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -129,7 +131,7 @@ impl Reading {
 /// and with it perhaps a stricter threshold: that is an error.
 fn belongs(relative: &str) -> Result<bool, PolicyError> {
     let name = relative.rsplit('/').next().unwrap_or(relative);
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let extension = extension(name);
     match extension {
         "rego" => Ok(true),
         "yaml" | "yml" | "json" if name == format!("data.{extension}") => Ok(true),
@@ -139,6 +141,11 @@ fn belongs(relative: &str) -> Result<bool, PolicyError> {
         )),
         _ => Ok(false),
     }
+}
+
+/// What stands after the last dot, as it is written.
+fn extension(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
 fn unreadable(file: &str, reason: &dyn std::fmt::Display) -> PolicyError {
@@ -172,8 +179,25 @@ fn merge(into: &mut Json, from: Json, file: &str) -> Result<(), PolicyError> {
     }
 }
 
+/// A data file as JSON. YAML is read as manifests are: a key that is there twice is an error.
 fn read_data(name: &str, text: &str) -> Result<Json, PolicyError> {
-    let value = super::gate::yaml_to_json(text).map_err(|reason| unreadable(name, &reason))?;
+    let mut sources = SourceMap::new();
+    let source = sources.add(name, text);
+    let parsed = yaml::parse(text, source);
+    let problems = parsed.documents.iter().flat_map(|document| &document.problems);
+    if let Some(problem) = parsed.stopped.iter().chain(problems).next() {
+        let line = problem.labels.first().map(|label| sources.get(source).position(label.span.start).line);
+        let reason = match line {
+            Some(line) => format!("line {line}: {}", problem.summary),
+            None => problem.summary.clone(),
+        };
+        return Err(unreadable(name, &reason));
+    }
+    let value = match parsed.documents.as_slice() {
+        [] => Json::Object(Map::new()),
+        [document] => as_written(&document.root),
+        _ => return Err(unreadable(name, &"it holds more than one document")),
+    };
     match value {
         Json::Null => Ok(Json::Object(Map::new())),
         Json::Object(_) => Ok(value),

@@ -47,7 +47,10 @@ pub struct Gate {
 
 impl std::fmt::Debug for Gate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gate").field("bundle", &self.bundle).field("environment", &self.environment).finish()
+        f.debug_struct("Gate")
+            .field("bundle", &self.bundle)
+            .field("environment", &self.environment)
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,7 +86,7 @@ impl Gate {
     }
 
     /// Evaluates every subject. `Ok` only if every one was evaluated and nothing speaks against any.
-    pub(super) fn decide(&mut self, subjects: &[Subject<'_>]) -> Result<Decision, Denial> {
+    pub(super) fn decide(&mut self, subjects: &[Subject<'_>]) -> Result<Decision, Box<Denial>> {
         let mut decision = Decision {
             bundle: self.bundle.clone(),
             environment: self.environment.clone(),
@@ -106,7 +109,7 @@ impl Gate {
         if violations.is_empty() && failures.is_empty() {
             return Ok(decision);
         }
-        Err(Denial { decision: Some(decision), violations, failures })
+        Err(Box::new(Denial { decision: Some(decision), violations, failures }))
     }
 
     fn answer(&mut self, subject: &Subject<'_>) -> Result<Answer, PolicyError> {
@@ -267,7 +270,7 @@ impl Answer {
                 .into_iter()
                 .map(|item| serde_json::from_value(item).map_err(|error| reader.fail("violation", &error)))
                 .collect::<Result<Vec<RawViolation>, _>>()?,
-            None => deny.iter().map(RawViolation::from_message).collect(),
+            None => deny.iter().map(|message| RawViolation::from_message(message)).collect(),
         };
         let said: BTreeSet<_> = violation.iter().map(|violation| violation.msg.clone()).collect();
         if said != deny {
@@ -312,10 +315,10 @@ impl Answer {
 }
 
 impl RawViolation {
-    fn from_message(message: &String) -> Self {
+    fn from_message(message: &str) -> Self {
         Self {
             rule: "deny".to_owned(),
-            msg: message.clone(),
+            msg: message.to_owned(),
             path: String::new(),
             actions: Vec::new(),
             level: Level::Mandatory,
@@ -373,9 +376,4 @@ impl Reader<'_> {
 fn to_json(value: &Value) -> Result<Json, String> {
     let text = value.to_json_str().map_err(|error| error.to_string())?;
     serde_json::from_str(&text).map_err(|error| error.to_string())
-}
-
-/// YAML, or JSON, as JSON.
-pub(super) fn yaml_to_json(text: &str) -> Result<Json, String> {
-    to_json(&Value::from_yaml_str(text).map_err(|error| format!("{error:#}"))?)
 }

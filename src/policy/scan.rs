@@ -11,6 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// seconds; our own rules need 6.
 const NESTING_MAX: usize = 16;
 
+/// Links of one chain (`a + b + …`, `else` after `else`): the engine goes one level deeper for each, and its stack
+/// holds several times as many. (A chain of fields cannot be longer than a line, and that is limited by the engine.) Counted for all statements between two brackets together, which is more than
+/// enough for rules that people write.
+const LINKS_MAX: usize = 2_000;
+
+/// Rules that need each other in a row: the engine goes several levels deeper for each.
+const RULES_DEEP_MAX: usize = 250;
+
 /// Builtins whose answer is not in the inputs of the decision.
 const IMPURE: [(&str, &str); 8] = [
     ("http", "send"),
@@ -73,6 +81,7 @@ type Refusal = (usize, String);
 fn tokens(text: &str) -> Result<Vec<Token<'_>>, Refusal> {
     let mut tokens: Vec<Token<'_>> = Vec::new();
     let (mut at, mut line, mut depth, mut first) = (0, 1, 0_usize, true);
+    let mut links = Links::default();
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let (kind, length) = match next(rest) {
             Next::Blank(length) => {
@@ -87,7 +96,11 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, Refusal> {
         if let Kind::Sign(')' | ']' | '}') = kind {
             depth = depth.saturating_sub(1);
         }
-        tokens.push(Token { kind, line, depth, first });
+        let token = Token { kind, line, depth, first };
+        if links.count(&token, tokens.last()) > LINKS_MAX {
+            return Err((line, format!("more than {LINKS_MAX} links in one chain of operators")));
+        }
+        tokens.push(token);
         if let Kind::Sign('(' | '[' | '{') = kind {
             depth += 1;
             if depth > NESTING_MAX {
@@ -99,6 +112,34 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, Refusal> {
         at += length;
     }
     Ok(tokens)
+}
+
+/// How long the chains are that are open, one for each bracket around.
+#[derive(Default)]
+struct Links([usize; NESTING_MAX + 1]);
+
+impl Links {
+    /// Counts a token, and returns how long the chain that it stands in is now.
+    fn count(&mut self, token: &Token<'_>, before: Option<&Token<'_>>) -> usize {
+        let Some(chain) = self.0.get_mut(token.depth) else { return 0 };
+        match token.kind {
+            Kind::Sign(',' | ';') => *chain = 0,
+            Kind::Word("else") => *chain += 1,
+            Kind::Word(_) if token.first && token.depth == 0 && !before.is_some_and(is_link) => *chain = 0,
+            _ if is_link(token) => *chain += 1,
+            _ => {}
+        }
+        let length = *chain;
+        if let (Kind::Sign('(' | '[' | '{'), Some(inside)) = (token.kind, self.0.get_mut(token.depth + 1)) {
+            *inside = 0;
+        }
+        length
+    }
+}
+
+/// Whether what stands on both sides belongs to one expression.
+fn is_link(token: &Token<'_>) -> bool {
+    matches!(token.kind, Kind::Assign | Kind::Sign('+' | '-' | '*' | '/' | '%' | '|' | '&' | '='))
 }
 
 fn lines(rest: &str, length: usize) -> usize {
@@ -157,11 +198,9 @@ fn refuse_builtins(tokens: &[Token<'_>]) -> Result<(), Refusal> {
         let before = index.checked_sub(1).and_then(|index| tokens.get(index));
         let is_field = before.is_some_and(|token| token.is('.'));
         if word == "walk" && !is_field && after(1).is_some_and(|token| token.is('(')) {
-            if arguments(tokens, index + 1) != 2 {
-                let reason =
-                    "`walk` gives nothing in this form; write `walk(value, [path, found])`".to_owned();
-                return Err((token.line, reason));
-            }
+            let reason =
+                "`walk` is not here: it would find nothing, in silence; write out the path of the value";
+            return Err((token.line, reason.to_owned()));
         }
         let member = after(1).filter(|token| token.is('.')).and_then(|_| after(2)).and_then(Token::word);
         if let Some(member) = member
@@ -173,13 +212,6 @@ fn refuse_builtins(tokens: &[Token<'_>]) -> Result<(), Refusal> {
         }
     }
     Ok(())
-}
-
-/// Arguments of the call whose opening bracket is at `open`.
-fn arguments(tokens: &[Token<'_>], open: usize) -> usize {
-    let Some(depth) = tokens.get(open).map(|token| token.depth) else { return 0 };
-    let inside = tokens.iter().skip(open + 1).take_while(|token| token.depth > depth);
-    1 + inside.filter(|token| token.depth == depth + 1 && token.is(',')).count()
 }
 
 /// Which rule mentions which, by `package.rule`.
@@ -206,42 +238,56 @@ impl<'a> Calls<'a> {
         }
     }
 
-    /// The engine follows a rule that needs itself until the stack ends, and the process with it.
+    /// The engine follows a rule that needs itself until the stack ends, and the process with it; so does a long row
+    /// of rules.
     fn refuse_cycles(&self) -> Result<(), PolicyError> {
-        let mut finished = BTreeSet::new();
+        let mut heights = BTreeMap::new();
         for start in self.mentions.keys() {
-            let Some(cycle) = self.cycle_from(start, &mut finished) else { continue };
+            let reason = match self.height(start, &mut heights) {
+                Ok(height) if height <= RULES_DEEP_MAX => continue,
+                Ok(_) => format!("more than {RULES_DEEP_MAX} rules need each other in a row"),
+                Err(cycle) => format!("a rule needs itself: {}", cycle.join(" needs ")),
+            };
             let (file, line) = self.places.get(start).copied().unwrap_or(("", 1));
-            let reason = format!("a rule needs itself: {}", cycle.join(" needs "));
             return Err(PolicyError::Refused { file: file.to_owned(), line, reason });
         }
         Ok(())
     }
 
-    /// The names around a circle that can be reached from `start`. Walks with a stack of its own.
-    fn cycle_from(&self, start: &str, finished: &mut BTreeSet<String>) -> Option<Vec<String>> {
+    /// How many rules in a row `start` needs, itself included (no more than is needed to refuse them); or the names around a circle that it leads to. Walks
+    /// with a stack of its own.
+    fn height<'s>(
+        &'s self,
+        start: &'s str,
+        heights: &mut BTreeMap<&'s str, usize>,
+    ) -> Result<usize, Vec<&'s str>> {
         let next_of = |name: &str| {
-            let known = self.mentions.get(name).into_iter().flatten();
-            known.filter(|name| self.mentions.contains_key(*name)).cloned().collect::<Vec<_>>()
+            let needed = self.mentions.get(name).into_iter().flatten().map(String::as_str);
+            needed.filter(|name| self.mentions.contains_key(*name)).collect::<Vec<_>>()
         };
-        let mut path: Vec<(String, Vec<String>)> = vec![(start.to_owned(), next_of(start))];
-        while let Some((name, rest)) = path.last_mut() {
+        let mut path = vec![(start, next_of(start), 0)];
+        while let Some((name, rest, below)) = path.last_mut() {
             let Some(next) = rest.pop() else {
-                finished.insert(name.clone());
+                let (name, height) = (*name, *below + 1);
+                heights.insert(name, height);
                 path.pop();
+                if let Some((_, _, below)) = path.last_mut() {
+                    *below = height.max(*below);
+                }
                 continue;
             };
-            if let Some(at) = path.iter().position(|(name, _)| *name == next) {
-                let mut cycle: Vec<_> = path.iter().skip(at).map(|(name, _)| name.clone()).collect();
-                cycle.push(next);
-                return Some(cycle);
-            }
-            if !finished.contains(&next) {
-                let rest = next_of(&next);
-                path.push((next, rest));
+            if let Some(height) = heights.get(next) {
+                *below = (*height).max(*below);
+            } else if let Some(at) = path.iter().position(|(name, ..)| *name == next) {
+                let around = path.iter().skip(at).map(|(name, ..)| *name);
+                return Err(around.chain([next]).collect());
+            } else if path.len() > RULES_DEEP_MAX {
+                return Ok(path.len());
+            } else {
+                path.push((next, next_of(next), 0));
             }
         }
-        None
+        Ok(heights.get(start).copied().unwrap_or(0))
     }
 }
 
@@ -249,7 +295,7 @@ impl<'a> Calls<'a> {
 fn package(tokens: &[Token<'_>]) -> String {
     let mut words = Vec::new();
     let mut tokens = tokens.iter().skip_while(|token| token.word() != Some("package")).skip(1).peekable();
-    while let Some(word) = tokens.next_if(|token| !token.first).and_then(|token| token.word()) {
+    while let Some(word) = tokens.next_if(|token| !token.first).and_then(Token::word) {
         words.push(word);
         if tokens.next_if(|token| token.is('.')).is_none() {
             break;

@@ -52,14 +52,11 @@ pub struct Violation {
 impl Violation {
     /// The message for people, with the line of the manifest.
     pub fn diagnostic(&self) -> Diagnostic {
-        let mut diagnostic = Diagnostic::error(code::policy::DENIED, &self.message);
+        let diagnostic = Diagnostic::error(code::policy::DENIED, &self.message);
         match self.span {
-            Some(span) => diagnostic = diagnostic.at(span, format!("rule `{}`", self.rule)),
-            None => {
-                diagnostic = diagnostic.detail(format!("Rule `{}`, model `{}`.", self.rule, self.subject))
-            }
+            Some(span) => diagnostic.at(span, format!("rule `{}`", self.rule)),
+            None => diagnostic.detail(format!("Rule `{}`, model `{}`.", self.rule, self.subject)),
         }
-        diagnostic
     }
 }
 

@@ -1,0 +1,73 @@
+//! The manifests under `examples/`: one is denied for each rule, the others pass.
+
+use super::*;
+
+/// The file under `examples/invalid` and the rule that it is named after.
+const INVALID: [(&str, &str); 16] = [
+    ("biased", "demographic_parity"),
+    ("drifted", "drift_score"),
+    ("impossible-metric", "metrics"),
+    ("low-accuracy", "accuracy"),
+    ("low-f1", "f1_score"),
+    ("no-experiment", "experiment_tracking"),
+    ("no-fairness", "fairness"),
+    ("no-monitoring", "monitoring"),
+    ("no-resources", "resources"),
+    ("regressed", "regression"),
+    ("small-sample", "training_sample"),
+    ("unapproved-data-source", "data_sources"),
+    ("unapproved-dependency", "dependencies"),
+    ("unapproved-framework", "framework"),
+    ("unequal-odds", "equalized_odds"),
+    ("wrong-namespace", "namespace"),
+];
+
+#[test]
+fn each_invalid_example_is_denied_by_exactly_the_rule_that_it_is_named_after() {
+    let mut gate = gate("dev");
+    for (name, rule) in INVALID {
+        let mut sources = SourceMap::new();
+        let manifests = manifests(&format!("examples/invalid/{name}.yaml"), &mut sources);
+        let manifest = manifests.get(name).unwrap_or_else(|| panic!("{name} is named like its file"));
+        let denial = judge_manifest(&mut gate, manifest).expect_err(name);
+        let rules: Vec<_> = denial.violations.iter().map(|violation| violation.rule.as_str()).collect();
+        assert_eq!((rules, denial.failures.len()), (vec![rule], 0), "{name}");
+    }
+}
+
+#[test]
+fn every_invalid_example_is_listed() {
+    let mut names: Vec<_> = std::fs::read_dir(repository("examples/invalid"))
+        .unwrap()
+        .filter_map(|entry| {
+            entry.unwrap().file_name().into_string().unwrap().strip_suffix(".yaml").map(str::to_owned)
+        })
+        .collect();
+    names.sort();
+    assert_eq!(names, INVALID.map(|(name, _)| name));
+}
+
+#[test]
+fn the_iris_example_passes_with_the_nine_lines_of_the_checklist() {
+    let mut sources = SourceMap::new();
+    let manifests = manifests("examples/iris", &mut sources);
+    let decision = judge_manifest(&mut gate("dev"), manifests.get("iris").unwrap()).unwrap();
+    let lines: Vec<_> = decision.evaluations[0].checklist().collect();
+    assert!(lines.iter().all(|(passed, _)| *passed));
+    let titles: Vec<_> = lines.iter().map(|(_, line)| line.split(':').next().unwrap()).collect();
+    assert_eq!(
+        titles,
+        [
+            "Accuracy",
+            "F1 score",
+            "Fairness evaluation present",
+            "Demographic parity",
+            "Drift score",
+            "Framework approved",
+            "Dependencies approved",
+            "Experiment linked",
+            "Data sources approved",
+        ]
+    );
+    assert_eq!(lines[0].1, "Accuracy: 0.9667, at least 0.85");
+}
