@@ -122,7 +122,7 @@ impl Project {
         if !path.symlink_metadata()?.is_file() {
             return Err(FetchError::NotAFile);
         }
-        Ok(File::open(path).map_err(not_found)?)
+        File::open(path).map_err(not_found)
     }
 }
 
@@ -134,7 +134,8 @@ fn not_found(error: std::io::Error) -> FetchError {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;

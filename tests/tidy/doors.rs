@@ -27,7 +27,14 @@ const DOORS: &[Door] = &[
     door("ort", &["runtime/src/session"], "ONNX Runtime"),
     door(
         "rustix",
-        &["src/provider/local/", "src/manifest/read.rs", "src/cli/", "state/src/", "runtime/"],
+        &[
+            "src/provider/local/",
+            "src/lang/fetch.rs",
+            "src/manifest/read.rs",
+            "src/cli/",
+            "state/src/",
+            "runtime/",
+        ],
         "system calls",
     ),
     // Languages and formats.

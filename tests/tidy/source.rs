@@ -217,17 +217,13 @@ fn tokens(code: &str) -> Vec<Token<'_>> {
     found
 }
 
-/// Blanks each item that follows `#[cfg(test)]`, its attribute too, and counts their lines.
+/// Blanks each item that only tests have, its attribute too, and counts their lines.
 fn without_tests(code: &str) -> (String, usize) {
-    const MARK: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     let tokens = tokens(code);
     let (mut blanked, mut lines, mut done) = (code.to_owned(), 0, 0);
-    for (at, window) in tokens.windows(MARK.len()).enumerate() {
-        let start = window[0].start;
-        if start < done || !window.iter().map(|token| token.text).eq(MARK) {
-            continue;
-        }
-        let after = at + MARK.len();
+    for at in 0..tokens.len() {
+        let start = tokens[at].start;
+        let Some(after) = for_tests(&tokens, at).filter(|_| start >= done) else { continue };
         let end = match body(&tokens, after) {
             Some(open) => closing(&tokens, open),
             None => {
@@ -239,6 +235,16 @@ fn without_tests(code: &str) -> (String, usize) {
         lines += code[start..done].matches('\n').count() + 1;
     }
     (blanked, lines)
+}
+
+/// The place after `#[cfg(test)]` or `#[cfg(all(test, …))]`, if one begins at `at`.
+fn for_tests(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+    const MARKS: [&[&str]; 2] =
+        [&["#", "[", "cfg", "(", "test", ")"], &["#", "[", "cfg", "(", "all", "(", "test", ","]];
+    let begins =
+        |mark: &[&str]| tokens[at..].iter().map(|token| token.text).take(mark.len()).eq(mark.iter().copied());
+    let end = || tokens[at..].iter().position(|token| token.text == "]");
+    MARKS.iter().any(|mark| begins(mark)).then(end)?.map(|end| at + end + 1)
 }
 
 /// As many spaces as there are bytes, and the line ends.
@@ -351,13 +357,11 @@ mod tests {
 
     #[test]
     fn items_under_cfg_test_are_not_the_product() {
-        let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() { x(); }\n}\n#[cfg(test)]\nuse c::D;\nfn e() {}\n";
+        let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() { x(); }\n}\n#[cfg(all(test, unix))]\nuse c::D;\nfn e() {}\n#[cfg(all(unix))]\nfn f() {}";
         let source = Source::new("a.rs", text);
-        assert_eq!(
-            source.product.split_whitespace().collect::<Vec<_>>(),
-            ["fn", "a()", "{}", "fn", "e()", "{}"]
-        );
-        assert_eq!(source.product_lines, 2);
+        let product: Vec<_> = source.product.split_whitespace().collect();
+        assert_eq!(product.join(" "), "fn a() {} fn e() {} #[cfg(all(unix))] fn f() {}");
+        assert_eq!(source.product_lines, 4);
     }
 
     #[test]

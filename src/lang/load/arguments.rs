@@ -28,7 +28,7 @@ pub(super) struct Arguments<'d> {
     what: String,
     header: Span,
     items: Vec<Item>,
-    known_arguments: Vec<&'static str>,
+    known_names: Vec<&'static str>,
     known_blocks: Vec<&'static str>,
     pub(super) diagnostics: &'d mut Diagnostics,
 }
@@ -36,12 +36,12 @@ pub(super) struct Arguments<'d> {
 impl<'d> Arguments<'d> {
     pub(super) fn new(what: String, header: Span, body: &Body, diagnostics: &'d mut Diagnostics) -> Self {
         let items = body.items.clone();
-        Self { what, header, items, known_arguments: Vec::new(), known_blocks: Vec::new(), diagnostics }
+        Self { what, header, items, known_names: Vec::new(), known_blocks: Vec::new(), diagnostics }
     }
 
     /// Takes an argument.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Attribute> {
-        self.known_arguments.push(name);
+        self.known_names.push(name);
         let is_it =
             |item: &Item| matches!(item, Item::Attribute(attribute) if attribute.name.name.as_ref() == name);
         let at = self.items.iter().position(is_it)?;
@@ -166,9 +166,7 @@ impl<'d> Arguments<'d> {
         if self.known_blocks.contains(&word.as_ref()) {
             return error.help(format!("`{word}` is a block: write `{word} {{ … }}`, without `=`"));
         }
-        error
-            .did_you_mean(word, self.known_arguments.iter().copied())
-            .listing("arguments", &self.known_arguments)
+        error.did_you_mean(word, self.known_names.iter().copied()).listing("arguments", &self.known_names)
     }
 
     fn unknown_block(&self, block: &Block) -> Diagnostic {
@@ -176,7 +174,7 @@ impl<'d> Arguments<'d> {
         let error =
             Diagnostic::error(code::lang::UNKNOWN_BLOCK, format!("{} has no block `{word}`", self.what))
                 .at(block.header, "unknown block");
-        if self.known_arguments.contains(&word.as_ref()) {
+        if self.known_names.contains(&word.as_ref()) {
             return error.help(format!("`{word}` is an argument: write `{word} = …`"));
         }
         error.did_you_mean(word, self.known_blocks.iter().copied()).listing("blocks", &self.known_blocks)
@@ -214,14 +212,17 @@ pub(super) fn labels<const N: usize>(
 ) -> Option<[Ident; N]> {
     let kind = &block.kind.name;
     let Ok(labels) = <[Ident; N]>::try_from(block.labels.clone()) else {
-        let form: String = wanted.iter().map(|label| format!(" \"{label}\"")).collect();
+        let form = wanted.map(|label| format!(" \"{label}\"")).concat();
         let count = match block.labels.len() {
             0 => "has no label".to_owned(),
             1 => "has one label".to_owned(),
             count => format!("has {count} labels"),
         };
         let error = Diagnostic::error(code::lang::LABELS, format!("block `{kind}` {count}"))
-            .at(block.header, format!("expected {}", if N == 1 { "one".to_owned() } else { N.to_string() }))
+            .at(
+                block.header,
+                ["expected none", "expected one", "expected two"].get(N).copied().unwrap_or_default(),
+            )
             .help(format!("write `{kind}{form} {{ … }}`"));
         diagnostics.push(error);
         return None;

@@ -52,7 +52,7 @@ pub(super) fn decode(
         providers: BTreeMap::new(),
     };
     let decoded = Decoded { module, calls: Vec::new(), whole: true };
-    let mut decoder = Decoder { decoded, program, diagnostics };
+    let mut state = Decoder { decoded, program, diagnostics };
     for item in bodies.iter().flat_map(|body| &body.items) {
         match item {
             Item::Attribute(attribute) => {
@@ -60,16 +60,16 @@ pub(super) fn decode(
                 let error = Diagnostic::error(code::lang::UNKNOWN_ARGUMENT, format!("`{name}` stands outside of any block"))
                     .at(attribute.name.span, "arguments belong into blocks")
                     .help(format!("to name a value, write `locals {{ {name} = … }}`; values of variables come from `*.tfvars` files"));
-                decoder.diagnostics.push(error);
+                state.diagnostics.push(error);
             }
             Item::Block(block) => {
-                if decoder.block(block).is_none() {
-                    decoder.decoded.whole = false;
+                if state.block(block).is_none() {
+                    state.decoded.whole = false;
                 }
             }
         }
     }
-    decoder.decoded
+    state.decoded
 }
 
 struct Decoder<'a> {

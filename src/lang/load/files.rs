@@ -215,21 +215,27 @@ pub(super) fn read_folder(
         let shown = files.show_file(location, &name);
         match role(&name) {
             Role::Source => read_file(files, location, &name, sources, &mut folder, diagnostics),
-            Role::Json => diagnostics.push(
-                Diagnostic::warning(code::lang::JSON_NOT_READ, format!("file {shown} is left out"))
-                    .detail("This version does not read the JSON form of the language."),
-            ),
-            Role::Override => diagnostics.push(
-                Diagnostic::error(
-                    code::lang::UNSUPPORTED,
-                    format!("override files are not supported by this version: {shown}"),
-                )
-                .help("write what it changes into the blocks that it overrides"),
-            ),
+            Role::Json => {
+                let warning =
+                    Diagnostic::warning(code::lang::JSON_NOT_READ, format!("file {shown} is left out"))
+                        .detail("This version does not read the JSON form of the language.");
+                diagnostics.push(warning.at(unread(shown, sources), ""));
+            }
+            Role::Override => {
+                let summary = format!("override files are not supported by this version: {shown}");
+                let error = Diagnostic::error(code::lang::UNSUPPORTED, summary)
+                    .help("write what it changes into the blocks that it overrides");
+                diagnostics.push(error.at(unread(shown, sources), ""));
+            }
             Role::Other => {}
         }
     }
     Some(folder)
+}
+
+/// The place of a file whose text is not known: its beginning.
+fn unread(shown: String, sources: &mut SourceMap) -> Span {
+    Span { source: sources.add(shown, ""), start: 0, end: 0 }
 }
 
 fn read_file(
@@ -247,7 +253,7 @@ fn read_file(
         Err(error) => {
             folder.whole = false;
             let summary = format!("file {shown} cannot be read: {error}");
-            diagnostics.push(Diagnostic::error(code_of(&error), summary));
+            diagnostics.push(Diagnostic::error(code_of(&error), summary).at(unread(shown, sources), ""));
             return;
         }
     };

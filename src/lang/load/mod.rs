@@ -19,7 +19,7 @@ mod tests;
 pub use files::{has_configuration, read_body};
 pub use version::{Constraint, Version};
 
-use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code};
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code, nearest};
 use crate::lang::config::{Module, ModuleCall, ModuleSource};
 use crate::lang::syntax::ast::Body;
 use calls::CallBlock;
@@ -147,7 +147,11 @@ impl Loader<'_, '_> {
             Location::Folder(folder) => ModuleSource::Folder(self.files.shown_folder(folder)),
             Location::Builtin(name) => ModuleSource::Builtin(name.clone()),
         };
-        let mut decoded = blocks::decode(&folder.bodies, path, source, self.version, self.diagnostics);
+        let mut found = Diagnostics::new();
+        let mut decoded = blocks::decode(&folder.bodies, path, source, self.version, &mut found);
+        // What is missing in a file with syntax errors may be in what could not be read.
+        let is_sure = |error: &Diagnostic| folder.whole || error.code != code::lang::MISSING_ARGUMENT;
+        found.into_iter().filter(is_sure).for_each(|error| self.diagnostics.push(error));
         decoded.whole &= folder.whole;
         chain.push(location.clone());
         let mut absent = BTreeSet::new();
@@ -156,9 +160,10 @@ impl Loader<'_, '_> {
             let name = call.name.name.clone();
             match self.call(&call, &decoded.module.path, chain) {
                 Some(loaded) => {
-                    if loaded.whole {
+                    if loaded.whole && folder.whole {
                         calls::check_arguments(&call, &loaded.module, self.diagnostics);
-                    } else {
+                    }
+                    if !loaded.whole {
                         broken.insert(name.clone());
                     }
                     decoded.module.calls.insert(name, call.with_module(loaded.module));
@@ -239,7 +244,10 @@ impl Loader<'_, '_> {
             );
             let error = error.at(source, "the module should be there");
             self.diagnostics.push(match location {
-                Location::Builtin(name) => error.did_you_mean(name, self.files.builtin_names()),
+                Location::Builtin(name) => match nearest(name, self.files.builtin_names()) {
+                    Some(near) => error.help(format!("did you mean `mlo://{near}`?")),
+                    None => error,
+                },
                 Location::Folder(_) => error,
             });
             return None;

@@ -315,11 +315,11 @@ impl Names<'_> {
         let mut of_type = of_type.map(|it| it.name.as_ref()).peekable();
         let is_type_used = of_type.peek().is_some();
         if let Some(name) = nearest(&key.name, of_type) {
-            return Some(self.meant(error, ResourceKey { name: name.into(), ..key.clone() }));
+            return Some(self.meant(error, &ResourceKey { name: name.into(), ..key.clone() }));
         }
         let of_name = resources.keys().filter(|it| it.mode == key.mode && it.name == key.name);
         if let Some(type_name) = nearest(&key.type_name, of_name.map(|it| it.type_name.as_ref())) {
-            return Some(self.meant(error, ResourceKey { type_name: type_name.into(), ..key.clone() }));
+            return Some(self.meant(error, &ResourceKey { type_name: type_name.into(), ..key.clone() }));
         }
         if key.mode == Mode::Managed
             && !is_type_used
@@ -331,9 +331,9 @@ impl Names<'_> {
         Some(error.help(format!("declare it: `{block} \"{}\" \"{}\" {{ … }}`", key.type_name, key.name)))
     }
 
-    fn meant(&self, error: Diagnostic, key: ResourceKey) -> Diagnostic {
-        match self.module.resources.get(&key) {
-            Some(resource) => declared(error, &written(&key), resource.span),
+    fn meant(&self, error: Diagnostic, key: &ResourceKey) -> Diagnostic {
+        match self.module.resources.get(key) {
+            Some(resource) => declared(error, &written(key), resource.span),
             None => error,
         }
     }

@@ -3,6 +3,7 @@
 use super::{BuiltinFiles, LoadRequest, Root, load};
 use crate::diag::{Diagnostics, SourceMap, Style, render};
 use crate::lang::config::{Module, ModuleSource, Repeat};
+use crate::lang::reference::references_in;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -60,15 +61,14 @@ fn each_error_in_a_configuration_says_what_is_wrong_and_what_is_near() {
         let (module, diagnostics, sources) = load_root(Root::Memory(&files));
         assert!(!diagnostics.is_empty(), "{title}: nothing is said");
         assert_eq!(module.is_none(), diagnostics.has_errors(), "{title}");
-        actual.push_str(&format!("### {title}\n{text}---\n{}\n", rendered(&diagnostics, &sources)));
+        let messages = rendered(&diagnostics, &sources);
+        actual.extend(["### ", title, "\n", text, "---\n", &messages, "\n"]);
     }
     assert!(actual == expected, "cases.txt would be:\n{actual}<<<");
 }
 
-#[test]
-fn a_configuration_is_decoded() {
-    let module = good(
-        r#"== main.hcl
+/// A configuration with every kind of block.
+const WHOLE: &str = r#"== main.hcl
 terraform {
   required_version = ">= 1.5"
   required_providers {
@@ -150,8 +150,11 @@ variable "free" {
 output "id" {
   value = var.cidr
 }
-"#,
-    );
+"#;
+
+#[test]
+fn a_configuration_is_decoded() {
+    let module = good(WHOLE);
     let size = &module.variables["size"];
     assert_eq!(size.description, "How large.\n");
     assert!(size.sensitive && !size.nullable && !size.ephemeral && size.default.is_some());
@@ -224,9 +227,9 @@ fn modules_nest_to_a_limit_and_are_not_called_without_end() {
     // Ten levels of four calls each would be a million modules.
     let mut all = BTreeMap::new();
     for level in 0..10 {
-        let calls: String =
+        let calls: Vec<_> =
             (0..4).map(|at| format!("module \"m{at}\" {{\n  source = \"./m\"\n}}\n")).collect();
-        all.insert(format!("{}main.hcl", "m/".repeat(level)), calls);
+        all.insert(format!("{}main.hcl", "m/".repeat(level)), calls.concat());
     }
     all.insert(format!("{}main.hcl", "m/".repeat(10)), String::new());
     let (_, diagnostics, sources) = load_root(Root::Memory(&all));
@@ -271,10 +274,10 @@ fn files_of_a_folder_are_read_and_shown_as_the_user_knows_them() {
         said,
         [
             "b.hcl:2:8: byte 0xff is not UTF-8 text",
+            "c.tf.json:1:1: file c.tf.json is left out",
+            "d.hcl:1:1: file d.hcl cannot be read: it is not a regular file",
+            "e.hcl:1:1: file e.hcl cannot be read: it lies outside the project",
             "../../m/main.tf:1:1: block `resource` has one label",
-            "file c.tf.json is left out",
-            "file d.hcl cannot be read: it is not a regular file",
-            "file e.hcl cannot be read: it lies outside the project",
         ]
     );
     let none = load_root(Root::Folder {
@@ -283,4 +286,32 @@ fn files_of_a_folder_are_read_and_shown_as_the_user_knows_them() {
         shown: Path::new(""),
     });
     assert!(none.1.has_errors() && none.0.is_none());
+}
+
+#[test]
+fn the_deepest_nesting_that_parses_also_loads_on_a_small_stack() {
+    let deep = |open: &str, close: &str| format!("{}var.x{}", open.repeat(199), close.repeat(199));
+    let mut text = "variable \"x\" {}\nlocals {\n".to_owned();
+    for (at, (open, close)) in [
+        ("(", ")"),
+        ("[", "]"),
+        ("{a = ", "}"),
+        ("f(", ")"),
+        ("[for y in ", " : y]"),
+        ("-", ""),
+        ("manifest[", "]"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        text.extend([format!("  l{at} = "), deep(open, close), "\n".to_owned()]);
+    }
+    text.extend(["}\nresource \"a\" \"b\" {\n", &"b {\n".repeat(199), &"}\n".repeat(199), "}\n"]);
+    let all = BTreeMap::from([("main.hcl".to_owned(), text)]);
+    let run = move || {
+        let (module, diagnostics, sources) = load_root(Root::Memory(&all));
+        assert_eq!(rendered(&diagnostics, &sources), "");
+        assert_eq!(references_in(&module.unwrap().locals["l0"].value).len(), 1);
+    };
+    std::thread::Builder::new().stack_size(3 << 19).spawn(run).unwrap().join().unwrap();
 }

@@ -213,7 +213,7 @@ fn a_chain_that_would_exhaust_the_stack_is_refused_and_a_shorter_one_is_evaluate
 #[test]
 fn a_long_row_of_rules_is_refused_and_a_shorter_one_is_evaluated() {
     let row = |rules: usize| {
-        let row: String = (0..rules).map(|n| format!("r{n} if r{}\n\n", n + 1)).collect();
+        let row = (0..rules).fold(String::new(), |row, n| row + &format!("r{n} if r{}\n\n", n + 1));
         bundle(&format!(
             "package model.governance\n\ndeny contains \"x\" if r0\n\n{row}r{rules} if input.kind\n"
         ))

@@ -48,6 +48,17 @@ fn every_invalid_example_is_listed() {
 }
 
 #[test]
+fn every_valid_example_passes() {
+    let mut gate = gate("dev");
+    let mut sources = SourceMap::new();
+    for manifest in &manifests("examples/valid", &mut sources) {
+        if let Err(denial) = judge_manifest(&mut gate, manifest) {
+            panic!("{}: {:?}", manifest.name(), denial.violations);
+        }
+    }
+}
+
+#[test]
 fn the_iris_example_passes_with_the_nine_lines_of_the_checklist() {
     let mut sources = SourceMap::new();
     let manifests = manifests("examples/iris", &mut sources);

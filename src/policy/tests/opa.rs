@@ -144,6 +144,7 @@ fn opa_and_the_gate_decide_alike_on_every_example_in_every_environment() {
     }
 }
 
+/// Whatever stands anywhere in a manifest, the gate decides, and no rule fails.
 #[test]
 fn opa_and_the_gate_decide_alike_on_values_of_every_type_at_every_place() {
     compare(&super::rules::mutations(), "dev", &json!({}));

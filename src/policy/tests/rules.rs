@@ -173,18 +173,6 @@ fn the_data_that_we_ship_says_what_is_built_into_the_rules() {
     assert_eq!(bundle.data["mlo"]["allow"], bare("builtin_lists"));
 }
 
-/// Whatever stands anywhere in a manifest, the gate decides: no rule fails, and nothing is let through that a rule
-/// should have read as something else.
-#[test]
-fn values_of_every_type_at_every_place_are_decided() {
-    let mut gate = gate("dev");
-    for (what, manifest) in mutations() {
-        if let Err(denial) = judge(&mut gate, manifest) {
-            assert_eq!(denial.failures, [], "{what}");
-        }
-    }
-}
-
 /// The good manifest with one value replaced, or taken out, at every place.
 pub(super) fn mutations() -> Vec<(String, Json)> {
     let strange = [

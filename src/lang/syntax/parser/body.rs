@@ -42,13 +42,12 @@ impl Parser<'_> {
             }
             let (start, depth) = (self.at, self.depth);
             let item = self.item().and_then(|item| self.item_end(&item).map(|()| item));
-            match item {
-                Ok(item) => items.push(item),
-                Err(Failed) => {
-                    self.newlines_free = false;
-                    self.depth = depth;
-                    self.recover(start);
-                }
+            if let Ok(item) = item {
+                items.push(item);
+            } else {
+                self.newlines_free = false;
+                self.depth = depth;
+                self.recover(start);
             }
         }
     }
@@ -111,15 +110,13 @@ impl Parser<'_> {
     fn label(&mut self) -> Parse<Ident> {
         let open = self.here();
         let expr = self.quoted()?;
-        match expr.kind {
-            ExprKind::String(name) => Ok(Ident { name, span: expr.span }),
-            _ => {
-                let error = syntax("a label is plain text")
-                    .at(open.to(expr.span), "nothing is filled in here")
-                    .help("to write `${` as text, write `$${`");
-                Err(self.report(error))
-            }
+        if let ExprKind::String(name) = expr.kind {
+            return Ok(Ident { name, span: expr.span });
         }
+        let error = syntax("a label is plain text")
+            .at(open.to(expr.span), "nothing is filled in here")
+            .help("to write `${` as text, write `$${`");
+        Err(self.report(error))
     }
 
     /// What stands between the braces, and the closing one.

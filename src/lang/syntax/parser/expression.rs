@@ -389,7 +389,7 @@ impl Parser<'_> {
                     let number = self.number()?;
                     return Ok(Step::Index(Box::new(number), dot.to(at)));
                 }
-                let mend: String = text.split('.').map(|index| format!("[{index}]")).collect();
+                let mend = text.split('.').map(|index| format!("[{index}]")).collect::<Vec<_>>().concat();
                 let error = syntax(format!("`.{text}` is not an index"))
                     .at(dot.to(at), "two indexes after one another need brackets")
                     .help(format!("write `{mend}`"));
@@ -504,6 +504,7 @@ fn access(target: Box<Expr>, steps: Vec<Step>) -> Expr {
     Expr { kind: ExprKind::Access { target, steps }, span }
 }
 
+#[expect(clippy::boxed_local, reason = "unboxed here, so that the caller's frame stays small")]
 fn push_case(cases: &mut Vec<(Expr, Expr)>, condition: Box<Expr>, value: Box<Expr>) {
     cases.push((*condition, *value));
 }
@@ -520,6 +521,7 @@ struct Waiting {
     operator: BinaryOp,
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "the caller's frame stays small")]
 /// Gives all chains that bind tighter than `precedence` their right side: `operand` is that of the last one.
 fn finish_chains(waiting: &mut Vec<Waiting>, mut operand: Box<Expr>, precedence: u8) -> Box<Expr> {
     while let Some(mut chain) = waiting.pop_if(|chain| chain.operator.precedence() > precedence) {

@@ -81,8 +81,8 @@ impl Parser<'_> {
                 error.help(format!("`{text}` is a typographic quote: write a straight one, `\"`"))
             }
             (TokenKind::Invalid, ";") => error.help("arguments end with their line; take out the `;`"),
-            (TokenKind::Invalid, "&") => error.help("\"and\" is written `&&`"),
-            (TokenKind::Invalid, "|") => error.help("\"or\" is written `||`"),
+            (TokenKind::Invalid, "&") | (TokenKind::Ident, "and") => error.help("\"and\" is written `&&`"),
+            (TokenKind::Invalid, "|") | (TokenKind::Ident, "or") => error.help("\"or\" is written `||`"),
             (TokenKind::Invalid, "^") => error.help("powers are taken with `pow(base, exponent)`"),
             (TokenKind::Invalid, "$") => {
                 error.help("`${…}` stands inside strings only; outside write the expression itself")
@@ -92,8 +92,6 @@ impl Parser<'_> {
                 let codes: Vec<_> = text.chars().map(|c| format!("U+{:04X}", u32::from(c))).collect();
                 error.help(format!("this looks like a space but is {}: write a plain space", codes.join(" ")))
             }
-            (TokenKind::Ident, "and") => error.help("\"and\" is written `&&`"),
-            (TokenKind::Ident, "or") => error.help("\"or\" is written `||`"),
             (TokenKind::Ident, "not") => error.help("\"not\" is written `!`"),
             (TokenKind::Less, _) if self.peek_second() == TokenKind::Less => error.help(
                 "a heredoc begins with `<<NAME` and nothing else on its line: take out what follows the name",

@@ -150,7 +150,7 @@ impl<'a> Parser<'a> {
         self.peek();
         let mut rest = self.tokens.get(self.at + 1..).unwrap_or(&[]).iter();
         let free = self.newlines_free;
-        rest.find(|token| !token.kind.is_trivia() && !(free && token.kind == TokenKind::Newline))
+        rest.find(|token| !(token.kind.is_trivia() || free && token.kind == TokenKind::Newline))
             .map_or(TokenKind::End, |token| token.kind)
     }
 

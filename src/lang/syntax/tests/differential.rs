@@ -43,11 +43,11 @@ fn ours_expr(expr: &ast::Expr) -> String {
         Kind::Unary(..) => "unary".to_owned(),
         Kind::Chain { .. } => "operators".to_owned(),
         Kind::Conditional { cases, otherwise } => {
-            let cases: String = cases
+            let cases: Vec<_> = cases
                 .iter()
                 .map(|(when, then)| format!("{}?{}:", ours_expr(when), ours_expr(then)))
                 .collect();
-            format!("{cases}{}", ours_expr(otherwise))
+            format!("{}{}", cases.concat(), ours_expr(otherwise))
         }
         Kind::Tuple(items) => format!("[{}]", items.iter().map(ours_expr).collect::<Vec<_>>().join(",")),
         Kind::Object(items) => {
@@ -197,8 +197,8 @@ proptest! {
         values in prop::collection::vec(expression(), 1..4),
         cut in prop::option::weighted(0.3, any::<prop::sample::Index>()),
     ) {
-        let arguments: String = values.iter().enumerate().map(|(at, value)| format!("  a{at} = {value}\n")).collect();
-        let mut text = format!("resource \"type\" \"name\" {{\n{arguments}\n  lifecycle {{\n    x = 1\n  }}\n}}\n");
+        let arguments: Vec<_> = values.iter().enumerate().map(|(at, value)| format!("  a{at} = {value}\n")).collect();
+        let mut text = format!("resource \"type\" \"name\" {{\n{}\n  lifecycle {{\n    x = 1\n  }}\n}}\n", arguments.concat());
         if let Some(cut) = cut {
             text.truncate(text.floor_char_boundary(cut.index(text.len())));
         }

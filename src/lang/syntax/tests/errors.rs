@@ -13,7 +13,7 @@ fn each_syntax_error_says_what_was_found_and_what_to_do() {
         let (parsed, sources) = file(text.strip_suffix('\n').unwrap());
         assert!(parsed.diagnostics.has_errors(), "{title}");
         let messages = rendered(&parsed.diagnostics, &sources);
-        actual.push_str(&format!("### {title}\n{text}---\n{messages}\n"));
+        actual.extend(["### ", title, "\n", text, "---\n", &messages, "\n"]);
     }
     assert!(actual == expected, "errors.txt would be:\n{actual}<<<");
 }

@@ -9,8 +9,8 @@ pub(super) fn body(body: &Body) -> String {
         .map(|item| match item {
             Item::Attribute(attribute) => format!("{} = {}", attribute.name.name, expr(&attribute.value)),
             Item::Block(block) => {
-                let labels: String = block.labels.iter().map(|label| format!(" {:?}", label.name)).collect();
-                format!("{}{labels} {{ {} }}", block.kind.name, self::body(&block.body))
+                let labels: Vec<_> = block.labels.iter().map(|label| format!(" {:?}", label.name)).collect();
+                format!("{}{} {{ {} }}", block.kind.name, labels.concat(), self::body(&block.body))
             }
         })
         .collect();
@@ -33,14 +33,14 @@ pub(super) fn expr(it: &Expr) -> String {
         ExprKind::Unary(UnaryOp::Negate, operand) => format!("-<{}>", expr(operand)),
         ExprKind::Unary(UnaryOp::Not, operand) => format!("!<{}>", expr(operand)),
         ExprKind::Chain { first, rest } => {
-            let rest: String =
+            let rest: Vec<_> =
                 rest.iter().map(|(op, operand)| format!(" {} {}", op.symbol(), expr(operand))).collect();
-            format!("<{}{rest}>", expr(first))
+            format!("<{}{}>", expr(first), rest.concat())
         }
         ExprKind::Conditional { cases, otherwise } => {
-            let cases: String =
+            let cases: Vec<_> =
                 cases.iter().map(|(when, then)| format!("{} ? {} : ", expr(when), expr(then))).collect();
-            format!("<{cases}{}>", expr(otherwise))
+            format!("<{}{}>", cases.concat(), expr(otherwise))
         }
         ExprKind::Tuple(items) => format!("[{}]", list(items)),
         ExprKind::Object(items) => {
