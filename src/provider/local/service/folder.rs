@@ -67,7 +67,7 @@ struct Kept {
 /// The ports that the services of a project have, also while they are being restarted.
 #[derive(Debug, Default)]
 pub(super) struct Ports {
-    /// Of a dead service at the same address.
+    /// Of the service itself, or of a dead one at its address.
     pub(super) before: Option<u16>,
     /// Of services at other addresses.
     pub(super) others: BTreeSet<u16>,
@@ -127,12 +127,14 @@ impl Folder {
         for path in all(surroundings)? {
             let key = name_of(&path).rsplit('-').next().unwrap_or_default().to_owned();
             let other = Self { path, key };
-            let Some(kept) = other.kept().filter(|_| other.key != self.key) else { continue };
+            let Some(kept) = other.kept() else { continue };
             let port = kept.object.get("port").and_then(serde_json::Value::as_u64);
             let port = port.and_then(|port| u16::try_from(port).ok());
-            if kept.address == subject.address.to_string() && other.is_lifeless() {
-                other.remove()?;
+            if other.key == self.key {
                 ports.before = port;
+            } else if kept.address == subject.address.to_string() && other.is_lifeless() {
+                other.remove()?;
+                ports.before = ports.before.or(port);
             } else {
                 ports.others.extend(port);
             }

@@ -59,12 +59,12 @@ impl Failure {
             Self::Refused(error) => return error,
             Self::Ended { status, log } => {
                 let summary = format!("the server of {title} ended before it was ready ({status})");
-                (summary, log, "mend what the log names; nothing was left running")
+                (summary, log, "mend what the log names and apply again")
             }
             Self::Late { reason, log } => {
                 let waited = spec.ready_timeout.as_secs_f64();
                 let summary = format!("the server of {title} was not ready within {waited} s: {reason}");
-                (summary, log, "if it only needs longer, raise `ready_timeout`; nothing was left running")
+                (summary, log, "if it only needs longer, raise `ready_timeout`; else mend what the log names, and apply again")
             }
         };
         let log = if log.is_empty() {

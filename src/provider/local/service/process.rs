@@ -79,16 +79,21 @@ fn number(pid: i32) -> Option<rustix::process::Pid> {
 
 #[cfg(unix)]
 fn signal(run: &RunFile, ending: Ending) -> std::io::Result<()> {
-    let signal = match ending {
-        Ending::Ask => rustix::process::Signal::TERM,
-        Ending::Force => rustix::process::Signal::KILL,
+    use rustix::process::Signal;
+    let signals: &[Signal] = match ending {
+        // A process that was stopped acts on the first only after the second.
+        Ending::Ask => &[Signal::TERM, Signal::CONT],
+        Ending::Force => &[Signal::KILL],
     };
     let Some(pid) = number(run.pid) else { return Ok(()) };
-    match send(pid, run, signal) {
-        // It ended by itself.
-        Err(rustix::io::Errno::SRCH) => Ok(()),
-        sent => sent.map_err(Into::into),
+    for signal in signals {
+        match send(pid, run, *signal) {
+            // It has ended.
+            Err(rustix::io::Errno::SRCH) => return Ok(()),
+            sent => sent?,
+        }
     }
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]

@@ -190,13 +190,18 @@ async fn a_server_that_was_killed_is_gone_and_comes_back_on_its_port() {
     assert_eq!(project.read(subject(&at), &object).await, None);
     assert_eq!(project.connection.find(subject(&at)).await, Ok(None));
 
-    let next = Subject { token: "next", ..subject(&at) };
     let port = port_of(&object);
-    let wanted = service("");
-    let object = project.create(next, &wanted).await.unwrap();
-    assert_eq!(port_of(&object), port, "the port that it had, not the first that is free");
-    assert_eq!(services(&project), [shown(&object, "id")], "what the dead one left is swept up");
-    project.delete(next, &object).await;
+    for token in ["token", "next"] {
+        let again = Subject { token, ..subject(&at) };
+        let object = project.create(again, &service("")).await.unwrap();
+        assert_eq!(port_of(&object), port, "{token}: the port that it had, not the first that is free");
+        assert_eq!(services(&project), [shown(&object, "id")], "what the dead one left is swept up");
+        let run = Folder::find(&project.surroundings, again).unwrap().unwrap().run(Role::Service).unwrap();
+        rustix::process::kill_process(pid_of(run.pid), rustix::process::Signal::KILL).unwrap();
+        while process::is_running(run.pid, None) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
 }
 
 #[tokio::test]
@@ -217,8 +222,6 @@ async fn a_server_that_hangs_is_there_but_not_ready_and_is_restarted() {
     let planned = project.plan(TYPE, Some(&drifted), &wanted).await.unwrap();
     assert_eq!(["status", "pid"].map(|name| shown(&planned, name)), ["ready", "?"]);
 
-    // A stopped process does not act on SIGTERM; it would be killed after the grace. Here it is killed at once.
-    rustix::process::kill_process(pid_of(pid), rustix::process::Signal::KILL).unwrap();
     let repaired = project.update(subject(&at), &drifted, &wanted).await.unwrap();
     assert!(predicts(&repaired));
     project.delete(subject(&at), &repaired).await;
