@@ -64,7 +64,11 @@ impl Failure {
             Self::Late { reason, log } => {
                 let waited = spec.ready_timeout.as_secs_f64();
                 let summary = format!("the server of {title} was not ready within {waited} s: {reason}");
-                (summary, log, "if it only needs longer, raise `ready_timeout`; else mend what the log names, and apply again")
+                (
+                    summary,
+                    log,
+                    "if it only needs longer, raise `ready_timeout`; else mend what the log names, and apply again",
+                )
             }
         };
         let log = if log.is_empty() {
