@@ -196,14 +196,13 @@ impl Run<'_, '_, '_> {
             return Outcome::Failed;
         }
         let result = match self.plan.steps.dag.get(number) {
-            Step::Join => Ok(()),
             Step::Evaluate(Node::Provider(id, key)) => self.connect(*id, key).await,
             Step::Evaluate(node) => self.world.borrow_mut().settle(node),
             Step::Settle(Node::Resource(id, key)) => {
                 self.settle_block(*id, key);
                 Ok(())
             }
-            Step::Settle(_) => Ok(()),
+            Step::Join | Step::Settle(_) => Ok(()),
             Step::Operate(operation, part) => self.operate(*operation, *part).await,
         };
         match result {

@@ -76,9 +76,9 @@ impl Run<'_, '_, '_> {
         let CallEnd::Done(Some(value)) = self.call(&call, connected).await? else { return Ok(()) };
         let mut counts = self.counts.get();
         if updates {
-            counts.change += 1
+            counts.change += 1;
         } else {
-            counts.add += 1
+            counts.add += 1;
         }
         self.counts.set(counts);
         self.check_after(operation, &value)

@@ -31,11 +31,16 @@ pub(super) struct Project {
 
 impl Place {
     /// The project at `path`: a folder, or one manifest, whose folder then is the project's.
-    pub(super) fn find(path: Option<&Path>) -> Result<Self, Diagnostic> {
+    pub(super) fn find(path: Option<&Path>) -> Result<Self, Diagnostics> {
         let path = path.unwrap_or(Path::new("."));
         let missing = |error: &std::io::Error| {
-            Diagnostic::error(code::engine::FILE, format!("`{}` cannot be read: {error}", path.display()))
-                .help("give the folder of a configuration, or one manifest")
+            Diagnostics::from(
+                Diagnostic::error(
+                    code::engine::FILE,
+                    format!("`{}` cannot be read: {error}", path.display()),
+                )
+                .help("give the folder of a configuration, or one manifest"),
+            )
         };
         let kind = std::fs::metadata(path).map_err(|error| missing(&error))?;
         let (folder, manifest) = if kind.is_dir() {

@@ -37,7 +37,7 @@ impl Session {
     /// Reads a project; warnings come with it.
     pub(super) fn open(source: &Source, kind: Kind) -> Result<(Self, Diagnostics), Failed> {
         let mut sources = SourceMap::new();
-        let opened = Place::find(source.path.as_deref()).map_err(Diagnostics::from).and_then(|place| {
+        let opened = Place::find(source.path.as_deref()).and_then(|place| {
             let (project, mut messages) = place.load(kind != Kind::Destroy, &mut sources)?;
             let (inputs, said) = variables::gather(source, &place, &project.config, &mut sources)?;
             messages.extend(said);
@@ -187,7 +187,7 @@ fn host_name() -> String {
 }
 
 /// A store's error for the user, and how the command ends by it.
-pub(super) fn store_failure(error: &StoreError, store: &dyn Store) -> (Diagnostic, Exit) {
+pub(super) fn store_failure(error: &StoreError, store: &dyn Store) -> (Diagnostics, Exit) {
     let (code, help) = match error {
         StoreError::Locked { .. } => (
             code::state::LOCKED,
@@ -209,13 +209,13 @@ pub(super) fn store_failure(error: &StoreError, store: &dyn Store) -> (Diagnosti
     };
     let exit = if matches!(error, StoreError::Locked { .. }) { Exit::Locked } else { Exit::Error };
     let message = Diagnostic::error(code, error.to_string()).detail(format!("State: {}.", store.describe()));
-    (message.help(help), exit)
+    (message.help(help).into(), exit)
 }
 
 /// The runtime that a command waits in: two threads, so that a signal is heard while values are evaluated.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Diagnostic> {
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Diagnostics> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
-        Diagnostic::error(code::engine::INTERNAL, format!("no thread can be started: {error}"))
+        Diagnostic::error(code::engine::INTERNAL, format!("no thread can be started: {error}")).into()
     })
 }
 
@@ -244,12 +244,14 @@ pub(super) fn hide_secrets(screen: &mut Screen, plan: &Plan) {
 }
 
 /// Makes the project's `.mlo` folder, for its owner alone and outside of version control.
-pub(super) fn prepare_home(place: &Place) -> Result<(), Diagnostic> {
+pub(super) fn prepare_home(place: &Place) -> Result<(), Diagnostics> {
     let home = place.home();
     let refused = |error: &std::io::Error| {
         let summary = format!("`{}/.mlo` cannot be made: {error}", place.shown);
-        Diagnostic::error(code::state::IO, summary)
-            .help("mlo keeps its state there: use a folder that you may write to")
+        Diagnostics::from(
+            Diagnostic::error(code::state::IO, summary)
+                .help("mlo keeps its state there: use a folder that you may write to"),
+        )
     };
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -270,7 +272,7 @@ pub(super) fn prepare_home(place: &Place) -> Result<(), Diagnostic> {
 /// The state of a project, without reading its configuration.
 pub(super) fn read_state(
     path: Option<&std::path::Path>,
-) -> Result<(Place, Option<Snapshot>), (Diagnostic, Exit)> {
+) -> Result<(Place, Option<Snapshot>), (Diagnostics, Exit)> {
     let place = Place::find(path).map_err(|message| (message, Exit::Error))?;
     let store = FileStore::new(place.state_folder());
     let runtime = runtime().map_err(|message| (message, Exit::Error))?;

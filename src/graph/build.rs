@@ -72,6 +72,11 @@ impl<'c> ModuleTree<'c> {
         path.iter().try_fold(0, |id, name| self.child(id, name))
     }
 
+    /// `module.a.module.b.`, empty for the root: what stands before the names of a module's blocks.
+    pub fn prefix(&self, id: ModuleId) -> String {
+        self.module(id).path.iter().fold(String::new(), |prefix, step| prefix + "module." + step + ".")
+    }
+
     /// The address of a block of a module.
     pub fn block(&self, id: ModuleId, key: &ResourceKey) -> BlockAddress {
         let ResourceKey { mode, type_name, name } = key.clone();
@@ -352,10 +357,8 @@ fn condition_references(conditions: &[Condition]) -> impl Iterator<Item = Refere
 impl Node {
     /// What a message calls it, and where it stands.
     pub fn describe(&self, tree: &ModuleTree<'_>) -> BlockRef {
-        let named = |id: ModuleId, name: String, span: Option<Span>| {
-            let path: String = tree.module(id).path.iter().map(|step| format!("module.{step}.")).collect();
-            BlockRef { name: path + &name, span }
-        };
+        let named =
+            |id: ModuleId, name: String, span: Option<Span>| BlockRef { name: tree.prefix(id) + &name, span };
         match self {
             Self::Variable(id, name) => {
                 let variable = tree.module(*id).variables.get(name);

@@ -64,7 +64,7 @@ fn is_force_new(schema: &BlockSchema, path: &Path) -> bool {
         match schema.blocks.get(name) {
             Some(block) => schema = &block.block,
             // The key of a map of blocks.
-            None => continue,
+            None => {}
         }
     }
     // A whole block came or went: it needs a new object if anything in it does.

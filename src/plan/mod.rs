@@ -2,6 +2,7 @@
 //!
 //! Goes in: a configuration, a snapshot, providers. Comes out: a [`Plan`]. Never happens: a change of anything.
 
+mod change;
 pub mod diff;
 mod inputs;
 mod planner;
@@ -11,9 +12,10 @@ mod steps;
 mod stored;
 mod world;
 
+pub(crate) use change::{describe, plan_change};
 pub use inputs::{Input, Inputs};
+pub(crate) use planner::provider_name;
 pub use planner::{Connected, Connections, Kind, Planner, Result as PlanResult};
-pub(crate) use planner::{describe, plan_change, provider_name};
 pub use propose::propose;
 pub use steps::{Part, Step, Steps};
 pub use stored::{

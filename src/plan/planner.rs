@@ -1,16 +1,15 @@
 //! The walk that makes a plan: every block is evaluated, read and compared once all that it needs is.
 
+use super::change::{describe, plan_change};
 use super::steps::{self, Parts};
 use super::stored::{decode_object, decode_output, guess, mark_by_schema, mark_stored};
 use super::world::{Context, Repetition, World, combine};
-use super::{Action, Drift, Operation, OutputChange, Plan, Reason, diff, propose};
-use crate::diag::{Diagnostic, Diagnostics, Span, code};
+use super::{Action, Drift, Operation, OutputChange, Plan, Reason, diff};
+use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{Graph, ModuleId, ModuleTree, Node, NodeId, Outcome, build, walk};
 use crate::lang::config::{Module, ProviderKey, Repeat, Resource, ResourceKey};
-use crate::lang::value::{Path, PathStep, Value};
-use crate::provider::{
-    Connection, PlanRequest, Provider, ProviderError, ResourceSchema, Subject, Surroundings, retry,
-};
+use crate::lang::value::Value;
+use crate::provider::{Connection, Provider, ProviderError, ResourceSchema, Subject, Surroundings, retry};
 use futures_util::stream::{self, StreamExt};
 use mlo_state::{Address, BlockAddress, Key, Mode, ModuleAddress, Object, Snapshot, Status};
 use sha2::{Digest, Sha256};
@@ -426,15 +425,11 @@ impl Walker<'_, '_, '_> {
 
     /// Objects that the configuration no longer has go.
     async fn plan_orphans(&self) {
-        let known = self.operations.borrow();
-        let orphans: Vec<_> = self
-            .planner
-            .snapshot
-            .objects
-            .iter()
-            .filter(|(address, _)| !known.contains_key(address))
-            .collect();
-        drop(known);
+        let orphans: Vec<_> = {
+            let known = self.operations.borrow();
+            let objects = self.planner.snapshot.objects.iter();
+            objects.filter(|(address, _)| !known.contains_key(address)).collect()
+        };
         let planned: Vec<_> = stream::iter(orphans)
             .map(|(address, object)| self.plan_orphan(address, object))
             .buffered(self.planner.parallelism.max(1))
@@ -591,47 +586,6 @@ impl Walker<'_, '_, '_> {
     }
 }
 
-/// A change of one object, as its provider plans it.
-pub(crate) struct PlannedChange {
-    pub(crate) action: Action,
-    pub(crate) planned: Value,
-    pub(crate) replace: Vec<Path>,
-}
-
-/// Compares what is with what is wanted, and asks the provider what will be.
-pub(crate) async fn plan_change(
-    connected: &Connected,
-    key: &ResourceKey,
-    schema: &ResourceSchema,
-    (prior, wanted): (Option<&Value>, &Value),
-) -> std::result::Result<PlannedChange, ProviderError> {
-    let connection = connected.connection.as_deref();
-    let ask = async |prior: Option<&Value>| {
-        let proposed = propose(&schema.block, prior, wanted);
-        let request = PlanRequest { type_name: &key.type_name, prior, wanted, proposed };
-        let mut planned = connected.provider.plan(connection, request).await?;
-        planned.value = mark_by_schema(&planned.value, &schema.block);
-        Ok(planned)
-    };
-    let planned = ask(prior).await?;
-    let Some(prior) = prior else {
-        return Ok(PlannedChange { action: Action::Create, planned: planned.value, replace: Vec::new() });
-    };
-    if diff::same(prior, &planned.value) {
-        return Ok(PlannedChange { action: Action::NoOp, planned: planned.value, replace: Vec::new() });
-    }
-    let changed = diff::changed(prior, &planned.value);
-    let mut replace = diff::forces_new(&schema.block, &changed);
-    replace.extend(planned.replace);
-    replace.sort();
-    replace.dedup();
-    if replace.is_empty() {
-        return Ok(PlannedChange { action: Action::Update, planned: planned.value, replace });
-    }
-    let planned = ask(None).await?;
-    Ok(PlannedChange { action: Action::Replace, planned: planned.value, replace })
-}
-
 /// The idempotency token of a create: the same in every attempt from the same state.
 fn token(snapshot: &Snapshot, address: &Address) -> String {
     let mut hash = Sha256::new();
@@ -646,25 +600,6 @@ fn address_of(module: &ModuleAddress, key: &ResourceKey, instance: Option<Key>) 
 
 /// The name that the state has for a provider's configuration: `local`, `local.west`, `module.a.local`.
 pub(crate) fn provider_name(tree: &ModuleTree<'_>, id: ModuleId, key: &ProviderKey) -> String {
-    let path: String = tree.module(id).path.iter().map(|step| format!("module.{step}.")).collect();
     let alias = key.alias.as_ref().map(|alias| format!(".{alias}")).unwrap_or_default();
-    format!("{path}{}{alias}", key.name)
-}
-
-/// A provider's error in words, at the argument that is to blame where one is.
-pub(crate) fn describe(
-    error: &ProviderError,
-    what: &str,
-    block: Option<Span>,
-    resource: Option<&Resource>,
-) -> Diagnostic {
-    let summary = format!("{what}: {}", error.summary);
-    let mut message = Diagnostic::error(code::provider::FAILED, summary).detail(error.detail.clone());
-    message.help.clone_from(&error.help);
-    let argument = error.path.as_ref().and_then(|path| path.0.first()).and_then(|step| match step {
-        PathStep::Name(name) => resource?.body.attributes().find(|attribute| attribute.name.name == *name),
-        PathStep::Index(_) => None,
-    });
-    let span = argument.map(|attribute| attribute.value.span).or(block);
-    span.into_iter().fold(message, |message, span| message.at(span, ""))
+    format!("{}{}{alias}", tree.prefix(id), key.name)
 }

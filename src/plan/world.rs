@@ -51,14 +51,14 @@ pub struct NodeKey(u8, ModuleId, Arc<str>, Arc<str>);
 
 impl From<&Node> for NodeKey {
     fn from(node: &Node) -> Self {
-        let none: Arc<str> = Arc::from("");
+        let empty: Arc<str> = Arc::from("");
         match node {
-            Node::Variable(id, name) => Self(0, *id, name.clone(), none),
-            Node::Local(id, name) => Self(1, *id, name.clone(), none),
-            Node::Output(id, name) => Self(2, *id, name.clone(), none),
-            Node::Expand(id) => Self(3, *id, none.clone(), none),
-            Node::Close(id) => Self(4, *id, none.clone(), none),
-            Node::Provider(id, key) => Self(5, *id, key.name.clone(), key.alias.clone().unwrap_or(none)),
+            Node::Variable(id, name) => Self(0, *id, name.clone(), empty),
+            Node::Local(id, name) => Self(1, *id, name.clone(), empty),
+            Node::Output(id, name) => Self(2, *id, name.clone(), empty),
+            Node::Expand(id) => Self(3, *id, empty.clone(), empty),
+            Node::Close(id) => Self(4, *id, empty.clone(), empty),
+            Node::Provider(id, key) => Self(5, *id, key.name.clone(), key.alias.clone().unwrap_or(empty)),
             Node::Resource(id, key) => Self(6, *id, key.type_name.clone(), key.name.clone()),
         }
     }

@@ -31,9 +31,9 @@ enum Stop {
     Ended(Exit),
 }
 
-impl From<Diagnostic> for Stop {
-    fn from(message: Diagnostic) -> Self {
-        Self::Failed(message.into(), Exit::Error)
+impl From<Diagnostics> for Stop {
+    fn from(messages: Diagnostics) -> Self {
+        Self::Failed(messages, Exit::Error)
     }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn carry_out(options: &Apply, kind: Kind, screen: &mut Screen) -> Exi
     }
     let result = match session::runtime() {
         Ok(runtime) => runtime.block_on(Run { options, kind, session: &session }.run(screen)),
-        Err(message) => Err(message.into()),
+        Err(messages) => Err(messages.into()),
     };
     match result {
         Ok(exit) | Err(Stop::Ended(exit)) => exit,
@@ -77,8 +77,8 @@ impl Run<'_> {
     }
 
     fn store_stop(&self, error: &StoreError) -> Stop {
-        let (message, exit) = session::store_failure(error, &self.session.store);
-        Stop::Failed(message.into(), exit)
+        let (messages, exit) = session::store_failure(error, &self.session.store);
+        Stop::Failed(messages, exit)
     }
 
     async fn lock(&self, interrupt: &Interrupt) -> Result<Box<dyn Guard>, Stop> {
@@ -142,8 +142,8 @@ impl Run<'_> {
         if interrupt.signal().is_some() {
             return Ok(interrupted(interrupt));
         }
-        let applier = self.applier(guard, snapshot, connections, next_operation, interrupt, screen);
-        let applied = applier(&approved).await.map_err(|error| self.store_stop(&error))?;
+        let carry_out = self.applier(guard, snapshot, connections, next_operation, interrupt, screen);
+        let applied = carry_out(&approved).await.map_err(|error| self.store_stop(&error))?;
         Ok(self.report(&applied, interrupt, screen, changes || drift))
     }
 
@@ -171,7 +171,9 @@ impl Run<'_> {
         if !input.is_terminal() || self.options.source.json {
             let message =
                 Diagnostic::error(code::engine::NOT_APPROVED, "nobody can be asked whether to do this");
-            return Err(message.help("look at the plan, then give `--auto-approve`").into());
+            return Err(
+                Diagnostics::from(message.help("look at the plan, then give `--auto-approve`")).into()
+            );
         }
         let what = if self.kind == Kind::Destroy { "destroy all of this" } else { "do this" };
         screen.say(&format!("\nShall mlo {what}? Only `yes` is a yes: "));

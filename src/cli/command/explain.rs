@@ -20,19 +20,14 @@ What the exit codes mean
   129, 130, 143  interrupted by SIGHUP, SIGINT, SIGTERM; the lock was given back";
 
 pub(in crate::cli) fn run(options: &Explain, screen: &mut Screen) -> Exit {
-    match Code::find(&options.code) {
-        Some(code) => {
-            screen.print(&format!("{}: {}\n\n{}\n", code.id, code.title, code.explanation));
-            Exit::Done
-        }
-        None => {
-            let known = Code::all().map(|code| code.id);
-            let message =
-                Diagnostic::error(code::engine::USAGE, format!("there is no code `{}`", options.code));
-            screen.report_one(&message.did_you_mean(&options.code, known), &SourceMap::new());
-            Exit::Error
-        }
+    if let Some(code) = Code::find(&options.code) {
+        screen.print(&format!("{}: {}\n\n{}\n", code.id, code.title, code.explanation));
+        return Exit::Done;
     }
+    let known = Code::all().map(|code| code.id);
+    let message = Diagnostic::error(code::engine::USAGE, format!("there is no code `{}`", options.code));
+    screen.report_one(&message.did_you_mean(&options.code, known), &SourceMap::new());
+    Exit::Error
 }
 
 pub(in crate::cli) fn exit_codes(screen: &mut Screen) -> Exit {

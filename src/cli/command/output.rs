@@ -5,7 +5,7 @@ use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
 use crate::cli::session;
 use crate::cli::view;
-use crate::diag::{Diagnostic, SourceMap, code};
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
 use crate::plan::decode_output;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub(in crate::cli) fn run(options: &Output, _: &Global, screen: &mut Screen) -> 
     let outputs = match session::read_state(None) {
         Ok((_, snapshot)) => snapshot.map(|snapshot| snapshot.outputs).unwrap_or_default(),
         Err((message, exit)) => {
-            screen.report_one(&message, &SourceMap::new());
+            screen.report(&message, &SourceMap::new());
             return exit;
         }
     };
@@ -35,7 +35,7 @@ pub(in crate::cli) fn run(options: &Output, _: &Global, screen: &mut Screen) -> 
             Exit::Done
         }
         Err(message) => {
-            screen.report_one(&message, &SourceMap::new());
+            screen.report(&message, &SourceMap::new());
             Exit::Error
         }
     }
@@ -45,11 +45,11 @@ fn one(
     options: &Output,
     name: &str,
     outputs: &BTreeMap<String, mlo_state::Output>,
-) -> Result<String, Diagnostic> {
+) -> Result<String, Diagnostics> {
     let Some(output) = outputs.get(name) else {
         let message = Diagnostic::error(code::engine::NO_OUTPUT, format!("the state has no output `{name}`"));
         let message = message.did_you_mean(name, outputs.keys().map(String::as_str));
-        return Err(message.help("outputs are written by `mlo apply`"));
+        return Err(message.help("outputs are written by `mlo apply`").into());
     };
     if options.json {
         return Ok(format!("{}\n", output.value));
@@ -62,7 +62,8 @@ fn one(
                 code::engine::USAGE,
                 format!("output `{name}` is no string, number or bool"),
             )
-            .help("use `--json` for it")),
+            .help("use `--json` for it")
+            .into()),
         };
     }
     let open = mlo_state::Output { sensitive: false, ..output.clone() };

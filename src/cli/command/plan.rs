@@ -9,6 +9,7 @@ use crate::diag::{Diagnostics, SourceMap};
 use crate::plan::Kind;
 use crate::policy::{Denial, Verdict};
 use mlo_state::Store;
+use serde_json::Value as Json;
 
 pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Exit {
     let as_json = options.source.json;
@@ -21,7 +22,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     }
     let made = match session::runtime() {
         Ok(runtime) => runtime.block_on(make(&session, options)),
-        Err(message) => Err((message.into(), Exit::Error)),
+        Err(messages) => Err((messages, Exit::Error)),
     };
     let plan = match made {
         Ok(plan) => plan,
@@ -36,13 +37,14 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
         screen.print(&view::plan::text(&plan, Paint(screen.style())));
     }
     let verdict = session.ask_policy(plan, &options.source);
-    if let Some(mut document) = document {
-        document["policy"] = match &verdict {
+    if let Some(Json::Object(mut document)) = document {
+        let policy = match &verdict {
             Verdict::Approved(approved) => json::approval(approved.decision()),
             Verdict::Denied(denial) => json::denial(denial, &session.sources),
         };
-        document["diagnostics"] = json::diagnostics(&messages, &session.sources);
-        screen.print_json(document);
+        document.insert("policy".into(), policy);
+        document.insert("diagnostics".into(), json::diagnostics(&messages, &session.sources));
+        screen.print_json(Json::Object(document));
     }
     match verdict {
         Verdict::Approved(approved) => {
@@ -61,10 +63,8 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
 }
 
 async fn make(session: &Session, options: &Plan) -> Result<crate::plan::Plan, (Diagnostics, Exit)> {
-    let loaded = session.store.read().await.map_err(|error| {
-        let (message, exit) = session::store_failure(&error, &session.store);
-        (Diagnostics::from(message), exit)
-    })?;
+    let loaded =
+        session.store.read().await.map_err(|error| session::store_failure(&error, &session.store))?;
     let snapshot = session::snapshot_or_new(loaded);
     match session.plan(Kind::Apply, Some(&options.engine), &snapshot).await {
         (Some((plan, _)), _) => Ok(plan),

@@ -17,7 +17,7 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
     let snapshot = match session::read_state(options.path.as_deref()) {
         Ok((_, snapshot)) => snapshot,
         Err((message, exit)) => {
-            screen.report_one(&message, &SourceMap::new());
+            screen.report(&message, &SourceMap::new());
             return exit;
         }
     };

@@ -5,15 +5,11 @@ use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Failed, Session};
 use crate::cli::view::{Paint, json};
-use crate::diag::{Diagnostics, SourceMap};
 use crate::plan::Kind;
 use mlo_state::Snapshot;
 
 pub(in crate::cli) fn run(options: &Validate, _: &Global, screen: &mut Screen) -> Exit {
-    let (messages, sources) = match check(options) {
-        Ok((messages, sources)) => (messages, sources),
-        Err(Failed { messages, sources }) => (messages, sources),
-    };
+    let Failed { messages, sources } = check(options).unwrap_or_else(|failed| failed);
     let exit = if messages.has_errors() { Exit::Error } else { Exit::Done };
     if options.source.json {
         screen.print_json(json::validation(&messages, &sources));
@@ -27,7 +23,8 @@ pub(in crate::cli) fn run(options: &Validate, _: &Global, screen: &mut Screen) -
     exit
 }
 
-fn check(options: &Validate) -> Result<(Diagnostics, SourceMap), Failed> {
+/// All that there is to say, whether something is wrong or not.
+fn check(options: &Validate) -> Result<Failed, Failed> {
     let (session, mut messages) = Session::open(&options.source, Kind::Check)?;
     match session::runtime() {
         Ok(runtime) => {
@@ -35,8 +32,8 @@ fn check(options: &Validate) -> Result<(Diagnostics, SourceMap), Failed> {
             let (_, said) = runtime.block_on(session.plan(Kind::Check, None, &nothing));
             messages.extend(said);
         }
-        Err(message) => messages.push(message),
+        Err(said) => messages.extend(said),
     }
     messages.sort();
-    Ok((messages, session.sources))
+    Ok(Failed { messages, sources: session.sources })
 }

@@ -21,7 +21,7 @@ codes! {
         "A condition must be true or false. Compare with `==` or use a function such as `can` to get one.";
     COUNT = "MLO3010", "wrong count",
         "`count` takes a whole number from 0 on that is known when the plan is made and is not sensitive.";
-    FOR_EACH = "MLO3011", "wrong for_each",
+    FOR_EACH = "MLO3011", "wrong `for_each`",
         "`for_each` takes a map, an object or a set of strings whose keys are known when the plan is made and are not sensitive.";
     UNKNOWN_REPETITION = "MLO3012", "repetition is not known",
         "The number of instances of a block depends on something that only applying will tell. Let it depend on what is known before.";

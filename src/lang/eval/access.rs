@@ -236,15 +236,14 @@ impl Evaluator<'_> {
                 return Value::unknown(Type::Any);
             }
         }
-        let result = match value.kind() {
-            Kind::Tuple(_) => Value::tuple(results),
-            _ => {
-                let element = match results.first() {
-                    Some(first) => first.ty(),
-                    None => self.element_after(ty.element().unwrap_or(&Type::Any), each, so_far),
-                };
-                list_of(element, results)
-            }
+        let result = if let Kind::Tuple(_) = value.kind() {
+            Value::tuple(results)
+        } else {
+            let element = match results.first() {
+                Some(first) => first.ty(),
+                None => self.element_after(ty.element().unwrap_or(&Type::Any), each, so_far),
+            };
+            list_of(element, results)
         };
         self.made(result, span).marked(marks)
     }

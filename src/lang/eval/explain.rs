@@ -91,7 +91,7 @@ fn find_names<'e>(expr: &'e Expr, found: &mut Vec<(String, &'e Expr)>) {
             }
         }
         ExprKind::TemplateWrap(inner) | ExprKind::Paren(inner) | ExprKind::Unary(_, inner) => {
-            find_names(inner, found)
+            find_names(inner, found);
         }
         ExprKind::Template(parts) => {
             for part in parts {
@@ -101,7 +101,7 @@ fn find_names<'e>(expr: &'e Expr, found: &mut Vec<(String, &'e Expr)>) {
             }
         }
         ExprKind::Call { args, .. } | ExprKind::Tuple(args) => {
-            args.iter().for_each(|arg| find_names(arg, found))
+            args.iter().for_each(|arg| find_names(arg, found));
         }
         ExprKind::Chain { first, rest } => {
             find_names(first, found);

@@ -69,12 +69,11 @@ impl Evaluator<'_> {
         wanted: &Type,
         (expr, span): (Option<&Expr>, crate::diag::Span),
     ) -> Value {
-        match expr {
-            Some(expr) => self.operand(op.symbol(), value, wanted, expr),
-            None => {
-                let whole = Expr { span, kind: crate::lang::syntax::ast::ExprKind::Null };
-                self.operand(op.symbol(), value, wanted, &whole)
-            }
+        if let Some(expr) = expr {
+            self.operand(op.symbol(), value, wanted, expr)
+        } else {
+            let whole = Expr { span, kind: crate::lang::syntax::ast::ExprKind::Null };
+            self.operand(op.symbol(), value, wanted, &whole)
         }
     }
 

@@ -77,18 +77,16 @@ impl Evaluator<'_> {
             self.fail_with(error, &[at]);
             return;
         }
-        match convert(value, &Type::String) {
-            Ok(part) => self.append_text(text, &part, at.span),
-            Err(_) => {
-                let ty = value.ty();
-                let summary = format!("{} has no text to put into a string", ty.with_article());
-                let mut error = Diagnostic::error(code::lang::TEMPLATE, summary).at(at.span, "");
-                if ty.is_collection() || matches!(ty, Type::Tuple(_) | Type::Object(_)) {
-                    error =
-                        error.help("`jsonencode` writes any value as text, `join` the elements of a list");
-                }
-                self.fail_with(error, &[at]);
+        if let Ok(part) = convert(value, &Type::String) {
+            self.append_text(text, &part, at.span)
+        } else {
+            let ty = value.ty();
+            let summary = format!("{} has no text to put into a string", ty.with_article());
+            let mut error = Diagnostic::error(code::lang::TEMPLATE, summary).at(at.span, "");
+            if ty.is_collection() || matches!(ty, Type::Tuple(_) | Type::Object(_)) {
+                error = error.help("`jsonencode` writes any value as text, `join` the elements of a list");
             }
+            self.fail_with(error, &[at]);
         }
     }
 

@@ -78,7 +78,7 @@ fn decode(args: &[Value], _: &Call<'_>) -> Result<Value, CallError> {
 /// With padding; line ends do not count.
 fn decode_bytes(text: &str) -> Option<Vec<u8>> {
     let letters: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-    if letters.len() % 4 != 0 {
+    if !letters.len().is_multiple_of(4) {
         return None;
     }
     let padding = letters.iter().rev().take_while(|letter| **letter == b'=').count();
