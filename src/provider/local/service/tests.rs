@@ -1,5 +1,6 @@
 use super::TYPE;
 use super::folder::{Folder, Life, Role};
+use super::launch::bind;
 use super::process;
 use super::program::{self, Port};
 use super::spec::Spec;
@@ -86,7 +87,7 @@ fn own_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 10_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 20;
     std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed))
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .find(|port| bind([127, 0, 0, 1].into(), *port).is_ok())
         .unwrap()
 }
 
@@ -252,6 +253,10 @@ async fn a_port_that_is_asked_for_and_taken_is_an_error_and_another_is_found_if_
     assert_eq!(error.path.unwrap().to_string(), "port");
     assert_eq!(services(&project), [""; 0]);
     drop(taken);
+    // A process that another test starts at this moment may have inherited it.
+    while bind([127, 0, 0, 1].into(), port).is_err() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let object = project.create(subject(&at), &wanted).await.unwrap();
     assert_eq!(port_of(&object), port);
 
@@ -412,6 +417,18 @@ fn running_or_starting(project: &Project, address: &Address) -> Option<()> {
     match Folder::find(&project.surroundings, subject(address)).ok()??.life(Role::Service) {
         Life::Gone => None,
         Life::Nameless | Life::Running(_) => Some(()),
+    }
+}
+
+#[test]
+fn this_process_is_alive_and_a_later_one_of_its_number_is_another() {
+    let pid = i32::try_from(std::process::id()).unwrap();
+    let ticks = process::started(pid).unwrap();
+    assert!(process::is_running(pid, Some(ticks)) && process::is_running(pid, None));
+    assert!(!process::is_running(pid, Some(ticks + 1)));
+    // Groups and what cannot be a process.
+    for pid in [0, -1, -pid, i32::MAX] {
+        assert!(!process::is_running(pid, None), "{pid}");
     }
 }
 
