@@ -19,7 +19,7 @@ fn mistakes_in_files_are_shown_at_their_place() {
             what: "an empty folder",
             files: &[],
             code: 1,
-            says: &["there is nothing to do in `.`", "*.hcl", "ModelDeployment"],
+            says: &["there is no manifest in `.`", "*.hcl", "ModelDeployment"],
         },
         Case {
             what: "a syntax error",
@@ -137,7 +137,7 @@ fn a_model_with_another_digest_than_pinned_is_refused() {
     let text = project.read("iris.yaml");
     let at = text.find("sha256:").unwrap();
     let line = text[at..].lines().next().unwrap().to_owned();
-    project.edit("iris.yaml", &line, &format!("sha256: {}", "0".repeat(64)));
+    project.edit("iris.yaml", &line, &format!("sha256: \"{}\"", "0".repeat(64)));
     project.mlo(&["plan"]).ends_with(1).has(&["iris.yaml:", "pinned here", &"0".repeat(64)]);
 }
 
@@ -178,8 +178,12 @@ fn a_damaged_state_is_never_taken_for_none() {
 #[test]
 fn a_state_from_a_newer_version_is_left_alone() {
     let (project, file) = with_state();
-    project.edit(file, "\"format_version\":1", "\"format_version\":2");
-    project.mlo(&["plan"]).ends_with(1).has(&["MLO6004", "format 2", "reads up to 1"]);
+    let newer = r#"{"sealed":"x","mlo_version":"9.1.0","format_version":77}"#;
+    project.write(file, newer);
+    for arguments in [&["plan"][..], &["apply", "--auto-approve"], &["show"]] {
+        project.mlo(arguments).ends_with(1).has(&["MLO6004", "format 77", "reads up to 1"]);
+    }
+    assert_eq!(project.read(file), newer);
 }
 
 #[test]

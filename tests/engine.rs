@@ -68,13 +68,13 @@ fn instances_come_and_go_by_their_keys_with_the_reason() {
     let project = project(
         r#"
 variable "names" { default = ["a", "b"] }
-variable "count" { default = 2 }
+variable "number" { default = 2 }
 resource "mlo_data" "each" {
   for_each = toset(var.names)
   input    = each.key
 }
 resource "mlo_data" "count" {
-  count = var.count
+  count = var.number
   input = count.index
 }
 output "each"  { value = { for name, one in mlo_data.each : name => one.output } }
@@ -85,7 +85,7 @@ output "count" { value = mlo_data.count[*].output }
     let outputs = project.json(&["output"], 0);
     assert_eq!(outputs["each"]["value"], json!({"a": "a", "b": "b"}));
     assert_eq!(outputs["count"]["value"], json!([0, 1]));
-    project.ok(&["plan", "--var", "names=[\"b\", \"c\"]", "--var", "count=1"]).has(&[
+    project.ok(&["plan", "--var", "names=[\"b\", \"c\"]", "--var", "number=1"]).has(&[
         "mlo_data.each[\"a\"] will be destroyed\n  # (because key \"a\" is not in `for_each`)",
         "mlo_data.each[\"c\"] will be created",
         "mlo_data.count[1] will be destroyed\n  # (because index 1 is past `count`)",
@@ -207,7 +207,7 @@ resource "terraform_data" "beside" { input = 1 }
     project.write("blocker", "a file where a folder is needed");
     project.mlo(&["apply", "--auto-approve"]).ends_with(1).has(&[
         "local_file.bad",
-        "main.hcl:2:",
+        "main.hcl:3:14",
         "not begun, because something that it depends on failed: terraform_data.after",
         "Apply not complete: 1 added",
     ]);
@@ -227,7 +227,7 @@ fn texts_are_compared_line_by_line() {
 #[test]
 fn variables_come_from_flags_files_and_the_environment_in_terraforms_order() {
     let project = project(
-        "variable \"v\" {}\nvariable \"n\" {\n  type = number\n  default = 0\n}\noutput \"v\" { value = var.v }\noutput \"n\" { value = var.n }\n",
+        "variable \"v\" {}\nvariable \"region\" { default = 1 }\nvariable \"n\" {\n  type = number\n  default = 0\n}\noutput \"v\" { value = var.v }\noutput \"n\" { value = var.n }\n",
     );
     let value = |arguments: &[&str], environment: &[(&str, &str)]| {
         let mut command = project.command(&[&["plan", "--json"], arguments].concat());
@@ -249,9 +249,9 @@ fn variables_come_from_flags_files_and_the_environment_in_terraforms_order() {
     assert_eq!(value(&["--var-file", "other.tfvars", "--var", "v=flag"], &[]), json!("flag"));
     project.mlo(&["plan", "--var", "n=many"]).ends_with(1).has(&["n"]);
     project
-        .mlo(&["plan", "--var", "vv=1"])
+        .mlo(&["plan", "--var", "regoin=1"])
         .ends_with(1)
-        .has(&["there is no variable `vv`", "did you mean `v`?"]);
+        .has(&["there is no variable `regoin`", "did you mean `region`?"]);
 }
 
 #[test]

@@ -97,8 +97,13 @@ fn a_model_that_cannot_be_served_leaves_the_old_one_serving() {
     let predict = endpoint(&project, "predict");
     // A valid ONNX file whose operator no runtime has: it is found out when it is loaded.
     let mut model = std::fs::read(project.path().join("model/iris.onnx")).unwrap();
-    let at = model.windows(16).position(|bytes| bytes == b"LinearClassifier").unwrap();
-    model[at..at + 16].copy_from_slice(b"LinearClassifieX");
+    let operator = b"LinearClassifier";
+    let places = model.windows(operator.len()).enumerate().filter(|(_, bytes)| *bytes == operator);
+    let places: Vec<_> = places.map(|(at, _)| at).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        model[at + operator.len() - 1] = b'X';
+    }
     project.write("model/iris.onnx", &model);
     let text = project.read("iris.yaml");
     let pinned: String = text

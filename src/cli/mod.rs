@@ -14,6 +14,7 @@ mod view;
 
 pub use exit::Exit;
 
+use crate::diag::{Diagnostic, SourceMap, code};
 use args::{Arguments, Command};
 use clap::Parser;
 use screen::Screen;
@@ -31,6 +32,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     let mut screen = Screen::new(&arguments.global);
+    if let Some(folder) = &arguments.global.chdir
+        && let Err(error) = std::env::set_current_dir(folder)
+    {
+        let summary = format!("`--chdir {}` cannot be followed: {error}", folder.display());
+        screen.report_one(&Diagnostic::error(code::engine::FILE, summary), &SourceMap::new());
+        return Exit::Error;
+    }
     match &arguments.command {
         Command::Validate(options) => command::validate::run(options, &arguments.global, &mut screen),
         Command::Plan(options) => command::plan::run(options, &arguments.global, &mut screen),

@@ -77,14 +77,8 @@ impl Place {
             && manifests.as_ref().is_some_and(Manifests::is_empty)
             && !self.state_folder().exists()
         {
-            messages.push(
-                Diagnostic::error(
-                    code::engine::NO_PROJECT,
-                    format!("there is nothing to do in `{}`", self.shown),
-                )
-                .detail("It has neither configuration (*.hcl, *.tf) nor a manifest (*.yaml).")
-                .help("name the folder: `mlo plan examples/iris`"),
-            );
+            let nothing = manifest::nothing_in(&self.shown);
+            messages.push(nothing.help("or write configuration: `*.hcl` or `*.tf` files"));
         }
         let mut artifacts = BTreeMap::new();
         if let Some(manifests) = manifests.as_ref().filter(|_| with_models) {

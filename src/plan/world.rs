@@ -275,13 +275,14 @@ impl<'c> World<'c> {
             None => self.root_input(variable)?,
         };
         let given = given.filter(|value| variable.nullable || !value.is_null());
-        let default = variable.default.as_ref().map(|default| evaluate(default, &Constant)).transpose()?;
-        let value = match given.or(default) {
-            Some(value) => value,
-            None if self.context.check_only => {
+        let default = variable.default.as_ref();
+        let (value, place) = match (given, default) {
+            (Some(value), _) => (value, place),
+            (None, Some(default)) => (evaluate(default, &Constant)?, default.span),
+            (None, None) if self.context.check_only => {
                 return Ok(mark(variable, Value::unknown(variable.ty.clone())));
             }
-            None => return Err(missing_variable(variable).into()),
+            (None, None) => return Err(missing_variable(variable).into()),
         };
         let defaults = variable.defaults.try_map(&mut |expr| evaluate(expr, &Constant))?;
         let value = apply_defaults(&value, &defaults);

@@ -24,6 +24,7 @@ impl Approved {
 
 /// What the gate says.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one verdict in a run")]
 pub enum Verdict {
     /// It may be applied.
     Approved(Approved),

@@ -50,8 +50,8 @@ pub(crate) fn run(workspace: &Workspace, cache: &Cache) -> Result<(), Failure> {
     steps.step("mlo plan", || command::show(&mut mlo_with(&["plan", EXAMPLE])))?;
     steps.step("mlo apply", || command::show(&mut mlo_with(&["apply", EXAMPLE, "--auto-approve"])))?;
     let endpoint = steps.step("mlo output", || {
-        let outputs = command::read(&mut mlo_with(&["output", "--chdir", EXAMPLE, "--json"]))?;
-        endpoint(&outputs, MODEL)
+        let mut command = mlo_with(&["output", "--json"]);
+        endpoint(&command::read(command.current_dir(workspace.root().join(EXAMPLE)))?, MODEL)
     })?;
     steps.step("prediction", || predict(&endpoint))?;
 

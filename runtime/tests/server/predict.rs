@@ -266,7 +266,7 @@ fn models_that_cannot_be_served_leave_a_live_server_with_a_reason() {
         assert_eq!((refusal.status, &refusal.json()["message"]), (503, &json!(reason)), "{what}");
         let info = server.get("/model/info").json();
         assert_eq!((&info["loaded"], &info["reason"]), (&json!(false), &json!(reason)), "{what}");
-        assert!(server.log().contains(logged), "{what}: {}", server.log());
+        server.wait_for_log(logged);
         assert!(
             server.get("/metrics").body.contains("ml_model_load_total{status=\"failure\"} 1\n"),
             "{what}"

@@ -106,6 +106,17 @@ impl Server {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
+    /// Waits until the log, which is written beside the answers, holds this text.
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        for _ in 0..100 {
+            if self.log().contains(text) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("`{text}` is not in\n{}", self.log());
+    }
+
     pub(crate) fn get(&self, path: &str) -> Reply {
         self.ask("GET", path, &[], b"")
     }

@@ -43,8 +43,6 @@ codes! {
         "The command was given something that it does not take. `--help` says what it takes, with examples.";
     NOT_APPROVED = "MLO3021", "not confirmed",
         "A change needs a yes: type it when asked, or give `--auto-approve` where nobody can be asked.";
-    NO_PROJECT = "MLO3022", "nothing to read",
-        "The folder has neither configuration (`*.hcl`, `*.tf`) nor a manifest (`*.yaml` with `kind: ModelDeployment`).";
     UNDECLARED = "MLO3023", "value for a variable that is not declared",
         "A value was given for a variable that the root module does not declare. The name may be misspelt.";
     NO_OUTPUT = "MLO3024", "no such output",

@@ -1,5 +1,6 @@
 //! `.name`, `[key]` and `[*]`: from a value to its parts.
 
+use super::conditional::lengths;
 use super::explain::count;
 use super::expression::Evaluator;
 use crate::diag::{Diagnostic, Span, code};
@@ -225,7 +226,8 @@ impl Evaluator<'_> {
                 Value::tuple([item]).marked(marks)
             };
         }
-        let Some(items) = value.as_items() else { return self.splat_unknown(value, each, so_far) };
+        let items = value.as_items().filter(|_| !value.is_undecided_set());
+        let Some(items) = items else { return self.splat_unknown(value, each, so_far) };
         let mut results = Vec::with_capacity(items.len());
         for item in items {
             let before = self.failures();
@@ -248,7 +250,7 @@ impl Evaluator<'_> {
     }
 
     fn splat_unknown(&mut self, value: &Value, each: &[Step], so_far: Span) -> Value {
-        let refinement = value.refinement().cloned().unwrap_or_default();
+        let (length_min, length_max) = lengths(value);
         let ty = match value.ty_shallow() {
             Type::Tuple(types) => {
                 Type::Tuple(types.iter().map(|ty| self.element_after(ty, each, so_far)).collect())
@@ -259,8 +261,8 @@ impl Evaluator<'_> {
         let refinement = Refinement {
             not_null: true,
             prefix: None,
-            length_min: if of_list { refinement.length_min } else { 0 },
-            length_max: refinement.length_max.filter(|_| of_list),
+            length_min: if of_list { length_min } else { 0 },
+            length_max: length_max.filter(|_| of_list),
         };
         Value::unknown_with(ty, refinement).marked(value.marks())
     }

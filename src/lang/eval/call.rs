@@ -76,6 +76,10 @@ impl Evaluator<'_> {
         let Some(Argument { expr, value: last }) = args.pop() else { return Ok(args) };
         let marks = last.marks();
         match last.kind() {
+            Kind::Set(..) if last.is_undecided_set() => {
+                let all = args.iter().fold(last.marks_deep(), |marks, arg| marks | arg.value.marks_deep());
+                Err(Value::unknown(Type::Any).marked(all))
+            }
             Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => {
                 args.extend(items.iter().map(|item| Argument { expr, value: item.clone().marked(marks) }));
                 Ok(args)

@@ -161,6 +161,9 @@ impl Evaluator<'_> {
         };
         let items = match value.kind() {
             Kind::List(_, items) | Kind::Tuple(items) => numbered(items),
+            Kind::Set(..) if value.is_undecided_set() => {
+                return Err(Value::unknown_not_null(Type::Any).marked(marks));
+            }
             Kind::Set(_, items) => items.iter().map(|item| (item.clone(), item.clone())).collect(),
             Kind::Map(_, entries) | Kind::Object(entries) => {
                 entries.iter().map(|(name, item)| (Value::string(name.clone()), item.clone())).collect()

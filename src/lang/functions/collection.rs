@@ -231,9 +231,7 @@ fn one(args: &[Value], call: &Call<'_>) -> Result<Value, CallError> {
     match items(list) {
         [] => Ok(Value::null_of(call.result.clone())),
         [only] => Ok(only.clone()),
-        _ if matches!(list.kind(), Kind::Set(..)) && !list.is_wholly_known() => {
-            Ok(Value::unknown(call.result.clone()))
-        }
+        _ if list.is_undecided_set() => Ok(Value::unknown(call.result.clone())),
         _ => Err(not_one()),
     }
 }

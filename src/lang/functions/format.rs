@@ -9,7 +9,7 @@ use crate::lang::value::{Form, Kind, Number, Refinement, Type, Value, convert, g
 /// Widths and precisions beyond this are an error: Go's own limit.
 const WIDTH_MAX: usize = 1_000_000;
 
-const ARGS: Param = Param::any("args").nullable().unknown();
+const ARGS: Param = Param::any("args").nullable().unknown().any_type();
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new(
@@ -305,8 +305,8 @@ impl Verb<'_> {
         let sign = if infinite && !negative && !self.space { "+" } else { self.sign(negative) };
         let padding = self.width.unwrap_or(0).saturating_sub(sign.len() + digits.len());
         match () {
-            () if self.minus => format!("{sign}{digits}{}", " ".repeat(padding)),
             () if self.zero && !infinite => format!("{sign}{}{digits}", "0".repeat(padding)),
+            () if self.minus => format!("{sign}{digits}{}", " ".repeat(padding)),
             () => format!("{}{sign}{digits}", " ".repeat(padding)),
         }
     }

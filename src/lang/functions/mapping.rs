@@ -147,7 +147,9 @@ fn merge_result(args: &[Value]) -> Result<Type, CallError> {
         return Ok(Type::Any);
     }
     if args.iter().all(|other| other.ty() == first) {
-        return Ok(first);
+        // Maps that seem to be of one type may turn out to be of different ones.
+        let undecided = first.has_any() && !args.iter().all(Value::is_wholly_known);
+        return Ok(if undecided { Type::Any } else { first });
     }
     Ok(if known { Type::object(attributes) } else { Type::Any })
 }

@@ -176,7 +176,7 @@ struct Flat {
 
 fn flatten_into(value: &Value, flat: &mut Flat) {
     flat.marks = flat.marks | value.marks();
-    if matches!(value.kind(), Kind::Set(..)) && !value.is_wholly_known() {
+    if value.is_undecided_set() {
         flat.known = false;
     }
     for item in items(value) {
@@ -257,6 +257,9 @@ fn reverse_result(args: &[Value]) -> Result<Type, CallError> {
 
 fn reverse(args: &[Value], call: &Call<'_>) -> Result<Value, CallError> {
     let list = arg(args, 0);
+    if list.is_undecided_set() {
+        return Ok(Value::unknown(call.result.clone()).marked(list.marks_deep()));
+    }
     let reversed: Vec<_> = items(list).iter().rev().cloned().collect();
     Ok(like(&call.result, reversed).marked(list.marks()))
 }

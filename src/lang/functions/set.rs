@@ -135,9 +135,7 @@ fn lengths(value: &Value) -> (u64, Option<u64>) {
 fn product(args: &[Value], call: &Call<'_>) -> Result<Value, CallError> {
     let marks = marks_of(args);
     let element = call.result.element().cloned().unwrap_or(Type::Any);
-    let uncertain = |value: &Value| {
-        value.is_unknown() || (matches!(value.kind(), Kind::Set(..)) && !value.is_wholly_known())
-    };
+    let uncertain = |value: &Value| value.is_unknown() || value.is_undecided_set();
     if args.iter().any(uncertain) {
         return Ok(product_unknown(args, call).marked(marks));
     }

@@ -4,6 +4,7 @@ use super::{BuiltinFiles, LoadRequest, Root, load};
 use crate::diag::{Diagnostics, SourceMap, Style, render};
 use crate::lang::config::{Module, ModuleSource, Repeat};
 use crate::lang::reference::references_in;
+use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -314,4 +315,55 @@ fn the_deepest_nesting_that_parses_also_loads_on_a_small_stack() {
         assert_eq!(references_in(&module.unwrap().locals["l0"].value).len(), 1);
     };
     std::thread::Builder::new().stack_size(3 << 19).spawn(run).unwrap().join().unwrap();
+}
+
+/// Lines of configurations, so that random rows of them decode to something.
+const LINES: &[&str] = &[
+    "variable \"a\" {\n",
+    "variable \"b\" {}\n",
+    "locals {\n",
+    "output \"o\" {\n",
+    "resource \"t\" \"n\" {\n",
+    "data \"t\" \"n\" {\n",
+    "module \"m\" {\n",
+    "provider \"p\" {\n",
+    "terraform {\n",
+    "lifecycle {\n",
+    "precondition {\n",
+    "dynamic \"d\" {\n",
+    "moved {\n",
+    "}\n",
+    "}\n",
+    "}\n",
+    "type = object({ a = optional(list(string), var.a) })\n",
+    "type = tuple([any, map])\n",
+    "default = var.a\n",
+    "count = 1\n",
+    "for_each = each.key\n",
+    "source = \"mlo://greeter/twice\"\n",
+    "source = \"./x\"\n",
+    "name = module.m.x\n",
+    "value = t.n[0].x\n",
+    "depends_on = [t.n, module.m.o, var]\n",
+    "provider = p.q\n",
+    "providers = { p.q = p }\n",
+    "alias = \"q\"\n",
+    "required_version = \"~> 1\"\n",
+    "ignore_changes = all\n",
+    "condition = self.x\n",
+    "error_message = \"${count.index}\"\n",
+    "x = = 1\n",
+    "sensitive = 1\n",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_rows_of_lines_give_a_module_or_errors(lines in prop::collection::vec(prop::sample::select(LINES), 0..30)) {
+        let all = BTreeMap::from([("main.hcl".to_owned(), lines.concat())]);
+        let (module, diagnostics, sources) = load_root(Root::Memory(&all));
+        prop_assert_eq!(module.is_none(), diagnostics.has_errors());
+        let _ = rendered(&diagnostics, &sources);
+    }
 }

@@ -159,7 +159,7 @@ fn convert_at(value: &Value, ty: &Type, place: &Place<'_>) -> Result<Value, Conv
             return Err(place.error(value, ty, mismatch));
         }
         (Kind::Set(own, items), Type::List(element) | Type::Set(element)) => {
-            if matches!(ty, Type::List(_)) && items.iter().any(|item| !item.is_wholly_known()) {
+            if matches!(ty, Type::List(_)) && value.is_undecided_set() {
                 // Nobody knows yet in which order they will be, nor how many are the same.
                 let refinement = Refinement {
                     not_null: true,

@@ -286,6 +286,11 @@ impl Value {
         !self.is_unknown() && self.parts.known
     }
 
+    /// Whether it is a set of which neither number nor order of elements is known, because some of them are not.
+    pub fn is_undecided_set(&self) -> bool {
+        matches!(&self.kind, Kind::Set(_, items) if items.len() > 1) && !self.is_wholly_known()
+    }
+
     /// The text, if it is a known string.
     pub fn as_str(&self) -> Option<&str> {
         match &self.kind {

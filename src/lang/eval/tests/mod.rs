@@ -1,6 +1,9 @@
 //! The evaluator against text: tables of expressions and what they are.
 
 mod conformance;
+mod limits;
+mod properties;
+mod tmp;
 
 use super::evaluate;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code};

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Time for a process that runs to say who it is. It does so once it listens, before it loads its model.
 const NAMELESS_WITHIN: Duration = Duration::from_secs(5);
+/// Time for a process that was killed, and so does not answer any more, to be gone.
+const DYING_WITHIN: Duration = Duration::from_millis(500);
 /// Time between two looks at it.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -48,7 +50,11 @@ pub(crate) async fn read(
     let Some(folder) = Folder::find(surroundings, subject)? else { return Ok(None) };
     match settled(&folder, Role::Service).await {
         Life::Gone => Ok(None),
-        Life::Running(run) => Ok(Some(as_it_is(&folder, prior, &run).await)),
+        Life::Running(run) => {
+            let now = as_it_is(&folder, prior, &run).await;
+            let dying = text(&now, "status") != Some(READY) && dies(&folder).await;
+            Ok(Some(now).filter(|_| !dying))
+        }
         Life::Nameless => {
             let status = Value::string("runs, but its run file is missing");
             Ok(Some(with(prior, [("status", status), ("pid", Value::null_of(Type::Number))])))
@@ -83,6 +89,16 @@ pub(crate) async fn find(
         Ok(found) => found,
         Err(_) => read(surroundings, subject, &kept).await,
     }
+}
+
+/// Whether a process that does not answer as it should is just about to end.
+async fn dies(folder: &Folder) -> bool {
+    let gone = async {
+        while !matches!(folder.life(Role::Service), Life::Gone) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    tokio::time::timeout(DYING_WITHIN, gone).await.is_ok()
 }
 
 /// The life of a service, once a process that has just started has said who it is.
