@@ -9,9 +9,10 @@ use crate::lang::value::Path as ValuePath;
 use crate::provider::{ErrorClass, ProviderError, Surroundings};
 use std::fs;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
+use tokio::net::TcpSocket;
 use tokio::process::{Child, Command};
 
 /// Time between two questions to a server that starts.
@@ -202,7 +203,7 @@ pub(super) fn choose(spec: &Spec, ports: &Ports) -> Result<Port, ProviderError> 
         return refuse_taken(spec.host, port).map(|()| Port::Exactly(port));
     }
     let mut tried = ports.before.into_iter().chain((PORT_FIRST..).take(PORTS_TRIED.into()));
-    let usable = |port: &u16| !ports.others.contains(port) && listen(spec.host, *port).is_ok();
+    let usable = |port: &u16| !ports.others.contains(port) && bind(spec.host, *port).is_ok();
     Ok(tried.find(usable).map_or(Port::Any, Port::Rather))
 }
 
@@ -211,7 +212,7 @@ pub(super) fn choose(spec: &Spec, ports: &Ports) -> Result<Port, ProviderError> 
 /// # Errors
 /// Names the port and why.
 pub(super) fn refuse_taken(host: IpAddr, port: u16) -> Result<(), ProviderError> {
-    let Err(error) = listen(host, port) else { return Ok(()) };
+    let Err(error) = bind(host, port) else { return Ok(()) };
     let fail =
         |class, summary: String, name| ProviderError::new(class, summary).at(ValuePath::root().name(name));
     Err(match error.kind() {
@@ -232,6 +233,12 @@ pub(super) fn refuse_taken(host: IpAddr, port: u16) -> Result<(), ProviderError>
     })
 }
 
-fn listen(host: IpAddr, port: u16) -> io::Result<()> {
-    TcpListener::bind(SocketAddr::new(host, port)).map(drop)
+/// Whether a server could listen there. The address is bound and not listened on: a socket that listened would be
+/// inherited by processes that start at this moment, and be in the way until they have replaced their program.
+pub(super) fn bind(host: IpAddr, port: u16) -> io::Result<()> {
+    let socket = if host.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As servers do: connections of a server that ended do not keep the next one away.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::new(host, port))
 }

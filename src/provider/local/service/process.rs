@@ -55,10 +55,12 @@ pub(super) fn is_running(pid: i32, start_ticks: Option<u64>) -> bool {
 #[cfg(target_os = "linux")]
 pub(super) fn started(pid: i32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The program's name is in parentheses and may hold anything; the state is the first word after it.
-    let mut words = stat.rsplit_once(')')?.1.split_ascii_whitespace();
-    let state = words.next()?;
-    if matches!(state, "Z" | "X") { None } else { words.nth(18)?.parse().ok() }
+    // The program's name is in parentheses and may hold anything; the state is the first word after it, field 3.
+    let words: Vec<_> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+    let field = |number: usize| words.get(number - 3).copied();
+    // The first thread may be dead while others still hold the port and the log.
+    let dead = matches!(field(3)?, "Z" | "X") && matches!(field(20)?, "0" | "1");
+    if dead { None } else { field(22)?.parse().ok() }
 }
 
 #[cfg(all(unix, not(target_os = "linux")))]

@@ -1,5 +1,6 @@
 use super::TYPE;
-use super::folder::{Folder, Life, Role};
+use super::folder::{Folder, Life, Role, RunFile};
+use super::launch::bind;
 use super::process;
 use super::program::{self, Port};
 use super::spec::Spec;
@@ -50,12 +51,16 @@ async fn project_with(script: &str) -> Project {
 }
 
 /// Ends the services of a test that failed in the middle.
-struct Cleanup<'a>(&'a Project, &'a Address);
+struct Cleanup<'a>(&'a Project);
 
 impl Drop for Cleanup<'_> {
     fn drop(&mut self) {
-        if let Some(pid) = running(self.0, self.1) {
-            let _ = rustix::process::kill_process(pid_of(pid), rustix::process::Signal::KILL);
+        for service in services(self.0) {
+            let path = self.0.surroundings.home.join("services").join(service).join("run.json");
+            let run = fs::read(path).ok().and_then(|text| serde_json::from_slice::<RunFile>(&text).ok());
+            if let Some(run) = run.filter(|run| process::is_running(run.pid, run.start_ticks)) {
+                let _ = rustix::process::kill_process(pid_of(run.pid), rustix::process::Signal::KILL);
+            }
         }
     }
 }
@@ -86,7 +91,7 @@ fn own_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 10_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 20;
     std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed))
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .find(|port| bind([127, 0, 0, 1].into(), *port).is_ok())
         .unwrap()
 }
 
@@ -126,7 +131,7 @@ fn assert_error(error: &ProviderError, class: ErrorClass, summary: &str) {
 async fn a_service_is_made_read_changed_and_ended() {
     let project = project().await;
     let at = address("module.model[\"iris\"].local_inference_service.this");
-    let _cleanup = Cleanup(&project, &at);
+    let _cleanup = Cleanup(&project);
     let port = own_port();
     let wanted = service(&format!(
         r#","model_version":"1.0.0","framework":"sklearn","labels":["setosa","versicolor","virginica"],
@@ -179,7 +184,7 @@ async fn a_service_is_made_read_changed_and_ended() {
 async fn a_server_that_was_killed_is_gone_and_comes_back_on_its_port() {
     let project = project().await;
     let at = address("local_inference_service.a");
-    let _cleanup = Cleanup(&project, &at);
+    let _cleanup = Cleanup(&project);
     let asked = service(&format!(r#","port":{}"#, own_port()));
     let object = project.create(subject(&at), &asked).await.unwrap();
     let pid = running(&project, &at).unwrap();
@@ -208,7 +213,7 @@ async fn a_server_that_was_killed_is_gone_and_comes_back_on_its_port() {
 async fn a_server_that_hangs_is_there_but_not_ready_and_is_restarted() {
     let project = project().await;
     let at = address("local_inference_service.a");
-    let _cleanup = Cleanup(&project, &at);
+    let _cleanup = Cleanup(&project);
     let wanted = service(&format!(r#","port":{}"#, own_port()));
     let object = project.create(subject(&at), &wanted).await.unwrap();
     let pid = running(&project, &at).unwrap();
@@ -237,7 +242,7 @@ fn all_threads_are_stopped(pid: i32) -> bool {
 async fn a_port_that_is_asked_for_and_taken_is_an_error_and_another_is_found_if_none_is() {
     let project = project().await;
     let at = address("local_inference_service.a");
-    let _cleanup = Cleanup(&project, &at);
+    let _cleanup = Cleanup(&project);
     let port = own_port();
     let taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
     let wanted = service(&format!(r#","port":{port}"#));
@@ -252,12 +257,15 @@ async fn a_port_that_is_asked_for_and_taken_is_an_error_and_another_is_found_if_
     assert_eq!(error.path.unwrap().to_string(), "port");
     assert_eq!(services(&project), [""; 0]);
     drop(taken);
+    // A process that another test starts at this moment may have inherited it.
+    while bind([127, 0, 0, 1].into(), port).is_err() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let object = project.create(subject(&at), &wanted).await.unwrap();
     assert_eq!(port_of(&object), port);
 
     // Whether 8080 is free is the machine's; two services never get the same port.
     let other = address("local_inference_service.b");
-    let _cleanup = Cleanup(&project, &other);
     let second = Subject { token: "second", ..subject(&other) };
     let third = Subject { token: "third", ..subject(&other) };
     let wanted = service("");
@@ -280,7 +288,7 @@ async fn a_port_that_is_asked_for_and_taken_is_an_error_and_another_is_found_if_
 async fn a_model_that_does_not_load_is_an_error_with_the_log_and_leaves_nothing() {
     let project = project().await;
     let at = address("local_inference_service.a");
-    let _cleanup = Cleanup(&project, &at);
+    let _cleanup = Cleanup(&project);
     let digest = format!("sha256:{}", "0".repeat(64));
     let wanted =
         format!(r#"{{"name":"iris","model":"iris.onnx","model_version":"1.0.0","digest":"{digest}"}}"#);
@@ -323,7 +331,7 @@ fn damage(project: &Project) {
 async fn a_change_to_a_model_that_does_not_load_leaves_the_old_one_serving() {
     let project = project().await;
     let at = address("local_inference_service.a");
-    let _cleanup = Cleanup(&project, &at);
+    let _cleanup = Cleanup(&project);
     let wanted = service(r#","model_version":"1.0.0""#);
     let object = project.create(subject(&at), &wanted).await.unwrap();
     let digest = format!("sha256:{}", "0".repeat(64));
@@ -346,7 +354,7 @@ async fn a_change_to_a_model_that_does_not_load_leaves_the_old_one_serving() {
 async fn a_new_server_that_fails_only_in_the_old_ones_place_is_put_back() {
     let project = project().await;
     let at = address("local_inference_service.a");
-    let _cleanup = Cleanup(&project, &at);
+    let _cleanup = Cleanup(&project);
     let wanted = service(&format!(r#","model_version":"1.0.0","port":{}"#, own_port()));
     let object = project.create(subject(&at), &wanted).await.unwrap();
 
@@ -380,7 +388,7 @@ async fn a_new_server_that_fails_only_in_the_old_ones_place_is_put_back() {
 async fn a_server_that_a_crash_left_behind_is_found_by_its_token() {
     let project = project().await;
     let at = address("local_inference_service.a");
-    let _cleanup = Cleanup(&project, &at);
+    let _cleanup = Cleanup(&project);
     let wanted = service(r#","model_version":"1.0.0","labels":["a","b","c"]"#);
     assert_eq!(project.connection.find(subject(&at)).await, Ok(None));
     let planned = project.plan(TYPE, None, &wanted).await.unwrap();
@@ -415,11 +423,23 @@ fn running_or_starting(project: &Project, address: &Address) -> Option<()> {
     }
 }
 
+#[test]
+fn this_process_is_alive_and_a_later_one_of_its_number_is_another() {
+    let pid = i32::try_from(std::process::id()).unwrap();
+    let ticks = process::started(pid).unwrap();
+    assert!(process::is_running(pid, Some(ticks)) && process::is_running(pid, None));
+    assert!(!process::is_running(pid, Some(ticks + 1)));
+    // Groups and what cannot be a process.
+    for pid in [0, -1, -pid, i32::MAX] {
+        assert!(!process::is_running(pid, None), "{pid}");
+    }
+}
+
 #[tokio::test]
 async fn a_trial_that_a_crash_left_behind_is_ended() {
     let project = project().await;
     let at = address("local_inference_service.a");
-    let _cleanup = Cleanup(&project, &at);
+    let _cleanup = Cleanup(&project);
     let wanted = service(&format!(r#","model_version":"1.0.0","port":{}"#, own_port()));
     let mut object = project.create(subject(&at), &wanted).await.unwrap();
     let folder = Folder::find(&project.surroundings, subject(&at)).unwrap().unwrap();
@@ -445,7 +465,7 @@ async fn a_trial_that_a_crash_left_behind_is_ended() {
 async fn a_process_that_only_has_the_number_is_never_touched() {
     let project = project().await;
     let at = address("local_inference_service.a");
-    let _cleanup = Cleanup(&project, &at);
+    let _cleanup = Cleanup(&project);
     let object = project.create(subject(&at), r#"{"name":"iris","model":"iris.onnx"}"#).await.unwrap();
     let folder = Folder::find(&project.surroundings, subject(&at)).unwrap().unwrap();
     let run = folder.run(Role::Service).unwrap();
