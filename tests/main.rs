@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod cli;
+mod docs;
 mod engine;
 mod gate;
 mod straight_path;

@@ -3,7 +3,7 @@
 use super::planner::Connected;
 use super::stored::mark_by_schema;
 use super::{Action, diff, propose};
-use crate::diag::{Diagnostic, Span, code};
+use crate::diag::{Diagnostic, Span};
 use crate::lang::config::{Resource, ResourceKey};
 use crate::lang::value::{Path, PathStep, Value};
 use crate::provider::{PlanRequest, ProviderError, ResourceSchema};
@@ -57,7 +57,7 @@ pub(crate) fn describe(
     resource: Option<&Resource>,
 ) -> Diagnostic {
     let summary = format!("{what}: {}", error.summary);
-    let mut message = Diagnostic::error(code::provider::FAILED, summary).detail(error.detail.clone());
+    let mut message = Diagnostic::error(*error.code, summary).detail(error.detail.clone());
     message.help.clone_from(&error.help);
     let argument = error.path.as_ref().and_then(|path| path.0.first()).and_then(|step| match step {
         PathStep::Name(name) => resource?.body.attributes().find(|attribute| attribute.name.name == *name),

@@ -48,6 +48,11 @@ impl Project {
         project
     }
 
+    /// A copy of the repository's examples, under their own name.
+    pub(crate) fn take_examples(&self) {
+        copy(&repository().join("examples"), &self.path().join("examples"));
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -106,8 +111,10 @@ impl Project {
 impl Drop for Project {
     fn drop(&mut self) {
         // A test that failed in the middle must not leave a server behind.
-        if self.path().join(".mlo").exists() {
-            let _ = self.command(&["destroy", "--auto-approve"]).output();
+        for folder in [".", "examples/iris"] {
+            if self.path().join(folder).join(".mlo").exists() {
+                let _ = self.command(&["destroy", folder, "--auto-approve"]).output();
+            }
         }
     }
 }
