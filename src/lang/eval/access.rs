@@ -74,7 +74,7 @@ impl Evaluator<'_> {
         let mut error = Diagnostic::error(code::lang::ATTRIBUTE, summary).at(name.span, "no such attribute");
         let names: Vec<&str> = match (&ty, value.as_entries()) {
             (Type::Object(fields), _) => fields.keys().map(AsRef::as_ref).collect(),
-            (_, Some(entries)) if !value.marks().is_sensitive() => {
+            (_, Some(entries)) if value.marks().is_empty() && !self.is_hidden() => {
                 entries.keys().map(AsRef::as_ref).collect()
             }
             _ => Vec::new(),
@@ -169,7 +169,7 @@ impl Evaluator<'_> {
             Kind::Unknown(Type::Tuple(types), _) => Some(types.len()),
             _ => value.as_items().map(<[Value]>::len),
         };
-        let hidden = (key.marks() | value.marks()).is_sensitive();
+        let hidden = self.is_hidden() || !(key.marks() | value.marks()).is_empty();
         let shown = if hidden { "this key".to_owned() } else { super::describe(key) };
         let what = value.ty_shallow().with_article();
         let (summary, detail) = match (length, key.as_number()) {
@@ -231,7 +231,8 @@ impl Evaluator<'_> {
         let mut results = Vec::with_capacity(items.len());
         for item in items {
             let before = self.failures();
-            results.push(self.walk(item.clone(), so_far, each));
+            results
+                .push(self.with_elements(marks, [], |evaluator| evaluator.walk(item.clone(), so_far, each)));
             if self.failures() > before {
                 return Value::unknown(Type::Any);
             }

@@ -156,6 +156,8 @@ impl Evaluator<'_> {
             CallError::Failed(problem) => (None, problem),
             CallError::Argument { index, problem } => (Some(index), problem),
         };
+        let hidden = self.is_hidden() || args.iter().any(|arg| arg.value.marks_deep().is_sensitive());
+        let problem = problem.text(hidden).to_owned();
         let at = index.and_then(|index| args.get(index).zip(function.param(index)));
         let Some((arg, param)) = at else {
             let error =

@@ -50,6 +50,9 @@ pub(super) fn add_values(
     mut error: Diagnostic,
     involved: &[&Expr],
 ) -> Diagnostic {
+    if evaluator.is_hidden() {
+        return error;
+    }
     let mut names = Vec::new();
     involved.iter().for_each(|expr| find_names(expr, &mut names));
     let mut shown: Vec<String> = Vec::new();

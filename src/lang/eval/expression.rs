@@ -36,6 +36,8 @@ pub(super) struct Evaluator<'a> {
     failures: usize,
     /// A limit is exceeded: nothing more is evaluated.
     exhausted: bool,
+    /// How many `for` around this walk over something sensitive: their elements are not marked themselves.
+    hidden: usize,
 }
 
 /// What an evaluation said, held back until it is known whether it counts.
@@ -58,7 +60,7 @@ impl Held {
 impl<'a> Evaluator<'a> {
     pub(super) fn new(scope: &'a dyn Scope) -> Self {
         let (names, meter, said) = (Vec::new(), Meter::default(), Diagnostics::new());
-        Self { scope, names, meter, said, failures: 0, exhausted: false }
+        Self { scope, names, meter, said, failures: 0, exhausted: false, hidden: 0 }
     }
 
     pub(super) fn finish(self, value: Value) -> Result<Value, Diagnostics> {
@@ -224,6 +226,25 @@ impl<'a> Evaluator<'a> {
         let result = inner(self);
         self.names.truncate(outer);
         result
+    }
+
+    /// [`Self::with_names`] for elements of a value with these marks.
+    pub(super) fn with_elements<T>(
+        &mut self,
+        marks: Marks,
+        names: impl IntoIterator<Item = (Arc<str>, Value)>,
+        inner: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let hides = usize::from(!marks.is_empty());
+        self.hidden += hides;
+        let result = self.with_names(names, inner);
+        self.hidden -= hides;
+        result
+    }
+
+    /// Whether values may be parts of something that must not be seen, without a mark of their own.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.hidden > 0
     }
 
     /// Evaluates without saying anything yet.

@@ -51,7 +51,7 @@ impl Evaluator<'_> {
         for (key, value) in items {
             let before = self.failures();
             let bound = names.bind(key, value);
-            self.with_names(bound, |evaluator| evaluator.turn(each, &mut gathered));
+            self.with_elements(marks, bound, |evaluator| evaluator.turn(each, &mut gathered));
             // The same expression would fail in the same way in other turns.
             if self.failures() > before || self.is_exhausted() {
                 return Value::unknown(Type::Any);
@@ -136,7 +136,11 @@ impl Evaluator<'_> {
         };
         let group = gathered.entries.entry(normalize(name)).or_default();
         if !group.is_empty() && !each.group {
-            let shown = if key_value.marks().is_sensitive() { String::new() } else { format!(" `{name}`") };
+            let shown = if self.is_hidden() || !key_value.marks().is_empty() {
+                String::new()
+            } else {
+                format!(" `{name}`")
+            };
             let error = Diagnostic::error(code::lang::KEY, format!("the key{shown} comes twice"))
                 .at(key.span, "")
                 .help("put `...` after the value to gather all values of one key in a list");

@@ -128,7 +128,8 @@ impl Evaluator<'_> {
         let mut text = Text { marks, ..Text::default() };
         for (key, value) in items {
             let before = self.failures();
-            let part = self.with_names(names.bind(key, value), |evaluator| evaluator.template(body));
+            let part =
+                self.with_elements(marks, names.bind(key, value), |evaluator| evaluator.template(body));
             if self.failures() > before {
                 return Value::unknown_not_null(Type::String).marked(text.marks);
             }

@@ -245,7 +245,8 @@ fn can_become(before: &Value, after: &Value) -> bool {
 
 fn fits_type(before: &Type, after: &Type) -> bool {
     match (before, after) {
-        (Type::Any, _) => true,
+        // An empty collection beside an error has no type yet.
+        (Type::Any, _) | (_, Type::Any) => true,
         (Type::List(a), Type::List(b)) | (Type::Set(a), Type::Set(b)) | (Type::Map(a), Type::Map(b)) => {
             fits_type(a, b)
         }
