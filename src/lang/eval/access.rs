@@ -22,7 +22,7 @@ impl Evaluator<'_> {
                 Step::Splat { each, span, .. } => self.splat(&value, each, *span, so_far),
             };
             if self.failures() > before {
-                steps.iter().skip(at + 1).for_each(|step| self.check_step(step));
+                self.check_steps(steps.get(at + 1..).unwrap_or(&[]));
                 return Value::unknown(Type::Any);
             }
             so_far = so_far.to(step.span());
@@ -30,12 +30,18 @@ impl Evaluator<'_> {
         value
     }
 
-    /// Looks for errors in a step that cannot be taken.
-    pub(super) fn check_step(&mut self, step: &Step) {
+    /// Looks for errors in steps that cannot be taken.
+    pub(super) fn check_steps(&mut self, steps: &[Step]) {
+        for step in steps {
+            self.check_step(step);
+        }
+    }
+
+    fn check_step(&mut self, step: &Step) {
         match step {
             Step::Attr(_) => {}
             Step::Index(key, _) => drop(self.value(key)),
-            Step::Splat { each, .. } => each.iter().for_each(|step| self.check_step(step)),
+            Step::Splat { each, .. } => self.check_steps(each),
         }
     }
 
@@ -74,7 +80,7 @@ impl Evaluator<'_> {
         let mut error = Diagnostic::error(code::lang::ATTRIBUTE, summary).at(name.span, "no such attribute");
         let names: Vec<&str> = match (&ty, value.as_entries()) {
             (Type::Object(fields), _) => fields.keys().map(AsRef::as_ref).collect(),
-            (_, Some(entries)) if !value.marks().is_sensitive() => {
+            (_, Some(entries)) if value.marks().is_empty() && !self.is_hidden() => {
                 entries.keys().map(AsRef::as_ref).collect()
             }
             _ => Vec::new(),
@@ -169,7 +175,7 @@ impl Evaluator<'_> {
             Kind::Unknown(Type::Tuple(types), _) => Some(types.len()),
             _ => value.as_items().map(<[Value]>::len),
         };
-        let hidden = (key.marks() | value.marks()).is_sensitive();
+        let hidden = self.is_hidden() || !(key.marks() | value.marks()).is_empty();
         let shown = if hidden { "this key".to_owned() } else { super::describe(key) };
         let what = value.ty_shallow().with_article();
         let (summary, detail) = match (length, key.as_number()) {
@@ -231,7 +237,8 @@ impl Evaluator<'_> {
         let mut results = Vec::with_capacity(items.len());
         for item in items {
             let before = self.failures();
-            results.push(self.walk(item.clone(), so_far, each));
+            results
+                .push(self.with_elements(marks, [], |evaluator| evaluator.walk(item.clone(), so_far, each)));
             if self.failures() > before {
                 return Value::unknown(Type::Any);
             }

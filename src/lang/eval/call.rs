@@ -16,7 +16,9 @@ struct Argument<'e> {
 impl Evaluator<'_> {
     pub(super) fn call(&mut self, whole: &Expr, name: &Ident, args: &[Expr], expand: bool) -> Value {
         let Some(function) = functions::find(&name.name) else {
-            args.iter().for_each(|arg| drop(self.value(arg)));
+            for arg in args {
+                self.value(arg);
+            }
             return self.no_function(name);
         };
         match function.lazily() {
@@ -156,6 +158,8 @@ impl Evaluator<'_> {
             CallError::Failed(problem) => (None, problem),
             CallError::Argument { index, problem } => (Some(index), problem),
         };
+        let hidden = self.is_hidden() || args.iter().any(|arg| arg.value.marks_deep().is_sensitive());
+        let problem = problem.text(hidden).to_owned();
         let at = index.and_then(|index| args.get(index).zip(function.param(index)));
         let Some((arg, param)) = at else {
             let error =

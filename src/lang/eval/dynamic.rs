@@ -5,7 +5,7 @@ use super::expression::Evaluator;
 use super::schema::{BlockSchema, NestedBlock, Nesting};
 use crate::diag::{Diagnostic, code};
 use crate::lang::syntax::ast::{Attribute, Block, Expr, ExprKind};
-use crate::lang::value::{Kind, Type, Value};
+use crate::lang::value::{Kind, Marks, Type, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,14 +37,14 @@ impl Evaluator<'_> {
                 decoded.marks = decoded.marks | unknown.marks();
                 // Errors in the content do not wait until the elements are known.
                 let any = || Value::unknown(Type::Any);
-                let _ = self.dynamic_content(&dynamic, any(), any());
+                let _ = self.dynamic_content(&dynamic, Marks::NONE, (any(), any()));
                 return;
             }
         };
         decoded.marks = decoded.marks | marks;
-        for (key, value) in items {
+        for item in items {
             let before = self.failures();
-            let (label, value) = self.dynamic_content(&dynamic, key, value);
+            let (label, value) = self.dynamic_content(&dynamic, marks, item);
             if self.failures() > before || self.is_exhausted() {
                 return;
             }
@@ -59,11 +59,11 @@ impl Evaluator<'_> {
     fn dynamic_content(
         &mut self,
         dynamic: &Dynamic<'_>,
-        key: Value,
-        value: Value,
+        marks: Marks,
+        (key, value): (Value, Value),
     ) -> (Result<Option<Arc<str>>, ()>, Value) {
         let iterator = Value::object([("key".into(), key), ("value".into(), value)]);
-        self.with_names([(dynamic.iterator.clone(), iterator)], |evaluator| {
+        self.with_elements(marks, [(dynamic.iterator.clone(), iterator)], |evaluator| {
             let label = evaluator.dynamic_label(dynamic);
             let content = dynamic.content;
             (label, evaluator.body(&content.body, &dynamic.nested.block, content.header))
@@ -90,7 +90,7 @@ impl Evaluator<'_> {
             Kind::Unknown(..) => Err(()),
             Kind::Tuple(items) | Kind::List(_, items) if items.len() == 1 => {
                 let label = items.first().cloned().unwrap_or_else(Value::null);
-                let label = self.key(label, labels).ok_or(())?;
+                let label = self.key(&label, labels).ok_or(())?;
                 label.as_str().map(|label| Some(Arc::from(label))).ok_or(())
             }
             _ => {

@@ -36,6 +36,8 @@ pub(super) struct Evaluator<'a> {
     failures: usize,
     /// A limit is exceeded: nothing more is evaluated.
     exhausted: bool,
+    /// How many `for` around this walk over something sensitive: their elements are not marked themselves.
+    hidden: usize,
 }
 
 /// What an evaluation said, held back until it is known whether it counts.
@@ -58,7 +60,7 @@ impl Held {
 impl<'a> Evaluator<'a> {
     pub(super) fn new(scope: &'a dyn Scope) -> Self {
         let (names, meter, said) = (Vec::new(), Meter::default(), Diagnostics::new());
-        Self { scope, names, meter, said, failures: 0, exhausted: false }
+        Self { scope, names, meter, said, failures: 0, exhausted: false, hidden: 0 }
     }
 
     pub(super) fn finish(self, value: Value) -> Result<Value, Diagnostics> {
@@ -111,7 +113,7 @@ impl<'a> Evaluator<'a> {
             Ok(found) => found,
             Err(error) => {
                 // What steps name may be wrong as well.
-                steps.iter().for_each(|step| self.check_step(step));
+                self.check_steps(steps);
                 return self.fail(*error);
             }
         };
@@ -140,7 +142,7 @@ impl<'a> Evaluator<'a> {
         let before = self.failures;
         let value = self.value(target);
         if self.failures > before {
-            steps.iter().for_each(|step| self.check_step(step));
+            self.check_steps(steps);
             return Value::unknown(Type::Any);
         }
         self.walk(value, target.span, steps)
@@ -191,17 +193,17 @@ impl<'a> Evaluator<'a> {
         }
         let before = self.failures;
         let value = self.value(key);
-        if self.failures > before { None } else { self.key(value, key) }
+        if self.failures > before { None } else { self.key(&value, key) }
     }
 
     /// A value as the key of an object.
-    pub(super) fn key(&mut self, value: Value, at: &Expr) -> Option<Value> {
+    pub(super) fn key(&mut self, value: &Value, at: &Expr) -> Option<Value> {
         if value.is_null() {
             let error = Diagnostic::error(code::lang::KEY, "a key is null").at(at.span, "this is null");
             self.fail_with(error, &[at]);
             return None;
         }
-        match convert(&value, &Type::String) {
+        match convert(value, &Type::String) {
             Ok(key) => Some(key),
             Err(error) => {
                 let found = value.ty().with_article();
@@ -224,6 +226,25 @@ impl<'a> Evaluator<'a> {
         let result = inner(self);
         self.names.truncate(outer);
         result
+    }
+
+    /// [`Self::with_names`] for elements of a value with these marks.
+    pub(super) fn with_elements<T>(
+        &mut self,
+        marks: Marks,
+        names: impl IntoIterator<Item = (Arc<str>, Value)>,
+        inner: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let hides = usize::from(!marks.is_empty());
+        self.hidden += hides;
+        let result = self.with_names(names, inner);
+        self.hidden -= hides;
+        result
+    }
+
+    /// Whether values may be parts of something that must not be seen, without a mark of their own.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.hidden > 0
     }
 
     /// Evaluates without saying anything yet.

@@ -105,15 +105,15 @@ fn convert_to(args: &[Value], to: &Type) -> Result<Value, CallError> {
     let value = arg(args, 0);
     convert(value, to).map_err(|error| {
         let shown = match value.as_str() {
-            Some(text) if value.marks().is_empty() => quote_short(text, TEXT_MAX),
-            _ => "this string".to_owned(),
+            Some(text) => quote_short(text, TEXT_MAX),
+            None => "this".to_owned(),
         };
         match error.mismatch {
             Mismatch::NotANumber if error.path.0.is_empty() => {
-                argument(0, format!("{shown} is not the decimal representation of a number"))
+                argument(0, format!("{shown} is not the decimal representation of a number")).showing_values()
             }
             Mismatch::NotABool { .. } if error.path.0.is_empty() => {
-                argument(0, format!("{shown} is neither \"true\" nor \"false\""))
+                argument(0, format!("{shown} is neither \"true\" nor \"false\"")).showing_values()
             }
             Mismatch::NoCommonType => argument(0, error.to_string()),
             _ if error.path.0.is_empty() => cannot(&error.found, to),

@@ -36,7 +36,7 @@ fn format_one(args: &[Value], _: &Call<'_>) -> Result<Value, CallError> {
         let prefix = format.split_once('%').and_then(|(prefix, _)| known_prefix(prefix));
         return Ok(Value::unknown_with(Type::String, Refinement { prefix, ..Refinement::default() }));
     }
-    write(format, values).map(|text| string(&text))
+    write(format, values).map(|text| string(&text)).map_err(CallError::showing_values)
 }
 
 fn format_list(args: &[Value], call: &Call<'_>) -> Result<Value, CallError> {
@@ -79,7 +79,8 @@ fn format_list(args: &[Value], call: &Call<'_>) -> Result<Value, CallError> {
         let text = write(format, &values).map_err(|error| match error {
             CallError::Failed(problem) => failed(format!("with element {turn}: {problem}")),
             other => other,
-        })?;
+        });
+        let text = text.map_err(CallError::showing_values)?;
         call.meter.bytes(text.len() as u64)?;
         all.push(string(&text));
     }

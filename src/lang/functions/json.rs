@@ -210,10 +210,8 @@ impl Reader<'_> {
             let value = self.value(depth + 1)?;
             // The last one counts, as in Terraform, if nobody could mistake it for another.
             if entries.get(&name).is_some_and(|earlier| earlier.ty() != value.ty()) {
-                return Err(wrong(
-                    self,
-                    &format!("the name {name:?} comes twice, with values of different types,"),
-                ));
+                let twice = format!("the name {name:?} comes twice, with values of different types,");
+                return Err(wrong(self, &twice).showing_values());
             }
             entries.insert(name, value);
             self.skip_space();

@@ -85,10 +85,9 @@ fn lookup_result(args: &[Value]) -> Result<Type, CallError> {
         Type::Object(fields) => match (fields.get(text(args, 1)), args.get(2)) {
             (Some(field), _) => Ok(field.ty.clone()),
             (None, Some(default)) => Ok(default.ty()),
-            (None, None) if arg(args, 1).marks().is_sensitive() => {
-                Err(argument(1, "the object has no such attribute"))
+            (None, None) => {
+                Err(argument(1, format!("the object has no attribute {:?}", text(args, 1))).showing_values())
             }
-            (None, None) => Err(argument(1, format!("the object has no attribute {:?}", text(args, 1)))),
         },
         Type::Map(element) => {
             if let Some(default) = args.get(2)
@@ -116,8 +115,7 @@ fn lookup(args: &[Value], call: &Call<'_>) -> Result<Value, CallError> {
             let default = convert(default, &call.result).map_err(|error| argument(2, error.to_string()))?;
             Ok(default.marked(marks))
         }
-        (None, None) if marks.is_sensitive() => Err(failed("there is no element of this name")),
-        (None, None) => Err(failed(format!("there is no element {:?}", text(args, 1)))),
+        (None, None) => Err(failed(format!("there is no element {:?}", text(args, 1))).showing_values()),
     }
 }
 
@@ -175,10 +173,12 @@ fn transpose(args: &[Value], call: &Call<'_>) -> Result<Value, CallError> {
     }
     let mut turned: BTreeMap<Arc<str>, Vec<Value>> = BTreeMap::new();
     for (name, list) in mapping.as_entries().into_iter().flatten() {
-        let list = list.as_items().ok_or_else(|| failed(format!("the list {name:?} is null")))?;
+        let list =
+            list.as_items().ok_or_else(|| failed(format!("the list {name:?} is null")).showing_values())?;
         for item in list {
-            let key =
-                item.as_str().ok_or_else(|| failed(format!("a string in the list {name:?} is null")))?;
+            let key = item
+                .as_str()
+                .ok_or_else(|| failed(format!("a string in the list {name:?} is null")).showing_values())?;
             // Names come in order, so that the lists are sorted.
             turned.entry(key.into()).or_default().push(Value::string(name.clone()));
         }

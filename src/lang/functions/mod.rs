@@ -6,6 +6,8 @@
 //! Unknown and marked arguments are dealt with in one place, [`Function::call`]: unless a parameter says that the
 //! function looks at them itself, an unknown argument makes the result unknown, and marks go to the result.
 
+#![expect(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
+
 mod collection;
 mod conversion;
 mod encoding;
@@ -86,6 +88,7 @@ pub struct Function {
 
 /// A parameter of a function, and what the function wants to see for itself.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own")]
 pub struct Param {
     /// Its name in messages.
     pub name: &'static str,
@@ -150,22 +153,61 @@ pub enum CallError {
         /// Which one, from 0.
         index: usize,
         /// What is wrong with it.
-        problem: String,
+        problem: Problem,
     },
     /// All of them are.
     #[error("{0}")]
-    Failed(String),
+    Failed(Problem),
     /// The result would be too large.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
 }
 
-fn failed(problem: impl Into<String>) -> CallError {
+/// What is wrong, in words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    text: String,
+    /// Text of a value is in it, which must not be seen if the value must not.
+    shows_values: bool,
+}
+
+impl Problem {
+    /// The words, or others if values must not be seen.
+    pub fn text(&self, hidden: bool) -> &str {
+        if hidden && self.shows_values { "a value that is sensitive does not fit" } else { &self.text }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl<T: Into<String>> From<T> for Problem {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), shows_values: false }
+    }
+}
+
+fn failed(problem: impl Into<Problem>) -> CallError {
     CallError::Failed(problem.into())
 }
 
-fn argument(index: usize, problem: impl Into<String>) -> CallError {
+fn argument(index: usize, problem: impl Into<Problem>) -> CallError {
     CallError::Argument { index, problem: problem.into() }
+}
+
+impl CallError {
+    /// Says that text of values is in it.
+    fn showing_values(self) -> Self {
+        let showing = |problem| Problem { shows_values: true, ..problem };
+        match self {
+            Self::Argument { index, problem } => Self::Argument { index, problem: showing(problem) },
+            Self::Failed(problem) => Self::Failed(showing(problem)),
+            exhausted @ Self::Exhausted(_) => exhausted,
+        }
+    }
 }
 
 impl Param {

@@ -2,8 +2,9 @@
 
 mod conformance;
 mod limits;
+mod messages;
 mod properties;
-mod tmp;
+mod tables;
 
 use super::evaluate;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code};
