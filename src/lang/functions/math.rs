@@ -83,16 +83,8 @@ pub(super) fn pow(x: f64, y: f64) -> f64 {
         return f64::NAN;
     }
     if whole >= 9.223_372_036_854_776e18 {
-<<<<<<< HEAD
-        return match (x == -1.0, (x.abs() < 1.0) == (y > 0.0)) {
-            (true, _) => 1.0,
-            (_, true) => 0.0,
-            (_, false) => f64::INFINITY,
-        };
-=======
         // A whole number of that size is even.
         return pow_special(x, f64::INFINITY.copysign(y)).unwrap_or(f64::NAN);
->>>>>>> f5cd351 (Lints)
     }
     let (mut result, mut result_exponent) = (1.0, 0i32);
     if part != 0.0 {
