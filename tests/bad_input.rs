@@ -12,106 +12,108 @@ struct Case {
 
 const MANIFEST: &str = "apiVersion: mlifecycle.io/v1\nkind: ModelDeployment\nspec:\n  model:\n    name: m\n    version: 1.0.0\n    uri: model.onnx\n";
 
+const CASES: &[Case] = &[
+    Case {
+        what: "an empty folder",
+        files: &[],
+        code: 1,
+        says: &["there is no manifest in `.`", "*.hcl", "ModelDeployment"],
+    },
+    Case {
+        what: "a syntax error",
+        files: &[("main.hcl", "resource \"terraform_data\" \"a\" {\n  input = [1, 2\n}\n")],
+        code: 1,
+        says: &["main.hcl:", "MLO1001"],
+    },
+    Case {
+        what: "a reference to nothing",
+        files: &[(
+            "main.hcl",
+            "variable \"name\" {\n  default = 1\n}\noutput \"o\" {\n  value = var.nme\n}\n",
+        )],
+        code: 1,
+        says: &["main.hcl:5:11", "did you mean", "var.nme"],
+    },
+    Case {
+        what: "a reference to a resource that is not there",
+        files: &[(
+            "main.hcl",
+            "resource \"terraform_data\" \"base\" {}\noutput \"o\" {\n  value = terraform_data.bas.id\n}\n",
+        )],
+        code: 1,
+        says: &["main.hcl:3:11", "did you mean"],
+    },
+    Case {
+        what: "a cycle",
+        files: &[("main.hcl", "locals {\n  a = local.b\n  b = local.c\n  c = local.a\n}\n")],
+        code: 1,
+        says: &["local.a → local.b → local.c → local.a", "main.hcl:2:3", "main.hcl:3:3", "main.hcl:4:3"],
+    },
+    Case {
+        what: "a wrong type",
+        files: &[("main.hcl", "variable \"n\" {\n  type = number\n  default = \"many\"\n}\n")],
+        code: 1,
+        says: &["main.hcl:3:", "number"],
+    },
+    Case {
+        what: "an argument that a type does not have",
+        files: &[("main.hcl", "resource \"terraform_data\" \"a\" {\n  inptu = 1\n}\n")],
+        code: 1,
+        says: &["main.hcl:2:3", "did you mean `input`?"],
+    },
+    Case {
+        what: "a type that nobody has",
+        files: &[("main.hcl", "resource \"terraform_dta\" \"a\" {}\n")],
+        code: 1,
+        says: &["terraform_dta", "did you mean `terraform_data`?", "main.hcl:1:1"],
+    },
+    Case {
+        what: "two mistakes in two files",
+        files: &[
+            ("a.hcl", "output \"o\" { value = var.x }\n"),
+            ("b.hcl", "output \"p\" { value = local.y }\n"),
+        ],
+        code: 1,
+        says: &["a.hcl:1:", "b.hcl:1:"],
+    },
+    Case {
+        what: "a manifest that is no YAML",
+        files: &[("m.yaml", "apiVersion: mlifecycle.io/v1\nkind: ModelDeployment\nspec: [1, 2\n")],
+        code: 1,
+        says: &["m.yaml:", "MLO2001"],
+    },
+    Case {
+        what: "a manifest without its model's name, with a field that is misspelt",
+        files: &[(
+            "m.yaml",
+            "apiVersion: mlifecycle.io/v1\nkind: ModelDeployment\nspec:\n  model:\n    versoin: 1.0.0\n    uri: model.onnx\n",
+        )],
+        code: 1,
+        says: &["m.yaml:5:5", "did you mean `version`?", "name"],
+    },
+    Case {
+        what: "a manifest of another kind of ours",
+        files: &[("m.yaml", "apiVersion: mlifecycle.io/v1\nkind: ModelDeploymnt\n")],
+        code: 1,
+        says: &["m.yaml:2:7", "ModelDeployment"],
+    },
+    Case {
+        what: "a model that is not there",
+        files: &[("m.yaml", MANIFEST)],
+        code: 1,
+        says: &["m.yaml:7:10", "model.onnx"],
+    },
+    Case {
+        what: "a model that is none",
+        files: &[("m.yaml", MANIFEST), ("model.onnx", "this is text")],
+        code: 1,
+        says: &["m.yaml:7:10", "ONNX"],
+    },
+];
+
 #[test]
 fn mistakes_in_files_are_shown_at_their_place() {
-    for case in [
-        Case {
-            what: "an empty folder",
-            files: &[],
-            code: 1,
-            says: &["there is no manifest in `.`", "*.hcl", "ModelDeployment"],
-        },
-        Case {
-            what: "a syntax error",
-            files: &[("main.hcl", "resource \"terraform_data\" \"a\" {\n  input = [1, 2\n}\n")],
-            code: 1,
-            says: &["main.hcl:", "MLO1001"],
-        },
-        Case {
-            what: "a reference to nothing",
-            files: &[(
-                "main.hcl",
-                "variable \"name\" {\n  default = 1\n}\noutput \"o\" {\n  value = var.nme\n}\n",
-            )],
-            code: 1,
-            says: &["main.hcl:5:11", "did you mean", "var.nme"],
-        },
-        Case {
-            what: "a reference to a resource that is not there",
-            files: &[(
-                "main.hcl",
-                "resource \"terraform_data\" \"base\" {}\noutput \"o\" {\n  value = terraform_data.bas.id\n}\n",
-            )],
-            code: 1,
-            says: &["main.hcl:3:11", "did you mean"],
-        },
-        Case {
-            what: "a cycle",
-            files: &[("main.hcl", "locals {\n  a = local.b\n  b = local.c\n  c = local.a\n}\n")],
-            code: 1,
-            says: &["local.a → local.b → local.c → local.a", "main.hcl:2:3", "main.hcl:3:3", "main.hcl:4:3"],
-        },
-        Case {
-            what: "a wrong type",
-            files: &[("main.hcl", "variable \"n\" {\n  type = number\n  default = \"many\"\n}\n")],
-            code: 1,
-            says: &["main.hcl:3:", "number"],
-        },
-        Case {
-            what: "an argument that a type does not have",
-            files: &[("main.hcl", "resource \"terraform_data\" \"a\" {\n  inptu = 1\n}\n")],
-            code: 1,
-            says: &["main.hcl:2:3", "did you mean `input`?"],
-        },
-        Case {
-            what: "a type that nobody has",
-            files: &[("main.hcl", "resource \"terraform_dta\" \"a\" {}\n")],
-            code: 1,
-            says: &["terraform_dta", "did you mean `terraform_data`?", "main.hcl:1:1"],
-        },
-        Case {
-            what: "two mistakes in two files",
-            files: &[
-                ("a.hcl", "output \"o\" { value = var.x }\n"),
-                ("b.hcl", "output \"p\" { value = local.y }\n"),
-            ],
-            code: 1,
-            says: &["a.hcl:1:", "b.hcl:1:"],
-        },
-        Case {
-            what: "a manifest that is no YAML",
-            files: &[("m.yaml", "apiVersion: mlifecycle.io/v1\nkind: ModelDeployment\nspec: [1, 2\n")],
-            code: 1,
-            says: &["m.yaml:", "MLO2001"],
-        },
-        Case {
-            what: "a manifest without its model's name, with a field that is misspelt",
-            files: &[(
-                "m.yaml",
-                "apiVersion: mlifecycle.io/v1\nkind: ModelDeployment\nspec:\n  model:\n    versoin: 1.0.0\n    uri: model.onnx\n",
-            )],
-            code: 1,
-            says: &["m.yaml:5:5", "did you mean `version`?", "name"],
-        },
-        Case {
-            what: "a manifest of another kind of ours",
-            files: &[("m.yaml", "apiVersion: mlifecycle.io/v1\nkind: ModelDeploymnt\n")],
-            code: 1,
-            says: &["m.yaml:2:7", "ModelDeployment"],
-        },
-        Case {
-            what: "a model that is not there",
-            files: &[("m.yaml", MANIFEST)],
-            code: 1,
-            says: &["m.yaml:7:10", "model.onnx"],
-        },
-        Case {
-            what: "a model that is none",
-            files: &[("m.yaml", MANIFEST), ("model.onnx", "this is text")],
-            code: 1,
-            says: &["m.yaml:7:10", "ONNX"],
-        },
-    ] {
+    for case in CASES {
         let project = Project::with(case.files);
         for command in ["validate", "plan"] {
             let said = project.mlo(&[command]);

@@ -33,7 +33,7 @@ fn every_invalid_example_is_denied_for_one_reason() {
     let mut seen = 0;
     for entry in std::fs::read_dir(repository().join("examples/invalid")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        if !name.ends_with(".yaml") {
+        if std::path::Path::new(&name).extension().is_none_or(|extension| extension != "yaml") {
             continue;
         }
         let document = project.json(&["plan", &name], 3);

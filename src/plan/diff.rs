@@ -61,10 +61,9 @@ fn is_force_new(schema: &BlockSchema, path: &Path) -> bool {
         if let Some(attribute) = schema.attributes.get(name) {
             return attribute.force_new;
         }
-        match schema.blocks.get(name) {
-            Some(block) => schema = &block.block,
-            // The key of a map of blocks.
-            None => {}
+        // What is no block here is the key of a map of blocks.
+        if let Some(block) = schema.blocks.get(name) {
+            schema = &block.block;
         }
     }
     // A whole block came or went: it needs a new object if anything in it does.

@@ -53,7 +53,7 @@ impl Repository {
     /// The text of a file that must be there.
     pub(crate) fn text(&self, path: &str) -> &str {
         let found = self.texts.iter().find(|file| file.path == path);
-        found.map(|file| file.text.as_str()).unwrap_or_else(|| panic!("there is no {path}"))
+        found.map_or_else(|| panic!("there is no {path}"), |file| file.text.as_str())
     }
 
     fn read(root: &Path) -> Self {
