@@ -22,7 +22,7 @@ impl Evaluator<'_> {
                 Step::Splat { each, span, .. } => self.splat(&value, each, *span, so_far),
             };
             if self.failures() > before {
-                steps.iter().skip(at + 1).for_each(|step| self.check_step(step));
+                self.check_steps(steps.get(at + 1..).unwrap_or(&[]));
                 return Value::unknown(Type::Any);
             }
             so_far = so_far.to(step.span());
@@ -30,12 +30,18 @@ impl Evaluator<'_> {
         value
     }
 
-    /// Looks for errors in a step that cannot be taken.
-    pub(super) fn check_step(&mut self, step: &Step) {
+    /// Looks for errors in steps that cannot be taken.
+    pub(super) fn check_steps(&mut self, steps: &[Step]) {
+        for step in steps {
+            self.check_step(step);
+        }
+    }
+
+    fn check_step(&mut self, step: &Step) {
         match step {
             Step::Attr(_) => {}
             Step::Index(key, _) => drop(self.value(key)),
-            Step::Splat { each, .. } => each.iter().for_each(|step| self.check_step(step)),
+            Step::Splat { each, .. } => self.check_steps(each),
         }
     }
 

@@ -16,7 +16,9 @@ struct Argument<'e> {
 impl Evaluator<'_> {
     pub(super) fn call(&mut self, whole: &Expr, name: &Ident, args: &[Expr], expand: bool) -> Value {
         let Some(function) = functions::find(&name.name) else {
-            args.iter().for_each(|arg| drop(self.value(arg)));
+            for arg in args {
+                self.value(arg);
+            }
             return self.no_function(name);
         };
         match function.lazily() {

@@ -5,6 +5,15 @@ use crate::diag::{Diagnostic, Span, code};
 use crate::lang::syntax::ast::Expr;
 use crate::lang::value::{Kind, Refinement, Type, Value, convert, unify};
 
+/// What a condition says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Truth {
+    Known(bool),
+    Unknown,
+    /// It is no bool, which has been said.
+    Failed,
+}
+
 /// The two values between which a condition chooses.
 struct Choice {
     when_true: Held,
@@ -56,9 +65,12 @@ impl Evaluator<'_> {
             return Value::unknown(ty);
         }
         let marks = decided.marks() | choice.when_true.value.marks() | choice.when_false.value.marks();
-        let Some(decided) = self.truth(decided, condition) else { return Value::unknown(ty) };
-        let Some(decided) = decided else { return undecided(&choice, ty).marked(marks) };
-        let chosen = if decided { choice.when_true } else { choice.when_false };
+        let chosen = match self.truth(&decided, condition) {
+            Truth::Failed => return Value::unknown(ty),
+            Truth::Unknown => return undecided(&choice, ty).marked(marks),
+            Truth::Known(true) => choice.when_true,
+            Truth::Known(false) => choice.when_false,
+        };
         if chosen.failed() {
             return self.release(chosen);
         }
@@ -74,24 +86,24 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Whether a condition holds: nothing if there is an error, nothing inside if it is not known.
-    pub(super) fn truth(&mut self, decided: Value, condition: &Expr) -> Option<Option<bool>> {
+    /// Whether a condition holds.
+    pub(super) fn truth(&mut self, decided: &Value, condition: &Expr) -> Truth {
         if decided.is_null() {
             let error =
                 Diagnostic::error(code::lang::CONDITION, "this condition is null, neither true nor false")
                     .at(condition.span, "null");
             self.fail_with(error, &[condition]);
-            return None;
+            return Truth::Failed;
         }
-        match convert(&decided, &Type::Bool) {
-            Ok(decided) => Some(decided.as_bool()),
+        match convert(decided, &Type::Bool) {
+            Ok(decided) => decided.as_bool().map_or(Truth::Unknown, Truth::Known),
             Err(error) => {
                 let summary =
                     format!("a condition must be a bool, but this is {}", decided.ty().with_article());
                 let error =
                     Diagnostic::error(code::lang::CONDITION, summary).at(condition.span, error.to_string());
                 self.fail_with(error, &[condition]);
-                None
+                Truth::Failed
             }
         }
     }

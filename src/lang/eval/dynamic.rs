@@ -90,7 +90,7 @@ impl Evaluator<'_> {
             Kind::Unknown(..) => Err(()),
             Kind::Tuple(items) | Kind::List(_, items) if items.len() == 1 => {
                 let label = items.first().cloned().unwrap_or_else(Value::null);
-                let label = self.key(label, labels).ok_or(())?;
+                let label = self.key(&label, labels).ok_or(())?;
                 label.as_str().map(|label| Some(Arc::from(label))).ok_or(())
             }
             _ => {

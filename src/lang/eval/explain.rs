@@ -4,6 +4,7 @@ use super::expression::Evaluator;
 use crate::diag::Diagnostic;
 use crate::lang::syntax::ast::{Expr, ExprKind, Step, TemplatePart};
 use crate::lang::value::{Form, Kind, Marks, Value, quote_short};
+use std::fmt::Write as _;
 
 /// Names whose values are shown with an error.
 const NAMES_MAX: usize = 4;
@@ -54,7 +55,9 @@ pub(super) fn add_values(
         return error;
     }
     let mut names = Vec::new();
-    involved.iter().for_each(|expr| find_names(expr, &mut names));
+    for expr in involved {
+        find_names(expr, &mut names);
+    }
     let mut shown: Vec<String> = Vec::new();
     for (name, expr) in names {
         if shown.len() == NAMES_MAX || evaluator.is_exhausted() {
@@ -71,7 +74,7 @@ pub(super) fn add_values(
     if !error.detail.is_empty() {
         error.detail.push('\n');
     }
-    error.detail.push_str(&format!("Here {all}."));
+    let _ = write!(error.detail, "Here {all}.");
     error
 }
 
@@ -104,11 +107,15 @@ fn find_names<'e>(expr: &'e Expr, found: &mut Vec<(String, &'e Expr)>) {
             }
         }
         ExprKind::Call { args, .. } | ExprKind::Tuple(args) => {
-            args.iter().for_each(|arg| find_names(arg, found));
+            for arg in args {
+                find_names(arg, found);
+            }
         }
         ExprKind::Chain { first, rest } => {
             find_names(first, found);
-            rest.iter().for_each(|(_, operand)| find_names(operand, found));
+            for (_, operand) in rest {
+                find_names(operand, found);
+            }
         }
         ExprKind::Conditional { cases, otherwise } => {
             for (condition, value) in cases {
@@ -128,10 +135,16 @@ fn written(steps: &[Step]) -> Option<String> {
     let mut text = String::new();
     for step in steps {
         match step {
-            Step::Attr(name) => text += &format!(".{}", name.name),
+            Step::Attr(name) => {
+                let _ = write!(text, ".{}", name.name);
+            }
             Step::Index(index, _) => match &index.kind {
-                ExprKind::Number(number) => text += &format!("[{number}]"),
-                ExprKind::String(key) => text += &format!("[{}]", quote_short(key, TEXT_MAX)),
+                ExprKind::Number(number) => {
+                    let _ = write!(text, "[{number}]");
+                }
+                ExprKind::String(key) => {
+                    let _ = write!(text, "[{}]", quote_short(key, TEXT_MAX));
+                }
                 _ => return None,
             },
             Step::Splat { .. } => return None,

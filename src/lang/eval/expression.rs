@@ -113,7 +113,7 @@ impl<'a> Evaluator<'a> {
             Ok(found) => found,
             Err(error) => {
                 // What steps name may be wrong as well.
-                steps.iter().for_each(|step| self.check_step(step));
+                self.check_steps(steps);
                 return self.fail(*error);
             }
         };
@@ -142,7 +142,7 @@ impl<'a> Evaluator<'a> {
         let before = self.failures;
         let value = self.value(target);
         if self.failures > before {
-            steps.iter().for_each(|step| self.check_step(step));
+            self.check_steps(steps);
             return Value::unknown(Type::Any);
         }
         self.walk(value, target.span, steps)
@@ -193,17 +193,17 @@ impl<'a> Evaluator<'a> {
         }
         let before = self.failures;
         let value = self.value(key);
-        if self.failures > before { None } else { self.key(value, key) }
+        if self.failures > before { None } else { self.key(&value, key) }
     }
 
     /// A value as the key of an object.
-    pub(super) fn key(&mut self, value: Value, at: &Expr) -> Option<Value> {
+    pub(super) fn key(&mut self, value: &Value, at: &Expr) -> Option<Value> {
         if value.is_null() {
             let error = Diagnostic::error(code::lang::KEY, "a key is null").at(at.span, "this is null");
             self.fail_with(error, &[at]);
             return None;
         }
-        match convert(&value, &Type::String) {
+        match convert(value, &Type::String) {
             Ok(key) => Some(key),
             Err(error) => {
                 let found = value.ty().with_article();

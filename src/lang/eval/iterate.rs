@@ -1,5 +1,6 @@
 //! `for`: over the elements of a value.
 
+use super::conditional::Truth;
 use super::expression::Evaluator;
 use crate::diag::{Diagnostic, code};
 use crate::lang::syntax::ast::{Expr, For, Ident};
@@ -91,7 +92,7 @@ impl Evaluator<'_> {
             let before = evaluator.failures();
             let decided = evaluator.value(condition);
             if evaluator.failures() == before {
-                evaluator.truth(decided, condition);
+                evaluator.truth(&decided, condition);
             }
         });
     }
@@ -104,10 +105,10 @@ impl Evaluator<'_> {
                 return;
             }
             gathered.marks = gathered.marks | decided.marks();
-            match self.truth(decided, condition) {
-                Some(Some(true)) => {}
-                Some(Some(false)) | None => return,
-                Some(None) => {
+            match self.truth(&decided, condition) {
+                Truth::Known(true) => {}
+                Truth::Known(false) | Truth::Failed => return,
+                Truth::Unknown => {
                     gathered.unknown = true;
                     // Its errors count only if it is in the result, its marks in any case.
                     let held = self.held(|evaluator| evaluator.value(&each.value));
@@ -127,7 +128,7 @@ impl Evaluator<'_> {
         if self.failures() > before {
             return;
         }
-        let Some(key_value) = self.key(key_value, key) else { return };
+        let Some(key_value) = self.key(&key_value, key) else { return };
         gathered.marks = gathered.marks | key_value.marks();
         let Some(name) = key_value.as_str() else {
             gathered.unknown = true;

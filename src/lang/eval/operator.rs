@@ -2,7 +2,7 @@
 
 use super::expression::Evaluator;
 use crate::diag::{Diagnostic, code};
-use crate::lang::syntax::ast::{BinaryOp, Expr, UnaryOp};
+use crate::lang::syntax::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::lang::value::{Marks, Number, NumberError, Type, Value, convert, equal};
 use std::cmp::Ordering;
 
@@ -15,7 +15,7 @@ impl Evaluator<'_> {
         let symbol = if op == UnaryOp::Not { "!" } else { "-" };
         let before = self.failures();
         let value = self.value(operand);
-        let value = self.operand(symbol, value, &ty, operand);
+        let value = self.operand(symbol, &value, &ty, operand);
         if self.failures() > before {
             return Value::unknown(ty);
         }
@@ -37,18 +37,21 @@ impl Evaluator<'_> {
         for (op, right) in rest {
             let right_value = self.value(right);
             let (wanted, result) = types(*op);
-            let left_expr = if so_far == first.span { Some(first) } else { None };
-            let left = self.left_operand(*op, value, &wanted, (left_expr, so_far));
-            let right_value = self.operand(op.symbol(), right_value, &wanted, right);
+            // What stands to the left is the first operand, or all of the chain so far, which has no tree of its own.
+            let first_operand = so_far == first.span;
+            let chain_so_far = Expr { span: so_far, kind: ExprKind::Null };
+            let left_expr = if first_operand { first } else { &chain_so_far };
+            let left = self.operand(op.symbol(), &value, &wanted, left_expr);
+            let right_value = self.operand(op.symbol(), &right_value, &wanted, right);
             so_far = so_far.to(right.span);
             value = if self.failures() > before {
                 Value::unknown(result)
             } else {
-                let involved: Vec<&Expr> = left_expr.into_iter().chain([right]).collect();
+                let involved = [left_expr, right];
                 match apply(*op, &left, &right_value) {
                     Ok(value) => value,
                     Err(Failure::Null) => {
-                        let whole = Expr { span: so_far, kind: crate::lang::syntax::ast::ExprKind::Null };
+                        let whole = Expr { span: so_far, kind: ExprKind::Null };
                         self.null_operand(op.symbol(), &whole, &involved)
                     }
                     Err(Failure::Number(error)) => {
@@ -62,24 +65,9 @@ impl Evaluator<'_> {
         value
     }
 
-    fn left_operand(
-        &mut self,
-        op: BinaryOp,
-        value: Value,
-        wanted: &Type,
-        (expr, span): (Option<&Expr>, crate::diag::Span),
-    ) -> Value {
-        if let Some(expr) = expr {
-            self.operand(op.symbol(), value, wanted, expr)
-        } else {
-            let whole = Expr { span, kind: crate::lang::syntax::ast::ExprKind::Null };
-            self.operand(op.symbol(), value, wanted, &whole)
-        }
-    }
-
     /// An operand as a value of the type that the operator needs.
-    fn operand(&mut self, symbol: &str, value: Value, wanted: &Type, at: &Expr) -> Value {
-        match convert(&value, wanted) {
+    fn operand(&mut self, symbol: &str, value: &Value, wanted: &Type, at: &Expr) -> Value {
+        match convert(value, wanted) {
             Ok(value) => value,
             Err(error) => {
                 let summary =

@@ -10,7 +10,7 @@ use crate::lang::value::{Marks, Refinement, Type, Value, convert, known_prefix, 
 #[derive(Default)]
 struct Text {
     /// All of it, or what comes before the first part that is not known.
-    text: String,
+    known: String,
     unknown: bool,
     marks: Marks,
 }
@@ -18,10 +18,10 @@ struct Text {
 impl Text {
     fn finish(self) -> Value {
         let value = if self.unknown {
-            let prefix = known_prefix(&self.text);
+            let prefix = known_prefix(&self.known);
             Value::unknown_with(Type::String, Refinement { not_null: true, prefix, ..Refinement::default() })
         } else {
-            Value::string(normalize(&self.text))
+            Value::string(normalize(&self.known))
         };
         value.marked(self.marks)
     }
@@ -34,7 +34,7 @@ impl Evaluator<'_> {
             match part {
                 TemplatePart::Literal(literal) => {
                     if !text.unknown {
-                        text.text.push_str(literal);
+                        text.known.push_str(literal);
                     }
                 }
                 TemplatePart::Interpolation(inner) => {
@@ -78,7 +78,7 @@ impl Evaluator<'_> {
             return;
         }
         if let Ok(part) = convert(value, &Type::String) {
-            self.append_text(text, &part, at.span)
+            self.append_text(text, &part, at.span);
         } else {
             let ty = value.ty();
             let summary = format!("{} has no text to put into a string", ty.with_article());
@@ -98,7 +98,7 @@ impl Evaluator<'_> {
             if !text.unknown
                 && let Some(prefix) = value.refinement().and_then(|known| known.prefix.as_ref())
             {
-                text.text.push_str(prefix);
+                text.known.push_str(prefix);
             }
             text.unknown = true;
             return;
@@ -107,7 +107,7 @@ impl Evaluator<'_> {
             return;
         }
         match self.meter.bytes(part.len() as u64) {
-            Ok(()) => text.text.push_str(part),
+            Ok(()) => text.known.push_str(part),
             Err(exhausted) => {
                 self.stop(exhausted, span);
             }

@@ -6,6 +6,8 @@
 //! Unknown and marked arguments are dealt with in one place, [`Function::call`]: unless a parameter says that the
 //! function looks at them itself, an unknown argument makes the result unknown, and marks go to the result.
 
+#![expect(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
+
 mod collection;
 mod conversion;
 mod encoding;
@@ -86,6 +88,7 @@ pub struct Function {
 
 /// A parameter of a function, and what the function wants to see for itself.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own")]
 pub struct Param {
     /// Its name in messages.
     pub name: &'static str,

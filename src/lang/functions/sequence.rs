@@ -181,9 +181,7 @@ fn flatten_into(value: &Value, flat: &mut Flat) {
     }
     for item in items(value) {
         match item.kind() {
-            Kind::Unknown(ty, _)
-                if matches!(ty, Type::Any | Type::List(_) | Type::Set(_) | Type::Tuple(_)) =>
-            {
+            Kind::Unknown(Type::Any | Type::List(_) | Type::Set(_) | Type::Tuple(_), _) => {
                 flat.known = false;
                 flat.marks = flat.marks | item.marks();
             }

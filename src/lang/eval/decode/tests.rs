@@ -124,14 +124,14 @@ named { number = 1 }
     assert_eq!(
         decoded(text).unwrap_err(),
         "\
-error[MLO1514]: there is no argument `nmae` here
+error[MLO1021]: there is no argument `nmae` here
  --> main.hcl:1:1
   |
 1 | nmae = \"x\"
   | ^^^^ no such argument
   |
   = help: did you mean `name`?
-error[MLO1514]: `port` is a block, not an argument
+error[MLO1021]: `port` is a block, not an argument
  --> main.hcl:5:1
   |
 5 | port = 1
@@ -141,7 +141,7 @@ error[MLO1516]: the attribute `id` is set by the provider, and cannot be given
   |
 2 | id = \"y\"
   | ^^ remove this
-error[MLO1515]: the argument `name` is missing
+error[MLO1022]: the argument `name` is missing
  --> main.hcl:1:1
   |
 1 | nmae = \"x\"
@@ -151,14 +151,14 @@ error[MLO1513]: the argument `tags` must be a map of string
   |
 3 | tags = { a = [1] }
   |        ^^^^^^^^^^^ in `a`: a string is required, but this is a tuple
-error[MLO1514]: there is no block `prot` here
+error[MLO1021]: there is no block `prot` here
  --> main.hcl:6:1
   |
 6 | prot { }
   | ^^^^ no such block
   |
   = help: did you mean `port`?
-error[MLO1515]: the argument `number` is missing
+error[MLO1022]: the argument `number` is missing
  --> main.hcl:7:1
   |
 7 | rule { }

@@ -34,6 +34,7 @@ fn fill(form: &'static str, inner: &Grammar) -> BoxedStrategy<String> {
     filled
 }
 
+#[expect(clippy::too_many_lines, reason = "most of it is a table")]
 fn grammar(depth: usize) -> Grammar {
     let names = |names: &'static [&'static str]| prop::sample::select(names).prop_map(str::to_owned).boxed();
     let leaves = Grammar {
