@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -53,7 +54,10 @@ pub fn quote(text: &str) -> String {
             control if control.is_ascii_control() => {
                 let _ = write!(quoted, "\\x{:02x}", u32::from(control));
             }
-            hidden if hidden.is_control() || (hidden.is_whitespace() && hidden != ' ') => {
+            hidden if is_hidden(hidden) && u32::from(hidden) > 0xffff => {
+                let _ = write!(quoted, "\\U{:08x}", u32::from(hidden));
+            }
+            hidden if is_hidden(hidden) => {
                 let _ = write!(quoted, "\\u{:04x}", u32::from(hidden));
             }
             shown => quoted.push(shown),
@@ -61,6 +65,12 @@ pub fn quote(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+/// Whether a character shows nothing by itself: controls, formats, spaces other than the plain one.
+fn is_hidden(character: char) -> bool {
+    // What Rust spells out are these, and marks, which Go shows.
+    !matches!(character, ' ' | '\'') && character.escape_debug().len() > 1 && !is_combining_mark(character)
 }
 
 /// [`quote`] of at most so many characters, for messages.
@@ -85,6 +95,18 @@ mod tests {
             ("a b ", Some("a b ")),
         ] {
             assert_eq!(known_prefix(text).as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_shows_nothing_is_spelled_out() {
+        for (text, expected) in [
+            ("a'\"\\", r#""a'\"\\""#),
+            ("\n\t\u{1}\u{7f}", r#""\n\t\x01\x7f""#),
+            ("\u{200b}\u{a0}\u{85}\u{e0001}", r#""\u200b\u00a0\u0085\U000e0001""#),
+            ("é x\u{301}☃", "\"é x\u{301}☃\""),
+        ] {
+            assert_eq!(quote(text), expected);
         }
     }
 
