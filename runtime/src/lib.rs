@@ -188,8 +188,10 @@ async fn drain(
         _ = signals.stop() => false,
     };
     if !in_time {
+        // Counted first: what is cut ends on other threads at once.
+        let requests = app.inflight();
         server.abort();
-        app.log.warn("cut what was left", &[("requests", &app.inflight())]);
+        app.log.warn("cut what was left", &[("requests", &requests)]);
     }
 }
 
