@@ -286,8 +286,11 @@ mod tests {
         path.to_owned()
     }
 
+    /// Options of these arguments, whatever the environment of the tests names.
     fn options(arguments: &[&str]) -> Options {
-        Options::parse_from([&["mlo-runtime"], arguments].concat())
+        let mut options = Options::parse_from([&["mlo-runtime"], arguments].concat());
+        options.onnxruntime = options.onnxruntime.filter(|_| arguments.contains(&"--onnxruntime"));
+        options
     }
 
     #[test]
