@@ -7,29 +7,37 @@
 mod operate;
 mod settle;
 
+#[cfg(test)]
+mod tests;
+
 pub use operate::fits;
 pub use settle::settle;
 
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{Ended, ModuleId, ModuleTree, Node, Outcome, walk};
 use crate::lang::config::ResourceKey;
+use crate::lang::eval::BlockSchema;
 use crate::lang::value::Value;
 use crate::plan::{
     Action, Connected, Connections, Context, Counts, Kind, Plan, Repetitions, Step, World, combine,
-    encode_object, encode_output, provider_name,
+    encode_object, encode_output, encode_storable, provider_name,
 };
 use crate::policy::Approved;
 use crate::provider::{Provider, Surroundings};
 use mlo_state::{Address, BlockAddress, Guard, ModuleAddress, Object, Record, Snapshot, Status, StoreError};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// How long calls that are under way are waited for after an interruption. The lease of a lock outlasts it.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// Steps that are under way at a time. Calls are fewer; the others have their intent made durable, all with one sync,
+/// or wait for their turn.
+const STEPS_AT_ONCE: usize = 256;
 
 /// All that an apply needs beside the plan.
 pub struct Applier<'a> {
@@ -47,7 +55,7 @@ pub struct Applier<'a> {
     pub snapshot: Snapshot,
     /// The first operation number of the journal that is free.
     pub next_operation: u64,
-    /// Operations at a time.
+    /// Provider calls at a time.
     pub parallelism: usize,
     /// Becomes true when the run is interrupted.
     pub interrupt: watch::Receiver<bool>,
@@ -120,6 +128,7 @@ impl Applier<'_> {
             rolled_back: Cell::new(false),
             next_operation: Cell::new(self.next_operation),
             state_failed: RefCell::new(None),
+            calls: Semaphore::new(self.parallelism.max(1)),
             applier: &self,
         };
         if self.snapshot.serial == 0 {
@@ -148,6 +157,8 @@ struct Run<'r, 'a, 'c> {
     rolled_back: Cell<bool>,
     next_operation: Cell<u64>,
     state_failed: RefCell<Option<StoreError>>,
+    /// Provider calls under way are limited here.
+    calls: Semaphore,
 }
 
 impl Run<'_, '_, '_> {
@@ -157,7 +168,7 @@ impl Run<'_, '_, '_> {
         for drift in &self.plan.drift {
             let Some(stored) = self.applier.snapshot.objects.get(&drift.address) else { continue };
             let object =
-                drift.after.as_ref().and_then(|value| self.encode(&drift.address, value, stored.clone()));
+                drift.after.as_ref().and_then(|value| self.encode(&drift.address, value, blank_like(stored)));
             let address = drift.address.clone();
             self.remember(&address, object.clone());
             records.push(Record::Done {
@@ -172,7 +183,7 @@ impl Run<'_, '_, '_> {
     async fn walk(&self) -> Vec<Ended> {
         let dag = &self.plan.steps.dag;
         let mut interrupt = self.applier.interrupt.clone();
-        let walked = walk(dag, self.applier.parallelism, |number| self.step(number));
+        let walked = walk(dag, self.applier.parallelism.max(STEPS_AT_ONCE), |number| self.step(number));
         let patience = async {
             // A closed channel means that nobody can interrupt.
             if interrupt.wait_for(|stop| *stop).await.is_err() {
@@ -186,21 +197,27 @@ impl Run<'_, '_, '_> {
         }
     }
 
+    /// Whether nothing new may begin.
+    fn is_stopped(&self) -> bool {
+        self.interrupted() || self.state_failed.borrow().is_some()
+    }
+
     fn interrupted(&self) -> bool {
         *self.applier.interrupt.borrow()
     }
 
     async fn step(&self, number: usize) -> Outcome {
-        if self.interrupted() || self.state_failed.borrow().is_some() {
+        if self.is_stopped() {
             // Joins and values cost nothing, but nothing after them may begin either.
             return Outcome::Failed;
         }
         let result = match self.plan.steps.dag.get(number) {
             Step::Evaluate(Node::Provider(id, key)) => self.connect(*id, key).await,
             Step::Evaluate(node) => self.world.borrow_mut().settle(node),
-            Step::Settle(Node::Resource(id, key)) => {
+            Step::Settle(node @ Node::Resource(id, key)) => {
+                let checked = self.check_block(node, *id, key);
                 self.settle_block(*id, key);
-                Ok(())
+                checked
             }
             Step::Join | Step::Settle(_) => Ok(()),
             Step::Operate(operation, part) => self.operate(*operation, *part).await,
@@ -223,6 +240,22 @@ impl Run<'_, '_, '_> {
         let connected = Connected { provider: provider.clone(), connection: Some(connection) };
         self.connections.borrow_mut().insert(provider_name(self.tree, id, key), connected);
         Ok(())
+    }
+
+    /// Checks what could not be checked when nothing was planned for an object.
+    fn check_block(&self, node: &Node, id: ModuleId, key: &ResourceKey) -> Result<(), Diagnostics> {
+        if !self.plan.values.unsettled.contains(&node.into()) {
+            return Ok(());
+        }
+        let block = self.tree.block(id, key);
+        let unchanged = self.plan.block_operations(&block).filter(|each| each.action == Action::NoOp);
+        let mut failures = Diagnostics::new();
+        for operation in unchanged {
+            if let Err(messages) = self.check_unchanged(operation) {
+                failures.extend(messages);
+            }
+        }
+        if failures.has_errors() { Err(failures) } else { Ok(()) }
     }
 
     /// Gives a block's name its final value in every instance of its module.
@@ -258,27 +291,28 @@ impl Run<'_, '_, '_> {
         };
     }
 
-    /// The stored form of a value, over what the state has of the object. Nothing if it cannot be stored, which is
-    /// said.
+    /// The stored form of a value, with all else as in `over`. What of it cannot be stored is left out, which is said:
+    /// the object is there, and the state must not lose it.
     fn encode(&self, address: &Address, value: &Value, over: Object) -> Option<Object> {
-        let schema = self.schema(&over.provider, address)?;
-        match encode_object(value, &schema) {
-            Ok((attributes, sensitive)) => Some(Object { attributes, sensitive, ..over }),
-            Err(error) => {
-                let message = Diagnostic::error(
-                    code::engine::INCONSISTENT,
-                    format!("{address} cannot be kept: {error}"),
-                );
-                self.messages.borrow_mut().push(message);
-                None
-            }
-        }
+        let encode = |schema: &BlockSchema| match encode_object(value, schema) {
+            Ok(stored) => (stored, None),
+            Err(error) => (encode_storable(value, schema), Some(error)),
+        };
+        let ((attributes, sensitive), error) = self.with_schema(&over.provider, address, encode)?;
+        let Some(error) = error else { return Some(Object { attributes, sensitive, ..over }) };
+        let summary = format!("{address} cannot be kept whole: {error}");
+        self.messages.borrow_mut().push(Diagnostic::error(code::engine::INCONSISTENT, summary));
+        Some(Object { attributes, sensitive, status: Status::Tainted, ..over })
     }
 
-    fn schema(&self, provider: &str, address: &Address) -> Option<crate::lang::eval::BlockSchema> {
-        let connections = self.connections.borrow();
-        let schemas = &connections.get(provider)?.provider.schema().resources;
-        schemas.get(address.type_name.as_ref()).map(|schema| schema.block.clone())
+    fn with_schema<T>(
+        &self,
+        provider: &str,
+        address: &Address,
+        look: impl FnOnce(&BlockSchema) -> T,
+    ) -> Option<T> {
+        let provider = self.connections.borrow().get(provider)?.provider.clone();
+        provider.schema().resources.get(address.type_name.as_ref()).map(|schema| look(&schema.block))
     }
 
     async fn finish(self, ended: &[Ended]) -> Result<Applied, StoreError> {
@@ -287,10 +321,11 @@ impl Run<'_, '_, '_> {
         let mut snapshot = self.applier.snapshot.clone();
         snapshot.objects = self.objects.take();
         for operation in &self.plan.operations {
-            // Marks and dependencies can change without the object.
+            // Marks, dependencies and the provider's name can change without the object.
             if operation.action == Action::NoOp
                 && let Some(object) = snapshot.objects.get_mut(&operation.address)
             {
+                object.provider.clone_from(&operation.provider);
                 object.dependencies = operation.dependencies.to_vec();
                 object.sensitive =
                     operation.planned.as_ref().map(crate::plan::sensitive_paths).unwrap_or_default();
@@ -309,7 +344,7 @@ impl Run<'_, '_, '_> {
         }
         Ok(Applied {
             counts: self.counts.get(),
-            interrupted: self.interrupted(),
+            interrupted: self.interrupted() && ended.iter().any(|ended| *ended != Ended::Done),
             rolled_back: self.rolled_back.get(),
             messages: self.messages.into_inner(),
             snapshot,
@@ -337,23 +372,33 @@ impl Run<'_, '_, '_> {
 
     /// Says which operations were never begun.
     fn report_skipped(&self, ended: &[Ended]) {
-        let dag = &self.plan.steps.dag;
-        let skipped = ended.iter().enumerate().filter(|(_, ended)| **ended == Ended::Skipped);
-        let mut names: Vec<String> = skipped
-            .filter_map(|(number, _)| match dag.get(number) {
-                Step::Operate(operation, _) => {
-                    self.plan.operations.get(*operation).map(|operation| operation.address.to_string())
-                }
+        if self.interrupted() {
+            return;
+        }
+        let of = |wanted: Ended| -> BTreeSet<usize> {
+            let steps = ended.iter().enumerate().filter(|(_, ended)| **ended == wanted);
+            let operation = |(number, _): (usize, _)| match self.plan.steps.dag.get(number) {
+                Step::Operate(operation, _) => Some(*operation),
                 _ => None,
-            })
-            .collect();
-        names.dedup();
-        if names.is_empty() || self.interrupted() {
+            };
+            steps.filter_map(operation).collect()
+        };
+        let (skipped, failed) = (of(Ended::Skipped), of(Ended::Failed));
+        let operations = skipped.difference(&failed).filter_map(|number| self.plan.operations.get(*number));
+        let names: Vec<_> = operations.map(|operation| operation.address.to_string()).collect();
+        if names.is_empty() {
             return;
         }
         let summary = format!("not begun, because something that it depends on failed: {}", names.join(", "));
         self.messages.borrow_mut().push(Diagnostic::warning(code::engine::SKIPPED, summary));
     }
+}
+
+/// An object of the state without its attributes.
+fn blank_like(object: &Object) -> Object {
+    let Object { provider, schema_version, token, dependencies, .. } = object;
+    let handle = object.handle.clone();
+    Object { status: object.status, handle, ..blank(provider, *schema_version, token, dependencies) }
 }
 
 /// A new object of the state, before it has attributes.

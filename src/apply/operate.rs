@@ -11,7 +11,7 @@ use crate::plan::{
 use crate::provider::{
     Change, Connection, ErrorClass, Progress, ProviderError, ResourceSchema, Subject, retry,
 };
-use mlo_state::{Action as Intent, Object, Record, Status, StoreError};
+use mlo_state::{Action as Intent, Address, Object, Record, Status, StoreError};
 use std::rc::Rc;
 
 /// Everything about one call.
@@ -26,7 +26,7 @@ struct Call<'o> {
 /// How a call ended, when the state could be written.
 enum CallEnd {
     Done(Option<Value>),
-    /// It runs on; its handle is in the journal.
+    /// It runs on, and its handle is in the journal; or it was not begun after all.
     Left,
 }
 
@@ -50,11 +50,10 @@ impl Run<'_, '_, '_> {
             operation.stored.as_ref().map_or(operation.token.as_str(), |stored| stored.token.as_str());
         let prior = operation.prior.as_ref();
         let call = Call { operation, intent: Intent::Delete, token, prior, planned: None };
-        if let CallEnd::Done(_) = self.call(&call, connected).await? {
-            let mut counts = self.counts.get();
-            counts.destroy += 1;
-            self.counts.set(counts);
-        }
+        self.call(&call, connected).await?;
+        let mut counts = self.counts.get();
+        counts.destroy += 1;
+        self.counts.set(counts);
         Ok(())
     }
 
@@ -73,7 +72,7 @@ impl Run<'_, '_, '_> {
         let stored = operation.stored.as_ref().filter(|_| updates);
         let token = stored.map_or(operation.token.as_str(), |stored| stored.token.as_str());
         let call = Call { operation, intent, token, prior, planned };
-        let CallEnd::Done(Some(value)) = self.call(&call, connected).await? else { return Ok(()) };
+        let Some(value) = self.call(&call, connected).await? else { return Ok(()) };
         let mut counts = self.counts.get();
         if updates {
             counts.change += 1;
@@ -84,6 +83,13 @@ impl Run<'_, '_, '_> {
         self.check_after(operation, &value)
     }
 
+    /// Checks the conditions on an object to which nothing is done, and which were not known when that was planned.
+    pub(super) fn check_unchanged(&self, operation: &Operation) -> Result<(), Diagnostics> {
+        let Some((id, key, _)) = self.resource_of(operation) else { return Ok(()) };
+        self.check_before(operation, (id, &key))?;
+        operation.planned.as_ref().map_or(Ok(()), |planned| self.check_after(operation, planned))
+    }
+
     /// The planned object with all that is known now; it must agree with what was planned.
     async fn final_plan(
         &self,
@@ -91,11 +97,12 @@ impl Run<'_, '_, '_> {
         connected: &Connected,
         prior: Option<&Value>,
     ) -> Result<Option<Value>, Diagnostics> {
-        let Some(planned) = operation.planned.as_ref().filter(|planned| !planned.is_wholly_known()) else {
-            return Ok(operation.planned.clone());
-        };
         let address = &operation.address;
         let Some((id, key, resource)) = self.resource_of(operation) else {
+            return Ok(operation.planned.clone());
+        };
+        self.check_before(operation, (id, &key))?;
+        let Some(planned) = operation.planned.as_ref().filter(|planned| !planned.is_wholly_known()) else {
             return Ok(operation.planned.clone());
         };
         let Some(schema) = connected.provider.schema().resources.get(address.type_name.as_ref()) else {
@@ -128,6 +135,26 @@ impl Run<'_, '_, '_> {
         self.world.borrow().wanted((id, key), &address.module, repetition, &schema.block)
     }
 
+    fn check_before(
+        &self,
+        operation: &Operation,
+        (id, key): (ModuleId, &ResourceKey),
+    ) -> Result<(), Diagnostics> {
+        if self
+            .tree
+            .module(id)
+            .resources
+            .get(key)
+            .is_none_or(|block| block.lifecycle.preconditions.is_empty())
+        {
+            return Ok(());
+        }
+        let repetitions = self.repetitions_of(operation, id)?;
+        let Some(repetition) = repetitions.get(&operation.address.key) else { return Ok(()) };
+        self.world.borrow().check_preconditions((id, key), &operation.address.module, repetition)?;
+        Ok(())
+    }
+
     fn resource_of(&self, operation: &Operation) -> Option<(ModuleId, ResourceKey, &Resource)> {
         let block = operation.address.block();
         let id = self.tree.find(&block.module)?;
@@ -155,11 +182,12 @@ impl Run<'_, '_, '_> {
         }
         let repetitions = self.repetitions_of(operation, id)?;
         let Some(repetition) = repetitions.get(&operation.address.key) else { return Ok(()) };
-        self.world.borrow().check_postconditions((id, &key), &operation.address.module, repetition, value)
+        self.world.borrow().check_postconditions((id, &key), &operation.address.module, repetition, value)?;
+        Ok(())
     }
 
-    /// Intent, call and outcome; the object is in the state and in the values afterwards.
-    async fn call(&self, call: &Call<'_>, connected: &Connected) -> Result<CallEnd, Diagnostics> {
+    /// Intent, call and outcome; the object is in the state and in the values afterwards, and is given back.
+    async fn call(&self, call: &Call<'_>, connected: &Connected) -> Result<Option<Value>, Diagnostics> {
         let Call { operation, intent, .. } = call;
         let address = &operation.address;
         let number = self.take_number();
@@ -171,13 +199,20 @@ impl Run<'_, '_, '_> {
             Intent::Update => Action::Update,
             Intent::Delete => Action::Delete,
         };
-        (self.applier.observe)(Event::Started { address, action });
-        let end = match connected.connection.as_deref() {
-            Some(connection) => self.carry_out(call, connection, number).await,
-            None => Err(ProviderError::permanent("its provider is not connected")),
+        let end = {
+            // Intents that are ready together share a sync; the calls take turns.
+            let _permit = self.calls.acquire().await;
+            if self.is_stopped() {
+                return self.not_begun(address, number).await;
+            }
+            (self.applier.observe)(Event::Started { address, action });
+            match connected.connection.as_deref() {
+                Some(connection) => self.carry_out(call, connection, number).await,
+                None => Err(ProviderError::permanent("its provider is not connected")),
+            }
         };
         match end.and_then(|end| agrees(call, end)) {
-            Ok(CallEnd::Left) => Ok(CallEnd::Left),
+            Ok(CallEnd::Left) => Err(Diagnostics::new()),
             Ok(CallEnd::Done(value)) => {
                 let value = value.map(|value| self.with_marks(operation, &value));
                 let object = value.as_ref().and_then(|value| self.object(call, value, Status::Ready));
@@ -189,7 +224,7 @@ impl Run<'_, '_, '_> {
                     self.values.borrow_mut().insert(address.clone(), value.clone());
                 }
                 (self.applier.observe)(Event::Finished { address, action, object: value.as_ref() });
-                Ok(CallEnd::Done(value))
+                Ok(value)
             }
             Err(error) => {
                 (self.applier.observe)(Event::Failed { address, action });
@@ -199,6 +234,13 @@ impl Run<'_, '_, '_> {
                 Err(describe(&error, &what, operation.span, resource).into())
             }
         }
+    }
+
+    /// The run was stopped between an intent and its call.
+    async fn not_begun(&self, address: &Address, operation: u64) -> Result<Option<Value>, Diagnostics> {
+        let (address, message) = (address.clone(), "not begun: the run was stopped".to_owned());
+        self.append(vec![Record::Failed { operation, address, object: None, message }]).await?;
+        Err(Diagnostics::new())
     }
 
     async fn carry_out(
@@ -243,8 +285,11 @@ impl Run<'_, '_, '_> {
 
     async fn failed(&self, call: &Call<'_>, number: u64, error: &ProviderError) -> Result<(), Diagnostics> {
         let address = &call.operation.address;
-        let rolled_back = error.class == ErrorClass::RolledBack;
-        if rolled_back {
+        if error.class == ErrorClass::Retryable {
+            // Nobody knows whether it took effect: the intent stays open, and the next run finds out.
+            return Ok(());
+        }
+        if error.class == ErrorClass::RolledBack {
             self.rolled_back.set(true);
         }
         // After a rollback the object is as good as it was; after a failed create it is half made.
@@ -269,10 +314,8 @@ impl Run<'_, '_, '_> {
     fn with_marks(&self, operation: &Operation, value: &Value) -> Value {
         let value =
             operation.planned.as_ref().map_or_else(|| value.clone(), |planned| marked_as(value, planned));
-        match self.schema(&operation.provider, &operation.address) {
-            Some(schema) => mark_by_schema(&value, &schema),
-            None => value,
-        }
+        self.with_schema(&operation.provider, &operation.address, |schema| mark_by_schema(&value, schema))
+            .unwrap_or(value)
     }
 
     /// Appends, or notes that the state cannot be written, which stops everything.
@@ -301,9 +344,20 @@ fn verb(intent: Intent) -> &'static str {
 
 /// What a provider made must be what was planned.
 fn agrees(call: &Call<'_>, end: CallEnd) -> Result<CallEnd, ProviderError> {
-    let (CallEnd::Done(Some(value)), Some(planned)) = (&end, &call.planned) else { return Ok(end) };
+    let CallEnd::Done(done) = &end else { return Ok(end) };
+    let (value, planned) = match (done, &call.planned) {
+        (None, None) => return Ok(end),
+        (Some(value), Some(planned)) => (value, planned),
+        (Some(_), None) | (None, Some(_)) => {
+            let what = if done.is_some() { "an object that should be gone" } else { "no object" };
+            let error =
+                ProviderError::new(ErrorClass::Retryable, format!("its provider answered with {what}"));
+            return Err(error.help("this is a fault of the provider: please report it"));
+        }
+    };
     if !value.is_wholly_known() {
         let error = ProviderError::permanent("its provider left a value unknown after it was done");
+        let error = error.keeping(value.clone());
         return Err(error.help("this is a fault of the provider: please report it"));
     }
     match fits(planned, value) {

@@ -2,11 +2,17 @@
 
 use super::blank;
 use crate::diag::{Diagnostic, Diagnostics, code};
-use crate::plan::{decode_object, describe, encode_object};
-use crate::provider::{Connection, Progress, Provider, Subject, Surroundings, retry};
-use mlo_state::{Action, Address, Guard, Loaded, Object, Pending, Record, Status, StoreError};
+use crate::plan::{bare_provider, decode_object, describe, encode_object, mark_by_schema, mark_stored};
+use crate::provider::{Connection, Progress, Provider, ResourceSchema, Subject, Surroundings, retry};
+use futures_util::stream::{self, StreamExt};
+use mlo_state::{Action, Address, Guard, Loaded, Object, Pending, Record, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Objects that are looked up at a time.
+const AT_ONCE: usize = 10;
+/// Names in one message: more are not read.
+const NAMES_MAX: usize = 10;
 
 /// Finds out how each intent without an outcome ended, by its handle or by the object itself, and records it. Gives a
 /// warning for each that says what was found.
@@ -21,16 +27,37 @@ pub async fn settle(
     surroundings: &Surroundings,
 ) -> Result<Diagnostics, StoreError> {
     let mut messages = Diagnostics::new();
-    for pending in &loaded.pending {
-        match settle_one(loaded, pending, providers, surroundings).await {
-            Ok((record, message)) => {
-                guard.append(vec![record]).await?;
-                messages.push(message);
+    let mut never_made = Vec::new();
+    let mut settled = stream::iter(&loaded.pending)
+        .map(|pending| async move { (pending, settle_one(loaded, pending, providers, surroundings).await) })
+        .buffered(AT_ONCE);
+    while let Some((pending, result)) = settled.next().await {
+        match result {
+            Ok(object) => {
+                match (pending.action, &object) {
+                    (Action::Create, None) => never_made.push(pending.address.to_string()),
+                    _ => messages.push(said(pending, object.is_some())),
+                }
+                let (operation, address) = (pending.operation, pending.address.clone());
+                guard.append(vec![Record::Done { operation, address, object: object.map(Box::new) }]).await?;
             }
             Err(failure) => messages.extend(failure),
         }
     }
+    if !never_made.is_empty() {
+        let summary = format!("an earlier run was cut off before it made {}", some_of(&never_made));
+        messages.push(Diagnostic::warning(code::engine::SETTLED, summary));
+    }
     Ok(messages)
+}
+
+/// The first few of many names.
+fn some_of(names: &[String]) -> String {
+    let shown = names.iter().take(NAMES_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMES_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 async fn settle_one(
@@ -38,13 +65,11 @@ async fn settle_one(
     pending: &Pending,
     providers: &BTreeMap<&'static str, Arc<dyn Provider>>,
     surroundings: &Surroundings,
-) -> Result<(Record, Diagnostic), Diagnostics> {
+) -> Result<Option<Object>, Diagnostics> {
     let address = &pending.address;
     let stored = loaded.snapshot.as_ref().and_then(|snapshot| snapshot.objects.get(address));
-    let owner = |(_, provider): &(&&'static str, &Arc<dyn Provider>)| {
-        provider.schema().resources.contains_key(address.type_name.as_ref())
-    };
-    let Some((name, provider)) = providers.iter().find(owner) else {
+    let owner = owner(address, stored, providers);
+    let Some((name, provider, schema)) = owner else {
         let summary = format!(
             "an earlier run left {address} open, and there is no resource type `{}`",
             address.type_name
@@ -53,31 +78,40 @@ async fn settle_one(
     };
     let what = format!("finding out what became of {address}");
     let fail = |error: &_| Diagnostics::from(describe(error, &what, None, None));
-    let config =
-        crate::lang::value::Value::object(provider.schema().config.attributes.iter().map(
-            |(name, attribute)| (name.clone(), crate::lang::value::Value::null_of(attribute.ty.clone())),
-        ));
+    let config = provider.schema().empty_config();
     let connection = provider.connect(&config, surroundings).await.map_err(|error| fail(&error))?;
-    let found =
-        look(connection.as_ref(), provider.as_ref(), pending, stored).await.map_err(|error| fail(&error))?;
-    let schema = provider.schema().resources.get(address.type_name.as_ref());
-    let object = found.and_then(|value| {
-        let schema = schema?;
-        let over = stored.cloned().unwrap_or_else(|| blank(name, schema.version, &pending.token, &[]));
-        let (attributes, sensitive) = encode_object(&value, &schema.block).ok()?;
-        // Made by a run that did not end: whether it is whole is for the next plan to compare.
-        Some(Object { attributes, sensitive, status: Status::Ready, token: pending.token.clone(), ..over })
-    });
-    let message = said(pending, object.is_some());
-    let record =
-        Record::Done { operation: pending.operation, address: address.clone(), object: object.map(Box::new) };
-    Ok((record, message))
+    let found = look(connection.as_ref(), schema, pending, stored).await.map_err(|error| fail(&error))?;
+    let Some(value) = found else { return Ok(None) };
+    let value = stored.map_or_else(|| value.clone(), |object| mark_stored(&value, object));
+    let value = mark_by_schema(&value, &schema.block);
+    let encoded = encode_object(&value, &schema.block);
+    let (attributes, sensitive) = encoded.map_err(|error| {
+        let summary = format!("{what}: it cannot be kept: {error}");
+        Diagnostics::from(Diagnostic::error(code::engine::INCONSISTENT, summary))
+    })?;
+    // An object that was made by a run that did not end has no dependencies yet, and whether it is whole is not known:
+    // the next plan compares it with what is wanted, and gives it both.
+    let over = stored.cloned().unwrap_or_else(|| blank(name, schema.version, &pending.token, &[]));
+    Ok(Some(Object { attributes, sensitive, ..over }))
+}
+
+/// The provider of an object: the one that the state names, else the one that its type is named after.
+fn owner<'p>(
+    address: &'p Address,
+    stored: Option<&'p Object>,
+    providers: &'p BTreeMap<&'static str, Arc<dyn Provider>>,
+) -> Option<(&'p str, &'p dyn Provider, &'p ResourceSchema)> {
+    let of_type = address.type_name.split('_').next().unwrap_or_default();
+    let name = stored.map_or(of_type, |object| bare_provider(&object.provider));
+    let provider = providers.get(name)?;
+    let schema = provider.schema().resources.get(address.type_name.as_ref())?;
+    Some((name, provider.as_ref(), schema))
 }
 
 /// The object of an open intent as it is now.
 async fn look(
     connection: &dyn Connection,
-    provider: &dyn Provider,
+    schema: &ResourceSchema,
     pending: &Pending,
     stored: Option<&Object>,
 ) -> Result<Option<crate::lang::value::Value>, crate::provider::ProviderError> {
@@ -91,8 +125,7 @@ async fn look(
             }
         }
     }
-    let schema = provider.schema().resources.get(address.type_name.as_ref());
-    let prior = schema.zip(stored).and_then(|(schema, object)| decode_object(object, &schema.block).ok());
+    let prior = stored.and_then(|object| decode_object(object, &schema.block).ok());
     match (pending.action, prior) {
         (Action::Update | Action::Delete, Some(prior)) => retry(|| connection.read(subject, &prior)).await,
         _ => retry(|| connection.find(subject)).await,
@@ -108,8 +141,11 @@ fn said(pending: &Pending, there: bool) -> Diagnostic {
         (Action::Create, false) => {
             format!("an earlier run was cut off before it made {address}: it is not there")
         }
-        (Action::Update, _) => {
+        (Action::Update, true) => {
             format!("an earlier run was cut off while it changed {address}: it was read again")
+        }
+        (Action::Update, false) => {
+            format!("an earlier run was cut off while it changed {address}: it is not there")
         }
         (Action::Delete, true) => {
             format!("an earlier run was cut off before it deleted {address}: it is still there")

@@ -14,13 +14,13 @@ mod world;
 
 pub(crate) use change::{describe, plan_change};
 pub use inputs::{Input, Inputs};
-pub(crate) use planner::provider_name;
 pub use planner::{Connected, Connections, Kind, Planner, Result as PlanResult};
+pub(crate) use planner::{bare_provider, provider_name};
 pub use propose::propose;
 pub use steps::{Part, Step, Steps};
 pub use stored::{
-    Decoded, decode_object, decode_output, encode_object, encode_output, guess, mark_by_schema,
-    sensitive_paths,
+    Decoded, decode_object, decode_output, encode_object, encode_output, encode_storable, guess,
+    mark_by_schema, mark_stored, sensitive_paths,
 };
 pub use world::{Context, Failures, Repetitions, Values, World, combine};
 
@@ -84,8 +84,8 @@ pub struct Operation {
     pub planned: Option<Value>,
     /// The changes that need a new object.
     pub replace: Vec<Path>,
-    /// What the state has of it.
-    pub stored: Option<Object>,
+    /// What the state has of it beside its attributes.
+    pub stored: Option<Stored>,
     /// Version of the type's schema.
     pub schema_version: u32,
     /// The idempotency token, should it be created.
@@ -94,6 +94,21 @@ pub struct Operation {
     pub span: Option<Span>,
     /// Blocks whose values it is made from.
     pub dependencies: Arc<[BlockAddress]>,
+}
+
+/// What the state has of an object beside its attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The idempotency token of its creation.
+    pub token: String,
+    /// Blocks whose values it was made from.
+    pub dependencies: Vec<BlockAddress>,
+}
+
+impl From<&Object> for Stored {
+    fn from(object: &Object) -> Self {
+        Self { token: object.token.clone(), dependencies: object.dependencies.clone() }
+    }
 }
 
 /// An object that is not as the state has it: somebody changed it outside.

@@ -4,11 +4,12 @@ use super::change::{describe, plan_change};
 use super::steps::{self, Parts};
 use super::stored::{decode_object, decode_output, guess, mark_by_schema, mark_stored};
 use super::world::{Context, Repetition, World, combine};
-use super::{Action, Drift, Operation, OutputChange, Plan, Reason, diff};
+use super::{Action, Drift, Operation, OutputChange, Plan, Reason, Stored, diff};
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{Graph, ModuleId, ModuleTree, Node, NodeId, Outcome, build, walk};
 use crate::lang::config::{Module, ProviderKey, Repeat, Resource, ResourceKey};
-use crate::lang::value::Value;
+use crate::lang::reference::{Target, references_in};
+use crate::lang::value::{Marks, Value};
 use crate::provider::{Connection, Provider, ProviderError, ResourceSchema, Subject, Surroundings, retry};
 use futures_util::stream::{self, StreamExt};
 use mlo_state::{Address, BlockAddress, Key, Mode, ModuleAddress, Object, Snapshot, Status};
@@ -17,6 +18,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+
+/// Nodes of the graph that are visited at a time. More than provider calls, since most nodes call none; not all, since
+/// each keeps its place in memory.
+const NODES_AT_ONCE: usize = 256;
 
 /// What kind of plan is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +90,7 @@ impl Planner<'_> {
             calls: Semaphore::new(self.parallelism.max(1)),
         };
         let wanted = walker.wanted_nodes();
-        walk(&graph.dag, usize::MAX, |node| {
+        walk(&graph.dag, self.parallelism.max(NODES_AT_ONCE), |node| {
             let skip = !wanted.contains(&node);
             let walker = &walker;
             async move { if skip { Outcome::Done } else { walker.visit(node).await } }
@@ -135,11 +140,30 @@ impl Walker<'_, '_, '_> {
         }
         let mut wanted: BTreeSet<NodeId> =
             all.filter(|node| matches!(self.graph.dag.get(*node), Node::Provider(..))).collect();
+        wanted.extend(self.protections());
         let mut open: Vec<_> = wanted.iter().copied().collect();
         while let Some(node) = open.pop() {
             open.extend(self.graph.dag.dependencies(node).filter(|dependency| wanted.insert(*dependency)));
         }
         wanted
+    }
+
+    /// What `prevent_destroy` arguments refer to.
+    fn protections(&self) -> Vec<NodeId> {
+        let mut found = Vec::new();
+        for id in self.tree.ids() {
+            let flags = self.tree.module(id).resources.values();
+            let flags = flags.filter_map(|resource| resource.lifecycle.prevent_destroy.as_ref());
+            for reference in flags.flat_map(references_in) {
+                let node = match reference.target {
+                    Target::Variable(name) => Node::Variable(id, name),
+                    Target::Local(name) => Node::Local(id, name),
+                    _ => continue,
+                };
+                found.extend(self.graph.id(&node));
+            }
+        }
+        found
     }
 
     async fn visit(&self, node: NodeId) -> Outcome {
@@ -186,7 +210,9 @@ impl Walker<'_, '_, '_> {
         };
         let config = self.world.borrow().provider_config(id, key, provider.schema())?;
         let mut connected = Connected { provider: provider.clone(), connection: None };
-        if self.planner.kind != Kind::Check && config.is_wholly_known() {
+        if !config.is_wholly_known() {
+            self.world.borrow_mut().defer(node);
+        } else if self.planner.kind != Kind::Check {
             let connection = provider.connect(&config, self.planner.surroundings).await;
             let connection = connection
                 .map_err(|error| describe(&error, &format!("provider {}", key.name), None, None))?;
@@ -267,6 +293,7 @@ impl Walker<'_, '_, '_> {
         let world = self.world.borrow();
         let mut failures = Diagnostics::new();
         let mut instances = Vec::new();
+        let mut deferred = false;
         for at in world.instances(block.id) {
             let repetitions = match world.repetitions(block.id, &at, &resource.repeat) {
                 Ok(repetitions) => repetitions,
@@ -276,7 +303,14 @@ impl Walker<'_, '_, '_> {
                 }
             };
             for repetition in repetitions {
-                match world.wanted((block.id, block.key), &at, &repetition, &block.schema.block) {
+                let place = (block.id, block.key);
+                let wanted = world.check_preconditions(place, &at, &repetition).and_then(|later| {
+                    deferred |= later;
+                    let wanted = world.wanted(place, &at, &repetition, &block.schema.block)?;
+                    refuse_ephemeral(&wanted, resource)?;
+                    Ok(wanted)
+                });
+                match wanted {
                     Ok(wanted) => {
                         let address = address_of(&at, block.key, repetition.key.clone());
                         instances.push(Instance { address, repetition, wanted, resource });
@@ -285,7 +319,16 @@ impl Walker<'_, '_, '_> {
                 }
             }
         }
+        drop(world);
+        self.defer_if(deferred, block);
         (instances, failures)
+    }
+
+    /// Has a block's conditions looked at again when it is applied.
+    fn defer_if(&self, deferred: bool, block: &BlockPlan<'_>) {
+        if deferred {
+            self.world.borrow_mut().defer(&Node::Resource(block.id, block.key.clone()));
+        }
     }
 
     async fn plan_instance(
@@ -298,8 +341,6 @@ impl Walker<'_, '_, '_> {
             Diagnostics::from(describe(error, &address.to_string(), Some(resource.span), Some(resource)))
         };
         let stored = self.planner.snapshot.objects.get(&address);
-        let token =
-            stored.map_or_else(|| token(self.planner.snapshot, &address), |object| object.token.clone());
         let prior = match stored {
             Some(object) => self.read(&block.connected, &block.schema.block, &address, object).await?,
             None => None,
@@ -308,27 +349,15 @@ impl Walker<'_, '_, '_> {
         let change = plan_change(&block.connected, block.key, block.schema, (usable, &wanted))
             .await
             .map_err(|error| fail(&error))?;
-        let action = match (change.action, &prior) {
-            // A tainted object is there and must go.
-            (Action::Create, Some(_)) => Action::Replace,
-            (action, _) => action,
-        };
-        let reason = match (action, stored) {
-            (Action::Replace, Some(object)) if object.status == Status::Tainted => Reason::Tainted,
-            (Action::Create, Some(_)) => Reason::Missing,
-            _ => Reason::Configuration,
-        };
+        let (action, reason) = action_and_reason(change.action, prior.as_ref(), stored);
         if action == Action::Replace {
             self.refuse_protected(&address, resource)?;
         }
         if change.planned.is_wholly_known() && self.planner.kind != Kind::Check {
-            let world = self.world.borrow();
-            world.check_postconditions(
-                (block.id, block.key),
-                &address.module,
-                &repetition,
-                &change.planned,
-            )?;
+            let (place, planned) = ((block.id, block.key), &change.planned);
+            let later =
+                self.world.borrow().check_postconditions(place, &address.module, &repetition, planned)?;
+            self.defer_if(later, block);
         }
         let operation = Operation {
             address: address.clone(),
@@ -338,12 +367,11 @@ impl Walker<'_, '_, '_> {
             prior,
             planned: Some(change.planned.clone()),
             replace: change.replace,
-            stored: stored.cloned(),
+            stored: stored.map(Stored::from),
             schema_version: block.schema.version,
-            token: if action == Action::Replace {
-                self::token(self.planner.snapshot, &address)
-            } else {
-                token
+            token: match stored {
+                Some(object) if !matches!(action, Action::Create | Action::Replace) => object.token.clone(),
+                _ => token(self.planner.snapshot, &address),
             },
             span: Some(resource.span),
             dependencies: block.dependencies.clone(),
@@ -363,11 +391,11 @@ impl Walker<'_, '_, '_> {
         if id.map(|id| world.flag(id, &address.module, flag)).transpose()? != Some(true) {
             return Ok(());
         }
-        let summary = format!("{address} is protected from being destroyed, and the plan would replace it");
+        let summary = format!("{address} is protected, and the plan would take it away");
         let message = Diagnostic::error(code::engine::PREVENT_DESTROY, summary).at(resource.span, "");
         let message = flag.into_iter().fold(message, |message, flag| message.at(flag.span, "protected here"));
         Err(message
-            .help("take `prevent_destroy` out if the object may go, or undo the change that needs a new one")
+            .help("take `prevent_destroy` out if the object may go, or undo what takes it away")
             .into())
     }
 
@@ -463,6 +491,9 @@ impl Walker<'_, '_, '_> {
             // Gone already: the drift says so, and the next snapshot forgets it.
             return Ok(None);
         }
+        if let Some(resource) = self.block_of(address) {
+            self.refuse_protected(address, resource)?;
+        }
         Ok(Some(Operation {
             address: address.clone(),
             provider: object.provider.clone(),
@@ -471,7 +502,7 @@ impl Walker<'_, '_, '_> {
             prior,
             planned: None,
             replace: Vec::new(),
-            stored: Some(object.clone()),
+            stored: Some(object.into()),
             schema_version: schema.version,
             token: object.token.clone(),
             span: None,
@@ -488,20 +519,12 @@ impl Walker<'_, '_, '_> {
         if let Some(connected) = self.connections.borrow().get(&object.provider) {
             return Ok(connected.clone());
         }
-        let name = object.provider.rsplit("module.").next().unwrap_or(&object.provider);
-        let name = name.split('.').next().unwrap_or(name);
+        let name = bare_provider(&object.provider);
         let Some(provider) = self.planner.providers.get(name).cloned() else {
             let summary = format!("the state has {address}, and there is no provider `{name}`");
             return Err(Diagnostic::error(code::engine::UNKNOWN_PROVIDER, summary).into());
         };
-        let config = Value::object(
-            provider
-                .schema()
-                .config
-                .attributes
-                .iter()
-                .map(|(name, attribute)| (name.clone(), Value::null_of(attribute.ty.clone()))),
-        );
+        let config = provider.schema().empty_config();
         let connection = provider.connect(&config, self.planner.surroundings).await;
         let connection =
             connection.map_err(|error| describe(&error, &format!("provider {name}"), None, None))?;
@@ -510,16 +533,22 @@ impl Walker<'_, '_, '_> {
         Ok(connected)
     }
 
+    /// The block of an object, if the configuration has it.
+    fn block_of(&self, address: &Address) -> Option<&Resource> {
+        let id = self.tree.find(&address.module.block())?;
+        let Address { mode, type_name, name, .. } = address.clone();
+        self.tree.module(id).resources.get(&ResourceKey { mode, type_name, name })
+    }
+
     fn why_gone(&self, address: &Address) -> Reason {
         if self.planner.kind == Kind::Destroy {
             return Reason::Destroy;
         }
         let Some(id) = self.tree.find(&address.module.block()) else { return Reason::NoModule };
-        if !self.world.borrow().instances(id).contains(&address.module) {
+        if self.world.borrow().instance(id, &address.module).is_none() {
             return Reason::NoModule;
         }
-        let Address { mode, type_name, name, .. } = address.clone();
-        match self.tree.module(id).resources.get(&ResourceKey { mode, type_name, name }) {
+        match self.block_of(address) {
             None => Reason::NoBlock,
             Some(resource) => match resource.repeat {
                 Repeat::Count(_) => Reason::NoIndex,
@@ -586,16 +615,53 @@ impl Walker<'_, '_, '_> {
     }
 }
 
-/// The idempotency token of a create: the same in every attempt from the same state.
+fn action_and_reason(action: Action, prior: Option<&Value>, stored: Option<&Object>) -> (Action, Reason) {
+    let tainted = stored.is_some_and(|object| object.status == Status::Tainted);
+    match (action, prior) {
+        // A tainted object is there and must go.
+        (Action::Create, Some(_)) if tainted => (Action::Replace, Reason::Tainted),
+        (Action::Create, Some(_)) => (Action::Replace, Reason::Configuration),
+        (Action::Create, None) if stored.is_some() => (action, Reason::Missing),
+        _ => (action, Reason::Configuration),
+    }
+}
+
+/// What is ephemeral may be used, but not kept, and objects are kept.
+fn refuse_ephemeral(wanted: &Value, resource: &Resource) -> std::result::Result<(), Diagnostic> {
+    let ephemeral = |value: &Value| value.marks_deep().contains(Marks::EPHEMERAL);
+    if !ephemeral(wanted) {
+        return Ok(());
+    }
+    let attributes = wanted.as_entries().into_iter().flatten();
+    let to_blame = attributes
+        .filter(|(_, value)| ephemeral(value))
+        .find_map(|(name, _)| resource.body.attributes().find(|attribute| attribute.name.name == *name));
+    let span = to_blame.map_or(resource.span, |attribute| attribute.value.span);
+    let summary = "an ephemeral value would be kept in the state";
+    Err(Diagnostic::error(code::engine::EPHEMERAL, summary)
+        .at(span, "this is ephemeral")
+        .help("take a value that may be kept, or the variable's `ephemeral` out"))
+}
+
+/// The idempotency token of a create: the same in every attempt from the same state, another one for each new object.
 fn token(snapshot: &Snapshot, address: &Address) -> String {
     let mut hash = Sha256::new();
-    hash.update(format!("{}\n{}\n{address}", snapshot.lineage, snapshot.serial));
+    let earlier = snapshot.objects.get(address).map_or("", |object| object.token.as_str());
+    hash.update(format!("{}\n{}\n{address}\n{earlier}", snapshot.lineage, snapshot.serial));
     hash.finalize().iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn address_of(module: &ModuleAddress, key: &ResourceKey, instance: Option<Key>) -> Address {
     let ResourceKey { mode, type_name, name } = key.clone();
     Address { module: module.clone(), mode, type_name, name, key: instance }
+}
+
+/// The provider's own name in the name that the state has for its configuration.
+pub(crate) fn bare_provider(mut name: &str) -> &str {
+    while let Some(rest) = name.strip_prefix("module.") {
+        name = rest.split_once('.').map_or("", |(_, rest)| rest);
+    }
+    name.split('.').next().unwrap_or(name)
 }
 
 /// The name that the state has for a provider's configuration: `local`, `local.west`, `module.a.local`.

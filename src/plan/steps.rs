@@ -15,7 +15,8 @@ pub enum Step {
     Evaluate(Node),
     /// An operation, by its number, or half of a replacement.
     Operate(usize, Part),
-    /// All instances of a block are done: its name has its final value.
+    /// All instances of a block are done: its name has its final value, and conditions on it that were not known are
+    /// checked.
     Settle(Node),
 }
 
@@ -68,6 +69,9 @@ pub(super) fn build(parts: &Parts<'_, '_>) -> Steps {
                     Some(operations) => {
                         before.extend(deletes.before.get(&block));
                         Some(steps.add_block(node, operations, &before, &deletes.of))
+                    }
+                    None if parts.unsettled.contains(&node.into()) => {
+                        Some(steps.add(Step::Settle(node.clone()), &before))
                     }
                     None => steps.join(&before),
                 }

@@ -37,6 +37,20 @@ pub fn encode_object(
     Ok((attributes, sensitive_paths(value)))
 }
 
+/// The stored form of those attributes that can be stored; null stands for the others.
+pub fn encode_storable(
+    value: &Value,
+    schema: &BlockSchema,
+) -> (serde_json::Map<String, Json>, Vec<mlo_state::AttributePath>) {
+    let attributes = schema.attributes.iter().map(|(name, attribute)| (name, attribute.ty.clone()));
+    let blocks = schema.blocks.iter().map(|(name, block)| (name, block.implied_type()));
+    let stored = attributes.chain(blocks).map(|(name, ty)| {
+        let json = value.get(name).and_then(|value| to_json(value, &ty).ok());
+        (name.to_string(), json.unwrap_or(Json::Null))
+    });
+    (stored.collect(), sensitive_paths(value))
+}
+
 /// The stored form of an output.
 ///
 /// # Errors
@@ -53,7 +67,7 @@ pub fn decode_output(output: &Output) -> Option<Value> {
 }
 
 /// Marks what the state calls sensitive in the object that `value` is the present form of.
-pub(super) fn mark_stored(value: &Value, object: &Object) -> Value {
+pub fn mark_stored(value: &Value, object: &Object) -> Value {
     object.sensitive.iter().fold(value.clone(), |value, path| mark_at(&value, path))
 }
 

@@ -4,7 +4,7 @@ use super::inputs::{Input, Inputs};
 use super::scope::{Constant, InstanceScope};
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{ModuleId, ModuleTree, Node};
-use crate::lang::config::{Condition, ProviderKey, Repeat, ResourceKey, Variable};
+use crate::lang::config::{Condition, ProviderKey, Repeat, Resource, ResourceKey, Variable};
 use crate::lang::eval::BlockSchema;
 use crate::lang::eval::{decode, evaluate};
 use crate::lang::syntax::ast::Expr;
@@ -12,6 +12,7 @@ use crate::lang::syntax::parse_expression;
 use crate::lang::value::{Kind, Marks, Type, Value, apply_defaults, convert};
 use crate::provider::ProviderSchema;
 use mlo_state::{Key, ModuleAddress};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -103,6 +104,12 @@ pub struct Repetition {
     pub(super) each: Option<(Value, Value)>,
     /// `count.index`
     pub(super) index: Option<Value>,
+}
+
+impl Repetition {
+    fn is_known(&self) -> bool {
+        self.each.as_ref().is_none_or(|(_, value)| value.is_wholly_known())
+    }
 }
 
 /// `each` and `count` of a block's instances, by their keys.
@@ -342,6 +349,9 @@ impl<'c> World<'c> {
         for above in self.instances(parent) {
             match self.repetitions(parent, &above, &call.repeat) {
                 Ok(repetitions) => {
+                    if !repetitions.iter().all(Repetition::is_known) {
+                        self.defer(&Node::Expand(id));
+                    }
                     for repetition in repetitions {
                         let address = above.child(call.name.name.clone(), repetition.key.clone());
                         let parent = Some(above.clone());
@@ -361,10 +371,20 @@ impl<'c> World<'c> {
         if failures.has_errors() { Err(failures) } else { Ok(()) }
     }
 
+    /// Adds an instance; one that is there keeps what it knows, and its `each` is as it is now.
     fn add_instance(&mut self, id: ModuleId, address: ModuleAddress, instance: Instance) {
-        if let Some(values) = self.values.modules.get_mut(id) {
-            values.instances.insert(address, instance);
+        let Some(values) = self.values.modules.get_mut(id) else { return };
+        match values.instances.entry(address) {
+            Entry::Vacant(place) => {
+                place.insert(instance);
+            }
+            Entry::Occupied(mut present) => present.get_mut().repetition = instance.repetition,
         }
+    }
+
+    /// Notes that a node is to be looked at again once more is known.
+    pub(super) fn defer(&mut self, node: &Node) {
+        self.values.unsettled.insert(node.into());
     }
 
     /// What `count` or `for_each` of a block says, in an instance of its module.
@@ -545,7 +565,7 @@ impl<'c> World<'c> {
         decode(&provider.body, &schema.config, &self.scope(id, &at, None))
     }
 
-    /// What the configuration wants of one instance of a resource, its preconditions checked.
+    /// What the configuration wants of one instance of a resource.
     pub(crate) fn wanted(
         &self,
         (id, key): (ModuleId, &ResourceKey),
@@ -553,25 +573,40 @@ impl<'c> World<'c> {
         repetition: &Repetition,
         schema: &BlockSchema,
     ) -> Result<Value, Diagnostics> {
-        let resource =
-            self.tree.module(id).resources.get(key).expect("a node's resource is in the configuration");
-        let scope = self.scope(id, at, Some(repetition));
-        check(&resource.lifecycle.preconditions, &scope, code::engine::PRECONDITION, &mut false)?;
-        decode(&resource.body, schema, &scope)
+        decode(&self.resource(id, key).body, schema, &self.scope(id, at, Some(repetition)))
     }
 
-    /// Checks what must hold of an object once it is there.
+    /// Checks what must hold before anything is done to an instance. True if some of it is not known yet.
+    pub(crate) fn check_preconditions(
+        &self,
+        (id, key): (ModuleId, &ResourceKey),
+        at: &ModuleAddress,
+        repetition: &Repetition,
+    ) -> Result<bool, Diagnostics> {
+        let conditions = &self.resource(id, key).lifecycle.preconditions;
+        let mut deferred = false;
+        let scope = self.scope(id, at, Some(repetition));
+        check(conditions, &scope, code::engine::PRECONDITION, &mut deferred)?;
+        Ok(deferred)
+    }
+
+    /// Checks what must hold of an object once it is there. True if some of it is not known yet.
     pub(crate) fn check_postconditions(
         &self,
         (id, key): (ModuleId, &ResourceKey),
         at: &ModuleAddress,
         repetition: &Repetition,
         value: &Value,
-    ) -> Result<(), Diagnostics> {
-        let resource =
-            self.tree.module(id).resources.get(key).expect("a node's resource is in the configuration");
+    ) -> Result<bool, Diagnostics> {
+        let conditions = &self.resource(id, key).lifecycle.postconditions;
+        let mut deferred = false;
         let scope = InstanceScope { itself: Some(value), ..self.scope(id, at, Some(repetition)) };
-        check(&resource.lifecycle.postconditions, &scope, code::engine::POSTCONDITION, &mut false)
+        check(conditions, &scope, code::engine::POSTCONDITION, &mut deferred)?;
+        Ok(deferred)
+    }
+
+    fn resource(&self, id: ModuleId, key: &ResourceKey) -> &'c Resource {
+        self.tree.module(id).resources.get(key).expect("a node's resource is in the configuration")
     }
 
     /// A `lifecycle` argument that is a bool; false where it is not given or not known.

@@ -7,7 +7,8 @@ use thiserror::Error;
 /// What the engine does about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
-    /// Throttled or unavailable: try again after a while.
+    /// Throttled or unavailable: try again after a while. If it stays so, it is not known whether the change took
+    /// effect; the next run finds out.
     Retryable,
     /// Invalid or denied: trying again would not help.
     Permanent,

@@ -6,6 +6,9 @@
 pub mod builtin;
 pub mod local;
 
+#[cfg(test)]
+pub(crate) mod fake;
+
 mod error;
 mod object;
 mod retry;

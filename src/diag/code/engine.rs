@@ -53,4 +53,8 @@ codes! {
         "mlo broke one of its own rules. Nothing more was done; please report it with the message.";
     SETTLED = "MLO3027", "an earlier run was cut off",
         "A run ended between the start of a change and its outcome. What became of the change was looked up and recorded; nothing needs to be done.";
+    OPEN = "MLO3028", "an earlier run left changes open",
+        "A run ended between the start of a change and its outcome, so what the state says of the object may be out of date. The next `mlo apply` or `mlo destroy` finds out what became of it, before it does anything else.";
+    EPHEMERAL = "MLO3029", "ephemeral value would be kept",
+        "An argument of a resource is made from an ephemeral value. Arguments are kept in the state, and ephemeral values are not kept anywhere.";
 }

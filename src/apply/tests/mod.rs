@@ -1,0 +1,287 @@
+//! Plan and apply together, over a provider whose calls go wrong on demand.
+
+mod faults;
+mod properties;
+mod settled;
+mod values;
+
+use super::{Applied, Applier, settle};
+use crate::diag::{Diagnostics, SourceMap, Style, render};
+use crate::lang::config::Module;
+use crate::lang::load::{LoadRequest, Root, load};
+use crate::lang::value::Value;
+use crate::plan::{Context, Inputs, Kind, Plan, PlanResult, Planner};
+use crate::policy::{Bundle, Gate, Verdict, check};
+use crate::provider::builtin::Builtin;
+use crate::provider::fake::Fake;
+use crate::provider::{Provider, Surroundings};
+use mlo_state::{BoxFuture, Guard, Holder, Loaded, MemoryStore, Record, Snapshot, Store, StoreError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use tokio::sync::watch;
+
+/// A state and a world of things, and a configuration for them.
+struct Lab {
+    fake: Fake,
+    store: MemoryStore,
+    files: BTreeMap<String, String>,
+    sources: SourceMap,
+    gate: Gate,
+    /// Appends until writing fails.
+    appends_left: Option<usize>,
+    parallelism: usize,
+    interrupt: watch::Sender<bool>,
+}
+
+/// How a run ended that was not killed.
+type Ran = Result<Applied, String>;
+
+impl Lab {
+    fn new(text: &str) -> Self {
+        let gate = Gate::new(&Bundle::builtin().unwrap(), "dev").unwrap();
+        let mut lab = Self {
+            fake: Fake::new(),
+            store: MemoryStore::new(),
+            files: BTreeMap::new(),
+            sources: SourceMap::new(),
+            gate,
+            appends_left: None,
+            parallelism: 4,
+            interrupt: watch::channel(false).0,
+        };
+        lab.configure(text);
+        lab
+    }
+
+    /// Another configuration: `main.tf`, and more files after lines `== name`.
+    fn configure(&mut self, text: &str) {
+        let text = format!("== main.tf\n{text}");
+        let files = text.split("== ").skip(1).map(|file| file.split_once('\n').unwrap());
+        self.files = files.map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+    }
+
+    fn module(&mut self) -> Module {
+        let request = LoadRequest {
+            root: Root::Memory(&self.files),
+            builtin: &|_| None,
+            builtin_names: &[],
+            version: "0.1.0",
+        };
+        let (module, messages) = load(&request, &mut self.sources);
+        module.unwrap_or_else(|| panic!("{}", self.rendered(&messages)))
+    }
+
+    fn rendered(&self, messages: &Diagnostics) -> String {
+        let lines: Vec<_> = messages.iter().map(|each| render(each, &self.sources, Style::Plain)).collect();
+        lines.join("\n")
+    }
+
+    fn providers(&self) -> BTreeMap<&'static str, Arc<dyn Provider>> {
+        let builtin: Arc<dyn Provider> = Arc::new(Builtin::new());
+        [("fake", Arc::new(self.fake.clone()) as _), ("mlo", Arc::clone(&builtin)), ("terraform", builtin)]
+            .into()
+    }
+
+    async fn planned(&mut self, kind: Kind, snapshot: &Snapshot) -> PlanResult {
+        let (context, surroundings, providers) = (context(kind), surroundings(), self.providers());
+        let planner = Planner {
+            config: Arc::new(self.module()),
+            context: &context,
+            providers: &providers,
+            surroundings: &surroundings,
+            snapshot,
+            kind,
+            refresh: kind != Kind::Check,
+            parallelism: self.parallelism,
+        };
+        planner.run().await
+    }
+
+    /// The plan from what the store holds.
+    fn plan(&mut self, kind: Kind) -> Result<Plan, String> {
+        let snapshot = self.snapshot();
+        let (made, messages) = run(self.planned(kind, &snapshot));
+        made.map(|(plan, _)| plan).ok_or_else(|| self.rendered(&messages))
+    }
+
+    /// What `plan` says: `create fake_thing.a`, in order of addresses.
+    fn plan_lines(&mut self) -> Vec<String> {
+        let plan = self.plan(Kind::Apply).unwrap();
+        let operations = plan.operations.iter().filter(|each| each.action != crate::plan::Action::NoOp);
+        operations.map(|each| format!("{:?} {}", each.action, each.address).to_lowercase()).collect()
+    }
+
+    fn loaded(&self) -> Loaded {
+        run(self.store.read()).unwrap()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.loaded().snapshot.unwrap_or_else(|| Snapshot::empty("lab"))
+    }
+
+    /// Addresses of the state's objects, `(tainted)` after those that are.
+    fn objects(&self) -> Vec<String> {
+        let shown = |(address, object): (&mlo_state::Address, &mlo_state::Object)| match object.status {
+            mlo_state::Status::Ready => address.to_string(),
+            mlo_state::Status::Tainted => format!("{address} (tainted)"),
+        };
+        self.snapshot().objects.iter().map(shown).collect()
+    }
+
+    /// Plans and applies as the command does. Nothing if the program was killed.
+    fn try_apply(&mut self, kind: Kind) -> Option<Ran> {
+        run(async {
+            let killed = self.fake.killed.clone();
+            tokio::select! {
+                biased;
+                () = killed.notified() => None,
+                ran = self.applied(kind) => Some(ran),
+            }
+        })
+    }
+
+    async fn applied(&mut self, kind: Kind) -> Ran {
+        let shown = |error: StoreError| error.to_string();
+        let holder = Holder {
+            operation: "apply".into(),
+            who: "a@b".into(),
+            pid: 1,
+            since: String::new(),
+            run_url: None,
+        };
+        let store = self.store.clone();
+        let guard = Faulty {
+            inner: store.lock(&holder).await.map_err(shown)?,
+            left: AtomicUsize::new(self.appends_left.unwrap_or(usize::MAX)),
+            failed: AtomicBool::new(false),
+        };
+        let (context, surroundings, providers) = (context(kind), surroundings(), self.providers());
+        let mut loaded = guard.read().await.map_err(shown)?;
+        if !loaded.pending.is_empty() {
+            let messages = settle(&guard, &loaded, &providers, &surroundings).await.map_err(shown)?;
+            if messages.has_errors() {
+                return Err(self.rendered(&messages));
+            }
+            loaded = guard.read().await.map_err(shown)?;
+        }
+        let next_operation = loaded.next_operation;
+        let snapshot = loaded.snapshot.unwrap_or_else(|| Snapshot::empty("lab"));
+        let (made, messages) = self.planned(kind, &snapshot).await;
+        let Some((plan, connections)) = made else { return Err(self.rendered(&messages)) };
+        let Verdict::Approved(approved) = check(plan, &[], &mut self.gate) else { panic!("denied") };
+        let applier = Applier {
+            context: &context,
+            providers: &providers,
+            connections,
+            surroundings: &surroundings,
+            guard: &guard,
+            snapshot,
+            next_operation,
+            parallelism: self.parallelism,
+            interrupt: self.interrupt.subscribe(),
+            observe: &|_| {},
+        };
+        applier.run(&approved).await.map_err(shown)
+    }
+
+    /// Applies, and nothing may go wrong.
+    fn apply(&mut self) -> Applied {
+        self.do_all(Kind::Apply)
+    }
+
+    fn destroy(&mut self) -> Applied {
+        self.do_all(Kind::Destroy)
+    }
+
+    fn do_all(&mut self, kind: Kind) -> Applied {
+        let applied = self.try_apply(kind).expect("it was killed").unwrap();
+        assert_eq!(self.rendered(&applied.messages), "");
+        applied
+    }
+
+    /// The messages of an apply that is not all right.
+    fn apply_badly(&mut self) -> String {
+        match self.try_apply(Kind::Apply) {
+            None => "killed".into(),
+            Some(Err(error)) => error,
+            Some(Ok(applied)) => self.rendered(&applied.messages),
+        }
+    }
+
+    /// State and world agree, nothing is planned, nothing forbidden happened.
+    fn assert_settled(&mut self) {
+        assert_eq!(self.plan_lines(), [""; 0]);
+        self.assert_no_orphans();
+    }
+
+    fn assert_no_orphans(&self) {
+        assert_eq!(self.fake.things().violations, [""; 0]);
+        let things: Vec<_> =
+            self.objects().into_iter().filter(|address| address.contains("fake_thing.")).collect();
+        assert_eq!(things, self.fake.living(), "the state and what is there");
+    }
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(future)
+}
+
+fn context(kind: Kind) -> Context {
+    Context {
+        manifests: Value::object([]),
+        environment: "dev".into(),
+        working_folder: "/".into(),
+        inputs: Inputs::new(),
+        check_only: kind == Kind::Check,
+    }
+}
+
+fn surroundings() -> Surroundings {
+    Surroundings {
+        project: "/nowhere".into(),
+        home: "/nowhere/.mlo".into(),
+        programs: "/nowhere".into(),
+        environment: Arc::new(|_| None),
+        now: Arc::new(|| jiff::Timestamp::UNIX_EPOCH),
+    }
+}
+
+/// A guard whose appends fail after a while, as on a full disk.
+struct Faulty {
+    inner: Box<dyn Guard>,
+    left: AtomicUsize,
+    failed: AtomicBool,
+}
+
+impl Guard for Faulty {
+    fn read(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+        self.inner.read()
+    }
+
+    fn begin(&self, lineage: String) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.begin(lineage)
+    }
+
+    fn append(&self, records: Vec<Record>) -> BoxFuture<'_, Result<(), StoreError>> {
+        if self.failed.load(Ordering::SeqCst) {
+            let because = "no space".into();
+            return Box::pin(std::future::ready(Err(StoreError::Halted { because })));
+        }
+        if self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
+            self.failed.store(true, Ordering::SeqCst);
+            let (doing, place, source) = ("written", "journal".into(), std::io::Error::other("no space"));
+            return Box::pin(std::future::ready(Err(StoreError::Io { doing, place, source })));
+        }
+        self.inner.append(records)
+    }
+
+    fn commit(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.commit(snapshot)
+    }
+
+    fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.inner.release()
+    }
+}

@@ -1,0 +1,270 @@
+//! A provider for tests: objects in memory that outlive a run, and faults on demand.
+//!
+//! Goes in: which call shall go wrong, and how. Comes out: what was called, in order, and what is there. Never happens:
+//! two living objects of one address without a note of it.
+
+use super::object::{attribute, same, with};
+use super::{
+    BoxFuture, Change, Connection, ErrorClass, PlanRequest, Planned, Progress, Provider, ProviderError,
+    ProviderSchema, ResourceSchema, Subject, Surroundings,
+};
+use crate::lang::eval::{AttributeSchema, BlockSchema};
+use crate::lang::value::{Type, Value};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How a call goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is refused: nothing was done.
+    Refused,
+    /// It is refused so many times for a while: nothing was done.
+    Throttled(u32),
+    /// It is done, and no answer ever comes: so it looks each time.
+    DoneUnanswered,
+    /// It fails halfway; what is there is told.
+    Half,
+    /// It was done, found unhealthy and put back.
+    RolledBack,
+    /// It takes so many polls.
+    Slow(u32),
+    /// The program is killed before it is done.
+    KilledBefore,
+    /// The program is killed after it is done.
+    KilledAfter,
+    /// It answers without an object.
+    Nothing,
+    /// It leaves a value unknown.
+    LeftUnknown,
+}
+
+/// All objects of the provider, and what is to go wrong.
+#[derive(Debug, Default)]
+pub(crate) struct Things {
+    /// Living objects by their tokens.
+    pub(crate) living: BTreeMap<String, (String, Value)>,
+    /// Calls that took effect, in order: `create fake_thing.a`.
+    pub(crate) calls: Vec<String>,
+    /// What must never happen, and did.
+    pub(crate) violations: Vec<String>,
+    faults: BTreeMap<String, Fault>,
+    polls: BTreeMap<String, u32>,
+    made: u64,
+}
+
+/// The provider. Clones share their objects.
+#[derive(Clone)]
+pub(crate) struct Fake {
+    schema: Arc<ProviderSchema>,
+    things: Arc<Mutex<Things>>,
+    /// Told when the program is killed.
+    pub(crate) killed: Arc<Notify>,
+}
+
+impl Fake {
+    pub(crate) fn new() -> Self {
+        let block = BlockSchema::new()
+            .attribute("value", AttributeSchema::optional(Type::Any))
+            .attribute("fixed", AttributeSchema::optional(Type::Any).force_new())
+            .attribute("secret", AttributeSchema::optional(Type::String).sensitive())
+            .attribute("echo", AttributeSchema::computed(Type::Any))
+            .attribute("id", AttributeSchema::computed(Type::String));
+        let thing = ResourceSchema { version: 0, description: "A thing", block };
+        let config = BlockSchema::new().attribute("region", AttributeSchema::optional(Type::String));
+        let schema = ProviderSchema { config, resources: [("fake_thing", thing)].into() };
+        Self { schema: Arc::new(schema), things: Arc::default(), killed: Arc::default() }
+    }
+
+    pub(crate) fn things(&self) -> MutexGuard<'_, Things> {
+        self.things.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next `call` (`create fake_thing.a`) goes wrong.
+    pub(crate) fn fail(&self, call: &str, fault: Fault) {
+        self.things().faults.insert(call.to_owned(), fault);
+    }
+
+    pub(crate) fn mend(&self) {
+        self.things().faults.clear();
+    }
+
+    /// What was called since the last time.
+    pub(crate) fn take_calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.things().calls)
+    }
+
+    /// Addresses of living objects.
+    pub(crate) fn living(&self) -> Vec<String> {
+        let mut living: Vec<_> = self.things().living.values().map(|(address, _)| address.clone()).collect();
+        living.sort();
+        living
+    }
+}
+
+impl Things {
+    fn act(&mut self, subject: Subject<'_>, change: Change<'_>) -> Option<Value> {
+        let address = subject.address.to_string();
+        self.calls.push(name_of(subject, change));
+        let (planned, prior) = match change {
+            Change::Delete { .. } => {
+                if self.living.remove(subject.token).is_none() {
+                    self.violations.push(format!("{address} was deleted and is not there"));
+                }
+                return None;
+            }
+            Change::Create { planned } => (planned, None),
+            Change::Update { planned, .. } => (planned, self.living.get(subject.token)),
+        };
+        if let (Change::Create { .. }, Some((_, present))) = (change, self.living.get(subject.token)) {
+            // The same token again: what it made.
+            return Some(present.clone());
+        }
+        if prior.is_none() && matches!(change, Change::Update { .. }) {
+            self.violations.push(format!("{address} was updated and is not there"));
+        }
+        if prior.is_none() && self.living.values().any(|(other, _)| *other == address) {
+            self.violations.push(format!("{address} was made twice"));
+        }
+        let id = prior.map_or_else(
+            || {
+                self.made += 1;
+                Value::string(format!("id-{}", self.made))
+            },
+            |(_, present)| attribute(present, "id"),
+        );
+        let value = with(planned, [("echo", attribute(planned, "value")), ("id", id)]).unmarked_deep();
+        self.living.insert(subject.token.to_owned(), (address, value.clone()));
+        Some(value)
+    }
+}
+
+fn name_of(subject: Subject<'_>, change: Change<'_>) -> String {
+    let verb = match change {
+        Change::Create { .. } => "create",
+        Change::Update { .. } => "update",
+        Change::Delete { .. } => "delete",
+    };
+    format!("{verb} {}", subject.address)
+}
+
+impl Provider for Fake {
+    fn schema(&self) -> &ProviderSchema {
+        &self.schema
+    }
+
+    fn plan<'a>(
+        &'a self,
+        _connection: Option<&'a dyn Connection>,
+        request: PlanRequest<'a>,
+    ) -> BoxFuture<'a, Result<Planned, ProviderError>> {
+        let value = attribute(&request.proposed, "value");
+        let keeps = request.prior.is_some_and(|prior| same(&attribute(prior, "value"), &value));
+        let echo = if keeps { attribute(&request.proposed, "echo") } else { Value::unknown(value.ty()) };
+        let value = with(&request.proposed, [("echo", echo)]);
+        Box::pin(std::future::ready(Ok(Planned { value, replace: Vec::new() })))
+    }
+
+    fn connect<'a>(
+        &'a self,
+        _config: &'a Value,
+        _surroundings: &'a Surroundings,
+    ) -> BoxFuture<'a, Result<Arc<dyn Connection>, ProviderError>> {
+        Box::pin(std::future::ready(Ok(Arc::new(self.clone()) as Arc<dyn Connection>)))
+    }
+}
+
+impl Fake {
+    async fn answer(&self, subject: Subject<'_>, change: Change<'_>) -> Result<Progress, ProviderError> {
+        let call = name_of(subject, change);
+        let act = || self.things().act(subject, change);
+        tokio::task::yield_now().await;
+        let fault = self.things().faults.get(&call).copied();
+        Ok(Progress::Done(match fault {
+            None => act(),
+            Some(Fault::Refused) => return Err(ProviderError::permanent("refused")),
+            Some(Fault::Throttled(0)) => act(),
+            Some(Fault::Throttled(left)) => {
+                self.fail(&call, Fault::Throttled(left - 1));
+                return Err(ProviderError::new(ErrorClass::Retryable, "throttled"));
+            }
+            Some(Fault::DoneUnanswered) => {
+                if !matches!(change, Change::Delete { .. })
+                    || self.things().living.contains_key(subject.token)
+                {
+                    act();
+                }
+                return Err(ProviderError::new(ErrorClass::Retryable, "no answer"));
+            }
+            Some(Fault::Half) => {
+                let half = act().unwrap_or_else(Value::null);
+                return Err(ProviderError::permanent("it broke halfway").keeping(half));
+            }
+            Some(Fault::RolledBack) => {
+                let prior = self.things().living.get(subject.token).map(|(_, value)| value.clone());
+                let error = ProviderError::new(ErrorClass::RolledBack, "unhealthy");
+                return Err(prior.into_iter().fold(error, ProviderError::keeping));
+            }
+            Some(Fault::Slow(polls)) => {
+                let done = act();
+                let handle = format!("{polls}");
+                drop(done);
+                return Ok(Progress::Pending { handle, after: Duration::from_secs(60) });
+            }
+            Some(kill @ (Fault::KilledBefore | Fault::KilledAfter)) => {
+                if kill == Fault::KilledAfter {
+                    act();
+                }
+                self.killed.notify_one();
+                std::future::pending().await
+            }
+            Some(Fault::Nothing) => {
+                act();
+                None
+            }
+            Some(Fault::LeftUnknown) => {
+                act().map(|value| with(&value, [("echo", Value::unknown(Type::Any))]))
+            }
+        }))
+    }
+}
+
+impl Connection for Fake {
+    fn read<'a>(
+        &'a self,
+        subject: Subject<'a>,
+        _prior: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Value>, ProviderError>> {
+        self.find(subject)
+    }
+
+    fn start<'a>(
+        &'a self,
+        subject: Subject<'a>,
+        change: Change<'a>,
+    ) -> BoxFuture<'a, Result<Progress, ProviderError>> {
+        Box::pin(self.answer(subject, change))
+    }
+
+    fn poll<'a>(
+        &'a self,
+        subject: Subject<'a>,
+        handle: &'a str,
+    ) -> BoxFuture<'a, Result<Progress, ProviderError>> {
+        let mut things = self.things();
+        let polls = things.polls.entry(subject.token.to_owned()).or_insert(0);
+        *polls += 1;
+        let progress = if polls.to_string() == handle {
+            Progress::Done(things.living.get(subject.token).map(|(_, value)| value.clone()))
+        } else {
+            Progress::Pending { handle: handle.to_owned(), after: Duration::from_secs(60) }
+        };
+        Box::pin(std::future::ready(Ok(progress)))
+    }
+
+    fn find<'a>(&'a self, subject: Subject<'a>) -> BoxFuture<'a, Result<Option<Value>, ProviderError>> {
+        let found = self.things().living.get(subject.token).map(|(_, value)| value.clone());
+        Box::pin(std::future::ready(Ok(found)))
+    }
+}
