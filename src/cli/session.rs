@@ -9,7 +9,7 @@ use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
 use crate::plan::{Connections, Context, Inputs, Kind, Plan, Planner};
 use crate::policy::{self, Bundle, Denial, Gate, Subject, Verdict};
 use crate::provider::{self, Provider, Surroundings};
-use mlo_state::{FileStore, Holder, Loaded, Snapshot, Store, StoreError};
+use mlo_state::{FileStore, Holder, Loaded, Pending, Snapshot, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -105,6 +105,34 @@ impl Session {
 /// The state as it is now, or an empty one of a new lineage.
 pub(super) fn snapshot_or_new(loaded: Loaded) -> Snapshot {
     loaded.snapshot.unwrap_or_else(|| Snapshot::empty(new_lineage()))
+}
+
+/// Addresses in one message: more are not read.
+const OPEN_SHOWN_MAX: usize = 10;
+
+/// Says which changes an earlier run left open, if it did. A plan is made without the lock, so it cannot settle them;
+/// they may also be those of a run that goes on just now.
+pub(super) fn what_is_open(pending: &[Pending]) -> Diagnostics {
+    if pending.is_empty() {
+        return Diagnostics::new();
+    }
+    let verb = |pending: &Pending| match pending.action {
+        mlo_state::Action::Create => "create",
+        mlo_state::Action::Update => "update",
+        mlo_state::Action::Delete => "delete",
+    };
+    let named = pending.iter().take(OPEN_SHOWN_MAX);
+    let mut named: Vec<_> = named.map(|pending| format!("{} {}", verb(pending), pending.address)).collect();
+    if pending.len() > OPEN_SHOWN_MAX {
+        named.push(format!("and {} more", pending.len() - OPEN_SHOWN_MAX));
+    }
+    let changes =
+        if pending.len() == 1 { "1 change has" } else { &format!("{} changes have", pending.len()) };
+    let summary = format!("{changes} begun, and the state does not know the outcome: {}", named.join(", "));
+    Diagnostic::warning(code::engine::OPEN, summary)
+        .detail("A run is under way, or was cut off. This plan does not know what became of them.")
+        .help("the next `mlo apply` finds out before it plans")
+        .into()
 }
 
 /// 128 random bits as hexadecimal digits.

@@ -107,12 +107,15 @@ impl Run<'_> {
         interrupt: &Interrupt,
         screen: &mut Screen,
     ) -> Result<Exit, Stop> {
-        let loaded = self.read_settled(guard, screen).await?;
+        let loaded = self.unless_interrupted(interrupt, self.read_settled(guard, screen)).await??;
         let next_operation = loaded.next_operation;
         let snapshot = session::snapshot_or_new(loaded);
-        let engine = Some(&self.options.engine);
-        let (plan, connections) = match self.session.plan(self.kind, engine, &snapshot).await {
-            (Some(made), _) => made,
+        let planned = self.session.plan(self.kind, Some(&self.options.engine), &snapshot);
+        let (plan, connections) = match self.unless_interrupted(interrupt, planned).await? {
+            (Some(made), said) => {
+                screen.report(&said, &self.session.sources);
+                made
+            }
             (None, messages) => return Err(Stop::Failed(messages, Exit::Error)),
         };
         session::hide_secrets(screen, &plan);
@@ -137,14 +140,26 @@ impl Run<'_> {
             show_approval(screen, approved.decision(), &self.session.sources);
         }
         if changes {
-            self.confirm(screen)?;
-        }
-        if interrupt.signal().is_some() {
-            return Ok(interrupted(interrupt));
+            self.confirm(interrupt, screen).await?;
         }
         let carry_out = self.applier(guard, snapshot, connections, next_operation, interrupt, screen);
         let applied = carry_out(&approved).await.map_err(|error| self.store_stop(&error))?;
         Ok(self.report(&applied, interrupt, screen, changes || drift))
+    }
+
+    /// What a future gives, or the end if the run is interrupted meanwhile. Only for what can be left at any point: reads,
+    /// and records that are on their way once they are given.
+    async fn unless_interrupted<T>(
+        &self,
+        interrupt: &Interrupt,
+        future: impl Future<Output = T>,
+    ) -> Result<T, Stop> {
+        let mut stop = interrupt.receiver();
+        tokio::select! {
+            biased;
+            Ok(_) = stop.wait_for(|stop| *stop) => Err(Stop::Ended(interrupted(interrupt))),
+            value = future => Ok(value),
+        }
     }
 
     /// The state with everything settled that an earlier run left open.
@@ -163,7 +178,7 @@ impl Run<'_> {
         guard.read().await.map_err(stop)
     }
 
-    fn confirm(&self, screen: &Screen) -> Result<(), Stop> {
+    async fn confirm(&self, interrupt: &Interrupt, screen: &Screen) -> Result<(), Stop> {
         if self.options.auto_approve {
             return Ok(());
         }
@@ -177,9 +192,14 @@ impl Run<'_> {
         }
         let what = if self.kind == Kind::Destroy { "destroy all of this" } else { "do this" };
         screen.say(&format!("\nShall mlo {what}? Only `yes` is a yes: "));
-        let mut answer = String::new();
-        let read = input.lock().read_line(&mut answer);
-        if read.is_ok() && answer.trim() == "yes" {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        // A thread of its own, which ends with the program: nothing else can leave a read of a terminal.
+        std::thread::spawn(move || {
+            let mut answer = String::new();
+            let read = input.lock().read_line(&mut answer);
+            let _ = tell.send(read.is_ok() && answer.trim() == "yes");
+        });
+        if self.unless_interrupted(interrupt, told).await? == Ok(true) {
             return Ok(());
         }
         screen.say("Nothing was changed.\n");

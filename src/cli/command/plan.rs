@@ -24,13 +24,18 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
         Ok(runtime) => runtime.block_on(make(&session, options)),
         Err(messages) => Err((messages, Exit::Error)),
     };
-    let plan = match made {
-        Ok(plan) => plan,
+    let (plan, said) = match made {
+        Ok(made) => made,
         Err((messages, exit)) => {
             return session::fail(screen, as_json, &Failed { sources: session.sources, messages }, exit);
         }
     };
     session::hide_secrets(screen, &plan);
+    if !as_json {
+        screen.report(&said, &session.sources);
+    }
+    let mut messages = messages;
+    messages.extend(said);
     let changes = plan.has_changes();
     let document = as_json.then(|| json::plan(&plan));
     if !as_json {
@@ -62,13 +67,19 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     }
 }
 
-async fn make(session: &Session, options: &Plan) -> Result<crate::plan::Plan, (Diagnostics, Exit)> {
+async fn make(
+    session: &Session,
+    options: &Plan,
+) -> Result<(crate::plan::Plan, Diagnostics), (Diagnostics, Exit)> {
     let loaded =
         session.store.read().await.map_err(|error| session::store_failure(&error, &session.store))?;
+    let mut messages = session::what_is_open(&loaded.pending);
     let snapshot = session::snapshot_or_new(loaded);
-    match session.plan(Kind::Apply, Some(&options.engine), &snapshot).await {
-        (Some((plan, _)), _) => Ok(plan),
-        (None, messages) => Err((messages, Exit::Error)),
+    let (made, said) = session.plan(Kind::Apply, Some(&options.engine), &snapshot).await;
+    messages.extend(said);
+    match made {
+        Some((plan, _)) => Ok((plan, messages)),
+        None => Err((messages, Exit::Error)),
     }
 }
 
