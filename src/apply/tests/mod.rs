@@ -1,6 +1,7 @@
 //! Plan and apply together, over a provider whose calls go wrong on demand.
 
 mod faults;
+mod order;
 mod properties;
 mod settled;
 mod values;

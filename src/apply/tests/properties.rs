@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 /// Block `n` is made from earlier blocks.
 #[derive(Debug, Clone)]
-struct Block {
+pub(super) struct Block {
     from: Vec<usize>,
     count: Option<usize>,
     value: u8,
@@ -23,11 +23,11 @@ fn block() -> impl Strategy<Value = Block> {
 }
 
 /// Some of eight blocks.
-fn configuration() -> impl Strategy<Value = Vec<Option<Block>>> {
+pub(super) fn configuration() -> impl Strategy<Value = Vec<Option<Block>>> {
     prop::collection::vec(prop::option::weighted(0.8, block()), 8)
 }
 
-fn text(blocks: &[Option<Block>]) -> String {
+pub(super) fn text(blocks: &[Option<Block>]) -> String {
     let mut text = String::new();
     let name = |number: usize| match blocks[number].as_ref().and_then(|block| block.count) {
         Some(_) => format!("fake_thing.n{number}[*].id"),
