@@ -6,6 +6,7 @@ mod cli;
 mod docs;
 mod engine;
 mod gate;
+mod killed;
 mod straight_path;
 mod support;
 mod tidy;

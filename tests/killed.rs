@@ -1,0 +1,100 @@
+//! Runs that are killed or interrupted in the middle, and plans, which leave no trace.
+
+use crate::support::{Project, Said, said};
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+/// Runs `mlo apply` until it says that it makes the server.
+fn begin_apply(project: &Project) -> Child {
+    let mut apply = project.command(&["apply", "--auto-approve"]);
+    let mut child = apply.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let begun = |line: &str| line.contains("local_inference_service") && line.contains("reat");
+    let mut seen = String::new();
+    for line in lines {
+        let line = line.unwrap();
+        if begun(&line) {
+            return child;
+        }
+        seen += &(line + "\n");
+    }
+    panic!("the apply ended before it began:\n{seen}");
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
+}
+
+/// Processes that run in a folder or below it.
+fn processes_in(folder: &Path) -> usize {
+    let folder = folder.canonicalize().unwrap();
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    entries
+        .filter(|entry| {
+            std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&folder))
+        })
+        .count()
+}
+
+/// All files below a folder with their bytes.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path));
+            found.insert(path.display().to_string(), Vec::new());
+        } else {
+            found.insert(path.display().to_string(), std::fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+#[test]
+fn a_plan_writes_nothing_at_all() {
+    let project = Project::copy_of("examples/iris");
+    let before = files(project.path());
+    project.ok(&["plan"]);
+    project.ok(&["validate"]);
+    assert_eq!(files(project.path()), before);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn after_a_kill_the_plan_says_what_is_open_and_the_apply_goes_on_with_one_server() {
+    let project = Project::copy_of("examples/iris");
+    let mut child = begin_apply(&project);
+    send(&child, Signal::KILL);
+    child.wait().unwrap();
+
+    let before = files(&project.path().join(".mlo/state"));
+    let open = "1 change has begun, and the state does not know the outcome: create";
+    project.ok(&["plan"]).has(&[open, "MLO3028", "the next `mlo apply` finds out"]);
+    assert_eq!(project.json(&["plan"], 0)["diagnostics"][0]["code"], "MLO3028");
+    assert_eq!(files(&project.path().join(".mlo/state")), before, "a plan settles nothing");
+
+    project.ok(&["apply", "--auto-approve"]).has(&["an earlier run was cut off"]);
+    assert_eq!(processes_in(project.path()), 1);
+    project.ok(&["plan"]).has(&["No changes."]).has_not(&["MLO3028"]);
+    project.ok(&["destroy", "--auto-approve"]);
+    assert_eq!(processes_in(project.path()), 0);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_signal_lets_the_server_come_up_and_the_run_ends_with_its_number() {
+    let project = Project::copy_of("examples/iris");
+    let mut child = begin_apply(&project);
+    send(&child, Signal::INT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let Said { code, .. } = said(&mut project.command(&["plan", "--detailed-exitcode"]));
+    assert!(code == 0 || code == 2, "the state is whole: {code}");
+    project.ok(&["apply", "--auto-approve"]);
+    assert_eq!(processes_in(project.path()), 1);
+    project.ok(&["destroy", "--auto-approve"]);
+    assert_eq!(processes_in(project.path()), 0);
+}
