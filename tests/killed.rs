@@ -13,15 +13,11 @@ fn begin_apply(project: &Project) -> Child {
     let mut child = apply.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let begun = |line: &str| line.contains("local_inference_service") && line.contains("reat");
-    let mut seen = String::new();
-    for line in lines {
-        let line = line.unwrap();
-        if begun(&line) {
-            return child;
-        }
-        seen += &(line + "\n");
+    let seen: Vec<_> = lines.map(Result::unwrap).take_while(|line| !begun(line)).collect();
+    if let Some(status) = child.try_wait().unwrap() {
+        panic!("the apply ended with {status} before it began:\n{}", seen.join("\n"));
     }
-    panic!("the apply ended before it began:\n{seen}");
+    child
 }
 
 fn send(child: &Child, signal: Signal) {

@@ -1,8 +1,12 @@
 //! Signals: the first asks a run to stop, the second ends it.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::sync::watch;
+
+/// What is said at the first signal.
+const SAID: &str = "\nInterrupted: nothing new is begun; what runs is waited for. Again to end at once.\n";
 
 /// What the signals said.
 pub(super) struct Interrupt {
@@ -26,15 +30,8 @@ impl Interrupt {
                     std::process::exit(i32::from(128 + number));
                 }
                 let _ = sender.send(true);
-                #[expect(
-                    clippy::print_stderr,
-                    reason = "said the moment it happens, whatever else is printed"
-                )]
-                {
-                    eprintln!(
-                        "\nInterrupted: nothing new is begun; what runs is waited for. Again to end at once."
-                    );
-                }
+                // Said at once, whatever else is printed. The terminal may be the very thing that is gone.
+                let _ = std::io::stderr().write_all(SAID.as_bytes());
             }
         });
         Self { receiver, signal }

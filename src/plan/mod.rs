@@ -3,6 +3,7 @@
 //! Goes in: a configuration, a snapshot, providers. Comes out: a [`Plan`]. Never happens: a change of anything.
 
 mod change;
+mod condition;
 pub mod diff;
 mod inputs;
 mod planner;

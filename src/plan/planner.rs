@@ -627,7 +627,7 @@ fn action_and_reason(action: Action, prior: Option<&Value>, stored: Option<&Obje
 }
 
 /// What is ephemeral may be used, but not kept, and objects are kept.
-fn refuse_ephemeral(wanted: &Value, resource: &Resource) -> std::result::Result<(), Diagnostic> {
+fn refuse_ephemeral(wanted: &Value, resource: &Resource) -> std::result::Result<(), Diagnostics> {
     let ephemeral = |value: &Value| value.marks_deep().contains(Marks::EPHEMERAL);
     if !ephemeral(wanted) {
         return Ok(());
@@ -640,7 +640,8 @@ fn refuse_ephemeral(wanted: &Value, resource: &Resource) -> std::result::Result<
     let summary = "an ephemeral value would be kept in the state";
     Err(Diagnostic::error(code::engine::EPHEMERAL, summary)
         .at(span, "this is ephemeral")
-        .help("take a value that may be kept, or the variable's `ephemeral` out"))
+        .help("take a value that may be kept, or the variable's `ephemeral` out")
+        .into())
 }
 
 /// The idempotency token of a create: the same in every attempt from the same state, another one for each new object.

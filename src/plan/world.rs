@@ -1,10 +1,11 @@
 //! The values of a configuration, block by block, as they become known. Pure: values come in, values come out.
 
+use super::condition::{WithVariable, check};
 use super::inputs::{Input, Inputs};
 use super::scope::{Constant, InstanceScope};
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{ModuleId, ModuleTree, Node};
-use crate::lang::config::{Condition, ProviderKey, Repeat, Resource, ResourceKey, Variable};
+use crate::lang::config::{ProviderKey, Repeat, Resource, ResourceKey, Variable};
 use crate::lang::eval::BlockSchema;
 use crate::lang::eval::{decode, evaluate};
 use crate::lang::syntax::ast::Expr;
@@ -79,7 +80,6 @@ impl Values {
 #[derive(Debug, Clone, Default)]
 struct ModuleValues {
     instances: BTreeMap<ModuleAddress, Instance>,
-    outputs_done: BTreeSet<Arc<str>>,
 }
 
 /// The values of one instance of a module.
@@ -89,7 +89,7 @@ pub(super) struct Instance {
     pub(super) locals: HashMap<Arc<str>, Value>,
     outputs: HashMap<Arc<str>, Value>,
     pub(super) resources: HashMap<ResourceKey, Value>,
-    /// Called modules whose outputs are all there, as the expression `module.name` sees them.
+    /// Called modules with the outputs that are there, as the expression `module.name` sees them.
     modules: HashMap<Arc<str>, Value>,
     parent: Option<ModuleAddress>,
     repetition: Repetition,
@@ -180,7 +180,7 @@ impl<'c> World<'c> {
                 self.each_instance(node, *id, name, Self::output, |instance, name, value| {
                     instance.outputs.insert(name, value);
                 })?;
-                self.output_done(*id, name);
+                self.collect_module(*id);
                 Ok(())
             }
             Node::Close(_) | Node::Provider(..) | Node::Resource(..) => Ok(()),
@@ -365,9 +365,7 @@ impl<'c> World<'c> {
                 Err(messages) => failures.extend(messages),
             }
         }
-        if self.tree.module(id).outputs.is_empty() {
-            self.collect_module(id);
-        }
+        self.collect_module(id);
         if failures.has_errors() { Err(failures) } else { Ok(()) }
     }
 
@@ -498,15 +496,7 @@ impl<'c> World<'c> {
         Ok(entries.into_iter().map(repetition).collect())
     }
 
-    fn output_done(&mut self, id: ModuleId, name: &Arc<str>) {
-        let Some(values) = self.values.modules.get_mut(id) else { return };
-        values.outputs_done.insert(name.clone());
-        if values.outputs_done.len() == self.tree.module(id).outputs.len() {
-            self.collect_module(id);
-        }
-    }
-
-    /// Makes `module.name` for every instance above, once, so that each use of it is a lookup.
+    /// Makes `module.name` for every instance above, once for each output, so that each use of it is a lookup.
     fn collect_module(&mut self, id: ModuleId) {
         let Some((parent, call)) = self.tree.parent(id) else { return };
         let name = call.name.name.clone();
@@ -518,13 +508,9 @@ impl<'c> World<'c> {
         }
     }
 
-    /// `module.name` in one instance: as collected, or, while some of its outputs are not there yet, of those that are.
+    /// `module.name` in one instance, with the outputs that are there.
     pub(super) fn module_value(&self, id: ModuleId, at: &ModuleAddress, name: &str) -> Option<Value> {
-        if let Some(value) = self.instance(id, at)?.modules.get(name) {
-            return Some(value.clone());
-        }
-        let child = self.tree.child(id, name)?;
-        self.module_values(child).remove(at)
+        self.instance(id, at)?.modules.get(name).cloned()
     }
 
     fn module_values(&self, id: ModuleId) -> BTreeMap<ModuleAddress, Value> {
@@ -641,29 +627,6 @@ pub fn combine(repeat: &Repeat, items: Vec<(Option<Key>, Value)>) -> Value {
     }
 }
 
-struct WithVariable<'a, S> {
-    inner: S,
-    name: &'a str,
-    value: &'a Value,
-}
-
-impl<S: crate::lang::scope::Scope> crate::lang::scope::Scope for WithVariable<'_, S> {
-    fn lookup(
-        &self,
-        root: &str,
-        span: crate::diag::Span,
-        steps: &[crate::lang::syntax::ast::Step],
-    ) -> Result<(Value, usize), Box<Diagnostic>> {
-        use crate::lang::syntax::ast::Step;
-        match steps.first() {
-            Some(Step::Attr(name)) if root == "var" && name.name.as_ref() == self.name => {
-                Ok((self.value.clone(), 1))
-            }
-            _ => self.inner.lookup(root, span, steps),
-        }
-    }
-}
-
 fn mark(variable: &Variable, value: Value) -> Value {
     let sensitive = if variable.sensitive { Marks::SENSITIVE } else { Marks::NONE };
     let ephemeral = if variable.ephemeral { Marks::EPHEMERAL } else { Marks::NONE };
@@ -682,40 +645,4 @@ fn unknown_repetition(argument: &str, expr: &Expr) -> Diagnostic {
         .at(expr.span, "this depends on something that is not there yet")
         .detail("How many instances there are must be known to plan them.")
         .help("let it depend on variables, local values or manifests, and put what is not known into the values, not the keys")
-}
-
-/// Checks conditions; one that is not known yet is left for later and sets `deferred`.
-fn check(
-    conditions: &[Condition],
-    scope: &dyn crate::lang::scope::Scope,
-    failed: code::Code,
-    deferred: &mut bool,
-) -> Result<(), Diagnostics> {
-    let mut failures = Diagnostics::new();
-    for condition in conditions {
-        let held = match evaluate(&condition.condition, scope) {
-            Ok(value) if value.is_unknown() => {
-                *deferred = true;
-                continue;
-            }
-            Ok(value) => convert(&value, &Type::Bool).ok().and_then(|value| value.as_bool()),
-            Err(messages) => {
-                failures.extend(messages);
-                continue;
-            }
-        };
-        let Some(held) = held else {
-            let wrong = Diagnostic::error(code::engine::CONDITION, "a condition must be true or false");
-            failures.push(wrong.at(condition.condition.span, ""));
-            continue;
-        };
-        if !held {
-            let words =
-                evaluate(&condition.message, scope).ok().filter(|value| !value.marks_deep().is_sensitive());
-            let words =
-                words.as_ref().and_then(Value::as_str).unwrap_or("a condition does not hold").to_owned();
-            failures.push(Diagnostic::error(failed, words).at(condition.condition.span, "this is false"));
-        }
-    }
-    if failures.has_errors() { Err(failures) } else { Ok(()) }
 }

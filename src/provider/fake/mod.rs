@@ -15,6 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
+/// Between two polls of a slow call: long enough that a test can interrupt it.
+const POLL_WAIT: Duration = Duration::from_mins(1);
+
 /// How a call goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -182,9 +185,8 @@ impl Fake {
         tokio::task::yield_now().await;
         let fault = self.things().faults.get(&call).copied();
         Ok(Progress::Done(match fault {
-            None => act(),
+            None | Some(Fault::Throttled(0)) => act(),
             Some(Fault::Refused) => return Err(ProviderError::permanent("refused")),
-            Some(Fault::Throttled(0)) => act(),
             Some(Fault::Throttled(left)) => {
                 self.fail(&call, Fault::Throttled(left - 1));
                 return Err(ProviderError::new(ErrorClass::Retryable, "throttled"));
@@ -210,7 +212,7 @@ impl Fake {
                 let done = act();
                 let handle = format!("{polls}");
                 drop(done);
-                return Ok(Progress::Pending { handle, after: Duration::from_secs(60) });
+                return Ok(Progress::Pending { handle, after: POLL_WAIT });
             }
             Some(kill @ (Fault::KilledBefore | Fault::KilledAfter)) => {
                 if kill == Fault::KilledAfter {
@@ -258,7 +260,7 @@ impl Connection for Fake {
         let progress = if polls.to_string() == handle {
             Progress::Done(things.living.get(subject.token).map(|(_, value)| value.clone()))
         } else {
-            Progress::Pending { handle: handle.to_owned(), after: Duration::from_secs(60) }
+            Progress::Pending { handle: handle.to_owned(), after: POLL_WAIT }
         };
         Box::pin(std::future::ready(Ok(progress)))
     }
