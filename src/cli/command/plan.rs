@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 
 pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Exit {
     let as_json = options.source.json;
-    let (session, messages) = match Session::open(&options.source, Kind::Apply) {
+    let (session, messages) = match Session::open(&options.source, Kind::Apply, screen) {
         Ok(opened) => opened,
         Err(failed) => return session::fail(screen, as_json, &failed, Exit::Error),
     };
@@ -21,7 +21,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
         screen.report(&messages, &session.sources);
     }
     let made = match session::runtime() {
-        Ok(runtime) => runtime.block_on(make(&session, options)),
+        Ok(runtime) => runtime.block_on(make(&session, options, screen)),
         Err(messages) => Err((messages, Exit::Error)),
     };
     let plan = match made {
@@ -62,13 +62,20 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     }
 }
 
-async fn make(session: &Session, options: &Plan) -> Result<crate::plan::Plan, (Diagnostics, Exit)> {
+async fn make(
+    session: &Session,
+    options: &Plan,
+    screen: &mut Screen,
+) -> Result<crate::plan::Plan, (Diagnostics, Exit)> {
     let loaded =
         session.store.read().await.map_err(|error| session::store_failure(&error, &session.store))?;
     let snapshot = session::snapshot_or_new(loaded);
     match session.plan(Kind::Apply, Some(&options.engine), &snapshot).await {
         (Some((plan, _)), _) => Ok(plan),
-        (None, messages) => Err((messages, Exit::Error)),
+        (None, messages) => {
+            session::hide_state(screen, &snapshot);
+            Err((messages, Exit::Error))
+        }
     }
 }
 
