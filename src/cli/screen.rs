@@ -1,23 +1,26 @@
 //! Where everything that is printed passes: data to stdout, messages to stderr, secrets nowhere.
 
 use super::args::{Global, When};
-use crate::diag::{Diagnostic, Diagnostics, SourceMap, Style, render};
+pub(super) use crate::diag::MASK;
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, Style, escape, render};
 use crate::lang::value::{Kind, Value};
 use aho_corasick::AhoCorasick;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 
 /// Strings shorter than this are masked by their path alone: `yes` or `eu` would black out half of a page.
 const MASKED_BYTES_MIN: usize = 4;
-/// What stands in place of a secret.
-pub(super) const MASK: &str = "(sensitive value)";
+/// How a text may be spelled by the time it is printed: escapes inside escapes, as of JSON in JSON in HCL.
+const SPELLINGS_DEPTH: usize = 3;
 
 /// The two streams, and what must not be seen on them.
 pub(super) struct Screen {
     style: Style,
     error_style: Style,
     secrets: BTreeSet<String>,
-    masker: Option<AhoCorasick>,
+    /// Finds the secrets in all their spellings; made when something is printed after new ones came.
+    masker: OnceCell<Option<AhoCorasick>>,
 }
 
 impl Screen {
@@ -38,7 +41,7 @@ impl Screen {
             style: style(std::io::stdout().is_terminal()),
             error_style: style(std::io::stderr().is_terminal()),
             secrets: BTreeSet::new(),
-            masker: None,
+            masker: OnceCell::new(),
         }
     }
 
@@ -50,19 +53,29 @@ impl Screen {
     /// From now on the sensitive strings in `value` are masked wherever they turn up.
     pub(super) fn hide(&mut self, value: &Value) {
         if gather(value, false, &mut self.secrets) {
-            self.masker = AhoCorasick::builder()
-                .match_kind(aho_corasick::MatchKind::LeftmostLongest)
-                .build(&self.secrets)
-                .ok();
+            self.masker.take();
         }
     }
 
-    /// Text without the secrets that are known.
+    /// Text without the secrets that are known, however they are spelled in it.
     pub(super) fn masked(&self, text: &str) -> String {
-        match &self.masker {
-            Some(masker) => masker.replace_all(text, &vec![MASK; masker.patterns_len()]),
-            None => text.to_owned(),
-        }
+        let masker = self.masker.get_or_init(|| {
+            if self.secrets.is_empty() {
+                return None;
+            }
+            let spellings: BTreeSet<_> = self.secrets.iter().flat_map(|secret| spellings(secret)).collect();
+            let longest_first = aho_corasick::MatchKind::LeftmostLongest;
+            // What cannot be searched for must not be printed: there is no such set of texts within our limits.
+            let built = AhoCorasick::builder().match_kind(longest_first).build(spellings);
+            Some(built.expect("the secrets of one plan fit an automaton"))
+        });
+        let Some(masker) = masker else { return text.to_owned() };
+        let mut out = String::with_capacity(text.len());
+        masker.replace_all_with(text, &mut out, |_, _, out| {
+            out.push_str(MASK);
+            true
+        });
+        out
     }
 
     /// Data. Nobody listening is not an error.
@@ -74,7 +87,7 @@ impl Screen {
     /// A JSON document, its secrets masked.
     pub(super) fn print_json(&self, mut document: serde_json::Value) {
         mask_json(&mut document, &|text| self.masked(text));
-        let text = serde_json::to_string_pretty(&document).expect("a document has only string keys");
+        let text = escape_json(&document);
         let mut out = std::io::stdout().lock();
         let _ = writeln!(out, "{text}");
     }
@@ -114,11 +127,61 @@ fn gather(value: &Value, sensitive: bool, secrets: &mut BTreeSet<String>) -> boo
     }
 }
 
+/// A secret as it may stand in what is printed: whole and, if it has several lines, each line; as it is, and escaped
+/// as JSON, HCL, Rust and our own messages do.
+fn spellings(secret: &str) -> BTreeSet<String> {
+    let lines = secret.lines().map(str::trim).filter(|line| line.len() >= MASKED_BYTES_MIN);
+    let mut all: BTreeSet<String> = lines.chain([secret]).map(str::to_owned).collect();
+    for _ in 0..SPELLINGS_DEPTH {
+        let escaped: Vec<_> = all.iter().flat_map(|text| escaped(text)).collect();
+        all.extend(escaped);
+    }
+    all
+}
+
+fn escaped(text: &str) -> [String; 5] {
+    let bare = |quoted: String| {
+        let inside = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        inside.unwrap_or(&quoted).to_owned()
+    };
+    let json = serde_json::Value::from(text).to_string();
+    let key = mlo_state::Key::Name(text.into()).to_string();
+    let key = key.strip_prefix("[\"").and_then(|rest| rest.strip_suffix("\"]")).unwrap_or(&key).to_owned();
+    [bare(json), bare(super::view::quote(text)), bare(format!("{text:?}")), escape(text).into_owned(), key]
+}
+
+/// JSON text that cannot steer a terminal: what could is spelled `\u…`, which means the same.
+fn escape_json(document: &serde_json::Value) -> String {
+    let text = serde_json::to_string_pretty(document).expect("a document has only string keys");
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if crate::diag::is_unsafe(character) {
+            let mut units = [0; 2];
+            out.extend(character.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
 fn mask_json(json: &mut serde_json::Value, mask: &dyn Fn(&str) -> String) {
     match json {
         serde_json::Value::String(text) => *text = mask(text),
         serde_json::Value::Array(items) => items.iter_mut().for_each(|item| mask_json(item, mask)),
-        serde_json::Value::Object(entries) => entries.values_mut().for_each(|item| mask_json(item, mask)),
+        serde_json::Value::Object(entries) => {
+            entries.values_mut().for_each(|item| mask_json(item, mask));
+            if entries.keys().any(|key| mask(key) != *key) {
+                let old = std::mem::take(entries);
+                for (number, (key, item)) in old.into_iter().enumerate() {
+                    let masked = mask(&key);
+                    // Two masked names may be the same now: the later ones are numbered, so that none is lost.
+                    let name =
+                        if entries.contains_key(&masked) { format!("{masked} {number}") } else { masked };
+                    entries.insert(name, item);
+                }
+            }
+        }
         _ => {}
     }
 }
@@ -127,6 +190,7 @@ fn mask_json(json: &mut serde_json::Value, mask: &dyn Fn(&str) -> String) {
 mod tests {
     use super::*;
     use crate::lang::value::Marks;
+    use proptest::prelude::*;
 
     #[test]
     fn secrets_are_masked_wherever_they_turn_up_and_short_ones_are_not() {
@@ -144,5 +208,44 @@ mod tests {
         let mut json = serde_json::json!({"a": ["hunter2"], "b": 1});
         mask_json(&mut json, &|text| screen.masked(text));
         assert_eq!(json, serde_json::json!({"a": ["(sensitive value)"], "b": 1}));
+    }
+
+    fn screen_hiding(secrets: &[&str]) -> Screen {
+        let mut screen = Screen::new(&Global { chdir: None, color: When::Never, no_color: true });
+        for secret in secrets {
+            screen.hide(&Value::string(*secret).marked(Marks::SENSITIVE));
+        }
+        screen
+    }
+
+    #[test]
+    fn names_in_a_document_are_masked_and_none_is_lost() {
+        let screen = screen_hiding(&["hunter2", "hunter3"]);
+        let mut json = serde_json::json!({"hunter2": 1, "plain": {"hunter3": 2}, "hunter3": 3});
+        mask_json(&mut json, &|text| screen.masked(text));
+        let text = json.to_string();
+        assert!(!text.contains("hunter"), "{text}");
+        assert_eq!(json.as_object().map(serde_json::Map::len), Some(3));
+    }
+
+    proptest! {
+        #[test]
+        fn a_secret_is_found_in_every_spelling(secret in "[a-z\"\\\\\n\t${}%\u{1b}\u{202e}é🔑]{4,24}", around in "[a-z\" ]{0,8}") {
+            let screen = screen_hiding(&[&secret]);
+            let inside = format!("{around}{secret}{around}");
+            let json = serde_json::Value::from(inside.as_str()).to_string();
+            let twice = serde_json::Value::from(json.as_str()).to_string();
+            for text in [inside.clone(), json, twice, crate::cli::view::quote(&inside), escape(&inside).into_owned()] {
+                prop_assert!(screen.masked(&text).contains(MASK), "{text:?}");
+            }
+        }
+
+        #[test]
+        fn a_document_cannot_steer_a_terminal_and_means_the_same(text in any::<String>()) {
+            let document = serde_json::json!({ text.clone(): [text] });
+            let printed = escape_json(&document);
+            prop_assert!(!printed.contains(|c: char| c != '\n' && crate::diag::is_unsafe(c)), "{printed:?}");
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&printed).unwrap(), document);
+        }
     }
 }

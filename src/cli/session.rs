@@ -6,10 +6,11 @@ use super::project::{Place, Project};
 use super::screen::Screen;
 use super::variables;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
-use crate::plan::{Connections, Context, Inputs, Kind, Plan, Planner};
+use crate::lang::value::Value;
+use crate::plan::{Connections, Context, Inputs, Kind, Plan, Planner, decode_object, guess};
 use crate::policy::{self, Bundle, Denial, Gate, Subject, Verdict};
 use crate::provider::{self, Provider, Surroundings};
-use mlo_state::{FileStore, Holder, Loaded, Pending, Snapshot, Store, StoreError};
+use mlo_state::{Address, FileStore, Holder, Loaded, Object, Pending, Snapshot, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -35,11 +36,17 @@ pub(super) struct Failed {
 
 impl Session {
     /// Reads a project; warnings come with it.
-    pub(super) fn open(source: &Source, kind: Kind) -> Result<(Self, Diagnostics), Failed> {
+    pub(super) fn open(
+        source: &Source,
+        kind: Kind,
+        screen: &mut Screen,
+    ) -> Result<(Self, Diagnostics), Failed> {
         let mut sources = SourceMap::new();
         let opened = Place::find(source.path.as_deref()).and_then(|place| {
             let (project, mut messages) = place.load(kind != Kind::Destroy, &mut sources)?;
-            let (inputs, said) = variables::gather(source, &place, &project.config, &mut sources)?;
+            let gathered = variables::gather(source, &place, &project.config, &mut sources);
+            let (inputs, said) = gathered?;
+            variables::hide(&project.config, &inputs, &mut sources, screen);
             messages.extend(said);
             Ok((place, project, inputs, messages))
         });
@@ -271,6 +278,32 @@ pub(super) fn hide_secrets(screen: &mut Screen, plan: &Plan) {
     plan.values.each(&mut |value| screen.hide(value));
 }
 
+/// From now on the secrets of the state are masked. For a plan that could not be made; one that was made has them all.
+pub(super) fn hide_state(screen: &mut Screen, snapshot: &Snapshot) {
+    for (_, _, value) in stored_values(snapshot) {
+        screen.hide(&value);
+    }
+    for value in snapshot.outputs.values().filter_map(crate::plan::decode_output) {
+        screen.hide(&value);
+    }
+}
+
+/// Each object of a state as a value: by its type's schema where that is known.
+pub(super) fn stored_values(snapshot: &Snapshot) -> Vec<(&Address, &Object, Value)> {
+    let providers = provider::all();
+    let schemas = |type_name: &str| {
+        providers.values().find_map(|provider| {
+            provider.schema().resources.get(type_name).map(|schema| schema.block.clone())
+        })
+    };
+    let value = |type_name: &str, object: &Object| match schemas(type_name) {
+        Some(schema) => decode_object(object, &schema).unwrap_or_else(|_| guess(&object.attributes)),
+        None => guess(&object.attributes),
+    };
+    let objects = snapshot.objects.iter();
+    objects.map(|(address, object)| (address, object, value(&address.type_name, object))).collect()
+}
+
 /// Makes the project's `.mlo` folder, for its owner alone and outside of version control.
 pub(super) fn prepare_home(place: &Place) -> Result<(), Diagnostics> {
     let home = place.home();
@@ -288,7 +321,10 @@ pub(super) fn prepare_home(place: &Place) -> Result<(), Diagnostics> {
     builder.create(&home).map_err(|error| refused(&error))?;
     let ignore = home.join(".gitignore");
     if !ignore.exists() {
-        let file = std::fs::OpenOptions::new().write(true).create_new(true).open(&ignore);
+        let mut options = std::fs::OpenOptions::new();
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.write(true).create_new(true).open(&ignore);
         match file.and_then(|mut file| std::io::Write::write_all(&mut file, b"*\n")) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(refused(&error)),
             _ => {}

@@ -2,9 +2,11 @@
 
 use super::args::Source;
 use super::project::Place;
+use super::screen::Screen;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
-use crate::lang::config::Module;
+use crate::lang::config::{Module, Variable};
 use crate::lang::load;
+use crate::lang::value::Marks;
 use crate::plan::{Input, Inputs};
 use std::path::Path;
 use std::sync::Arc;
@@ -50,6 +52,27 @@ pub(super) fn gather(
     messages.into_result(inputs)
 }
 
+/// From now on no message shows what was given for a sensitive variable, or its default: not by its place in a source,
+/// and not by its value.
+pub(super) fn hide(config: &Module, inputs: &Inputs, sources: &mut SourceMap, screen: &mut Screen) {
+    for (name, variable) in config.variables.iter().filter(|(_, variable)| is_secret(variable)) {
+        let default = variable.default.clone().map(Input::Expr);
+        for input in inputs.get(name).into_iter().chain(&default) {
+            sources.hide(input.span());
+            if let Ok(value) = input.value(&variable.ty) {
+                screen.hide(&value.marked(Marks::SENSITIVE));
+            }
+        }
+    }
+    for call in config.calls.values() {
+        hide(&call.module, &Inputs::new(), sources, screen);
+    }
+}
+
+fn is_secret(variable: &Variable) -> bool {
+    variable.sensitive || variable.ephemeral
+}
+
 fn from_environment(config: &Module, sources: &mut SourceMap, inputs: &mut Inputs) {
     for prefix in PREFIXES {
         for name in config.variables.keys() {
@@ -78,7 +101,15 @@ type Gathered<'a> = (&'a mut SourceMap, &'a mut Inputs, &'a mut Diagnostics);
 fn from_file(file: &Path, shown: &str, config: &Module, (sources, inputs, messages): Gathered<'_>) {
     let body = match load::read_body(file, shown, sources) {
         Ok(body) => body,
-        Err(said) => return messages.extend(said),
+        Err(said) => {
+            // Which variable a broken line is for cannot be told.
+            if config.variables.values().any(is_secret) {
+                for label in said.iter().flat_map(|message| &message.labels) {
+                    sources.hide(sources.lines(label.span));
+                }
+            }
+            return messages.extend(said);
+        }
     };
     for block in body.blocks() {
         let summary =
@@ -90,6 +121,8 @@ fn from_file(file: &Path, shown: &str, config: &Module, (sources, inputs, messag
         if config.variables.contains_key(name) {
             inputs.insert(name.clone(), Input::Expr(attribute.value.clone()));
         } else {
+            // A name that is misspelled may be meant for a secret.
+            sources.hide(attribute.value.span);
             let summary = format!("there is no variable `{name}`");
             let known = config.variables.keys().map(AsRef::as_ref);
             let message = Diagnostic::warning(code::engine::UNDECLARED, summary).at(attribute.name.span, "");
@@ -100,7 +133,9 @@ fn from_file(file: &Path, shown: &str, config: &Module, (sources, inputs, messag
 
 fn from_flag(flag: &str, config: &Module, (sources, inputs, messages): Gathered<'_>) {
     let Some((name, value)) = flag.split_once('=') else {
-        let summary = format!("`--var {flag}` has no value");
+        // Only what can be a name is shown: the rest may be a value.
+        let name = flag.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next().unwrap_or("");
+        let summary = format!("`--var {name}` has no value");
         messages.push(Diagnostic::error(code::engine::USAGE, summary).help("write it as `--var name=value`"));
         return;
     };

@@ -15,7 +15,8 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-fn is_unsafe(character: char) -> bool {
+/// Whether a character could steer a terminal or change how text around it looks.
+pub fn is_unsafe(character: char) -> bool {
     match character {
         '\n' | '\t' => false,
         '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => true,

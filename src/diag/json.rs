@@ -49,6 +49,7 @@ struct Related {
 impl JsonDiagnostic {
     /// The twin of `diagnostic`; places are resolved with `sources`.
     pub fn new(diagnostic: &Diagnostic, sources: &SourceMap) -> Self {
+        let diagnostic = diagnostic.censored(sources);
         let mut labels = diagnostic.labels.iter();
         let first = labels.next().map(|label| label.span);
         Self {
@@ -81,5 +82,5 @@ fn range(span: Span, sources: &SourceMap) -> Range {
 fn snippet(span: Span, sources: &SourceMap) -> Snippet {
     let file = sources.get(span.source);
     let start_line = file.position(span.start).line;
-    Snippet { code: file.line(start_line).to_owned(), start_line }
+    Snippet { code: file.shown(file.line(start_line)), start_line }
 }

@@ -10,10 +10,15 @@ mod render;
 mod source;
 
 pub use code::Code;
-pub use escape::escape;
+pub use escape::{escape, is_unsafe};
 pub use json::JsonDiagnostic;
 pub use render::{Style, render};
 pub use source::{Position, SourceFile, SourceId, SourceMap, Span};
+
+/// What stands in place of a secret.
+pub const MASK: &str = "(sensitive value)";
+/// Shorter words of a hidden part of a source are left in a message about it: `of` or `1` tell nothing.
+const HIDDEN_WORD_BYTES_MIN: usize = 3;
 
 /// How bad it is. An error stops the command; a warning does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +90,32 @@ impl Diagnostic {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
         self
+    }
+
+    /// The message without what it quotes of the hidden parts of the sources that it is about.
+    fn censored<'a>(&'a self, sources: &'a SourceMap) -> std::borrow::Cow<'a, Self> {
+        let hidden = |label: &'a Label| {
+            let Span { source, start, end } = label.span;
+            sources.get(source).hidden_words(&(start..end)).collect::<Vec<_>>()
+        };
+        let mut words: Vec<_> = self.labels.iter().flat_map(hidden).collect();
+        words.retain(|word| word.len() >= HIDDEN_WORD_BYTES_MIN);
+        if words.is_empty() {
+            return std::borrow::Cow::Borrowed(self);
+        }
+        // Longer ones first: a word that begins another must not uncover the rest of it.
+        words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+        let mask = |text: &mut String| {
+            for word in words.iter().filter(|word| !MASK.contains(**word)) {
+                if text.contains(word) {
+                    *text = text.replace(word, MASK);
+                }
+            }
+        };
+        let mut message = self.clone();
+        [&mut message.summary, &mut message.detail].into_iter().chain(&mut message.help).for_each(mask);
+        message.labels.iter_mut().for_each(|label| mask(&mut label.text));
+        std::borrow::Cow::Owned(message)
     }
 
     /// Adds "did you mean" for the nearest of `known`, if one is near enough to `word`.

@@ -20,6 +20,7 @@ const LINE_BYTES_MAX: usize = 2_000;
 
 /// Renders a message, ending in a newline. Everything that came from outside is escaped.
 pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: Style) -> String {
+    let diagnostic = diagnostic.censored(sources);
     let summary = escape(&diagnostic.summary);
     let detail = escape(&diagnostic.detail);
     let help: Vec<_> = diagnostic.help.iter().map(|help| escape(help)).collect();
@@ -75,19 +76,17 @@ struct Excerpt<'a> {
 impl<'a> Excerpt<'a> {
     fn new(span: Span, sources: &'a SourceMap) -> Self {
         let file = sources.get(span.source);
-        let (start, end) = (file.position(span.start), file.position(span.end));
+        let wide = file.widened(span.start..span.end);
+        let (start, end) = (file.position(wide.start), file.position(wide.end));
         let last = if end.line - start.line >= SPAN_LINES_MAX { start.line } else { end.line };
-        let before: String = file.line(start.line).chars().take(start.column - 1).collect();
-        let raw: Vec<_> = (start.line..=last).map(|line| file.line(line)).collect();
-        let raw = raw.join("\n");
-        let covered = if last == end.line {
-            let tail: String = file.line(end.line).chars().skip(end.column - 1).collect();
-            raw.get(before.len()..raw.len().saturating_sub(tail.len())).unwrap_or("").to_owned()
-        } else {
-            raw.get(before.len()..).unwrap_or("").to_owned()
-        };
+        let lines = file.line(start.line).start..file.line(last).end;
+        let (start_at, end_at) = (wide.start.min(lines.end), wide.end.min(lines.end));
+        let shown = |from: u32, to: u32| file.shown(from..to).replace("\r\n", "\n");
+        let before = shown(lines.start, start_at);
+        let (covered, after) = (shown(start_at, end_at), shown(end_at, lines.end));
         let from = escape(&before).len();
         let to = from + escape(&covered).len();
+        let raw = [before, covered, after].concat();
         let mut text = escape(&raw).into_owned();
         let (mut from, mut to) = (from.min(text.len()), to.min(text.len()));
         if text.len() > LINE_BYTES_MAX {

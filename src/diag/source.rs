@@ -1,5 +1,7 @@
 //! Sources that were read, and byte spans into them.
 
+use super::MASK;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One source of a [`SourceMap`].
@@ -42,6 +44,8 @@ pub struct SourceFile {
     /// The whole text.
     pub text: Arc<str>,
     line_starts: Arc<[u32]>,
+    /// Bytes that are never shown, in the order of their beginnings.
+    hidden: Vec<Range<u32>>,
 }
 
 impl SourceFile {
@@ -49,7 +53,7 @@ impl SourceFile {
         let line_starts = std::iter::once(0)
             .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| offset(at + 1)))
             .collect();
-        Self { name, text, line_starts }
+        Self { name, text, line_starts, hidden: Vec::new() }
     }
 
     /// Line and column of a byte offset; past the end it is the end.
@@ -61,14 +65,48 @@ impl SourceFile {
         Position { line, column: before.chars().count() + 1 }
     }
 
-    /// The text of a line (from 1), without its line end.
-    pub fn line(&self, line: usize) -> &str {
+    /// The bytes of a line (from 1), without its line end; empty if there is no such line.
+    pub(super) fn line(&self, line: usize) -> Range<u32> {
         let start = line.checked_sub(1).and_then(|index| self.line_starts.get(index)).copied();
         let end = self.line_starts.get(line).copied().unwrap_or(offset(self.text.len()));
-        start
-            .and_then(|start| self.text.get(start as usize..end as usize))
-            .unwrap_or("")
-            .trim_end_matches(['\r', '\n'])
+        let start = start.unwrap_or(end);
+        let text = self.text.get(start as usize..end as usize).unwrap_or("");
+        start..start + offset(text.trim_end_matches(['\r', '\n']).len())
+    }
+
+    /// The text of a range as it may be shown: each hidden part that it touches is a mask.
+    pub(super) fn shown(&self, range: Range<u32>) -> String {
+        let text = |from: u32, to: u32| self.text.get(from as usize..to.max(from) as usize).unwrap_or("");
+        let (mut out, mut at) = (String::new(), range.start);
+        for hidden in &self.hidden {
+            if hidden.end <= at || hidden.start >= range.end {
+                continue;
+            }
+            out.push_str(text(at, hidden.start));
+            out.push_str(MASK);
+            at = hidden.end;
+        }
+        out.push_str(text(at, range.end));
+        out
+    }
+
+    /// The range with all of each hidden part that it touches.
+    pub(super) fn widened(&self, range: Range<u32>) -> Range<u32> {
+        self.hidden_at(&range)
+            .fold(range.clone(), |wide, hidden| wide.start.min(hidden.start)..wide.end.max(hidden.end))
+    }
+
+    /// The words of the hidden parts that a range touches: what a message about it must not quote.
+    pub(super) fn hidden_words(&self, range: &Range<u32>) -> impl Iterator<Item = &str> {
+        let texts = self
+            .hidden_at(range)
+            .filter_map(|hidden| self.text.get(hidden.start as usize..hidden.end as usize));
+        texts.flat_map(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-'))
+    }
+
+    fn hidden_at(&self, range: &Range<u32>) -> impl Iterator<Item = &Range<u32>> {
+        let (start, end) = (range.start, range.end);
+        self.hidden.iter().filter(move |hidden| hidden.start <= end && start <= hidden.end)
     }
 }
 
@@ -92,6 +130,28 @@ impl SourceMap {
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
         self.files.push(SourceFile::new(name.into(), text.into()));
         SourceId(offset(self.files.len() - 1))
+    }
+
+    /// From now on no message shows this part of a source, or quotes what it says.
+    pub fn hide(&mut self, span: Span) {
+        let Some(file) = self.files.get_mut(span.source.0 as usize) else { return };
+        let range = span.start..span.end.min(offset(file.text.len()));
+        // Parts that overlap become one: each is masked once.
+        let (overlapping, mut rest): (Vec<_>, Vec<_>) = std::mem::take(&mut file.hidden)
+            .into_iter()
+            .partition(|hidden| hidden.start <= range.end && range.start <= hidden.end);
+        rest.push(
+            overlapping.into_iter().fold(range, |all, one| all.start.min(one.start)..all.end.max(one.end)),
+        );
+        rest.sort_by_key(|hidden| hidden.start);
+        file.hidden = rest;
+    }
+
+    /// The whole lines that a span touches.
+    pub fn lines(&self, span: Span) -> Span {
+        let file = self.get(span.source);
+        let line = |at: u32| file.line(file.position(at).line);
+        Span { source: span.source, start: line(span.start).start, end: line(span.end).end }
     }
 
     /// The source of an id that this map gave.

@@ -1,7 +1,11 @@
 //! Values for the root module's variables, as the command line gives them.
 
-use crate::diag::{SourceId, Span};
+use super::scope::Constant;
+use crate::diag::{Diagnostics, SourceId, Span};
+use crate::lang::eval::evaluate;
 use crate::lang::syntax::ast::Expr;
+use crate::lang::syntax::parse_expression;
+use crate::lang::value::{Type, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,6 +24,24 @@ pub enum Input {
 }
 
 impl Input {
+    /// The value, for a variable of type `ty`, to which it is not converted yet.
+    ///
+    /// # Errors
+    /// If the text is no expression, or the expression has no value.
+    pub fn value(&self, ty: &Type) -> Result<Value, Diagnostics> {
+        match self {
+            Self::Text { text, .. } if *ty == Type::String => Ok(Value::string(text.clone())),
+            Self::Text { source, text } => {
+                match parse_expression(*source, text).and_then(|expr| evaluate(&expr, &Constant)) {
+                    // Terraform takes text that is no expression as it is where any type will do.
+                    Err(_) if *ty == Type::Any => Ok(Value::string(text.clone())),
+                    result => result,
+                }
+            }
+            Self::Expr(expr) => evaluate(expr, &Constant),
+        }
+    }
+
     /// Where it was given.
     pub fn span(&self) -> Span {
         match self {

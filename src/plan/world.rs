@@ -1,7 +1,7 @@
 //! The values of a configuration, block by block, as they become known. Pure: values come in, values come out.
 
 use super::condition::{WithVariable, check};
-use super::inputs::{Input, Inputs};
+use super::inputs::Inputs;
 use super::scope::{Constant, InstanceScope};
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{ModuleId, ModuleTree, Node};
@@ -9,7 +9,6 @@ use crate::lang::config::{ProviderKey, Repeat, Resource, ResourceKey, Variable};
 use crate::lang::eval::BlockSchema;
 use crate::lang::eval::{decode, evaluate};
 use crate::lang::syntax::ast::Expr;
-use crate::lang::syntax::parse_expression;
 use crate::lang::value::{Kind, Marks, Type, Value, apply_defaults, convert};
 use crate::provider::ProviderSchema;
 use mlo_state::{Key, ModuleAddress};
@@ -325,18 +324,7 @@ impl<'c> World<'c> {
             return Ok((None, variable.span));
         };
         let span = input.span();
-        let value = match input {
-            Input::Text { text, .. } if variable.ty == Type::String => Value::string(text.clone()),
-            Input::Text { source, text } => {
-                match parse_expression(*source, text).and_then(|expr| evaluate(&expr, &Constant)) {
-                    Ok(value) => value,
-                    // Terraform takes text that is no expression as it is where any type will do.
-                    Err(_) if variable.ty == Type::Any => Value::string(text.clone()),
-                    Err(messages) => return Err(messages),
-                }
-            }
-            Input::Expr(expr) => evaluate(expr, &Constant)?,
-        };
+        let value = input.value(&variable.ty)?;
         Ok((Some(value), span))
     }
 

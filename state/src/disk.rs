@@ -4,27 +4,24 @@
 //! absent. Never: a link followed, a device or a pipe opened, a file that others can read.
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::io::{self, ErrorKind, Read, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
-use rustix::io::Errno;
-
 use crate::store::StoreError;
+use system::{Access, Handle};
 
-/// Who may use the files: their owner.
-const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
-/// Who may use the folders: their owner.
-const FOLDER_MODE: Mode = Mode::RWXU;
+#[cfg(not(unix))]
+#[path = "disk/other.rs"]
+mod system;
+#[cfg(unix)]
+#[path = "disk/unix.rs"]
+mod system;
+
+pub(crate) use system::{Identity, identity};
 
 /// Entries of a folder that are looked at; there are fewer than 20 of ours.
 const ENTRIES_MAX: usize = 10_000;
-
-/// What a file system says that gives files one name only, or no more names to this one.
-const LINKLESS: [Errno; 5] = [Errno::PERM, Errno::OPNOTSUPP, Errno::MLINK, Errno::XDEV, Errno::NOSYS];
 
 /// One step of a change on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,18 +51,17 @@ pub type Probe = Arc<dyn Fn(Step, &str) -> io::Result<()> + Send + Sync>;
 /// A folder that is open.
 pub(crate) struct Folder {
     path: PathBuf,
-    fd: OwnedFd,
+    handle: Handle,
     probe: Option<Probe>,
 }
 
 impl Folder {
     /// The folder at `path`; `None` if there is none.
     pub(crate) fn open(path: &Path, probe: Option<Probe>) -> Result<Option<Self>, StoreError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
-            Ok(fd) => Ok(Some(Self { path: path.to_owned(), fd, probe })),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(failure("opened", path.to_owned(), error.into())),
+        match Handle::open(path) {
+            Ok(handle) => Ok(Some(Self { path: path.to_owned(), handle, probe })),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failure("opened", path.to_owned(), error)),
         }
     }
 
@@ -73,11 +69,7 @@ impl Folder {
     pub(crate) fn open_or_create(path: &Path, probe: Option<Probe>) -> Result<Self, StoreError> {
         let present =
             path.ancestors().find(|folder| folder.is_dir()).map_or(0, |folder| folder.components().count());
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(FOLDER_MODE.bits())
-            .create(path)
-            .map_err(|error| failure("created", path.to_owned(), error))?;
+        system::make_folders(path).map_err(|error| failure("created", path.to_owned(), error))?;
         let missing = path.components().count().saturating_sub(present);
         for parent in path.ancestors().skip(1).take(missing) {
             let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
@@ -85,15 +77,14 @@ impl Folder {
                 parent.sync()?;
             }
         }
-        Self::open(path, probe)?.ok_or_else(|| failure("opened", path.to_owned(), Errno::NOENT.into()))
+        Self::open(path, probe)?.ok_or_else(|| failure("opened", path.to_owned(), ErrorKind::NotFound.into()))
     }
 
     /// The folder `name` in this one; `None` if there is none.
     pub(crate) fn folder(&self, name: &str) -> Result<Option<Self>, StoreError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
-            Ok(fd) => Ok(Some(Self { path: self.place(name), fd, probe: self.probe.clone() })),
-            Err(Errno::NOENT) => Ok(None),
+        match self.handle.folder(name) {
+            Ok(handle) => Ok(Some(Self { path: self.place(name), handle, probe: self.probe.clone() })),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.failure("opened", name, error)),
         }
     }
@@ -104,11 +95,13 @@ impl Folder {
             return Ok(folder);
         }
         self.step(Step::Create, "created", name)?;
-        match rustix::fs::mkdirat(&self.fd, name, FOLDER_MODE) {
-            Ok(()) | Err(Errno::EXIST) => self.sync()?,
-            Err(error) => return Err(self.failure("created", name, error)),
+        match self.handle.make_folder(name) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                return Err(self.failure("created", name, error));
+            }
+            _ => self.sync()?,
         }
-        self.folder(name)?.ok_or_else(|| self.failure("opened", name, Errno::NOENT))
+        self.folder(name)?.ok_or_else(|| self.failure("opened", name, ErrorKind::NotFound.into()))
     }
 
     /// Where `name` is, for messages.
@@ -121,7 +114,7 @@ impl Folder {
     /// # Errors
     /// [`StoreError::Limit`] if it is larger than `bytes_max`; [`StoreError::Denied`] if it is a link, or no file.
     pub(crate) fn read(&self, name: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(file) = self.open_file(name, OFlags::RDONLY)? else { return Ok(None) };
+        let Some(file) = self.open_file(name, Access::Read)? else { return Ok(None) };
         let too_large =
             |found| StoreError::Limit { what: "a state file's size in bytes", found, limit: bytes_max };
         let failed = |error| failure("read", self.place(name), error);
@@ -137,29 +130,27 @@ impl Folder {
 
     /// The file `name`, to be read and written; `None` if there is none.
     pub(crate) fn open_to_write(&self, name: &str) -> Result<Option<File>, StoreError> {
-        self.open_file(name, OFlags::RDWR)
+        self.open_file(name, Access::Write)
     }
 
     /// The file `name`, made empty if there is none.
     pub(crate) fn open_or_create_file(&self, name: &str) -> Result<File, StoreError> {
-        let file = self.open_file(name, OFlags::RDWR | OFlags::CREATE)?;
-        file.ok_or_else(|| self.failure("opened", name, Errno::NOENT))
+        let file = self.open_file(name, Access::WriteOrCreate)?;
+        file.ok_or_else(|| self.failure("opened", name, ErrorKind::NotFound.into()))
     }
 
-    fn open_file(&self, name: &str, flags: OFlags) -> Result<Option<File>, StoreError> {
-        // NONBLOCK: to open a pipe must not wait for its other end; a plain file does not know it.
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let fd = match rustix::fs::openat(&self.fd, name, flags, FILE_MODE) {
-            Ok(fd) => fd,
-            Err(Errno::NOENT) => return Ok(None),
+    fn open_file(&self, name: &str, access: Access) -> Result<Option<File>, StoreError> {
+        let file = match self.handle.file(name, access) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(self.failure("opened", name, error)),
         };
-        let stat = rustix::fs::fstat(&fd).map_err(|error| self.failure("opened", name, error))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        let metadata = file.metadata().map_err(|error| self.failure("opened", name, error))?;
+        if !metadata.is_file() {
             let source = io::Error::other("it is not a plain file");
             return Err(StoreError::Denied { doing: "opened", place: self.place(name), source });
         }
-        Ok(Some(File::from(fd)))
+        Ok(Some(file))
     }
 
     /// Makes the new file `name`, in the place of any that a crash left, fills it and makes its bytes durable. Its
@@ -171,10 +162,8 @@ impl Folder {
     ) -> Result<File, StoreError> {
         self.remove(name)?;
         self.step(Step::Create, "created", name)?;
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let new = rustix::fs::openat(&self.fd, name, flags, FILE_MODE)
-            .map_err(|error| self.failure("created", name, error))?;
-        let mut file = File::from(new);
+        let new = self.handle.file(name, Access::CreateNew);
+        let mut file = new.map_err(|error| self.failure("created", name, error))?;
         let mut output = self.output(name, &mut file);
         let filled = put_all(&mut output).and_then(|()| output.sync());
         // The first failure is what the user must know; a file that is left is replaced next time.
@@ -190,61 +179,51 @@ impl Folder {
     /// Gives the file `from` the name `to`, in the place of any that has it.
     pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), StoreError> {
         self.step(Step::Rename, "replaced", to)?;
-        rustix::fs::renameat(&self.fd, from, &self.fd, to)
-            .map_err(|error| self.failure("replaced", to, error))
+        self.handle.rename(from, to).map_err(|error| self.failure("replaced", to, error))
     }
 
     /// Gives the file `name` a second name in another folder, in the place of any that has it there. `false` if the
     /// file system has no second names.
     pub(crate) fn link(&self, name: &str, folder: &Self, to: &str) -> Result<bool, StoreError> {
         folder.remove(to)?;
-        let link = || Ok(rustix::fs::linkat(&self.fd, name, &folder.fd, to, AtFlags::empty())?);
         let allowed = folder.probe.as_ref().map_or(Ok(()), |probe| probe(Step::Link, to));
-        match allowed.and_then(|()| link()) {
+        match allowed.and_then(|()| self.handle.link(name, &folder.handle, to)) {
             Ok(()) => Ok(true),
-            Err(error) if LINKLESS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) => {
-                Ok(false)
-            }
+            Err(error) if system::is_linkless(&error) => Ok(false),
             Err(error) => Err(failure("created", folder.place(to), error)),
         }
     }
 
     /// Removes the file `name`, if it is there.
     pub(crate) fn remove(&self, name: &str) -> Result<(), StoreError> {
-        if self.stat(name)?.is_none() {
+        if self.identity(name)?.is_none() {
             return Ok(());
         }
         self.step(Step::Remove, "removed", name)?;
-        match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(self.failure("removed", name, error)),
+        match self.handle.remove(name) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(self.failure("removed", name, error)),
+            _ => Ok(()),
         }
     }
 
     /// Makes the names in this folder durable.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
         self.step(Step::SyncFolder, "synced", "")?;
-        rustix::fs::fsync(&self.fd).map_err(|error| self.failure("synced", "", error))
+        self.handle.sync().map_err(|error| self.failure("synced", "", error))
     }
 
-    /// What the file system says of `name`, links not followed; `None` if it is not there.
-    pub(crate) fn stat(&self, name: &str) -> Result<Option<Stat>, StoreError> {
-        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(stat)),
-            Err(Errno::NOENT) => Ok(None),
+    /// Which file has the name, links not followed; `None` if none has.
+    pub(crate) fn identity(&self, name: &str) -> Result<Option<Identity>, StoreError> {
+        match self.handle.identity(name) {
+            Ok(identity) => Ok(Some(identity)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.failure("opened", name, error)),
         }
     }
 
     /// The names in this folder that are text, in no order.
     pub(crate) fn names(&self) -> Result<Vec<String>, StoreError> {
-        let listing = Dir::read_from(&self.fd).map_err(|error| self.failure("listed", "", error))?;
-        let mut names = Vec::new();
-        for entry in listing.take(ENTRIES_MAX) {
-            let entry = entry.map_err(|error| self.failure("listed", "", error))?;
-            names.extend(entry.file_name().to_str().ok().map(str::to_owned));
-        }
-        Ok(names)
+        self.handle.names(ENTRIES_MAX).map_err(|error| self.failure("listed", "", error))
     }
 
     fn step(&self, step: Step, doing: &'static str, name: &str) -> Result<(), StoreError> {
@@ -252,8 +231,8 @@ impl Folder {
         allowed.map_err(|error| failure(doing, self.place(name), error))
     }
 
-    fn failure(&self, doing: &'static str, name: &str, error: Errno) -> StoreError {
-        failure(doing, self.place(name), error.into())
+    fn failure(&self, doing: &'static str, name: &str, error: io::Error) -> StoreError {
+        failure(doing, self.place(name), error)
     }
 }
 
@@ -306,7 +285,7 @@ impl Write for Output<'_> {
 
 /// A failure by what the user must do: get a permission, or mend the disk.
 fn failure(doing: &'static str, place: PathBuf, source: io::Error) -> StoreError {
-    if source.raw_os_error() == Some(Errno::LOOP.raw_os_error()) {
+    if system::is_link(&source) {
         let source = io::Error::other("it is a symbolic link, and state is not followed through one");
         return StoreError::Denied { doing, place, source };
     }

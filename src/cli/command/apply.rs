@@ -39,7 +39,7 @@ impl From<Diagnostics> for Stop {
 
 pub(super) fn carry_out(options: &Apply, kind: Kind, screen: &mut Screen) -> Exit {
     let as_json = options.source.json;
-    let (session, messages) = match Session::open(&options.source, kind) {
+    let (session, messages) = match Session::open(&options.source, kind, screen) {
         Ok(opened) => opened,
         Err(failed) => return session::fail(screen, as_json, &failed, Exit::Error),
     };
@@ -116,7 +116,10 @@ impl Run<'_> {
                 screen.report(&said, &self.session.sources);
                 made
             }
-            (None, messages) => return Err(Stop::Failed(messages, Exit::Error)),
+            (None, messages) => {
+                session::hide_state(screen, &snapshot);
+                return Err(Stop::Failed(messages, Exit::Error));
+            }
         };
         session::hide_secrets(screen, &plan);
         let as_json = self.options.source.json;
@@ -144,6 +147,8 @@ impl Run<'_> {
         }
         let carry_out = self.applier(guard, snapshot, connections, next_operation, interrupt, screen);
         let applied = carry_out(&approved).await.map_err(|error| self.store_stop(&error))?;
+        // What was not known before may be secret too.
+        session::hide_state(screen, &applied.snapshot);
         Ok(self.report(&applied, interrupt, screen, changes || drift))
     }
 

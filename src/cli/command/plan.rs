@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 
 pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Exit {
     let as_json = options.source.json;
-    let (session, messages) = match Session::open(&options.source, Kind::Apply) {
+    let (session, messages) = match Session::open(&options.source, Kind::Apply, screen) {
         Ok(opened) => opened,
         Err(failed) => return session::fail(screen, as_json, &failed, Exit::Error),
     };
@@ -21,7 +21,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
         screen.report(&messages, &session.sources);
     }
     let made = match session::runtime() {
-        Ok(runtime) => runtime.block_on(make(&session, options)),
+        Ok(runtime) => runtime.block_on(make(&session, options, screen)),
         Err(messages) => Err((messages, Exit::Error)),
     };
     let (plan, said) = match made {
@@ -70,6 +70,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
 async fn make(
     session: &Session,
     options: &Plan,
+    screen: &mut Screen,
 ) -> Result<(crate::plan::Plan, Diagnostics), (Diagnostics, Exit)> {
     let loaded =
         session.store.read().await.map_err(|error| session::store_failure(&error, &session.store))?;
@@ -77,10 +78,11 @@ async fn make(
     let snapshot = session::snapshot_or_new(loaded);
     let (made, said) = session.plan(Kind::Apply, Some(&options.engine), &snapshot).await;
     messages.extend(said);
-    match made {
-        Some((plan, _)) => Ok((plan, messages)),
-        None => Err((messages, Exit::Error)),
-    }
+    let Some((plan, _)) = made else {
+        session::hide_state(screen, &snapshot);
+        return Err((messages, Exit::Error));
+    };
+    Ok((plan, messages))
 }
 
 /// The checklist, and what somebody should look at.

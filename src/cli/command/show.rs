@@ -7,10 +7,7 @@ use crate::cli::screen::Screen;
 use crate::cli::session;
 use crate::cli::view::{json, state};
 use crate::diag::SourceMap;
-use crate::lang::value::Value;
-use crate::plan::{decode_object, guess};
-use crate::provider;
-use mlo_state::{Object, Snapshot, Status};
+use mlo_state::Status;
 use serde_json::json;
 
 pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Exit {
@@ -29,10 +26,8 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
         }
         return Exit::Done;
     };
-    let values: Vec<_> = values(&snapshot);
-    for (_, _, value) in &values {
-        screen.hide(value);
-    }
+    session::hide_state(screen, &snapshot);
+    let values = session::stored_values(&snapshot);
     if options.json {
         let resources = values.iter().map(|(address, object, value)| {
             json!({
@@ -61,23 +56,4 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
         screen.print(&format!("Outputs:\n\n{}", state::outputs(&snapshot.outputs)));
     }
     Exit::Done
-}
-
-/// Each object as a value: by its type's schema where that is known.
-fn values(snapshot: &Snapshot) -> Vec<(&mlo_state::Address, &Object, Value)> {
-    let providers = provider::all();
-    let schemas = |type_name: &str| {
-        providers.values().find_map(|provider| {
-            provider.schema().resources.get(type_name).map(|schema| schema.block.clone())
-        })
-    };
-    let value = |type_name: &str, object: &Object| match schemas(type_name) {
-        Some(schema) => decode_object(object, &schema).unwrap_or_else(|_| guess(&object.attributes)),
-        None => guess(&object.attributes),
-    };
-    snapshot
-        .objects
-        .iter()
-        .map(|(address, object)| (address, object, value(&address.type_name, object)))
-        .collect()
 }

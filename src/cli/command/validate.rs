@@ -9,7 +9,7 @@ use crate::plan::Kind;
 use mlo_state::Snapshot;
 
 pub(in crate::cli) fn run(options: &Validate, _: &Global, screen: &mut Screen) -> Exit {
-    let Failed { messages, sources } = check(options).unwrap_or_else(|failed| failed);
+    let Failed { messages, sources } = check(options, screen).unwrap_or_else(|failed| failed);
     let exit = if messages.has_errors() { Exit::Error } else { Exit::Done };
     if options.source.json {
         screen.print_json(json::validation(&messages, &sources));
@@ -24,8 +24,8 @@ pub(in crate::cli) fn run(options: &Validate, _: &Global, screen: &mut Screen) -
 }
 
 /// All that there is to say, whether something is wrong or not.
-fn check(options: &Validate) -> Result<Failed, Failed> {
-    let (session, mut messages) = Session::open(&options.source, Kind::Check)?;
+fn check(options: &Validate, screen: &mut Screen) -> Result<Failed, Failed> {
+    let (session, mut messages) = Session::open(&options.source, Kind::Check, screen)?;
     match session::runtime() {
         Ok(runtime) => {
             let nothing = Snapshot::empty("check");

@@ -9,3 +9,4 @@ pub(super) mod state;
 mod value;
 
 pub(super) use paint::Paint;
+pub(super) use value::quote;

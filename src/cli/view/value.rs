@@ -28,7 +28,7 @@ pub(super) fn inline(value: &Value) -> Option<String> {
 }
 
 /// A quoted string: what HCL would read back, and nothing that steers a terminal.
-pub(super) fn quote(text: &str) -> String {
+pub(in crate::cli) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     let mut characters = text.chars().peekable();

@@ -39,13 +39,17 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// How to open a file that is created with `mode`, where files have modes.
+#[cfg(unix)]
 pub(super) fn options(mode: u32) -> OpenOptions {
     let mut options = File::options();
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    #[cfg(not(unix))]
-    let _ = mode;
     options
+}
+
+/// How to open a file that is created; it has the permissions of its folder.
+#[cfg(not(unix))]
+pub(super) fn options(_mode: u32) -> OpenOptions {
+    File::options()
 }
 
 /// Sets the mode whatever the umask says.
@@ -92,4 +96,18 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     #[cfg(not(unix))]
     let _ = folder;
     Ok(())
+}
+
+/// Opens a plain file to read it: no link is followed, and for a pipe nobody waits.
+pub(super) fn open_regular(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
+    }
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a plain file")) }
 }

@@ -7,7 +7,7 @@ use std::io::{Seek as _, Write as _};
 
 use serde::{Deserialize, Serialize};
 
-use crate::disk::Folder;
+use crate::disk::{self, Folder};
 use crate::json;
 use crate::store::{Holder, StoreError};
 
@@ -64,8 +64,8 @@ impl Lock {
 
     /// Whether the file that is locked is still the one that others would lock.
     pub(super) fn check(&self, folder: &Folder) -> Result<(), StoreError> {
-        let ours = rustix::fs::fstat(&self.file).ok().map(|stat| (stat.st_dev, stat.st_ino));
-        let theirs = folder.stat(LOCK)?.map(|stat| (stat.st_dev, stat.st_ino));
+        let ours = disk::identity(&self.file).ok();
+        let theirs = folder.identity(LOCK)?;
         if ours.is_some() && ours == theirs {
             return Ok(());
         }

@@ -165,7 +165,7 @@ pub(super) fn read(surroundings: &Surroundings, prior: &Value) -> Result<Option<
     let path = target(surroundings, prior)?;
     let fail = |error: io::Error| failed(&format!("cannot read {}", path.display()), &error);
     let Some(metadata) = regular(&path).map_err(fail)? else { return Ok(None) };
-    let found = open_regular(&path).and_then(Found::read).map_err(fail)?;
+    let found = disk::open_regular(&path).and_then(Found::read).map_err(fail)?;
     let mut changes = Vec::new();
     if text(prior, "content_sha256") != Some(found.digest.as_str()) {
         let digest = Value::string(found.digest.as_str());
@@ -285,7 +285,7 @@ fn refuse_others(path: &Path, ours: bool, digest: &Value) -> Result<(), Provider
         Ok(metadata) if !metadata.is_file() => Err(conflict("is not a regular file")),
         Ok(_) if ours => Ok(()),
         Ok(_) => {
-            let found = open_regular(path).and_then(Found::read).map_err(fail)?;
+            let found = disk::open_regular(path).and_then(Found::read).map_err(fail)?;
             let same = same(&Value::string(found.digest), digest);
             if same {
                 Ok(())
@@ -316,19 +316,6 @@ fn regular(path: &Path) -> io::Result<Option<Metadata>> {
         }
         Err(error) => Err(error),
     }
-}
-
-/// Opens a file that was seen to be regular. If it was swapped for a link since, this fails; for a pipe, it does not wait.
-fn open_regular(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
-        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
-    }
-    options.open(path)
 }
 
 fn target(surroundings: &Surroundings, object: &Value) -> Result<PathBuf, ProviderError> {

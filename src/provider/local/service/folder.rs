@@ -292,14 +292,14 @@ fn key_of(token: &str) -> String {
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
     let mut text = String::new();
-    File::open(path).ok()?.take(JSON_BYTES_MAX).read_to_string(&mut text).ok()?;
+    disk::open_regular(path).ok()?.take(JSON_BYTES_MAX).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
 }
 
 /// Whether a process holds the lock of a log; nothing if that cannot be told.
 fn held(log: &Path) -> Option<bool> {
     // Shared, so that two that look do not see each other.
-    match File::open(log).ok()?.try_lock_shared() {
+    match disk::open_regular(log).ok()?.try_lock_shared() {
         Ok(()) => Some(false),
         Err(TryLockError::WouldBlock) => Some(true),
         Err(TryLockError::Error(_)) => None,
@@ -309,11 +309,16 @@ fn held(log: &Path) -> Option<bool> {
 /// The last lines of a log, with `secrets` masked; empty if there are none.
 pub(super) fn last_lines(log: &Path, secrets: &[String]) -> String {
     let read = || -> io::Result<Vec<u8>> {
-        let mut file = File::open(log)?;
-        let length = file.metadata()?.len();
-        file.seek(io::SeekFrom::Start(length.saturating_sub(QUOTED_BYTES)))?;
+        let mut file = disk::open_regular(log)?;
+        let left_out = file.metadata()?.len().saturating_sub(QUOTED_BYTES);
+        file.seek(io::SeekFrom::Start(left_out))?;
         let mut bytes = Vec::new();
         file.take(QUOTED_BYTES).read_to_end(&mut bytes)?;
+        if left_out > 0 {
+            // The first line is cut, and a secret in it may be too: it would not be found.
+            let begin = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
+            bytes.drain(..begin);
+        }
         Ok(bytes)
     };
     let mut text = String::from_utf8_lossy(&read().unwrap_or_default()).into_owned();

@@ -1,0 +1,218 @@
+//! What is sensitive is on no screen, in no document and on no command line, however it is spelled and whatever fails;
+//! and what keeps it in clear is for its owner alone.
+
+use crate::support::{Project, Said, said};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Stands in every line of every secret.
+const CANARY: &str = "hunter2";
+
+/// Secrets that are spelled differently in HCL, in JSON, in a diff and in a message.
+const SECRETS: [&str; 6] = [
+    "hunter2",
+    "a \"hunter2\" with 'quotes' and a \\backslash",
+    "first hunter2\nsecond hunter2\n\tthird \"hunter2\"\n",
+    "hunter2\r\nhunter2 of another system\r\n",
+    "\u{fc}n\u{ef}hunter2\u{200b}c\u{f6}de \u{1f511}",
+    "${hunter2} %{hunter2} {\"key\": \"hunter2\"}",
+];
+
+const CONFIGURATION: &str = r#"
+variable "password" {
+  type      = string
+  sensitive = true
+}
+variable "round" { default = 1 }
+locals {
+  open = nonsensitive(var.password)
+}
+resource "terraform_data" "marked" {
+  input = { list = [var.password, "x"], map = { deep = { key = "in ${var.password} out" } }, round = var.round }
+}
+resource "terraform_data" "unmarked" {
+  input            = { plain = local.open, json = jsonencode({ a = [local.open] }), hcl = "<${local.open}>", round = var.round }
+  triggers_replace = jsonencode(jsonencode(local.open))
+}
+resource "terraform_data" "names" {
+  for_each = toset([local.open])
+  input    = { (local.open) = each.key }
+}
+resource "local_file" "text" {
+  filename = "file.txt"
+  content  = "one\n${local.open}\ntwo ${var.round}\n"
+}
+output "secret" {
+  value     = { all = terraform_data.marked.output }
+  sensitive = true
+}
+output "open" { value = terraform_data.unmarked.output.json }
+"#;
+
+fn run(project: &Project, secret: &str, arguments: &[&str]) -> Said {
+    said(project.command(arguments).env("MLO_VAR_password", secret))
+}
+
+#[test]
+fn no_view_shows_a_secret_however_it_is_spelled() {
+    for secret in SECRETS {
+        let project = Project::with(&[("main.hcl", CONFIGURATION)]);
+        for (arguments, code) in [
+            (&["validate"][..], 0),
+            (&["plan"], 0),
+            (&["plan", "--json"], 0),
+            (&["apply", "--auto-approve"], 0),
+            (&["plan", "--var", "round=2"], 0),
+            (&["plan", "--var", "round=2", "--json"], 0),
+            (&["apply", "--auto-approve", "--json", "--var", "round=3"], 0),
+            (&["plan", "--help"], 0),
+            (&["destroy", "--auto-approve"], 0),
+        ] {
+            let said = run(&project, secret, arguments);
+            said.ends_with(code).has_not(&[CANARY]);
+        }
+    }
+}
+
+#[test]
+fn the_state_shows_what_is_marked_in_it_only_if_asked_by_name() {
+    let project = Project::with(&[(
+        "main.hcl",
+        "variable \"password\" {\n  sensitive = true\n}\nresource \"terraform_data\" \"a\" { input = [var.password] }\noutput \"s\" {\n  value     = var.password\n  sensitive = true\n}\n",
+    )]);
+    for secret in SECRETS {
+        run(&project, secret, &["apply", "--auto-approve"]).ends_with(0).has_not(&[CANARY]);
+        for arguments in [&["show"][..], &["show", "--json"], &["output"]] {
+            run(&project, "other", arguments).ends_with(0).has(&["(sensitive value)"]).has_not(&[CANARY]);
+        }
+        assert_eq!(run(&project, "other", &["output", "s", "--raw"]).out, secret);
+    }
+}
+
+#[test]
+fn errors_do_not_quote_what_was_given_for_a_sensitive_variable() {
+    let project = Project::with(&[(
+        "main.hcl",
+        r#"
+variable "password" {
+  sensitive = true
+  default   = ""
+}
+variable "typed" {
+  type      = object({ number = number, word = string })
+  sensitive = true
+  default   = { number = 1, word = "default-hunter2" }
+}
+variable "checked" {
+  type      = string
+  sensitive = true
+  default   = "long enough to be let through"
+  validation {
+    condition     = length(var.checked) > 20
+    error_message = "The word is too short."
+  }
+}
+locals {
+  sum = var.password == "" ? 0 : length("x") + var.password
+}
+output "o" {
+  value     = local.sum
+  sensitive = true
+}
+"#,
+    )]);
+    for (flag, says) in [
+        ("typed={ number = \"hunter2\", word = \"hunter2\" }", "MLO3005"),
+        ("typed={ number = 1, word = \"hunter2", "MLO1001"),
+        ("typed=hunter2", "MLO3003"),
+        ("typed=[hunter2 hunter2]", "MLO1001"),
+        ("typed=nothing_called_hunter2(1)", "typed"),
+        ("checked=hunter2", "The word is too short."),
+        ("password=hunter2 is no number", "needs numbers"),
+        ("pasword=hunter2", "did you mean `password`?"),
+        ("password:hunter2", "has no value"),
+    ] {
+        for format in [&[][..], &["--json"]] {
+            let said = project.mlo(&[&["plan", "--var", flag], format].concat());
+            said.ends_with(1).has(&[says]).has_not(&[CANARY]);
+        }
+    }
+    for (line, says) in [
+        ("typed = { number = \"hunter2\", word = \"hunter2\" }", "MLO3005"),
+        ("typed = { number = 1, word = \"hunter2 }", "mlo.tfvars:1:"),
+        ("pasword = \"hunter2\"\ntyped = []", "did you mean `password`?"),
+        ("password = \"hunter2\"\nhunter2 = = 1", "mlo.tfvars:2:"),
+    ] {
+        project.write("mlo.tfvars", line);
+        for format in [&[][..], &["--json"]] {
+            let said = project.mlo(&[&["plan"], format].concat());
+            let place = if format.is_empty() { says } else { "MLO" };
+            said.ends_with(1).has(&[place]).has_not(&[CANARY]);
+        }
+    }
+}
+
+#[test]
+fn what_fails_outside_does_not_name_a_secret() {
+    let project = Project::with(&[(
+        "main.hcl",
+        "variable \"p\" {\n  type      = string\n  sensitive = true\n}\nresource \"local_file\" \"a\" {\n  filename = \"blocker/${var.p}\"\n  content  = \"x\"\n}\n",
+    )]);
+    project.write("blocker", "a file where a folder is needed");
+    project
+        .mlo(&["apply", "--auto-approve", "--var", "p=hunter2"])
+        .ends_with(1)
+        .has(&["local_file.a"])
+        .has_not(&[CANARY]);
+}
+
+#[test]
+fn what_a_server_is_given_is_for_its_environment_alone() {
+    let project = Project::copy_of("examples/iris");
+    project.write(
+        "main.hcl",
+        "variable \"key\" {\n  type      = string\n  sensitive = true\n}\nresource \"local_inference_service\" \"a\" {\n  name        = \"iris\"\n  model       = \"model/iris.onnx\"\n  environment = { API_KEY = var.key }\n}\n",
+    );
+    let model = std::fs::read_dir(project.path()).unwrap().flatten().map(|entry| entry.path());
+    let model = model.chain(
+        std::fs::read_dir(project.path().join("model")).into_iter().flatten().flatten().map(|e| e.path()),
+    );
+    let model = model.filter(|path| path.extension().is_some_and(|ending| ending == "onnx")).min().unwrap();
+    let model = model.strip_prefix(project.path()).unwrap().to_str().unwrap();
+    project.edit("main.hcl", "model/iris.onnx", model);
+    project.ok(&["apply", "--auto-approve", "--var", "key=hunter2-for-the-server"]).has_not(&[CANARY]);
+    let services = project.path().join(".mlo/services");
+    let service = std::fs::read_dir(services).unwrap().next().unwrap().unwrap().path();
+    let run: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(service.join("run.json")).unwrap()).unwrap();
+    let process = Path::new("/proc").join(run["pid"].to_string());
+    let holds = |file: &Path| String::from_utf8_lossy(&std::fs::read(file).unwrap()).contains(CANARY);
+    assert!(!holds(&process.join("cmdline")), "on the command line");
+    assert!(holds(&process.join("environ")), "in the environment");
+    assert!(!holds(&service.join("server.log")), "in the log");
+    assert!(!holds(&service.join("run.json")), "in the run file");
+    only_for_the_owner(&project.path().join(".mlo"));
+    project.ok(&["destroy", "--auto-approve", "--var", "key=hunter2-for-the-server"]).has_not(&[CANARY]);
+}
+
+#[test]
+fn what_is_kept_is_for_its_owner_alone() {
+    let project = Project::with(&[("main.hcl", CONFIGURATION)]);
+    for round in ["round=1", "round=2"] {
+        run(&project, "hunter2", &["apply", "--auto-approve", "--var", round]).ends_with(0);
+    }
+    only_for_the_owner(&project.path().join(".mlo"));
+}
+
+/// Folders 0700, files 0600.
+fn only_for_the_owner(path: &Path) {
+    let metadata = std::fs::symlink_metadata(path).unwrap();
+    let mode = metadata.permissions().mode() & 0o777;
+    let expected = if metadata.is_dir() { 0o700 } else { 0o600 };
+    assert_eq!(mode, expected, "{} has {mode:o}", path.display());
+    if metadata.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            only_for_the_owner(&entry.unwrap().path());
+        }
+    }
+}
