@@ -57,8 +57,8 @@ impl Lab {
 
     /// Another configuration: `main.tf`, and more files after lines `== name`.
     fn configure(&mut self, text: &str) {
-        let text = format!("== main.tf\n{text}");
-        let files = text.split("== ").skip(1).map(|file| file.split_once('\n').unwrap());
+        let text = format!("\n== main.tf\n{text}");
+        let files = text.split("\n== ").skip(1).map(|file| file.split_once('\n').unwrap());
         self.files = files.map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
     }
 

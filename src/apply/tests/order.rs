@@ -118,7 +118,7 @@ fn steps_come_in_the_order_that_references_and_the_state_ask_for() {
 fn edges_grow_as_instances_do() {
     let text = |count: usize, fixed: u8| {
         thing("a", &format!("count = {count}\nfixed = {fixed}"))
-            + &thing("b", &format!("count = {count}\nfixed = fake_thing.a[*].id"))
+            + &thing("b", &format!("count = {count}\nfixed = fake_thing.a[count.index].id"))
     };
     let edges = |count: usize| {
         let mut lab = Lab::new(&text(count, 1));

@@ -93,6 +93,21 @@ proptest! {
     }
 
     #[test]
+    fn any_number_of_calls_at_a_time_gives_the_same_state(
+        first in configuration(), second in configuration(), parallelism in 2..20_usize,
+    ) {
+        let after = |parallelism: usize| {
+            let mut lab = Lab::new(&text(&first));
+            lab.parallelism = parallelism;
+            lab.apply();
+            lab.configure(&text(&second));
+            lab.apply();
+            lab.snapshot()
+        };
+        prop_assert_eq!(after(1), after(parallelism));
+    }
+
+    #[test]
     fn whatever_fails_in_whatever_order_the_next_apply_comes_to_the_same_end(
         first in configuration(), second in configuration(),
         faults in prop::collection::vec(fault(), 1..12), parallelism in 1..20_usize, appends in prop::option::of(0..30_usize),

@@ -65,7 +65,7 @@ output "id" {
 "#,
     );
     let applied = lab.apply();
-    assert_eq!(applied.snapshot.outputs["o"].value, "id-1-id-1");
+    assert_eq!(applied.snapshot.outputs["o"].value, "fake_thing.a#1-fake_thing.a#1");
     lab.assert_settled();
 }
 
@@ -170,4 +170,56 @@ fn the_provider_of_an_object_whose_module_is_gone_is_found() {
     lab.configure("");
     lab.apply();
     assert_eq!(lab.fake.living(), [""; 0]);
+}
+
+#[test]
+fn an_error_in_one_block_hides_none_in_another_and_says_where() {
+    let mut lab = Lab::new(
+        r#"
+resource "fake_thing" "a" {
+  value = tonumber("x")
+}
+resource "fake_thing" "b" {
+  for_each = 1
+}
+resource "fake_thing" "c" {
+  value = fake_thing.a.id
+}
+resource "fake_thing" "d" {
+  count = 2
+  lifecycle {
+    precondition {
+      condition     = count.index == 0
+      error_message = "only one"
+    }
+  }
+}
+"#,
+    );
+    let said = lab.plan(Kind::Apply).unwrap_err();
+    for part in ["main.tf:3", "main.tf:6", "only one"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("main.tf:9"), "what follows from another error is not said: {said}");
+}
+
+#[test]
+fn a_check_without_a_state_takes_what_is_unknown_for_any_number() {
+    let mut lab = Lab::new(
+        r#"
+variable "names" {
+  type = set(string)
+}
+resource "fake_thing" "a" {
+  for_each = var.names
+  value    = each.key
+}
+output "o" {
+  value = [for thing in fake_thing.a : thing.id]
+}
+"#,
+    );
+    assert!(lab.plan(Kind::Check).is_ok());
+    let said = lab.plan(Kind::Apply).unwrap_err();
+    assert!(said.contains("variable `names` has no value"), "{said}");
 }

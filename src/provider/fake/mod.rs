@@ -54,7 +54,8 @@ pub(crate) struct Things {
     pub(crate) violations: Vec<String>,
     faults: BTreeMap<String, Fault>,
     polls: BTreeMap<String, u32>,
-    made: u64,
+    /// How often each address was made: ids tell it, and are the same in whatever order things are made.
+    made: BTreeMap<String, u32>,
 }
 
 /// The provider. Clones share their objects.
@@ -132,8 +133,9 @@ impl Things {
         }
         let id = prior.map_or_else(
             || {
-                self.made += 1;
-                Value::string(format!("id-{}", self.made))
+                let made = self.made.entry(address.clone()).or_insert(0);
+                *made += 1;
+                Value::string(format!("{address}#{made}"))
             },
             |(_, present)| attribute(present, "id"),
         );
