@@ -5,6 +5,7 @@ mod bad_input;
 mod cli;
 mod engine;
 mod gate;
+mod hostile;
 mod secrets;
 mod straight_path;
 mod support;
