@@ -7,6 +7,7 @@ mod docs;
 mod engine;
 mod gate;
 mod killed;
+mod hostile;
 mod secrets;
 mod straight_path;
 mod support;

@@ -6,7 +6,7 @@ use crate::diag::{Diagnostic, Diagnostics, SourceMap, Style, escape, render};
 use crate::lang::value::{Kind, Value};
 use aho_corasick::AhoCorasick;
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
 
 /// Strings shorter than this are masked by their path alone: `yes` or `eu` would black out half of a page.
@@ -14,13 +14,16 @@ const MASKED_BYTES_MIN: usize = 4;
 /// How a text may be spelled by the time it is printed: escapes inside escapes, as of JSON in JSON in HCL.
 const SPELLINGS_DEPTH: usize = 3;
 
+/// Bytes of a secret that are searched for; what follows on its line is masked with them.
+const PATTERN_BYTES_MAX: usize = 1024;
+
 /// The two streams, and what must not be seen on them.
 pub(super) struct Screen {
     style: Style,
     error_style: Style,
     secrets: BTreeSet<String>,
     /// Finds the secrets in all their spellings; made when something is printed after new ones came.
-    masker: OnceCell<Option<AhoCorasick>>,
+    masker: OnceCell<Option<Masker>>,
 }
 
 impl Screen {
@@ -59,23 +62,10 @@ impl Screen {
 
     /// Text without the secrets that are known, however they are spelled in it.
     pub(super) fn masked(&self, text: &str) -> String {
-        let masker = self.masker.get_or_init(|| {
-            if self.secrets.is_empty() {
-                return None;
-            }
-            let spellings: BTreeSet<_> = self.secrets.iter().flat_map(|secret| spellings(secret)).collect();
-            let longest_first = aho_corasick::MatchKind::LeftmostLongest;
-            // What cannot be searched for must not be printed: there is no such set of texts within our limits.
-            let built = AhoCorasick::builder().match_kind(longest_first).build(spellings);
-            Some(built.expect("the secrets of one plan fit an automaton"))
-        });
-        let Some(masker) = masker else { return text.to_owned() };
-        let mut out = String::with_capacity(text.len());
-        masker.replace_all_with(text, &mut out, |_, _, out| {
-            out.push_str(MASK);
-            true
-        });
-        out
+        match self.masker.get_or_init(|| Masker::new(&self.secrets)) {
+            Some(masker) => masker.mask(text),
+            None => text.to_owned(),
+        }
     }
 
     /// Data. Nobody listening is not an error.
@@ -103,6 +93,9 @@ impl Screen {
         for message in messages {
             self.report_one(message, sources);
         }
+        if messages.left_out() > 0 {
+            self.say(&format!("{} more messages are not shown: mend these first.\n\n", messages.left_out()));
+        }
     }
 
     /// One message with its place.
@@ -127,11 +120,63 @@ fn gather(value: &Value, sensitive: bool, secrets: &mut BTreeSet<String>) -> boo
     }
 }
 
+/// Finds secrets in text.
+struct Masker {
+    finder: AhoCorasick,
+    /// Whether a pattern is only the beginning of a spelling.
+    is_cut: Vec<bool>,
+}
+
+impl Masker {
+    fn new(secrets: &BTreeSet<String>) -> Option<Self> {
+        if secrets.is_empty() {
+            return None;
+        }
+        let mut patterns = BTreeMap::new();
+        for spelling in secrets.iter().flat_map(|secret| spellings(secret)) {
+            let end = spelling.floor_char_boundary(PATTERN_BYTES_MAX);
+            let pattern = spelling.get(..end).unwrap_or("").to_owned();
+            *patterns.entry(pattern).or_default() |= end < spelling.len();
+        }
+        let longest_first = aho_corasick::MatchKind::LeftmostLongest;
+        let built = AhoCorasick::builder().match_kind(longest_first).build(patterns.keys());
+        // What cannot be searched for must not be printed.
+        let finder = built.expect("there are fewer than 2^31 bytes of secrets in a plan");
+        Some(Self { finder, is_cut: patterns.into_values().collect() })
+    }
+
+    fn mask(&self, text: &str) -> String {
+        let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+        for found in self.finder.find_iter(text).filter(|found| !found.is_empty()) {
+            if found.start() < at {
+                continue;
+            }
+            out.push_str(text.get(at..found.start()).unwrap_or(""));
+            out.push_str(MASK);
+            at = found.end();
+            if self.is_cut.get(found.pattern().as_usize()) == Some(&true) {
+                // The rest of a long secret: nobody reads what else stands on such a line.
+                let rest = text.get(at..).unwrap_or("");
+                at += rest.find('\n').unwrap_or(rest.len());
+            }
+        }
+        out.push_str(text.get(at..).unwrap_or(""));
+        out
+    }
+}
+
 /// A secret as it may stand in what is printed: whole and, if it has several lines, each line; as it is, and escaped
-/// as JSON, HCL, Rust and our own messages do.
+/// as JSON, HCL, Rust, addresses and our own messages do.
 fn spellings(secret: &str) -> BTreeSet<String> {
     let lines = secret.lines().map(str::trim).filter(|line| line.len() >= MASKED_BYTES_MIN);
     let mut all: BTreeSet<String> = lines.chain([secret]).map(str::to_owned).collect();
+    // Only the beginning of a long one is searched for, and an escape never makes a text shorter.
+    let cut =
+        |text: &str| text.get(..text.floor_char_boundary(PATTERN_BYTES_MAX + 1)).unwrap_or("").to_owned();
+    all = all
+        .iter()
+        .map(|text| if text.len() > PATTERN_BYTES_MAX { cut(text) } else { text.clone() })
+        .collect();
     for _ in 0..SPELLINGS_DEPTH {
         let escaped: Vec<_> = all.iter().flat_map(|text| escaped(text)).collect();
         all.extend(escaped);

@@ -1,5 +1,6 @@
 //! The JSON twin of a message, in the shape of Terraform's `validate -json` diagnostics with our fields added.
 
+use super::render::LINE_BYTES_MAX;
 use super::{Diagnostic, Severity, SourceMap, Span};
 use serde::Serialize;
 
@@ -82,5 +83,7 @@ fn range(span: Span, sources: &SourceMap) -> Range {
 fn snippet(span: Span, sources: &SourceMap) -> Snippet {
     let file = sources.get(span.source);
     let start_line = file.position(span.start).line;
-    Snippet { code: file.shown(file.line(start_line)), start_line }
+    let mut code = file.shown(file.line(start_line));
+    code.truncate(code.floor_char_boundary(LINE_BYTES_MAX));
+    Snippet { code, start_line }
 }

@@ -144,7 +144,16 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 
 /// Messages gathered on the way. Errors in what a user wrote are gathered, never only the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics {
+    messages: Vec<Diagnostic>,
+    /// Errors among the messages.
+    errors: usize,
+    /// Messages that were said past the limit.
+    left_out: usize,
+}
+
+/// Errors that are kept, and warnings likewise. Nobody mends more at once, and each new one is compared with all.
+const MESSAGES_MAX: usize = 1_000;
 
 impl Diagnostics {
     /// Nothing said yet.
@@ -152,43 +161,54 @@ impl Diagnostics {
         Self::default()
     }
 
-    /// Adds one message. The same message twice is kept once.
+    /// Adds one message. The same message twice is kept once; past 1,000 errors, or warnings, they are only counted.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if !self.0.contains(&diagnostic) {
-            self.0.push(diagnostic);
+        let is_error = diagnostic.severity == Severity::Error;
+        let alike = if is_error { self.errors } else { self.messages.len() - self.errors };
+        if alike >= MESSAGES_MAX {
+            self.left_out += 1;
+        } else if !self.messages.contains(&diagnostic) {
+            self.errors += usize::from(is_error);
+            self.messages.push(diagnostic);
         }
     }
 
     /// Adds all messages of another.
     pub fn extend(&mut self, other: Self) {
-        for diagnostic in other.0 {
+        self.left_out += other.left_out;
+        for diagnostic in other.messages {
             self.push(diagnostic);
         }
     }
 
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.errors > 0
+    }
+
+    /// How many were said past the limit.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.messages.is_empty()
     }
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.messages.len()
     }
 
     /// In the order in which they were said.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.0.iter()
+        self.messages.iter()
     }
 
     /// By place: file, then offset; those without a place last. Stable.
     pub fn sort(&mut self) {
-        self.0.sort_by_key(|diagnostic| {
+        self.messages.sort_by_key(|diagnostic| {
             diagnostic.labels.first().map_or((1, None), |label| (0, Some(label.span)))
         });
     }
@@ -201,7 +221,9 @@ impl Diagnostics {
 
 impl From<Diagnostic> for Diagnostics {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self(vec![diagnostic])
+        let mut messages = Self::new();
+        messages.push(diagnostic);
+        messages
     }
 }
 
@@ -209,7 +231,7 @@ impl IntoIterator for Diagnostics {
     type Item = Diagnostic;
     type IntoIter = std::vec::IntoIter<Diagnostic>;
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.messages.into_iter()
     }
 }
 
@@ -217,6 +239,6 @@ impl<'a> IntoIterator for &'a Diagnostics {
     type Item = &'a Diagnostic;
     type IntoIter = std::slice::Iter<'a, Diagnostic>;
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.messages.iter()
     }
 }

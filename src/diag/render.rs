@@ -16,7 +16,7 @@ pub enum Style {
 /// Lines of source shown around a place that spans more lines than this are cut to its first line.
 const SPAN_LINES_MAX: usize = 4;
 /// Bytes of a source line shown; longer ones (minified JSON) would bury the message.
-const LINE_BYTES_MAX: usize = 2_000;
+pub(super) const LINE_BYTES_MAX: usize = 2_000;
 
 /// Renders a message, ending in a newline. Everything that came from outside is escaped.
 pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: Style) -> String {

@@ -15,17 +15,23 @@ pub(super) const ENTRIES_MAX: usize = 100_000;
 
 /// Why there is no text.
 #[derive(Debug, Error)]
-pub(super) enum ReadError {
+pub enum ReadError {
+    /// Nothing has the name.
     #[error("there is no such file or folder")]
     Missing,
+    /// A folder, a pipe, a device or a socket.
     #[error("it is not a regular file")]
     NotAFile,
+    /// More than any file that people write.
     #[error("it has more than {} MiB", FILE_BYTES_MAX / 1024 / 1024)]
     TooLarge,
+    /// A folder with more entries than any project has.
     #[error("it has more than {ENTRIES_MAX} entries")]
     Crowded,
+    /// The first byte that is no text.
     #[error("it is not UTF-8 text; byte {0} is the first that is not")]
     NotText(usize),
+    /// What the system says.
     #[error("{0}")]
     System(io::Error),
 }
@@ -63,7 +69,10 @@ pub(super) fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
 }
 
 /// The text of a regular file, without a byte order mark at its beginning.
-pub(super) fn text(path: &Path) -> Result<String, ReadError> {
+///
+/// # Errors
+/// If it is no regular file, too large or no text.
+pub fn text(path: &Path) -> Result<String, ReadError> {
     // Asked before opening, because opening a device can do something; asked again after, of what was opened.
     check(&std::fs::metadata(path)?)?;
     let mut options = File::options();

@@ -121,7 +121,7 @@ impl Reading {
             let reason = format!("the bundle has more than {FILES_MAX} files or {BYTES_MAX} bytes");
             return Err(unreadable(&relative, &reason));
         }
-        let text = std::fs::read_to_string(path).map_err(|error| unreadable(&relative, &error))?;
+        let text = crate::manifest::read_text(path).map_err(|error| unreadable(&relative, &error))?;
         self.files.insert(relative, text);
         Ok(())
     }

@@ -9,19 +9,34 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::store::StoreError;
-use system::{Access, Handle};
+use system::Handle;
 
 #[cfg(not(unix))]
-#[path = "disk/other.rs"]
-mod system;
+mod other;
 #[cfg(unix)]
-#[path = "disk/unix.rs"]
-mod system;
+mod unix;
+#[cfg(not(unix))]
+use other as system;
+#[cfg(unix)]
+use unix as system;
 
 pub(crate) use system::{Identity, identity};
 
 /// Entries of a folder that are looked at; there are fewer than 20 of ours.
 const ENTRIES_MAX: usize = 10_000;
+
+/// How a file is opened. Never through a link, and never waiting for the other end of a pipe.
+#[derive(Clone, Copy, Debug)]
+enum Access {
+    /// To be read.
+    Read,
+    /// To be read and written.
+    Write,
+    /// The same, made if it is not there.
+    WriteOrCreate,
+    /// The same; it must not be there.
+    CreateNew,
+}
 
 /// One step of a change on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,25 +1,18 @@
 //! A folder as its path, where there are no descriptors of folders. A change of the path meanwhile is not noticed, the
 //! names of a folder cannot be made durable by themselves, and files have the permissions of their folder.
 
+use super::Access;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
-/// When a file was made: the nearest to an identity that there is.
-pub(crate) type Identity = Option<SystemTime>;
+/// Which file it is: when it was made is the nearest to an identity that there is.
+pub(crate) struct Identity(fs::Metadata);
 
-/// How a file is opened. Never through a link.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Access {
-    /// To be read.
-    Read,
-    /// To be read and written.
-    Write,
-    /// The same, made if it is not there.
-    WriteOrCreate,
-    /// The same; it must not be there.
-    CreateNew,
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.created().ok() == other.0.created().ok()
+    }
 }
 
 /// A folder.
@@ -84,7 +77,7 @@ impl Handle {
     }
 
     pub(super) fn identity(&self, name: &str) -> io::Result<Identity> {
-        Ok(fs::symlink_metadata(self.0.join(name))?.created().ok())
+        Ok(Identity(fs::symlink_metadata(self.0.join(name))?))
     }
 
     pub(super) fn names(&self, entries_max: usize) -> io::Result<Vec<String>> {
@@ -98,7 +91,7 @@ impl Handle {
 
 /// Which file is open.
 pub(crate) fn identity(file: &File) -> io::Result<Identity> {
-    Ok(file.metadata()?.created().ok())
+    Ok(Identity(file.metadata()?))
 }
 
 /// Makes a folder and those above it that are missing.

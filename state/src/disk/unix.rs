@@ -1,5 +1,6 @@
 //! A folder as a file descriptor: whatever happens to its path meanwhile, it stays the same folder.
 
+use super::Access;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -23,19 +24,6 @@ impl PartialEq for Identity {
     fn eq(&self, other: &Self) -> bool {
         (self.0.st_dev, self.0.st_ino) == (other.0.st_dev, other.0.st_ino)
     }
-}
-
-/// How a file is opened. Never through a link, and never waiting for the other end of a pipe.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Access {
-    /// To be read.
-    Read,
-    /// To be read and written.
-    Write,
-    /// The same, made if it is not there.
-    WriteOrCreate,
-    /// The same; it must not be there.
-    CreateNew,
 }
 
 /// An open folder.
