@@ -186,8 +186,13 @@ fn surroundings(place: &Place) -> Surroundings {
         environment: Arc::new(|name| {
             std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
         }),
-        now: Arc::new(jiff::Timestamp::now),
+        now: Arc::new(now),
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge reads the clock, for all that is below it")]
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
 }
 
 /// Who takes a lock, for those who wait for it.
@@ -205,7 +210,7 @@ pub(super) fn holder(operation: &str) -> Holder {
         operation: operation.to_owned(),
         who: format!("{user}@{}", host_name()),
         pid: std::process::id(),
-        since: jiff::Timestamp::now().to_string(),
+        since: now().to_string(),
         run_url,
     }
 }

@@ -76,6 +76,24 @@ const DOORS: &[Door] = &[
     door("std::thread::sleep", &["src/cli/"], "waiting is an argument"),
     door("tokio::spawn", &["src/cli/", "runtime/src/"], "the walk owns its schedule"),
     door("tokio::task::spawn", &["src/cli/", "runtime/src/"], "the walk owns its schedule"),
+    // What only the named files of `lang`, `manifest` and `policy` do: the rest of them is pure.
+    door(
+        "std::fs",
+        &[
+            "src/lang/fetch.rs",
+            "src/manifest/read.rs",
+            "src/policy/bundle.rs",
+            "src/provider/local/",
+            "src/cli/",
+            "state/src/",
+            "runtime/",
+        ],
+        "files are read where the file is named for it",
+    ),
+    door("tokio::fs", &["src/provider/"], "as std::fs"),
+    door("tokio::net", &["src/provider/", "runtime/src/"], "connections only by providers"),
+    door("tokio::process", &["src/provider/"], "starts programs"),
+    door("std::thread::spawn", &["src/policy/", "src/cli/", "runtime/src/"], "the walk owns its schedule"),
     door(
         "std::process::exit",
         &["src/main.rs", "src/cli/interrupt.rs", "runtime/src/main.rs"],
