@@ -176,6 +176,8 @@ output "secret" {
     project.ok(&["show"]).has(&["(sensitive value)"]).has_not(&[secret]);
     project.ok(&["show", "--json"]).has_not(&[secret]);
     project.ok(&["output"]).has_not(&[secret]);
+    project.ok(&["output", "--json"]).has(&["(sensitive value)"]).has_not(&[secret]);
+    project.ok(&["output", "--json", "--show-sensitive"]).has(&[secret]);
     let changed = project.ok(&["apply", "--auto-approve", "--var", "password=hunter2-second"]);
     changed.has(&["2 changed"]).has_not(&[secret]);
     project.ok(&["output", "secret", "--json"]).has(&["hunter2-second"]);

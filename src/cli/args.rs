@@ -171,6 +171,9 @@ pub(super) struct Output {
     /// Print the bare text of one string, number or bool.
     #[arg(long, requires = "name")]
     pub(super) raw: bool,
+    /// Show sensitive values in the document of all outputs. One that is asked for by name is always shown.
+    #[arg(long, requires = "json")]
+    pub(super) show_sensitive: bool,
 }
 
 /// `mlo schema`

@@ -20,7 +20,7 @@ pub(in crate::cli) fn run(options: &Output, _: &Global, screen: &mut Screen) -> 
     };
     let Some(name) = &options.name else {
         if options.json {
-            screen.print_json(document(&outputs, true));
+            screen.print_json(document(&outputs, options.show_sensitive));
         } else if outputs.is_empty() {
             screen.say("The state has no outputs.\n");
         } else {
@@ -71,7 +71,7 @@ fn one(
 }
 
 /// All outputs as a document: `{name: {sensitive, type, value}}`, as Terraform has it. Sensitive values are masked
-/// unless they were asked for by `--json`, whose reader is a program.
+/// unless `with_sensitive` says that they were asked for.
 pub(super) fn document(outputs: &BTreeMap<String, mlo_state::Output>, with_sensitive: bool) -> Json {
     let entry = |(name, output): (&String, &mlo_state::Output)| {
         let hidden = output.sensitive && !with_sensitive;
