@@ -49,7 +49,7 @@ error[MLO1500]: this object has no attribute `prot`
 1 | var.server.prot
   |            ^^^^ no such attribute
   |
-  = It has hosts, port.
+  = It has `hosts`, `port`.
   = help: did you mean `port`?
 "
     );
