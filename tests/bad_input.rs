@@ -47,7 +47,13 @@ const CASES: &[Case] = &[
         what: "a cycle",
         files: &[("main.hcl", "locals {\n  a = local.b\n  b = local.c\n  c = local.a\n}\n")],
         code: 1,
-        says: &["local.a → local.b → local.c → local.a", "main.hcl:2:3", "2 |   a = local.b", "3 |   b = local.c", "4 |   c = local.a"],
+        says: &[
+            "local.a → local.b → local.c → local.a",
+            "main.hcl:2:3",
+            "2 |   a = local.b",
+            "3 |   b = local.c",
+            "4 |   c = local.a",
+        ],
     },
     Case {
         what: "a wrong type",

@@ -74,7 +74,7 @@ fn every_valid_example_is_planned_and_let_through() {
     let mut planned = 0;
     for entry in std::fs::read_dir(repository().join("examples/valid")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        if name.ends_with(".yaml") {
+        if std::path::Path::new(&name).extension().is_some_and(|form| form == "yaml") {
             project.ok(&["validate", &name]).has(&["Success!"]);
             project.ok(&["plan", &name]).has(&["to add, 0 to change, 0 to destroy.", "Policy:"]);
             planned += 1;

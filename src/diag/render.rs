@@ -80,10 +80,8 @@ fn without_gutter(text: &str) -> String {
         bare.trim() == "|"
     };
     let lines = text.lines().enumerate();
-    lines
-        .filter(|(index, line)| *index != 1 || !is_gutter(line))
-        .map(|(_, line)| format!("{line}\n"))
-        .collect()
+    let kept = lines.filter(|(index, line)| *index != 1 || !is_gutter(line));
+    kept.fold(String::new(), |text, (_, line)| text + line + "\n")
 }
 
 /// Lines of one source, escaped, with the places in them moved along.

@@ -257,7 +257,7 @@ impl Run<'_> {
             let every = if std::io::stderr().is_terminal() { HEARTBEAT_TERMINAL } else { HEARTBEAT_LOG };
             loop {
                 tokio::select! {
-                    applied = &mut run => return applied,
+                    done = &mut run => return done,
                     () = tokio::time::sleep(every) => screen.say(&progress.borrow().heartbeat()),
                 }
             }
