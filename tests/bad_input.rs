@@ -47,7 +47,13 @@ const CASES: &[Case] = &[
         what: "a cycle",
         files: &[("main.hcl", "locals {\n  a = local.b\n  b = local.c\n  c = local.a\n}\n")],
         code: 1,
-        says: &["local.a → local.b → local.c → local.a", "main.hcl:2:3", "main.hcl:3:3", "main.hcl:4:3"],
+        says: &[
+            "local.a → local.b → local.c → local.a",
+            "main.hcl:2:3",
+            "2 |   a = local.b",
+            "3 |   b = local.c",
+            "4 |   c = local.a",
+        ],
     },
     Case {
         what: "a wrong type",
@@ -146,7 +152,11 @@ fn a_model_with_another_digest_than_pinned_is_refused() {
 #[test]
 fn a_missing_file_or_folder_is_named() {
     let project = Project::new();
-    project.mlo(&["plan", "nowhere"]).ends_with(1).has(&["nowhere"]);
+    project
+        .mlo(&["plan", "nowhere"])
+        .ends_with(1)
+        .has(&["`nowhere` cannot be read: there is no such file or folder"])
+        .has_not(&["os error"]);
     project.mlo(&["plan", "nowhere.yaml"]).ends_with(1).has(&["nowhere.yaml"]);
     project.write("list.yaml", "- a\n- b\n");
     project.mlo(&["plan", "list.yaml"]).ends_with(1).has(&["list.yaml"]);
@@ -171,7 +181,14 @@ fn a_damaged_state_is_never_taken_for_none() {
         {
             let said = project.mlo(arguments);
             assert_eq!(said.code, 1, "{what}: {}", said.all());
-            said.has(&[says]).has_not(&["will be created", "No changes", "There is no state"]);
+            // The place is as the user knows it, whatever folder the project is in.
+            said.has(&[says, " .mlo/state/default/state.json", "backup"]);
+            said.has_not(&[
+                &*project.path().to_string_lossy(),
+                "will be created",
+                "No changes",
+                "There is no state",
+            ]);
         }
         assert_eq!(project.read(file), damage, "{what}: it is left as it is");
     }
@@ -193,6 +210,34 @@ fn a_state_that_vanished_is_noticed() {
     let (project, file) = with_state();
     std::fs::remove_file(project.path().join(file)).unwrap();
     project.mlo(&["plan"]).ends_with(1).has(&["MLO6003"]).has_not(&["will be created"]);
+}
+
+#[test]
+fn values_of_flags_are_judged_by_the_type_of_their_variable() {
+    let hcl = "variable \"n\" {\n  type = number\n}\nvariable \"list\" {\n  type    = list(string)\n  default = []\n}\n";
+    let project = Project::with(&[("main.hcl", hcl)]);
+    for (arguments, says) in [
+        (&["--var", "n=many"][..], &["variable `n` needs a number, and `many` is none", "--var n:1:1"][..]),
+        (&["--var", "n=1", "--var", "list=a"], &["variable `list` needs", "[\"a\", \"b\"]"]),
+        (&["--var", "n=1", "--var", "region=eu"], &["no variable `region`", "declares `list`, `n`"]),
+        (&["--var", "n"], &["`--var n` has no value"]),
+        (&["--var-file", "none.tfvars"], &["file `none.tfvars` cannot be read: it does not exist"]),
+        (&[], &["variable `n` has no value", "MLO_VAR_n"]),
+    ] {
+        project.mlo(&[&["plan"], arguments].concat()).ends_with(1).has(says);
+    }
+    let mut command = project.command(&["plan"]);
+    let said = crate::support::said(command.env("MLO_VAR_n", "many"));
+    said.ends_with(1).has(&["MLO_VAR_n:1:1", "needs a number"]);
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named_without_an_empty_line_of_source() {
+    let project = Project::new();
+    project.write("main.hcl", vec![b'a'; 11 << 20]);
+    let said = project.mlo(&["plan"]);
+    said.ends_with(1).has(&["file `main.hcl` cannot be read: it has more than 10 MiB", "--> main.hcl\n"]);
+    said.has_not(&["1 |"]);
 }
 
 #[test]

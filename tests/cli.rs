@@ -1,6 +1,8 @@
 //! The edge: exit codes, help, formats, colours.
 
 use crate::support::{Project, said};
+use std::io::{Read, Write};
+use std::process::Stdio;
 
 #[test]
 fn wrong_use_ends_with_1_and_help_with_0() {
@@ -59,6 +61,74 @@ fn every_document_is_json_whatever_happened() {
     assert_eq!(failed["diagnostics"][0]["range"]["filename"], "main.hcl");
     let failed = project.json(&["plan"], 1);
     assert_eq!(failed["diagnostics"][0]["severity"], "error");
+}
+
+#[test]
+fn failures_are_json_too_on_every_command_that_has_it() {
+    let project = Project::with(&[("main.hcl", "resource \"terraform_data\" \"a\" { input = 1 }\n")]);
+    project.ok(&["apply", "--auto-approve"]);
+    project.write(".mlo/state/default/state.json", "hello");
+    for arguments in
+        [&["plan"][..], &["apply", "--auto-approve"], &["destroy", "--auto-approve"], &["show"], &["output"]]
+    {
+        assert_eq!(project.json(arguments, 1)["diagnostics"][0]["code"], "MLO6002", "{arguments:?}");
+    }
+    assert_eq!(project.json(&["--chdir", "nowhere", "show"], 1)["diagnostics"][0]["code"], "MLO3025");
+    assert_eq!(project.json(&["show", "nowhere"], 1)["diagnostics"][0]["code"], "MLO3025");
+    std::fs::remove_dir_all(project.path().join(".mlo")).unwrap();
+}
+
+#[test]
+fn an_interruption_at_the_question_ends_at_once_and_gives_the_lock_back() {
+    let project = Project::with(&[("main.hcl", "resource \"terraform_data\" \"a\" { input = 1 }\n")]);
+    // `script` is the terminal: what it is given is typed, and ^C is a signal.
+    let command = project.command(&[]);
+    let program = command.get_program().to_string_lossy().into_owned();
+    let mut terminal = std::process::Command::new("script");
+    terminal.args(["-qfec", &format!("'{program}' apply"), "/dev/null"]).current_dir(project.path());
+    let mut child = match terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() {
+        Ok(child) => child,
+        // Part of every Debian; elsewhere there is no terminal to try this in.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) => panic!("{error}"),
+    };
+    let mut out = child.stdout.take().unwrap();
+    let mut said = Vec::new();
+    let mut byte = [0];
+    while !String::from_utf8_lossy(&said).contains("is a yes:") && out.read(&mut byte).unwrap() == 1 {
+        said.push(byte[0]);
+    }
+    let mut keys = child.stdin.take().unwrap();
+    keys.write_all(b"\x03").unwrap();
+    out.read_to_end(&mut said).unwrap();
+    let said = String::from_utf8_lossy(&said);
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
+    assert!(said.contains("Nothing was changed."), "{said}");
+    project.ok(&["apply", "--auto-approve"]).has(&["1 added"]);
+}
+
+#[test]
+fn a_manifest_that_was_applied_alone_is_pointed_at() {
+    let project = Project::copy_of("examples/iris");
+    project.ok(&["apply", "--auto-approve", "iris.yaml"]);
+    project.ok(&["show"]).has(&["There is no state yet", "`mlo show iris.yaml`"]);
+    project.ok(&["output"]).has(&["`mlo output --from iris.yaml`"]);
+    project.ok(&["output", "--from", "iris.yaml"]).has(&["/predict"]);
+    project.ok(&["destroy", "--auto-approve"]).has(&["`mlo destroy iris.yaml`"]);
+    project.ok(&["destroy", "--auto-approve", "iris.yaml"]).has(&["1 destroyed"]);
+    project.ok(&["show", "iris.yaml"]).has(&["The state is empty"]);
+}
+
+#[test]
+fn a_plan_of_outputs_alone_says_so() {
+    let project = Project::with(&[("main.hcl", "output \"o\" { value = 1 }\n")]);
+    let said = project.ok(&["plan"]);
+    assert_eq!(
+        said.out,
+        "Changes to outputs:\n  + o = 1\n\nAn apply saves these outputs and changes no object.\n"
+    );
+    project.ok(&["apply", "--auto-approve"]);
+    assert_eq!(project.ok(&["plan"]).out, "No changes. Everything matches the configuration.\n");
 }
 
 #[test]

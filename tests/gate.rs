@@ -67,3 +67,22 @@ fn a_gate_that_cannot_decide_denies() {
     project.mlo(&["plan", "--policies", "rules"]).ends_with(3);
     project.mlo(&["plan", "--policies", "nowhere"]).ends_with(3).has(&["nowhere"]);
 }
+
+#[test]
+fn every_valid_example_is_planned_and_let_through() {
+    let project = Project::copy_of("examples/valid");
+    let mut planned = 0;
+    for entry in std::fs::read_dir(repository().join("examples/valid")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if std::path::Path::new(&name).extension().is_some_and(|form| form == "yaml") {
+            project.ok(&["validate", &name]).has(&["Success!"]);
+            project.ok(&["plan", &name]).has(&["to add, 0 to change, 0 to destroy.", "Policy:"]);
+            planned += 1;
+        }
+    }
+    assert!(planned >= 4, "{planned}");
+    // All of them in one folder, and one of them for real.
+    project.ok(&["plan"]).has(&["Plan: 5 to add"]);
+    project.ok(&["apply", "--auto-approve", "minimal.yaml"]).has(&["1 added"]);
+    project.ok(&["destroy", "--auto-approve", "minimal.yaml"]).has(&["1 destroyed"]);
+}

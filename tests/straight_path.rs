@@ -52,7 +52,7 @@ fn a_manifest_becomes_predictions_and_goes_again() {
     let (status, ready) = get(&endpoint(&project, "ready")).unwrap();
     assert!(status == 200 && ready.contains("\"digest\":\"sha256:"), "{ready}");
 
-    project.ok(&["plan", "--detailed-exitcode"]).has(&["No changes."]);
+    project.ok(&["plan", "--detailed-exitcode"]).has(&["No changes. Everything matches the configuration."]);
     project.ok(&["apply", "--auto-approve"]).has(&["0 added, 0 changed, 0 destroyed."]);
 
     let ready = endpoint(&project, "ready");

@@ -58,7 +58,7 @@ pub(super) enum Command {
     /// Make the objects as the configuration wants them
     #[command(after_help = "Examples:\n  mlo apply examples/iris\n  mlo apply --auto-approve --json")]
     Apply(Apply),
-    /// Take all objects of the state away
+    /// Destroy all objects of the state: what apply made is stopped and removed
     #[command(after_help = "Examples:\n  mlo destroy examples/iris\n  mlo destroy --auto-approve")]
     Destroy(Apply),
     /// Show the state
@@ -66,7 +66,7 @@ pub(super) enum Command {
     Show(Show),
     /// Show the outputs of the last apply
     #[command(
-        after_help = "Examples:\n  mlo output --chdir examples/iris\n  mlo output endpoints --json\n  mlo output url --raw"
+        after_help = "Examples:\n  mlo output --from examples/iris\n  mlo output endpoints --json\n  mlo output url --raw"
     )]
     Output(Output),
     /// Print a JSON Schema for editors
@@ -81,6 +81,21 @@ pub(super) enum Command {
     /// What the exit codes mean
     #[command(hide = true, long_about = super::command::explain::EXIT_CODES)]
     ExitCodes,
+}
+
+impl Command {
+    /// Whether the answer is one JSON document.
+    pub(super) fn wants_json(&self) -> bool {
+        match self {
+            Self::Validate(options) => options.source.json,
+            Self::Plan(options) => options.source.json,
+            Self::Apply(options) | Self::Destroy(options) => options.source.json,
+            Self::Show(options) => options.json,
+            Self::Output(options) => options.json,
+            Self::Version(options) => options.json,
+            Self::Schema(_) | Self::Explain(_) | Self::ExitCodes => false,
+        }
+    }
 }
 
 /// Where the configuration is and which values it gets.
@@ -168,6 +183,9 @@ pub(super) struct Output {
     /// Print one JSON document.
     #[arg(long, conflicts_with = "raw")]
     pub(super) json: bool,
+    /// The folder or the manifest whose outputs they are, where it is not this folder.
+    #[arg(long, value_name = "FOLDER|MANIFEST")]
+    pub(super) from: Option<PathBuf>,
     /// Print the bare text of one string, number or bool.
     #[arg(long, requires = "name")]
     pub(super) raw: bool,

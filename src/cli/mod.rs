@@ -14,7 +14,7 @@ mod view;
 
 pub use exit::Exit;
 
-use crate::diag::{Diagnostic, SourceMap, code};
+use crate::diag::{Diagnostic, SourceMap, because, code};
 use args::{Arguments, Command};
 use clap::Parser;
 use screen::Screen;
@@ -35,9 +35,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     if let Some(folder) = &arguments.global.chdir
         && let Err(error) = std::env::set_current_dir(folder)
     {
-        let summary = format!("`--chdir {}` cannot be followed: {error}", folder.display());
-        screen.report_one(&Diagnostic::error(code::engine::FILE, summary), &SourceMap::new());
-        return Exit::Error;
+        let summary = format!("`--chdir {}` cannot be followed: {}", folder.display(), because(&error));
+        let messages = Diagnostic::error(code::engine::FILE, summary).into();
+        let failed = session::Failed { sources: SourceMap::new(), messages };
+        return session::fail(&screen, arguments.command.wants_json(), &failed, Exit::Error);
     }
     match &arguments.command {
         Command::Validate(options) => command::validate::run(options, &arguments.global, &mut screen),

@@ -1,6 +1,6 @@
 //! A folder, or one manifest, to everything that a plan is made from.
 
-use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
 use crate::lang::config::Module;
 use crate::lang::load::{self, LoadRequest, Root};
 use crate::lang::value::Value;
@@ -9,6 +9,9 @@ use crate::modules;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// States of one folder that are looked at for a hint.
+const OTHER_STATES_MAX: usize = 1_000;
 
 /// Where a project is.
 #[derive(Debug, Clone)]
@@ -37,7 +40,7 @@ impl Place {
             Diagnostics::from(
                 Diagnostic::error(
                     code::engine::FILE,
-                    format!("`{}` cannot be read: {error}", path.display()),
+                    format!("`{}` cannot be read: {}", path.display(), because(error)),
                 )
                 .help("give the folder of a configuration, or one manifest"),
             )
@@ -63,6 +66,38 @@ impl Place {
         let alone = self.manifest.as_ref().and_then(|file| file.file_name());
         let states = self.home().join("state");
         alone.map_or_else(|| states.join("default"), |file| states.join(file).join("default"))
+    }
+
+    /// A text with paths in the project as the user knows them: relative to where the command runs.
+    pub(super) fn relative(&self, text: &str) -> String {
+        let folder = self.folder.display().to_string();
+        let prefix = format!("{}{}", folder.trim_end_matches('/'), std::path::MAIN_SEPARATOR);
+        let shown = self.shown.trim_end_matches('/');
+        text.replace(&prefix, &if shown == "." { String::new() } else { format!("{shown}/") })
+    }
+
+    /// What else in this folder has a state of its own, as `mlo` takes it: manifests that were applied alone, and the
+    /// folder.
+    pub(super) fn other_states(&self) -> Vec<String> {
+        let states = self.home().join("state");
+        let own = self.state_folder();
+        let Ok(entries) = std::fs::read_dir(&states) else { return Vec::new() };
+        let names = entries.take(OTHER_STATES_MAX).filter_map(|entry| Some(entry.ok()?.file_name()));
+        let others = names.filter_map(|name| {
+            let alone = states.join(&name).join("default");
+            if name == "default" {
+                return Some(self.shown.clone()).filter(|_| own != states.join(&name));
+            }
+            let file = if self.shown == "." {
+                name.to_string_lossy().into_owned()
+            } else {
+                format!("{}/{}", self.shown.trim_end_matches('/'), name.to_string_lossy())
+            };
+            Some(file).filter(|_| own != alone && alone.join("state.json").is_file())
+        });
+        let mut others: Vec<_> = others.collect();
+        others.sort();
+        others
     }
 
     /// Reads configuration, manifests and, with `with_models`, the models that they name.

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::project::{Place, Project};
 use super::screen::Screen;
 use super::variables;
-use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
 use crate::lang::value::Value;
 use crate::plan::{Connections, Context, Inputs, Kind, Plan, Planner, decode_object, guess};
 use crate::policy::{self, Bundle, Denial, Gate, Subject, Verdict};
@@ -227,29 +227,40 @@ fn host_name() -> String {
 }
 
 /// A store's error for the user, and how the command ends by it.
-pub(super) fn store_failure(error: &StoreError, store: &dyn Store) -> (Diagnostics, Exit) {
+pub(super) fn store_failure(error: &StoreError, place: &Place) -> (Diagnostics, Exit) {
+    let again = |good: &Option<mlo_state::Earlier>, file: &std::path::Path| match good {
+        Some(earlier) => format!(
+            "copy `{}` over `{}`, then look at `mlo plan`: what was done after serial {} is not in it",
+            earlier.place.display(),
+            file.display(),
+            earlier.serial
+        ),
+        None => format!("bring `{}` back from a backup; nothing was changed", file.display()),
+    };
     let (code, help) = match error {
         StoreError::Locked { .. } => (
             code::state::LOCKED,
-            "wait for it, or give `--lock-timeout 5m`; the lock goes when that run ends, however it ends",
+            "wait for it, or give `--lock-timeout 5m`; the lock goes when that run ends, however it ends"
+                .into(),
         ),
-        StoreError::Corrupt { .. } => {
-            (code::state::CORRUPT, "put a snapshot that is whole in its place; nothing was changed")
-        }
-        StoreError::Lost { .. } => {
-            (code::state::LOST, "put the state or a snapshot that is whole back; nothing was changed")
-        }
+        StoreError::Corrupt { place, good, .. } => (code::state::CORRUPT, again(good, place)),
+        StoreError::Lost { place, good } => (code::state::LOST, again(good, place)),
         StoreError::Newer { .. } => {
-            (code::state::NEWER, "use that version of mlo or a later one; nothing was changed")
+            (code::state::NEWER, "use that version of mlo or a later one; nothing was changed".to_owned())
         }
-        StoreError::Foreign { .. } => (code::state::FOREIGN, "look whether this is the right folder"),
-        StoreError::Stale { .. } => (code::state::STALE, "run the command again"),
-        StoreError::Denied { .. } => (code::state::IO, "get the permission, or use a folder of your own"),
-        _ => (code::state::IO, "mend the cause and run the command again: what was done is in the journal"),
+        StoreError::Foreign { .. } => (code::state::FOREIGN, "look whether this is the right folder".into()),
+        StoreError::Stale { .. } => (code::state::STALE, "run the command again".into()),
+        StoreError::Denied { .. } => {
+            (code::state::IO, "get the permission, or use a folder of your own".into())
+        }
+        _ => (
+            code::state::IO,
+            "mend the cause and run the command again: what was done is in the journal".to_owned(),
+        ),
     };
     let exit = if matches!(error, StoreError::Locked { .. }) { Exit::Locked } else { Exit::Error };
-    let message = Diagnostic::error(code, error.to_string()).detail(format!("State: {}.", store.describe()));
-    (message.help(help).into(), exit)
+    let message = Diagnostic::error(code, place.relative(&error.to_string()));
+    (message.help(place.relative(&help)).into(), exit)
 }
 
 /// The runtime that a command waits in: two threads, so that a signal is heard while values are evaluated.
@@ -257,6 +268,14 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Diagnostics> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
         Diagnostic::error(code::engine::INTERNAL, format!("no thread can be started: {error}")).into()
     })
+}
+
+/// Tells those who find nothing here what else in the folder has a state.
+pub(super) fn hint_at_other_states(screen: &Screen, place: &Place, command: &str) {
+    for other in place.other_states() {
+        let other = crate::diag::escape(&other).into_owned();
+        screen.say(&format!("`{other}` has a state of its own: `mlo {command} {other}`.\n"));
+    }
 }
 
 /// Says what failed, and ends.
@@ -313,7 +332,11 @@ pub(super) fn stored_values(snapshot: &Snapshot) -> Vec<(&Address, &Object, Valu
 pub(super) fn prepare_home(place: &Place) -> Result<(), Diagnostics> {
     let home = place.home();
     let refused = |error: &std::io::Error| {
-        let summary = format!("`{}/.mlo` cannot be made: {error}", place.shown);
+        let shown = place.relative(&place.home().display().to_string());
+        let summary = match error.kind() {
+            std::io::ErrorKind::AlreadyExists => format!("`{shown}` is a file, not a folder"),
+            _ => format!("`{shown}` cannot be made: {}", because(error)),
+        };
         Diagnostics::from(
             Diagnostic::error(code::state::IO, summary)
                 .help("mlo keeps its state there: use a folder that you may write to"),
@@ -347,6 +370,6 @@ pub(super) fn read_state(
     let runtime = runtime().map_err(|message| (message, Exit::Error))?;
     match runtime.block_on(store.read()) {
         Ok(loaded) => Ok((place, loaded.snapshot)),
-        Err(error) => Err(store_failure(&error, &store)),
+        Err(error) => Err(store_failure(&error, &place)),
     }
 }

@@ -3,16 +3,18 @@
 use super::args::Source;
 use super::project::Place;
 use super::screen::Screen;
-use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code};
 use crate::lang::config::{Module, Variable};
 use crate::lang::load;
-use crate::lang::value::Marks;
+use crate::lang::value::{Marks, Type};
 use crate::plan::{Input, Inputs};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Environment variables that give values, the later one counting more.
 const PREFIXES: [&str; 2] = ["TF_VAR_", "MLO_VAR_"];
+/// Declared variables that are listed where none is near to what was written.
+const NAMES_LISTED_MAX: usize = 20;
 /// Files of values that are read by themselves, in this order; after them `*.auto.tfvars`.
 const FILES: [&str; 2] = ["terraform.tfvars", "mlo.tfvars"];
 
@@ -29,7 +31,7 @@ pub(super) fn gather(
 ) -> Result<(Inputs, Diagnostics), Diagnostics> {
     let mut inputs = Inputs::new();
     let mut messages = Diagnostics::new();
-    from_environment(config, sources, &mut inputs);
+    from_environment(config, (sources, &mut inputs, &mut messages));
     for file in FILES
         .iter()
         .map(|name| place.folder.join(name))
@@ -73,14 +75,13 @@ fn is_secret(variable: &Variable) -> bool {
     variable.sensitive || variable.ephemeral
 }
 
-fn from_environment(config: &Module, sources: &mut SourceMap, inputs: &mut Inputs) {
+fn from_environment(config: &Module, (sources, inputs, messages): Gathered<'_>) {
     for prefix in PREFIXES {
         for name in config.variables.keys() {
             let variable = format!("{prefix}{name}");
             if let Some(value) = std::env::var_os(&variable) {
-                let text: Arc<str> = value.to_string_lossy().into();
-                let source = sources.add(variable, text.clone());
-                inputs.insert(name.clone(), Input::Text { source, text });
+                let text = value.to_string_lossy();
+                from_text((name, &text), variable, config, (sources, inputs, messages));
             }
         }
     }
@@ -143,10 +144,48 @@ fn from_flag(flag: &str, config: &Module, (sources, inputs, messages): Gathered<
     if !config.variables.contains_key(name) {
         let summary = format!("there is no variable `{name}`, for which `--var` gives a value");
         let known = config.variables.keys().map(AsRef::as_ref);
-        messages.push(Diagnostic::error(code::engine::UNDECLARED, summary).did_you_mean(name, known));
+        let message = Diagnostic::error(code::engine::UNDECLARED, summary).did_you_mean(name, known);
+        let message = match (message.help.is_empty(), config.variables.is_empty()) {
+            (true, true) => message.help("the configuration declares no variables"),
+            (true, false) => {
+                let names: Vec<_> = config.variables.keys().take(NAMES_LISTED_MAX).collect();
+                let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                message.help(format!("the configuration declares {names}"))
+            }
+            _ => message,
+        };
+        messages.push(message);
         return;
     }
+    from_text((name, value), format!("--var {name}"), config, (sources, inputs, messages));
+}
+
+/// A value as text from outside of files. A bare word for a variable of another type than string is told at once what
+/// it lacks: as an expression it would be a reference to nothing.
+fn from_text(
+    (name, value): (&str, &str),
+    place: String,
+    config: &Module,
+    (sources, inputs, messages): Gathered<'_>,
+) {
     let text: Arc<str> = value.into();
-    let source = sources.add(format!("--var {name}"), text.clone());
+    let source = sources.add(place, text.clone());
+    let ty = config.variables.get(name).map(|variable| &variable.ty);
+    if let Some(ty) = ty.filter(|ty| !matches!(ty, Type::String | Type::Any) && is_word(value)) {
+        let summary = format!("variable `{name}` needs {}, and `{value}` is none", ty.with_article());
+        let span = Span { source, start: 0, end: u32::try_from(text.len()).unwrap_or(u32::MAX) };
+        let message = Diagnostic::error(code::engine::VARIABLE_TYPE, summary).at(span, "given here");
+        messages.push(
+            message.help("lists and objects are written as in HCL, with text in quotes: `[\"a\", \"b\"]`"),
+        );
+        return;
+    }
     inputs.insert(name.into(), Input::Text { source, text });
+}
+
+fn is_word(text: &str) -> bool {
+    let begins = text.starts_with(|first: char| first.is_alphabetic() || first == '_');
+    begins
+        && !["true", "false", "null"].contains(&text)
+        && text.chars().all(|character| character.is_alphanumeric() || "_-".contains(character))
 }

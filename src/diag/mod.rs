@@ -8,12 +8,14 @@ mod escape;
 mod json;
 mod render;
 mod source;
+mod system;
 
 pub use code::Code;
 pub use escape::{escape, is_unsafe};
 pub use json::JsonDiagnostic;
 pub use render::{Style, render};
 pub use source::{Position, SourceFile, SourceId, SourceMap, Span};
+pub use system::because;
 
 /// What stands in place of a secret.
 pub const MASK: &str = "(sensitive value)";

@@ -1,8 +1,9 @@
-//! A message as text, with the source line under it.
+//! A message as text, with the source lines under it.
 
-use super::{Diagnostic, Severity, SourceMap, Span, escape};
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use super::{Diagnostic, Label, Severity, SourceMap, Span, escape};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Plain text, or text with ANSI colours. Symbols carry the meaning; colour repeats it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum Style {
 const SPAN_LINES_MAX: usize = 4;
 /// Bytes of a source line shown; longer ones (minified JSON) would bury the message.
 pub(super) const LINE_BYTES_MAX: usize = 2_000;
+/// Places of one source further apart than this many lines are shown in excerpts of their own.
+const EXCERPT_LINES_MAX: usize = 60;
 
 /// Renders a message, ending in a newline. Everything that came from outside is escaped.
 pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: Style) -> String {
@@ -24,11 +27,8 @@ pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: Style) -> Str
     let summary = escape(&diagnostic.summary);
     let detail = escape(&diagnostic.detail);
     let help: Vec<_> = diagnostic.help.iter().map(|help| escape(help)).collect();
-    let excerpts: Vec<_> = diagnostic
-        .labels
-        .iter()
-        .map(|label| (Excerpt::new(label.span, sources), escape(&label.text)))
-        .collect();
+    let texts: Vec<_> = diagnostic.labels.iter().map(|label| escape(&label.text)).collect();
+    let excerpts = excerpts(&diagnostic.labels, sources);
 
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
@@ -37,20 +37,9 @@ pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: Style) -> Str
     let mut group = level
         .primary_title(summary.as_ref())
         .id(diagnostic.code.id)
-        .elements(std::iter::empty::<Snippet<'_, annotate_snippets::Annotation<'_>>>());
-    for (index, (excerpt, text)) in excerpts.iter().enumerate() {
-        let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
-        let mut annotation = kind.span(excerpt.span.clone());
-        if !text.is_empty() {
-            annotation = annotation.label(text.as_ref());
-        }
-        group = group.element(
-            Snippet::source(excerpt.text.as_str())
-                .line_start(excerpt.line)
-                .path(excerpt.name.as_ref())
-                .fold(true)
-                .annotation(annotation),
-        );
+        .elements(std::iter::empty::<Snippet<'_, Annotation<'_>>>());
+    for excerpt in &excerpts {
+        group = show(group, excerpt, &texts);
     }
     if !detail.is_empty() {
         group = group.element(Level::NOTE.no_name().message(detail.as_ref()));
@@ -62,47 +51,131 @@ pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: Style) -> Str
         Style::Plain => Renderer::plain(),
         Style::Colour => Renderer::styled(),
     };
-    renderer.render(&[group]) + "\n"
+    let text = renderer.render(&[group]) + "\n";
+    if excerpts.is_empty() { without_gutter(&text) } else { text }
 }
 
-/// The lines of a source that a place touches, escaped, with the place moved along.
+fn show<'a>(group: Group<'a>, excerpt: &'a Excerpt<'a>, texts: &'a [Cow<'a, str>]) -> Group<'a> {
+    if excerpt.name_only {
+        return group.element(Origin::path(excerpt.name.as_ref()));
+    }
+    let annotations = excerpt.marks.iter().map(|mark| {
+        let kind = if mark.label == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let annotation = kind.span(mark.at.clone());
+        match texts.get(mark.label).filter(|text| !text.is_empty()) {
+            Some(text) => annotation.label(text.as_ref()),
+            None => annotation,
+        }
+    });
+    let source = Snippet::source(excerpt.text.as_str()).line_start(excerpt.line);
+    group.element(source.path(excerpt.name.as_ref()).fold(true).annotations(annotations))
+}
+
+/// Without the empty line of a gutter, which is there to join what follows to lines of source.
+fn without_gutter(text: &str) -> String {
+    let is_gutter = |line: &str| {
+        let mut rest = line.split('\u{1b}');
+        let first = rest.next().unwrap_or("").to_owned();
+        let bare = rest.fold(first, |bare, part| bare + part.split_once('m').map_or("", |(_, text)| text));
+        bare.trim() == "|"
+    };
+    let lines = text.lines().enumerate();
+    let kept = lines.filter(|(index, line)| *index != 1 || !is_gutter(line));
+    kept.fold(String::new(), |text, (_, line)| text + line + "\n")
+}
+
+/// Lines of one source, escaped, with the places in them moved along.
 struct Excerpt<'a> {
     name: Cow<'a, str>,
+    /// The source was not read, or is empty: only its name is shown.
+    name_only: bool,
     line: usize,
     text: String,
-    span: std::ops::Range<usize>,
+    marks: Vec<Mark>,
+}
+
+/// A place within an excerpt's text.
+struct Mark {
+    /// The index of its label.
+    label: usize,
+    at: Range<usize>,
+}
+
+/// The lines that a label covers: first, last.
+fn lines(span: Span, sources: &SourceMap) -> (usize, usize) {
+    let file = sources.get(span.source);
+    let wide = file.widened(span.start..span.end);
+    let (start, end) = (file.position(wide.start), file.position(wide.end));
+    (start.line, if end.line - start.line >= SPAN_LINES_MAX { start.line } else { end.line })
+}
+
+/// An excerpt for each source, in the order of the labels; more where places lie far apart or lines are very long.
+fn excerpts<'a>(labels: &[Label], sources: &'a SourceMap) -> Vec<Excerpt<'a>> {
+    let mut groups: Vec<(Span, usize, usize, Vec<usize>)> = Vec::new();
+    for (index, label) in labels.iter().enumerate() {
+        let (first, last) = lines(label.span, sources);
+        let joined = groups.iter_mut().find(|(span, from, to, _)| {
+            let (from, to) = (first.min(*from), last.max(*to));
+            span.source == label.span.source
+                && to - from < EXCERPT_LINES_MAX
+                && (from..=to).all(|line| sources.get(span.source).line(line).len() <= LINE_BYTES_MAX / 4)
+        });
+        match joined {
+            Some((_, from, to, members)) => {
+                (*from, *to) = (first.min(*from), last.max(*to));
+                members.push(index);
+            }
+            None => groups.push((label.span, first, last, vec![index])),
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(span, first, last, members)| {
+            let members: Vec<_> =
+                members.into_iter().filter_map(|index| Some((index, labels.get(index)?.span))).collect();
+            Excerpt::new(span, first..=last, &members, sources)
+        })
+        .collect()
 }
 
 impl<'a> Excerpt<'a> {
-    fn new(span: Span, sources: &'a SourceMap) -> Self {
+    fn new(
+        span: Span,
+        shown: std::ops::RangeInclusive<usize>,
+        members: &[(usize, Span)],
+        sources: &'a SourceMap,
+    ) -> Self {
         let file = sources.get(span.source);
-        let wide = file.widened(span.start..span.end);
-        let (start, end) = (file.position(wide.start), file.position(wide.end));
-        let last = if end.line - start.line >= SPAN_LINES_MAX { start.line } else { end.line };
-        let lines = file.line(start.line).start..file.line(last).end;
-        let (start_at, end_at) = (wide.start.min(lines.end), wide.end.min(lines.end));
-        let shown = |from: u32, to: u32| file.shown(from..to).replace("\r\n", "\n");
-        let before = shown(lines.start, start_at);
-        let (covered, after) = (shown(start_at, end_at), shown(end_at, lines.end));
-        let from = escape(&before).len();
-        let to = from + escape(&covered).len();
-        let raw = [before, covered, after].concat();
-        let mut text = escape(&raw).into_owned();
-        let (mut from, mut to) = (from.min(text.len()), to.min(text.len()));
-        if text.len() > LINE_BYTES_MAX {
-            cut(&mut text, &mut from, &mut to);
-        }
-        Self { name: escape(&file.name), line: start.line, text, span: from..to }
+        let line = *shown.start();
+        let (from, to) = (file.line(line).start, file.line(*shown.end()).end);
+        let escaped = |to: u32| escape(&file.shown(from..to).replace("\r\n", "\n")).into_owned();
+        let marks = members.iter().map(|(label, span)| {
+            let wide = file.widened(span.start..span.end);
+            let (_, last) = lines(*span, sources);
+            let end = file.line(last).end;
+            let start = escaped(wide.start.clamp(from, end)).len();
+            Mark { label: *label, at: start..escaped(wide.end.clamp(from, end)).len().max(start) }
+        });
+        let (marks, text) = (marks.collect(), escaped(to));
+        let mut excerpt =
+            Self { name: escape(&file.name), name_only: file.text.is_empty(), line, text, marks };
+        excerpt.cut();
+        excerpt
     }
-}
 
-/// Cuts a long text to a window that begins shortly before the place.
-fn cut(text: &mut String, from: &mut usize, to: &mut usize) {
-    let start = text.floor_char_boundary(from.saturating_sub(80));
-    let end = text.floor_char_boundary((start + LINE_BYTES_MAX).min(text.len()));
-    *text = text.get(start..end).unwrap_or("").to_owned();
-    *from -= start;
-    *to = to.saturating_sub(start).clamp(*from, text.len());
+    /// Cuts a long text, which has one place alone, to a window that begins shortly before it.
+    fn cut(&mut self) {
+        let [Mark { at, .. }] = self.marks.as_mut_slice() else { return };
+        *at = at.start.min(self.text.len())..at.end.min(self.text.len());
+        if self.text.len() <= LINE_BYTES_MAX {
+            return;
+        }
+        let start = self.text.floor_char_boundary(at.start.saturating_sub(80));
+        let end = self.text.floor_char_boundary((start + LINE_BYTES_MAX).min(self.text.len()));
+        self.text = self.text.get(start..end).unwrap_or("").to_owned();
+        let from = at.start - start;
+        *at = from..at.end.saturating_sub(start).clamp(from, self.text.len());
+    }
 }
 
 #[cfg(test)]
@@ -112,9 +185,61 @@ mod tests {
 
     fn span(sources: &mut SourceMap, text: &str, covered: &str) -> Span {
         let source = sources.add("main.hcl", text);
+        within(source, text, covered)
+    }
+
+    fn within(source: crate::diag::SourceId, text: &str, covered: &str) -> Span {
         let start = text.find(covered).unwrap();
         let end = start + covered.len();
         Span { source, start: u32::try_from(start).unwrap(), end: u32::try_from(end).unwrap() }
+    }
+
+    #[test]
+    fn places_of_one_file_share_an_excerpt_and_lines_between_are_left_out() {
+        let mut sources = SourceMap::new();
+        let text = "first = 1\n\n\n\n\n\n\nlast = \u{1b}z\nafter = 2\n";
+        let source = sources.add("main.hcl", text);
+        let other = sources.add("other.hcl", "here = 3\n");
+        let diagnostic = Diagnostic::error(code::lang::SYNTAX, "bad")
+            .at(within(source, text, "z"), "this")
+            .at(within(source, text, "first"), "and this")
+            .at(Span { source: other, start: 0, end: 4 }, "and that");
+        assert_eq!(
+            render(&diagnostic, &sources, Style::Plain),
+            "\
+error[MLO1001]: bad
+ --> main.hcl:8:14
+  |
+1 | first = 1
+  | ----- and this
+...
+8 | last = \\u{1b}z
+  |              ^ this
+  |
+ ::: other.hcl:1:1
+  |
+1 | here = 3
+  | ---- and that
+"
+        );
+    }
+
+    #[test]
+    fn a_message_without_a_place_has_no_gutter() {
+        let diagnostic = Diagnostic::warning(code::lang::SYNTAX, "bad").detail("Two\nlines.").help("mend it");
+        let plain = render(&diagnostic, &SourceMap::new(), Style::Plain);
+        assert_eq!(plain, "warning[MLO1001]: bad\n = Two\n   lines.\n = help: mend it\n");
+        let coloured = render(&diagnostic, &SourceMap::new(), Style::Colour);
+        assert_eq!(coloured.lines().count(), plain.lines().count(), "{coloured}");
+    }
+
+    #[test]
+    fn of_a_file_that_was_not_read_only_the_name_is_shown() {
+        let mut sources = SourceMap::new();
+        let source = sources.add("main.hcl", "");
+        let diagnostic =
+            Diagnostic::error(code::lang::SYNTAX, "bad").at(Span { source, start: 0, end: 0 }, "");
+        assert_eq!(render(&diagnostic, &sources, Style::Plain), "error[MLO1001]: bad\n--> main.hcl\n");
     }
 
     #[test]

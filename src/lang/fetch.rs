@@ -35,7 +35,7 @@ pub enum FetchError {
     #[error("it is not a folder")]
     NotAFolder,
     /// More bytes than are read.
-    #[error("it has more than {bytes_max} bytes")]
+    #[error("it has more than {}", size(*.bytes_max))]
     TooLarge {
         /// What is read at most.
         bytes_max: usize,
@@ -46,6 +46,15 @@ pub enum FetchError {
     /// The system says no.
     #[error("{0}")]
     Io(#[from] std::io::Error),
+}
+
+/// A limit in the unit that it was set in.
+fn size(bytes: usize) -> String {
+    const MEBIBYTE: usize = 1 << 20;
+    if bytes >= MEBIBYTE && bytes.is_multiple_of(MEBIBYTE) {
+        return format!("{} MiB", bytes / MEBIBYTE);
+    }
+    format!("{bytes} bytes")
 }
 
 impl Project {

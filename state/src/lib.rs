@@ -30,4 +30,4 @@ pub use file::FileStore;
 pub use journal::{Action, Pending, Record};
 pub use memory::MemoryStore;
 pub use snapshot::{AttributePath, Object, Output, PathStep, Snapshot, Status};
-pub use store::{BoxFuture, Guard, Holder, Loaded, Store, StoreError};
+pub use store::{BoxFuture, Earlier, Guard, Holder, Loaded, Store, StoreError};

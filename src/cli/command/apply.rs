@@ -19,6 +19,9 @@ use std::time::Duration;
 
 /// Between two attempts at a lock.
 const LOCK_RETRY: Duration = Duration::from_millis(250);
+/// Between two lines that say that something still goes on: for those who watch, and for the logs of a pipeline.
+const HEARTBEAT_TERMINAL: Duration = Duration::from_secs(10);
+const HEARTBEAT_LOG: Duration = Duration::from_secs(15);
 
 pub(in crate::cli) fn run(options: &Apply, _: &Global, screen: &mut Screen) -> Exit {
     carry_out(options, Kind::Apply, screen)
@@ -68,7 +71,7 @@ impl Run<'_> {
     async fn run(&self, screen: &mut Screen) -> Result<Exit, Stop> {
         let interrupt = Interrupt::listen();
         session::prepare_home(&self.session.place)?;
-        let guard = self.lock(&interrupt).await?;
+        let guard = self.lock(&interrupt, screen).await?;
         let result = self.locked(guard.as_ref(), &interrupt, screen).await;
         let released = guard.release().await;
         let exit = result?;
@@ -77,24 +80,33 @@ impl Run<'_> {
     }
 
     fn store_stop(&self, error: &StoreError) -> Stop {
-        let (messages, exit) = session::store_failure(error, &self.session.store);
+        let (messages, exit) = session::store_failure(error, &self.session.place);
         Stop::Failed(messages, exit)
     }
 
-    async fn lock(&self, interrupt: &Interrupt) -> Result<Box<dyn Guard>, Stop> {
+    async fn lock(&self, interrupt: &Interrupt, screen: &Screen) -> Result<Box<dyn Guard>, Stop> {
         let name = if self.kind == Kind::Destroy { "destroy" } else { "apply" };
         let holder = session::holder(name);
         let patience = tokio::time::sleep(self.options.lock_timeout);
         tokio::pin!(patience);
         let mut stop = interrupt.receiver();
+        let mut waiting = self.options.lock_timeout.is_zero();
         loop {
             match self.session.store.lock(&holder).await {
                 Ok(guard) => return Ok(guard),
-                Err(error @ StoreError::Locked { .. }) => tokio::select! {
-                    () = &mut patience => return Err(self.store_stop(&error)),
-                    () = tokio::time::sleep(LOCK_RETRY) => {}
-                    Ok(_) = stop.wait_for(|stop| *stop) => return Err(Stop::Ended(interrupted(interrupt))),
-                },
+                Err(error @ StoreError::Locked { .. }) => {
+                    if !std::mem::replace(&mut waiting, true) {
+                        let text = format!("{error}: waiting for up to {:?}\n", self.options.lock_timeout);
+                        screen.say(&crate::diag::escape(&text));
+                    }
+                    tokio::select! {
+                        () = &mut patience => return Err(self.store_stop(&error)),
+                        () = tokio::time::sleep(LOCK_RETRY) => {}
+                        Ok(_) = stop.wait_for(|stop| *stop) => {
+                            return Err(Stop::Ended(interrupted(interrupt)));
+                        }
+                    }
+                }
                 Err(error) => return Err(self.store_stop(&error)),
             }
         }
@@ -144,6 +156,8 @@ impl Run<'_> {
         }
         if changes {
             self.confirm(interrupt, screen).await?;
+        } else if self.kind == Kind::Destroy && !as_json {
+            session::hint_at_other_states(screen, &self.session.place, "destroy");
         }
         let carry_out = self.applier(guard, snapshot, connections, next_operation, interrupt, screen);
         let applied = carry_out(&approved).await.map_err(|error| self.store_stop(&error))?;
@@ -238,7 +252,15 @@ impl Run<'_> {
                 interrupt: interrupt.receiver(),
                 observe: &observe,
             };
-            applier.run(approved).await
+            let run = applier.run(approved);
+            tokio::pin!(run);
+            let every = if std::io::stderr().is_terminal() { HEARTBEAT_TERMINAL } else { HEARTBEAT_LOG };
+            loop {
+                tokio::select! {
+                    done = &mut run => return done,
+                    () = tokio::time::sleep(every) => screen.say(&progress.borrow().heartbeat()),
+                }
+            }
         }
     }
 

@@ -11,18 +11,17 @@ use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
 pub(in crate::cli) fn run(options: &Output, _: &Global, screen: &mut Screen) -> Exit {
-    let outputs = match session::read_state(None) {
-        Ok((_, snapshot)) => snapshot.map(|snapshot| snapshot.outputs).unwrap_or_default(),
-        Err((message, exit)) => {
-            screen.report(&message, &SourceMap::new());
-            return exit;
-        }
+    let failed = |messages| session::Failed { sources: SourceMap::new(), messages };
+    let (place, outputs) = match session::read_state(options.from.as_deref()) {
+        Ok((place, snapshot)) => (place, snapshot.map(|snapshot| snapshot.outputs).unwrap_or_default()),
+        Err((messages, exit)) => return session::fail(screen, options.json, &failed(messages), exit),
     };
     let Some(name) = &options.name else {
         if options.json {
             screen.print_json(document(&outputs, options.show_sensitive));
         } else if outputs.is_empty() {
             screen.say("The state has no outputs.\n");
+            session::hint_at_other_states(screen, &place, "output --from");
         } else {
             screen.print(&view::state::outputs(&outputs));
         }
@@ -34,10 +33,7 @@ pub(in crate::cli) fn run(options: &Output, _: &Global, screen: &mut Screen) -> 
             screen.print(&text);
             Exit::Done
         }
-        Err(message) => {
-            screen.report(&message, &SourceMap::new());
-            Exit::Error
-        }
+        Err(messages) => session::fail(screen, options.json, &failed(messages), Exit::Error),
     }
 }
 

@@ -73,7 +73,7 @@ async fn make(
     screen: &mut Screen,
 ) -> Result<(crate::plan::Plan, Diagnostics), (Diagnostics, Exit)> {
     let loaded =
-        session.store.read().await.map_err(|error| session::store_failure(&error, &session.store))?;
+        session.store.read().await.map_err(|error| session::store_failure(&error, &session.place))?;
     let mut messages = session::what_is_open(&loaded.pending);
     let snapshot = session::snapshot_or_new(loaded);
     let (made, said) = session.plan(Kind::Apply, Some(&options.engine), &snapshot).await;

@@ -11,11 +11,11 @@ use mlo_state::Status;
 use serde_json::json;
 
 pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Exit {
-    let snapshot = match session::read_state(options.path.as_deref()) {
-        Ok((_, snapshot)) => snapshot,
-        Err((message, exit)) => {
-            screen.report(&message, &SourceMap::new());
-            return exit;
+    let (place, snapshot) = match session::read_state(options.path.as_deref()) {
+        Ok(read) => read,
+        Err((messages, exit)) => {
+            let failed = session::Failed { sources: SourceMap::new(), messages };
+            return session::fail(screen, options.json, &failed, exit);
         }
     };
     let Some(snapshot) = snapshot else {
@@ -23,6 +23,7 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
             screen.print_json(json!({ "format_version": "1.0", "resources": [], "outputs": {} }));
         } else {
             screen.say("There is no state yet: nothing was applied here.\n");
+            session::hint_at_other_states(screen, &place, "show");
         }
         return Exit::Done;
     };
@@ -48,6 +49,10 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
             "outputs": document(&snapshot.outputs, false),
         }));
         return Exit::Done;
+    }
+    if values.is_empty() && snapshot.outputs.is_empty() {
+        screen.say("The state is empty: there is nothing that mlo made and has not destroyed.\n");
+        session::hint_at_other_states(screen, &place, "show");
     }
     for (address, object, value) in &values {
         screen.print(&format!("{}\n", state::object(address, value, object.status == Status::Tainted)));

@@ -17,7 +17,8 @@ pub(in crate::cli) fn text(plan: &Plan, paint: Paint) -> String {
         let _ = writeln!(out, "{}", paint.bold(nothing_to_do(plan)));
         return out;
     }
-    if !changed.is_empty() {
+    let only_outputs = changed.is_empty();
+    if !only_outputs {
         legend(&changed, paint, &mut out);
         for operation in changed {
             block(operation, paint, &mut out);
@@ -25,14 +26,17 @@ pub(in crate::cli) fn text(plan: &Plan, paint: Paint) -> String {
         let _ = writeln!(out, "{}", summary(plan.counts(), paint));
     }
     outputs(plan, paint, &mut out);
+    if only_outputs {
+        out = format!("{}\nAn apply saves these outputs and changes no object.\n", out.trim_start());
+    }
     out
 }
 
 fn nothing_to_do(plan: &Plan) -> String {
     match (plan.kind, plan.has_drift()) {
         (Kind::Destroy, _) => "No objects need to be destroyed.".to_owned(),
-        (_, false) => "No changes. What is there is what the configuration wants.".to_owned(),
-        (_, true) => "No changes. What was changed outside fits the configuration.".to_owned(),
+        (_, false) => "No changes. Everything matches the configuration.".to_owned(),
+        (_, true) => "No changes. What was changed outside matches the configuration.".to_owned(),
     }
 }
 
@@ -118,7 +122,11 @@ fn drift(plan: &Plan, paint: Paint, out: &mut String) {
     for Drift { address, before, after } in &plan.drift {
         let what = if after.is_some() { "has changed" } else { "is gone" };
         let _ = writeln!(out, "  # {}", paint.bold(format!("{address} {what}")));
-        let symbol = if after.is_some() { paint.change() } else { paint.remove() };
+        if after.is_none() {
+            out.push('\n');
+            continue;
+        }
+        let symbol = paint.change();
         let _ = writeln!(out, "  {symbol} resource \"{}\" \"{}\" {{", address.type_name, address.name);
         out.push_str(&Changes::of(Some(before), after.as_ref(), &[], paint));
         out.push_str("    }\n\n");

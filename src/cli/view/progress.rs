@@ -4,18 +4,36 @@ use super::Paint;
 use super::change::identity;
 use crate::apply::Event;
 use crate::plan::{Action, Counts};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::time::{Duration, Instant};
+
+/// Lines of one heartbeat; of what else goes on only the number is told.
+const HEARTBEAT_LINES_MAX: usize = 10;
 
 /// Writes a line for each event and knows how long each took.
 pub(in crate::cli) struct Progress {
-    started: HashMap<String, Instant>,
+    started: BTreeMap<String, (Action, Instant)>,
     paint: Paint,
 }
 
 impl Progress {
     pub(in crate::cli) fn new(paint: Paint) -> Self {
-        Self { started: HashMap::new(), paint }
+        Self { started: BTreeMap::new(), paint }
+    }
+
+    /// A line for each call that is under way: nothing has hung.
+    pub(in crate::cli) fn heartbeat(&self) -> String {
+        let mut out = String::new();
+        for (address, (action, since)) in self.started.iter().take(HEARTBEAT_LINES_MAX) {
+            let doing = doing(*action).to_lowercase();
+            let time = seconds(since.elapsed());
+            let _ = writeln!(out, "{}: Still {doing}... [{time} elapsed]", self.paint.bold(address));
+        }
+        if let Some(more) = self.started.len().checked_sub(HEARTBEAT_LINES_MAX).filter(|more| *more > 0) {
+            let _ = writeln!(out, "and {more} more");
+        }
+        out
     }
 
     /// The line of an event.
@@ -28,18 +46,18 @@ impl Progress {
             Event::Started { address, action } => {
                 let address = address.to_string();
                 let line = format!("{}: {}...\n", self.paint.bold(&address), doing(action));
-                self.started.insert(address, Instant::now());
+                self.started.insert(address, (action, Instant::now()));
                 line
             }
             Event::Finished { address, action, object } => {
                 let address = address.to_string();
-                let time = self.started.remove(&address).map_or(Duration::ZERO, |since| since.elapsed());
+                let time = self.started.remove(&address).map_or(Duration::ZERO, |(_, since)| since.elapsed());
                 let id = identity(object);
                 format!("{}: {} after {}{id}\n", self.paint.bold(&address), done(action), seconds(time))
             }
             Event::Failed { address, action } => {
                 let address = address.to_string();
-                let time = self.started.remove(&address).map_or(Duration::ZERO, |since| since.elapsed());
+                let time = self.started.remove(&address).map_or(Duration::ZERO, |(_, since)| since.elapsed());
                 let failed = self.paint.red(format!("{} failed", noun(action)));
                 format!("{}: {failed} after {}\n", self.paint.bold(&address), seconds(time))
             }
@@ -87,4 +105,23 @@ pub(in crate::cli) fn summary(what: &str, counts: Counts, paint: Paint) -> Strin
         _ => format!("{add} added, {change} changed, {destroy} destroyed"),
     };
     format!("{}\n", paint.green(paint.bold(format!("{what} complete! Resources: {counts}."))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Style;
+
+    #[test]
+    fn what_goes_on_is_told_and_a_crowd_is_counted() {
+        let mut progress = Progress::new(Paint(Style::Plain));
+        assert_eq!(progress.heartbeat(), "");
+        for index in 0..12 {
+            let address: mlo_state::Address = format!("terraform_data.a[{index}]").parse().unwrap();
+            progress.line(Event::Started { address: &address, action: Action::Delete });
+        }
+        let text = progress.heartbeat();
+        assert!(text.starts_with("terraform_data.a[0]: Still destroying... [0s elapsed]\n"), "{text}");
+        assert!(text.ends_with("and 2 more\n") && text.lines().count() == 11, "{text}");
+    }
 }

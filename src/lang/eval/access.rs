@@ -86,7 +86,10 @@ impl Evaluator<'_> {
             _ => Vec::new(),
         };
         if !names.is_empty() && names.len() <= NAMES_LISTED_MAX {
-            error = error.detail(format!("It has {}.", names.join(", ")));
+            error = error.detail(format!(
+                "It has {}.",
+                names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+            ));
         }
         error = error.did_you_mean(&name.name, names);
         if let Type::List(element) | Type::Set(element) = &ty
@@ -189,7 +192,11 @@ impl Evaluator<'_> {
             (Some(0), _) => (format!("there is no element {shown}: {what} is empty here"), String::new()),
             (Some(length), _) if !hidden => (
                 format!("there is no element {shown}"),
-                format!("There are {}, counted from 0.", count(length, "element")),
+                format!(
+                    "There {} {}, counted from 0.",
+                    if length == 1 { "is" } else { "are" },
+                    count(length, "element")
+                ),
             ),
             _ => (format!("{what} here has no element {shown}"), String::new()),
         };

@@ -205,7 +205,7 @@ pub(super) fn read_folder(
         Ok(names) => names,
         Err(error) => {
             let shown = files.show(location);
-            let summary = format!("folder {shown} cannot be read: {error}");
+            let summary = format!("folder `{shown}` cannot be read: {error}");
             diagnostics.push(Diagnostic::error(code_of(&error), summary));
             return None;
         }
@@ -252,7 +252,7 @@ fn read_file(
         Ok(bytes) => bytes,
         Err(error) => {
             folder.whole = false;
-            let summary = format!("file {shown} cannot be read: {error}");
+            let summary = format!("file `{shown}` cannot be read: {error}");
             diagnostics.push(Diagnostic::error(code_of(&error), summary).at(unread(shown, sources), ""));
             return;
         }
@@ -298,7 +298,10 @@ pub fn read_body(file: &Path, shown: &str, sources: &mut SourceMap) -> Result<Bo
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let bytes = name.and_then(|name| Project::open(folder)?.read(name, SOURCE_BYTES_MAX));
     let bytes = bytes.map_err(|error| {
-        Diagnostics::from(Diagnostic::error(code_of(&error), format!("file {shown} cannot be read: {error}")))
+        Diagnostics::from(Diagnostic::error(
+            code_of(&error),
+            format!("file `{shown}` cannot be read: {error}"),
+        ))
     })?;
     match parse_bytes(shown.to_owned(), &bytes, sources) {
         (Some(body), messages) => messages.into_result(body).map(|(body, _)| body),

@@ -240,7 +240,7 @@ impl Loader<'_, '_> {
             let shown = self.files.show(location);
             let error = Diagnostic::error(
                 files::code_of(&error),
-                format!("module folder {shown} cannot be read: {error}"),
+                format!("module folder `{shown}` cannot be read: {error}"),
             );
             let error = error.at(source, "the module should be there");
             self.diagnostics.push(match location {

@@ -276,8 +276,8 @@ fn files_of_a_folder_are_read_and_shown_as_the_user_knows_them() {
         [
             "b.hcl:2:8: byte 0xff is not UTF-8 text",
             "c.tf.json:1:1: file c.tf.json is left out",
-            "d.hcl:1:1: file d.hcl cannot be read: it is not a regular file",
-            "e.hcl:1:1: file e.hcl cannot be read: it lies outside the project",
+            "d.hcl:1:1: file `d.hcl` cannot be read: it is not a regular file",
+            "e.hcl:1:1: file `e.hcl` cannot be read: it lies outside the project",
             "../../m/main.tf:1:1: block `resource` has one label",
         ]
     );

@@ -49,7 +49,7 @@ error[MLO1500]: this object has no attribute `prot`
 1 | var.server.prot
   |            ^^^^ no such attribute
   |
-  = It has hosts, port.
+  = It has `hosts`, `port`.
   = help: did you mean `port`?
 "
     );
@@ -72,17 +72,11 @@ error[MLO1509]: none of the expressions of `try` has a value
  --> main.hcl:1:1
   |
 1 | try(var.none.a, [][0])
-  | ^^^^^^^^^^^^^^^^^^^^^^ all of these fail
-  |
- ::: main.hcl:1:14
-  |
-1 | try(var.none.a, [][0])
-  |              - null has no attribute `a`
-  |
- ::: main.hcl:1:20
-  |
-1 | try(var.none.a, [][0])
-  |                    - there is no element 0: a tuple is empty here
+  | ^^^^^^^^^^^^^-^^^^^-^^
+  | |            |     |
+  | |            |     there is no element 0: a tuple is empty here
+  | |            null has no attribute `a`
+  | all of these fail
 "
     );
 }
