@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::sync::watch;
 
 /// What is said at the first signal.
-const SAID: &str = "\nInterrupted: nothing new is begun, and what runs has 30 s to end. Interrupt again to end at once.\n";
+const SAID: &str =
+    "\nInterrupted: nothing new is begun, and what runs has 30 s to end. Interrupt again to end at once.\n";
 
 /// What the signals said.
 pub(super) struct Interrupt {

@@ -170,7 +170,9 @@ fn from_text(
 ) {
     let text: Arc<str> = value.into();
     let source = sources.add(place, text.clone());
-    let ty = config.variables.get(name).map(|variable| &variable.ty);
+    // What is sensitive is not quoted: its message is made where it is hidden.
+    let open = config.variables.get(name).filter(|variable| !is_secret(variable));
+    let ty = open.map(|variable| &variable.ty);
     if let Some(ty) = ty.filter(|ty| !matches!(ty, Type::String | Type::Any) && is_word(value)) {
         let summary = format!("variable `{name}` needs {}, and `{value}` is none", ty.with_article());
         let span = Span { source, start: 0, end: u32::try_from(text.len()).unwrap_or(u32::MAX) };

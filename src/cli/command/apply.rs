@@ -218,11 +218,12 @@ impl Run<'_> {
             let read = input.lock().read_line(&mut answer);
             let _ = tell.send(read.is_ok() && answer.trim() == "yes");
         });
-        if self.unless_interrupted(interrupt, told).await? == Ok(true) {
+        let answer = self.unless_interrupted(interrupt, told).await;
+        if matches!(answer, Ok(Ok(true))) {
             return Ok(());
         }
         screen.say("Nothing was changed.\n");
-        Err(Stop::Ended(Exit::Error))
+        Err(answer.err().unwrap_or(Stop::Ended(Exit::Error)))
     }
 
     fn applier<'r>(
