@@ -294,7 +294,15 @@ fn a_server_that_dies_at_its_start_shows_its_last_words() {
     let mut command = project.command(&["apply", "--auto-approve"]);
     command.env("MLO_ONNXRUNTIME", "/nonexistent/libonnxruntime.so");
     let said = crate::support::said(&mut command);
-    said.ends_with(1).has(&["local_inference_service.this", "/nonexistent/libonnxruntime.so"]);
+    said.ends_with(1).has(&[
+        "local_inference_service.this",
+        "/nonexistent/libonnxruntime.so",
+        "for this model",
+    ]);
+    // A data scientist has never seen the module: the manifest's line comes first.
+    let at =
+        |text: &str| said.err.find(text).unwrap_or_else(|| panic!("`{text}` is missing in\n{}", said.all()));
+    assert!(at("iris.yaml:") < at("mlo://model-deployment/local/main.hcl:"), "{}", said.all());
     assert_eq!(project.json(&["show"], 0)["resources"], serde_json::json!([]));
 }
 

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::project::{Place, Project};
 use super::screen::Screen;
 use super::variables;
-use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
+use crate::diag::{Diagnostic, Diagnostics, Label, SourceMap, because, code};
 use crate::lang::value::Value;
 use crate::plan::{Connections, Context, Inputs, Kind, Plan, Planner, decode_object, guess};
 use crate::policy::{self, Bundle, Denial, Gate, Subject, Verdict};
@@ -79,7 +79,27 @@ impl Session {
             refresh: kind != Kind::Check,
             parallelism: engine.map_or(1, |engine| usize::from(engine.parallelism)),
         };
-        planner.run().await
+        let (made, messages) = planner.run().await;
+        (made, self.at_manifests(messages))
+    }
+
+    /// What goes wrong in a built-in module for one manifest is shown at the manifest first: its author has never
+    /// seen the module.
+    pub(super) fn at_manifests(&self, messages: Diagnostics) -> Diagnostics {
+        let place = |message: &Diagnostic| {
+            let first = message.labels.first()?;
+            let builtin = self.sources.get(first.span.source).name.starts_with("mlo://");
+            let about = |name: &str| message.summary.contains(&format!("[\"{name}\"]"));
+            let manifest =
+                self.project.manifests.iter().find(|manifest| builtin && about(manifest.name()))?;
+            Some(manifest.span_of("spec.model.uri"))
+        };
+        messages.map(|mut message| {
+            if let Some(span) = place(&message) {
+                message.labels.insert(0, Label { span, text: "for this model".to_owned() });
+            }
+            message
+        })
     }
 
     /// Asks the policies about the plan. Taking everything away asks about no manifest: a model that may not run may

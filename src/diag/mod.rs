@@ -215,6 +215,12 @@ impl Diagnostics {
         });
     }
 
+    /// Each message turned into another of the same severity.
+    #[must_use]
+    pub fn map(self, turn: impl FnMut(Diagnostic) -> Diagnostic) -> Self {
+        Self { messages: self.messages.into_iter().map(turn).collect(), ..self }
+    }
+
     /// `value` if no error was said, else these messages.
     pub fn into_result<T>(self, value: T) -> Result<(T, Self), Self> {
         if self.has_errors() { Err(self) } else { Ok((value, self)) }

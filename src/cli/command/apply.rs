@@ -160,7 +160,8 @@ impl Run<'_> {
             session::hint_at_other_states(screen, &self.session.place, "destroy");
         }
         let carry_out = self.applier(guard, snapshot, connections, next_operation, interrupt, screen);
-        let applied = carry_out(&approved).await.map_err(|error| self.store_stop(&error))?;
+        let mut applied = carry_out(&approved).await.map_err(|error| self.store_stop(&error))?;
+        applied.messages = self.session.at_manifests(applied.messages);
         // What was not known before may be secret too.
         session::hide_state(screen, &applied.snapshot);
         Ok(self.report(&applied, interrupt, screen, changes || drift))
