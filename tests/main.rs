@@ -5,6 +5,7 @@ mod bad_input;
 mod cli;
 mod docs;
 mod engine;
+mod fmt;
 mod gate;
 mod killed;
 mod hostile;

@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// What the user typed.
@@ -69,6 +69,11 @@ pub(super) enum Command {
         after_help = "Examples:\n  mlo output --from examples/iris\n  mlo output endpoints --json\n  mlo output url --raw"
     )]
     Output(Output),
+    /// Lay configuration files out in the canonical way
+    #[command(
+        after_help = "Examples:\n  mlo fmt\n  mlo fmt --check --recursive\n  mlo fmt --diff --write=false main.hcl\n  mlo fmt - < main.hcl"
+    )]
+    Fmt(Fmt),
     /// Print a JSON Schema for editors
     #[command(after_help = "Example:\n  mlo schema manifest > manifest.schema.json")]
     Schema(Schema),
@@ -192,6 +197,30 @@ pub(super) struct Output {
     /// Show sensitive values in the document of all outputs. One that is asked for by name is always shown.
     #[arg(long, requires = "json")]
     pub(super) show_sensitive: bool,
+}
+
+/// `mlo fmt`
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub(super) struct Fmt {
+    /// Files and folders; `-` is standard input, and its text goes to standard output.
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Write nothing; exit with 3 if a file is not in the canonical layout.
+    #[arg(long)]
+    pub(super) check: bool,
+    /// Show the differences.
+    #[arg(long)]
+    pub(super) diff: bool,
+    /// Format the files of all folders below too.
+    #[arg(long)]
+    pub(super) recursive: bool,
+    /// Whether files are written.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(super) write: bool,
+    /// Whether the names of files that change are listed.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(super) list: bool,
 }
 
 /// `mlo schema`

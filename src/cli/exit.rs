@@ -13,6 +13,8 @@ pub enum Exit {
     Changes,
     /// Denied by policy; nothing was changed.
     Denied,
+    /// With `fmt --check`: a file is not in the canonical layout.
+    Different,
     /// The state is locked by another run.
     Locked,
     /// Applied, found unhealthy, and rolled back.
@@ -28,7 +30,7 @@ impl Exit {
             Self::Done => 0,
             Self::Error => 1,
             Self::Changes => 2,
-            Self::Denied => 3,
+            Self::Denied | Self::Different => 3,
             Self::Locked => 5,
             Self::RolledBack => 7,
             Self::Interrupted(signal) => 128 + signal,

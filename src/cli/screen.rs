@@ -74,6 +74,12 @@ impl Screen {
         let _ = out.write_all(self.masked(text).as_bytes()).and_then(|()| out.flush());
     }
 
+    /// Text of the user's own files, byte for byte.
+    pub(super) fn print_whole(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(self.masked(text).as_bytes()).and_then(|()| out.flush());
+    }
+
     /// A JSON document, its secrets masked.
     pub(super) fn print_json(&self, mut document: serde_json::Value) {
         mask_json(&mut document, &|text| self.masked(text));

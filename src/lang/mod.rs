@@ -7,6 +7,7 @@
 pub mod config;
 pub mod eval;
 pub mod fetch;
+pub mod format;
 pub mod functions;
 pub mod load;
 pub mod reference;

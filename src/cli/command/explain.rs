@@ -12,7 +12,7 @@ What the exit codes mean
     0  done; no changes; clean
     1  an error, wrong use of the command line included
     2  only with --detailed-exitcode: there are changes
-    3  denied by policy; nothing was changed
+    3  denied by policy; nothing was changed. With fmt --check: a file is not in the canonical layout
     4  the saved plan is stale or of another state
     5  the state is locked by another run, and --lock-timeout is over
     6  something could not be read, so there is no clean verdict

@@ -3,6 +3,7 @@
 pub(super) mod apply;
 pub(super) mod destroy;
 pub(super) mod explain;
+pub(super) mod fmt;
 pub(super) mod output;
 pub(super) mod plan;
 pub(super) mod schema;

@@ -20,8 +20,8 @@ pub use json::{NotStorable, WrongJson, from_json, to_json, to_json_dynamic, type
 pub use marks::Marks;
 pub use number::{Form, Number, NumberError, ParseError};
 pub use path::{Path, PathStep};
-pub(crate) use text::quote_short;
 pub use text::{graphemes, known_prefix, normalize, quote};
+pub(crate) use text::{is_hidden, quote_short};
 pub use types::{Field, Type};
 pub use unify::{convertible, unify};
 pub use unknown::Refinement;

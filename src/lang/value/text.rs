@@ -68,7 +68,7 @@ pub fn quote(text: &str) -> String {
 }
 
 /// Whether a character shows nothing by itself: controls, formats, spaces other than the plain one.
-fn is_hidden(character: char) -> bool {
+pub(crate) fn is_hidden(character: char) -> bool {
     // What Rust spells out are these, and marks, which Go shows.
     !matches!(character, ' ' | '\'') && character.escape_debug().len() > 1 && !is_combining_mark(character)
 }
