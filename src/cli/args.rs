@@ -98,7 +98,7 @@ impl Command {
             Self::Show(options) => options.json,
             Self::Output(options) => options.json,
             Self::Version(options) => options.json,
-            Self::Schema(_) | Self::Explain(_) | Self::ExitCodes => false,
+            Self::Fmt(_) | Self::Schema(_) | Self::Explain(_) | Self::ExitCodes => false,
         }
     }
 }
