@@ -16,6 +16,7 @@ use crate::policy::{Bundle, Gate, Verdict, check};
 use crate::provider::builtin::Builtin;
 use crate::provider::fake::Fake;
 use crate::provider::{Provider, Surroundings};
+use futures_util::FutureExt as _;
 use mlo_state::{BoxFuture, Guard, Holder, Loaded, MemoryStore, Record, Snapshot, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -134,6 +135,8 @@ impl Lab {
     fn try_apply(&mut self, kind: Kind) -> Option<Ran> {
         run(async {
             let killed = self.fake.killed.clone();
+            // Several calls of the run before may have asked for its end; only the first was heard.
+            let _ = killed.notified().now_or_never();
             tokio::select! {
                 biased;
                 () = killed.notified() => None,
