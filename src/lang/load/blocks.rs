@@ -12,16 +12,70 @@ use crate::lang::config::{
 };
 use crate::lang::reference::{Reference, Target, reference_of, references_in};
 use crate::lang::syntax::ast::{Block, Body, Expr, ExprKind, Item};
+use crate::lang::syntax::json;
 use crate::lang::value::Type;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Blocks of a file.
-const KINDS: [&str; 9] =
-    ["variable", "locals", "output", "module", "resource", "data", "provider", "mlo", "terraform"];
 /// Names that a `module` block has arguments of its own for.
 const RESERVED: [&str; 8] =
     ["source", "version", "providers", "count", "for_each", "lifecycle", "depends_on", "locals"];
+
+/// Labels of each kind of block of a file.
+const LABELS: [(&str, usize); 15] = [
+    ("variable", 1),
+    ("locals", 0),
+    ("output", 1),
+    ("module", 1),
+    ("resource", 2),
+    ("data", 2),
+    ("ephemeral", 2),
+    ("provider", 1),
+    ("mlo", 0),
+    ("terraform", 0),
+    ("moved", 0),
+    ("import", 0),
+    ("removed", 0),
+    ("check", 1),
+    ("environment", 1),
+];
+
+/// A file with what can only be blocks as blocks: in JSON, every property.
+pub(super) fn of_file(body: Body, diagnostics: &mut Diagnostics) -> Body {
+    let mut items = Vec::with_capacity(body.items.len());
+    for item in body.items {
+        match item {
+            Item::Attribute(property) if property.json.is_some() => {
+                let name = property.name.name.as_ref();
+                match LABELS.iter().find(|(kind, _)| *kind == name) {
+                    Some((_, labels)) => {
+                        let blocks = json::blocks(&property, *labels, diagnostics);
+                        items.extend(blocks.into_iter().map(Item::Block));
+                    }
+                    None => diagnostics.push(unknown_kind(name, property.name.span)),
+                }
+            }
+            item => items.push(item),
+        }
+    }
+    Body { items, span: body.span }
+}
+
+fn unknown_kind(kind: &str, span: Span) -> Diagnostic {
+    let error = Diagnostic::error(code::lang::UNKNOWN_BLOCK, format!("there are no `{kind}` blocks"))
+        .at(span, "unknown block");
+    // What people write from memory.
+    let meant = match kind {
+        "var" | "input" | "variables" => Some("variable"),
+        "local" => Some("locals"),
+        "mod" => Some("module"),
+        _ => None,
+    };
+    match meant {
+        Some(meant) => error.help(format!("did you mean `{meant}`?")),
+        None => error.did_you_mean(kind, LABELS.map(|(kind, _)| kind)),
+    }
+}
 
 /// A module without what it calls.
 pub(super) struct Decoded {
@@ -103,22 +157,7 @@ impl Decoder<'_> {
                 Some(())
             }
             kind => {
-                let error = later(block).unwrap_or_else(|| {
-                    let error =
-                        Diagnostic::error(code::lang::UNKNOWN_BLOCK, format!("there are no `{kind}` blocks"))
-                            .at(block.header, "unknown block");
-                    // What people write from memory.
-                    let meant = match kind {
-                        "var" | "input" | "variables" => Some("variable"),
-                        "local" => Some("locals"),
-                        "mod" => Some("module"),
-                        _ => None,
-                    };
-                    match meant {
-                        Some(meant) => error.help(format!("did you mean `{meant}`?")),
-                        None => error.did_you_mean(kind, KINDS),
-                    }
-                });
+                let error = later(block).unwrap_or_else(|| unknown_kind(kind, block.header));
                 self.diagnostics.push(error);
                 None
             }
@@ -138,9 +177,9 @@ impl Decoder<'_> {
         }
         let what = format!("variable `{}`", name.name);
         let mut arguments = Arguments::new(what.clone(), block.header, &block.body, self.diagnostics);
-        let constraint = arguments.expr("type").and_then(|expr| type_of(&expr, arguments.diagnostics));
+        let constraint = arguments.names("type").and_then(|expr| type_of(&expr, arguments.diagnostics));
         let (ty, defaults) = constraint.unwrap_or_else(|| (Type::Any, TypeDefaults::default()));
-        let default = arguments.expr("default");
+        let default = arguments.literal("default");
         if let Some(default) = &default {
             refuse_references(default, "default", arguments.diagnostics);
         }

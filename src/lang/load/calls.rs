@@ -63,7 +63,7 @@ pub(super) fn decode(block: &Block, diagnostics: &mut Diagnostics) -> Option<Cal
 /// `providers = { inner = outer }`
 fn providers(arguments: &mut Arguments<'_>) -> BTreeMap<ProviderKey, ProviderKey> {
     let mut providers = BTreeMap::new();
-    match arguments.expr("providers") {
+    match arguments.names("providers") {
         None => {}
         Some(Expr { kind: ExprKind::Object(items), .. }) => {
             for (inner, outer) in &items {

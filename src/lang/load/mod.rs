@@ -9,6 +9,7 @@ mod blocks;
 mod calls;
 mod files;
 mod names;
+mod overrides;
 mod resources;
 mod type_constraint;
 mod version;

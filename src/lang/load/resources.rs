@@ -15,7 +15,7 @@ pub(super) fn resource(block: &Block, diagnostics: &mut Diagnostics) -> Option<R
     let what = format!("{} `{}.{}`", block.kind.name, type_name.name, name.name);
     let mut arguments = Arguments::new(what, block.header, &block.body, diagnostics);
     let repeat = repeat(&mut arguments);
-    let provider = arguments.expr("provider").and_then(|expr| provider_key(&expr, arguments.diagnostics));
+    let provider = arguments.names("provider").and_then(|expr| provider_key(&expr, arguments.diagnostics));
     let depends_on = depends_on(&mut arguments);
     let lifecycle = match arguments.block("lifecycle") {
         Some(block) => lifecycle(&block, arguments.diagnostics),
@@ -86,7 +86,7 @@ fn lifecycle(block: &Block, diagnostics: &mut Diagnostics) -> Lifecycle {
     let lifecycle = Lifecycle {
         create_before_destroy: arguments.expr("create_before_destroy"),
         prevent_destroy: arguments.expr("prevent_destroy"),
-        ignore_changes: arguments.expr("ignore_changes"),
+        ignore_changes: arguments.names("ignore_changes"),
         replace_triggered_by: arguments.list("replace_triggered_by"),
         preconditions: conditions(&mut arguments, "precondition"),
         postconditions: conditions(&mut arguments, "postcondition"),
