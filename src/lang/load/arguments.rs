@@ -7,20 +7,7 @@ use crate::lang::syntax::lexer::is_word;
 use std::sync::Arc;
 
 /// Blocks of Terraform that later versions bring.
-const LATER: &[&str] = &[
-    "moved",
-    "import",
-    "removed",
-    "check",
-    "environment",
-    "ephemeral",
-    "provisioner",
-    "connection",
-    "backend",
-    "cloud",
-    "provider_meta",
-    "action",
-];
+const LATER: &[&str] = &["ephemeral", "provisioner", "connection", "cloud", "provider_meta", "action"];
 
 /// What is left of a block.
 pub(super) struct Arguments<'d> {
@@ -55,6 +42,20 @@ impl<'d> Arguments<'d> {
 
     /// Takes an argument that must be there.
     pub(super) fn require(&mut self, name: &'static str) -> Option<Expr> {
+        let taken = self.take_required(name)?;
+        Some(evaluated(taken, self.diagnostics).value)
+    }
+
+    /// Takes an argument that must be there and is made of names.
+    pub(super) fn required_names(&mut self, name: &'static str) -> Option<Expr> {
+        let taken = self.take_required(name)?;
+        match taken.json {
+            Some(text) => json::reference(taken.value, &text, self.diagnostics),
+            None => Some(taken.value),
+        }
+    }
+
+    fn take_required(&mut self, name: &'static str) -> Option<Attribute> {
         let taken = self.take(name);
         if taken.is_none() {
             let what = &self.what;
@@ -62,7 +63,7 @@ impl<'d> Arguments<'d> {
                 .at(self.header, format!("`{name} = …` is missing in this block"));
             self.diagnostics.push(error);
         }
-        taken.map(|attribute| evaluated(attribute, self.diagnostics).value)
+        taken
     }
 
     /// Takes the value of an argument.
@@ -333,7 +334,7 @@ fn later_kind(kind: &str, header: Span) -> Option<Diagnostic> {
     )
     .at(header, "not supported");
     Some(match *kind {
-        "backend" | "cloud" => error.help("take it out: where state is kept is not set in the configuration"),
+        "cloud" => error.help("take it out: where state is kept is not set in the configuration"),
         _ => error,
     })
 }

@@ -5,6 +5,7 @@ use super::blocks::{conditions, depends_on};
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::lang::config::{Lifecycle, Provider, ProviderKey, Repeat, Resource, ResourceKey};
 use crate::lang::syntax::ast::{Block, Body, Expr, ExprKind, Step};
+use crate::lang::syntax::lexer::is_word;
 use mlo_state::Mode;
 use std::sync::Arc;
 
@@ -123,7 +124,24 @@ pub(super) fn provider(block: &Block, diagnostics: &mut Diagnostics) -> Option<P
     let [name] = labels(block, ["name"], diagnostics)?;
     let mut arguments =
         Arguments::new(format!("provider `{}`", name.name), block.header, &block.body, diagnostics);
-    let alias: Option<Arc<str>> = arguments.text("alias").map(|(alias, _)| alias);
+    let alias = arguments.text("alias");
+    if let Some((alias, span)) = &alias
+        && !is_word(alias)
+    {
+        let error = Diagnostic::error(code::lang::LABELS, format!("`{alias}` is not a name"))
+            .at(*span, "expected a name")
+            .help("a name begins with a letter or `_`, and goes on with letters, digits, `_` and `-`");
+        arguments.diagnostics.push(error);
+    }
+    let alias: Option<Arc<str>> = alias.map(|(alias, _)| alias);
+    let for_each = arguments.expr("for_each");
+    if let (Some(for_each), None) = (&for_each, &alias) {
+        let error =
+            Diagnostic::error(code::lang::MISSING_ARGUMENT, "a provider with `for_each` needs an `alias`")
+                .at(for_each.span, "many configurations")
+                .help("they are known as `name.alias[\"key\"]`");
+        arguments.diagnostics.push(error);
+    }
     let body = Body { items: arguments.into_items(), span: block.body.span };
-    Some(Provider { key: ProviderKey { name: name.name, alias }, body, span: block.header })
+    Some(Provider { key: ProviderKey { name: name.name, alias }, for_each, body, span: block.header })
 }

@@ -1,5 +1,6 @@
 //! `cases.txt`: each case has a title, files (`== name`), and what is said of them.
 
+mod blocks;
 mod json;
 mod overrides;
 

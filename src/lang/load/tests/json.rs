@@ -88,8 +88,9 @@ fn template() -> impl Strategy<Value = String> {
             " ~",
         ][..],
     );
-    prop::collection::vec(prop_oneof![text(), part.prop_map(str::to_owned)], 0..4)
-        .prop_map(|parts| parts.concat())
+    // What stands between them keeps a `%` from making an escape of the next.
+    let parts = prop_oneof![text(), part.prop_map(str::to_owned)].prop_map(|part| format!("-{part}"));
+    prop::collection::vec(parts, 0..4).prop_map(|parts| parts.concat())
 }
 
 fn literal(strings: BoxedStrategy<String>) -> BoxedStrategy<Literal> {

@@ -70,7 +70,7 @@ fn wrong(span: Span, summary: &str, label: &str) -> Diagnostic {
 /// an object, or a list of objects. `null` stands for none.
 pub fn blocks(property: &Attribute, labels: usize, messages: &mut Diagnostics) -> Vec<Block> {
     let (Some(text), kind) = (&property.json, &property.name) else { return Vec::new() };
-    let mut unpack = Unpack { text, kind, labels: Vec::new(), blocks: Vec::new(), messages };
+    let mut unpack = Unpack { text, kind, labels: Vec::new(), listed: None, blocks: Vec::new(), messages };
     unpack.level(&property.value, labels);
     unpack.blocks
 }
@@ -80,6 +80,8 @@ struct Unpack<'a> {
     kind: &'a Ident,
     /// Labels of the levels around.
     labels: Vec<Ident>,
+    /// The opening brace of the object of a list that is being read.
+    listed: Option<Span>,
     blocks: Vec<Block>,
     messages: &'a mut Diagnostics,
 }
@@ -91,7 +93,11 @@ impl Unpack<'_> {
             ExprKind::Tuple(values) => {
                 for value in values {
                     match value.kind {
-                        ExprKind::Object(_) => self.level(value, labels),
+                        ExprKind::Object(_) => {
+                            let outer = self.listed.replace(Span { end: value.span.start + 1, ..value.span });
+                            self.level(value, labels);
+                            self.listed = outer;
+                        }
                         _ => self.refuse(value.span, labels),
                     }
                 }
@@ -112,7 +118,9 @@ impl Unpack<'_> {
             ExprKind::Object(_) => {
                 let mut items = Vec::new();
                 properties(value.clone(), self.text, "a block", &mut items, self.messages);
-                let header = self.labels.last().map_or(self.kind.span, |label| label.span);
+                let named = self.labels.last().map_or(self.kind.span, |label| label.span);
+                // Of several under one name, each is shown by its brace.
+                let header = self.listed.filter(|brace| brace.start > named.start).unwrap_or(named);
                 self.blocks.push(Block {
                     kind: self.kind.clone(),
                     labels: self.labels.clone(),
