@@ -272,7 +272,7 @@ fn what_is_wrong_in_json_is_shown_where_it_is() {
             r#"{"name": "a", "port": {"number": "x"}}"#,
             "|                                  ^^^ a number is required",
         ),
-        (r#"{"name": "a", "port": [{}]}"#, "|               ^^^^^^ `number` must be given here"),
+        (r#"{"name": "a", "port": [{}]}"#, "|                        ^ `number` must be given here"),
         (r#"{"name": "a", "name": "b"}"#, "the argument `name` is given twice"),
         (
             r#"{"name": "a", "named": {"x": 1}}"#,
