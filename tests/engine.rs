@@ -244,6 +244,8 @@ fn variables_come_from_flags_files_and_the_environment_in_terraforms_order() {
     assert_eq!(value(&[], &[("TF_VAR_v", "tf"), ("MLO_VAR_v", "mlo")]), json!("mlo"));
     project.write("terraform.tfvars", "v = \"tfvars\"\n");
     assert_eq!(value(&[], &[("MLO_VAR_v", "mlo")]), json!("tfvars"));
+    project.write("terraform.tfvars.json", r#"{"v": "json ${x}"}"#);
+    assert_eq!(value(&[], &[]), json!("json ${x}"));
     project.write("a.auto.tfvars", "v = \"auto\"\n");
     assert_eq!(value(&[], &[]), json!("auto"));
     project.write("other.tfvars", "v = \"file\"\n");

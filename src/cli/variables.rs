@@ -15,8 +15,8 @@ use std::sync::Arc;
 const PREFIXES: [&str; 2] = ["TF_VAR_", "MLO_VAR_"];
 /// Declared variables that are listed where none is near to what was written.
 const NAMES_LISTED_MAX: usize = 20;
-/// Files of values that are read by themselves, in this order; after them `*.auto.tfvars`.
-const FILES: [&str; 2] = ["terraform.tfvars", "mlo.tfvars"];
+/// Files of values that are read by themselves, in this order; after them `*.auto.tfvars` and `*.auto.tfvars.json`.
+const FILES: [&str; 4] = ["terraform.tfvars", "terraform.tfvars.json", "mlo.tfvars", "mlo.tfvars.json"];
 
 /// Gathers the values for the variables of `config`.
 ///
@@ -91,7 +91,10 @@ fn auto_files(folder: &Path) -> Vec<std::path::PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut files: Vec<_> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".auto.tfvars")))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.strip_suffix(".json").unwrap_or(&name).ends_with(".auto.tfvars")
+        })
         .collect();
     files.sort();
     files

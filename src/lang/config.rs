@@ -1,10 +1,11 @@
 //! A configuration as its blocks say, before anything is evaluated: a tree of modules.
 
 use crate::diag::Span;
+use crate::lang::load::Constraint;
 use crate::lang::reference::Reference;
 use crate::lang::syntax::ast::{Body, Expr, Ident};
 use crate::lang::value::{Type, Value};
-use mlo_state::Mode;
+use mlo_state::{Key, Mode, ModuleStep};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,6 +38,18 @@ pub struct Module {
     pub calls: BTreeMap<Arc<str>, ModuleCall>,
     /// `provider` blocks by name and alias.
     pub providers: BTreeMap<ProviderKey, Provider>,
+    /// `moved` blocks, in order.
+    pub moved: Vec<Moved>,
+    /// `import` blocks, in order.
+    pub imports: Vec<Import>,
+    /// `removed` blocks, in order.
+    pub removed: Vec<Removed>,
+    /// `check` blocks.
+    pub checks: BTreeMap<Arc<str>, Check>,
+    /// `environment` blocks; none but in the root module.
+    pub environments: BTreeMap<Arc<str>, Environment>,
+    /// What the `mlo` and `terraform` blocks say.
+    pub settings: Settings,
 }
 
 /// What names a resource block in its module.
@@ -78,6 +91,8 @@ pub struct Variable {
     pub ephemeral: bool,
     /// Whether null may be given; if not, null means the default.
     pub nullable: bool,
+    /// If set, what to use in its place; giving it a value is a warning.
+    pub deprecated: Option<Arc<str>>,
     /// `validation` blocks.
     pub validations: Vec<Condition>,
     /// The block's header.
@@ -245,6 +260,8 @@ pub struct ModuleCall {
     pub arguments: BTreeMap<Arc<str>, (Ident, Expr)>,
     /// Further dependencies.
     pub depends_on: Vec<Reference>,
+    /// `version`, with its place.
+    pub version: Option<(Constraint, Span)>,
     /// `providers = { inner = outer }`: which of ours the module uses under its own name.
     pub providers: BTreeMap<ProviderKey, ProviderKey>,
     /// What is called.
@@ -258,8 +275,134 @@ pub struct ModuleCall {
 pub struct Provider {
     /// Name and alias.
     pub key: ProviderKey,
+    /// `for_each`: a configuration for each key, `name.alias["key"]`.
+    pub for_each: Option<Expr>,
     /// The provider's own arguments.
     pub body: Body,
     /// The block's header.
+    pub span: Span,
+}
+
+/// An object or a module as `moved` and `removed` name it, seen from the module that has the block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// The modules that lead there, each with the key of its instance if one is meant.
+    pub modules: Vec<ModuleStep>,
+    /// The resource, and the key of its instance if one is meant; nothing if the last module is meant.
+    pub resource: Option<(ResourceKey, Option<Key>)>,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// A `moved` block.
+#[derive(Debug, Clone)]
+pub struct Moved {
+    /// The former address.
+    pub from: Place,
+    /// The new one, of the same kind.
+    pub to: Place,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// An `import` block.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// The address, which may have `each.key` in it.
+    pub to: Expr,
+    /// The resource that the address names, and the modules that lead there.
+    pub target: (Vec<Arc<str>>, ResourceKey),
+    /// What the provider knows the object by.
+    pub id: Expr,
+    /// `for_each`
+    pub for_each: Option<Expr>,
+    /// `provider`
+    pub provider: Option<ProviderKey>,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// A `removed` block.
+#[derive(Debug, Clone)]
+pub struct Removed {
+    /// What is not in the configuration any more; without keys of instances.
+    pub from: Place,
+    /// Whether the object is destroyed (the default), or only forgotten.
+    pub destroy: bool,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// A `check` block.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// Its name.
+    pub name: Ident,
+    /// The `data` block in it, which is known in its assertions only.
+    pub data: Option<Resource>,
+    /// `assert` blocks; at least one.
+    pub assertions: Vec<Condition>,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// An `environment` block.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Its name.
+    pub name: Ident,
+    /// Values of variables of the root module; expressions without references.
+    pub variables: BTreeMap<Arc<str>, (Ident, Expr)>,
+    /// Where its state is kept.
+    pub state: Option<StatePlace>,
+    /// Levels of rules that differ from those of the policy, with their places.
+    pub policy: BTreeMap<Arc<str>, (PolicyLevel, Span)>,
+    /// Whether only an approved plan may be applied.
+    pub require_approval: bool,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// What a denial by a rule of the policy means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyLevel {
+    /// It stops the run.
+    Mandatory,
+    /// It stops the run unless it is overridden with a reason.
+    Overridable,
+    /// It is said only.
+    Advisory,
+}
+
+/// A `state` block, or a `backend` block of Terraform.
+#[derive(Debug, Clone)]
+pub struct StatePlace {
+    /// The kind of store: the label.
+    pub kind: Ident,
+    /// The store's own arguments.
+    pub body: Body,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// The `mlo` and `terraform` blocks of a module.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// `required_providers`, by the name that the module has for the provider.
+    pub required_providers: BTreeMap<Arc<str>, RequiredProvider>,
+    /// Where state is kept.
+    pub state: Option<StatePlace>,
+}
+
+/// An entry of `required_providers`.
+#[derive(Debug, Clone)]
+pub struct RequiredProvider {
+    /// `[host/][namespace/]name`
+    pub source: Option<Arc<str>>,
+    /// Versions that will do.
+    pub version: Option<Constraint>,
+    /// Aliases of this provider that the module's caller passes.
+    pub aliases: Vec<Arc<str>>,
+    /// The entry's name.
     pub span: Span,
 }

@@ -5,7 +5,7 @@
 
 use crate::diag::{Diagnostic, Span, code};
 use crate::lang::config::ResourceKey;
-use crate::lang::syntax::ast::{Body, Expr, ExprKind, For, Item, Step, TemplatePart};
+use crate::lang::syntax::ast::{Block, Body, Expr, ExprKind, For, Item, Step, TemplatePart};
 use mlo_state::Mode;
 use std::sync::Arc;
 
@@ -178,9 +178,28 @@ impl<'e> Walk<'e, '_> {
         for item in &body.items {
             match item {
                 Item::Attribute(attribute) => self.expr(&attribute.value),
+                Item::Block(block) if block.kind.name.as_ref() == "dynamic" => self.dynamic(block),
                 Item::Block(block) => self.body(&block.body),
             }
         }
+    }
+
+    /// Its iterator is known in `content` and `labels`; the argument `iterator` names it.
+    fn dynamic(&mut self, block: &'e Block) {
+        let mut iterator = block.labels.first().map(|label| label.name.as_ref());
+        for attribute in block.body.attributes() {
+            match (attribute.name.name.as_ref(), &attribute.value.kind) {
+                ("iterator", ExprKind::Name(name)) => iterator = Some(name.as_ref()),
+                ("labels", _) => {}
+                _ => self.expr(&attribute.value),
+            }
+        }
+        let outer = self.bound.len();
+        self.bound.extend(iterator);
+        let labels = block.body.attributes().filter(|it| it.name.name.as_ref() == "labels");
+        self.all(labels.map(|it| &it.value));
+        block.body.blocks().for_each(|content| self.body(&content.body));
+        self.bound.truncate(outer);
     }
 
     fn expr(&mut self, expr: &'e Expr) {

@@ -13,8 +13,8 @@ codes! {
         "A configuration is read from regular files in a folder. The message says which one could not be read and why.";
     OUTSIDE = "MLO1011", "outside the project",
         "Everything that a configuration reads lies inside the project's folder, links included, so that a run depends on nothing else.";
-    JSON_NOT_READ = "MLO1012", "JSON syntax is not read yet",
-        "Files that end in `.tf.json` or `.hcl.json` hold the JSON form of the language, which this version does not read. Nothing in the file takes effect.";
+    JSON_FORM = "MLO1013", "wrong form in JSON",
+        "In the JSON form of the language a block is an object, several blocks of one kind are a list of objects, and each label is the name of a property around it: `{\"resource\": {\"type\": {\"name\": {…}}}}`.";
     UNKNOWN_BLOCK = "MLO1020", "unknown block",
         "A block of this kind has no meaning at this place. Mostly its name is misspelt.";
     UNKNOWN_ARGUMENT = "MLO1021", "unknown argument",
@@ -31,6 +31,8 @@ codes! {
         "Types are `string`, `number`, `bool`, `any`, `list(T)`, `set(T)`, `map(T)`, `tuple([T, …])` and `object({name = T, …})`, without quotes.";
     VERSION = "MLO1031", "version constraint",
         "A version constraint is a list such as `>= 1.0, < 2.0` or `~> 1.2`. If it is not met, use a version of mlo that meets it.";
+    OVERRIDE = "MLO1032", "override file",
+        "Files named `override` or `*_override` change blocks of the other files in their folder. They cannot add blocks, and cannot change conditions, `depends_on`, or blocks without a name of their own.";
     MODULE_SOURCE = "MLO1040", "module source",
         "A module is called by a path that begins with `./` or `../`, or by `mlo://name` if it comes with mlo.";
     MODULE_NESTING = "MLO1041", "modules nested too deep or in a circle",

@@ -8,8 +8,10 @@ use super::expression::Evaluator;
 use super::schema::{AttributeSchema, BlockSchema, NestedBlock, Nesting};
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use crate::lang::scope::Scope;
-use crate::lang::syntax::ast::{Attribute, Block, Body, Ident};
+use crate::lang::syntax::ast::{Attribute, Block, Body, Ident, Item};
+use crate::lang::syntax::json;
 use crate::lang::value::{Marks, Type, Value, convert};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -29,6 +31,7 @@ pub fn decode(body: &Body, schema: &BlockSchema, scope: &dyn Scope) -> Result<Va
 /// Warnings for what a body uses although its schema calls it deprecated.
 pub fn deprecations(body: &Body, schema: &BlockSchema) -> Diagnostics {
     let mut warnings = Diagnostics::new();
+    let body = with_blocks(body, schema, &mut Diagnostics::new());
     for attribute in body.attributes() {
         let known = schema.attributes.get(&attribute.name.name);
         warn(&mut warnings, known.and_then(|known| known.deprecated.as_ref()), &attribute.name);
@@ -49,6 +52,33 @@ fn warn(warnings: &mut Diagnostics, instead: Option<&Arc<str>>, name: &Ident) {
     }
 }
 
+/// In JSON an argument and a block look the same: those that the schema calls blocks become blocks.
+fn with_blocks<'b>(body: &'b Body, schema: &BlockSchema, messages: &mut Diagnostics) -> Cow<'b, Body> {
+    let labels = |property: &Attribute| {
+        property.json.as_ref()?;
+        match schema.blocks.get(&property.name.name) {
+            Some(nested) => Some(usize::from(nested.nesting == Nesting::Map)),
+            None => (property.name.name.as_ref() == "dynamic").then_some(1),
+        }
+    };
+    if !body.attributes().any(|attribute| labels(attribute).is_some()) {
+        return Cow::Borrowed(body);
+    }
+    let mut items = Vec::with_capacity(body.items.len());
+    for item in &body.items {
+        match item {
+            Item::Attribute(property) => match labels(property) {
+                Some(labels) => {
+                    items.extend(json::blocks(property, labels, messages).into_iter().map(Item::Block));
+                }
+                None => items.push(item.clone()),
+            },
+            Item::Block(_) => items.push(item.clone()),
+        }
+    }
+    Cow::Owned(Body { items, span: body.span })
+}
+
 /// What blocks of one kind have been decoded to so far.
 #[derive(Default)]
 pub(super) struct Decoded {
@@ -65,6 +95,9 @@ pub(super) struct Decoded {
 impl Evaluator<'_> {
     /// A body whose block's first line is `header`.
     pub(super) fn body(&mut self, body: &Body, schema: &BlockSchema, header: Span) -> Value {
+        let mut messages = Diagnostics::new();
+        let body = &*with_blocks(body, schema, &mut messages);
+        messages.into_iter().for_each(|message| drop(self.fail(message)));
         let mut object = BTreeMap::new();
         let mut given: BTreeMap<&str, &Attribute> = BTreeMap::new();
         for attribute in body.attributes() {

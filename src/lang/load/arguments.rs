@@ -2,25 +2,12 @@
 
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use crate::lang::syntax::ast::{Attribute, Block, Body, Expr, ExprKind, Ident, Item};
+use crate::lang::syntax::json;
 use crate::lang::syntax::lexer::is_word;
 use std::sync::Arc;
 
 /// Blocks of Terraform that later versions bring.
-const LATER: &[&str] = &[
-    "moved",
-    "import",
-    "removed",
-    "check",
-    "environment",
-    "dynamic",
-    "ephemeral",
-    "provisioner",
-    "connection",
-    "backend",
-    "cloud",
-    "provider_meta",
-    "action",
-];
+const LATER: &[&str] = &["ephemeral", "provisioner", "connection", "cloud", "provider_meta", "action"];
 
 /// What is left of a block.
 pub(super) struct Arguments<'d> {
@@ -39,20 +26,36 @@ impl<'d> Arguments<'d> {
         Self { what, header, items, known_names: Vec::new(), known_blocks: Vec::new(), diagnostics }
     }
 
-    /// Takes an argument.
+    /// Takes an argument as it is written: strings of JSON are not read as templates.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Attribute> {
         self.known_names.push(name);
-        let is_it =
-            |item: &Item| matches!(item, Item::Attribute(attribute) if attribute.name.name.as_ref() == name);
-        let at = self.items.iter().position(is_it)?;
-        match self.items.remove(at) {
-            Item::Attribute(attribute) => Some(attribute),
-            Item::Block(_) => None,
+        let is_it = |item: &mut Item| matches!(item, Item::Attribute(attribute) if attribute.name.name.as_ref() == name);
+        let taken = self.items.extract_if(.., is_it);
+        let mut taken = taken.filter_map(|item| if let Item::Attribute(it) = item { Some(it) } else { None });
+        let first = taken.next()?;
+        // In other files the parser has looked for these.
+        for again in taken {
+            self.diagnostics.push(twice(&format!("argument `{name}`"), again.name.span, first.name.span));
         }
+        Some(first)
     }
 
     /// Takes an argument that must be there.
     pub(super) fn require(&mut self, name: &'static str) -> Option<Expr> {
+        let taken = self.take_required(name)?;
+        Some(evaluated(taken, self.diagnostics).value)
+    }
+
+    /// Takes an argument that must be there and is made of names.
+    pub(super) fn required_names(&mut self, name: &'static str) -> Option<Expr> {
+        let taken = self.take_required(name)?;
+        match taken.json {
+            Some(text) => json::reference(taken.value, &text, self.diagnostics),
+            None => Some(taken.value),
+        }
+    }
+
+    fn take_required(&mut self, name: &'static str) -> Option<Attribute> {
         let taken = self.take(name);
         if taken.is_none() {
             let what = &self.what;
@@ -60,17 +63,32 @@ impl<'d> Arguments<'d> {
                 .at(self.header, format!("`{name} = …` is missing in this block"));
             self.diagnostics.push(error);
         }
-        taken.map(|attribute| attribute.value)
+        taken
     }
 
     /// Takes the value of an argument.
     pub(super) fn expr(&mut self, name: &'static str) -> Option<Expr> {
+        let taken = self.take(name)?;
+        Some(evaluated(taken, self.diagnostics).value)
+    }
+
+    /// Takes an argument whose value is used as it is written, never evaluated with names: in JSON, its strings are text.
+    pub(super) fn literal(&mut self, name: &'static str) -> Option<Expr> {
         self.take(name).map(|attribute| attribute.value)
+    }
+
+    /// Takes an argument that is made of names: in JSON, its strings are these.
+    pub(super) fn names(&mut self, name: &'static str) -> Option<Expr> {
+        let taken = self.take(name)?;
+        match taken.json {
+            Some(text) => json::reference(taken.value, &text, self.diagnostics),
+            None => Some(taken.value),
+        }
     }
 
     /// Takes an argument that is `true` or `false` as it stands.
     pub(super) fn bool(&mut self, name: &'static str) -> Option<bool> {
-        let value = self.expr(name)?;
+        let value = self.literal(name)?;
         let literal = match &value.kind {
             ExprKind::Bool(value) => Some(*value),
             ExprKind::String(text) if text.as_ref() == "true" => Some(true),
@@ -85,7 +103,7 @@ impl<'d> Arguments<'d> {
 
     /// Takes an argument that is a plain text as it stands.
     pub(super) fn text(&mut self, name: &'static str) -> Option<(Arc<str>, Span)> {
-        let value = self.expr(name)?;
+        let value = self.literal(name)?;
         let text = plain_text(&value);
         if text.is_none() {
             self.bad(name, value.span, "a quoted text without `${…}`");
@@ -93,9 +111,9 @@ impl<'d> Arguments<'d> {
         text.map(|text| (text, value.span))
     }
 
-    /// Takes an argument that is a list, and gives its items.
+    /// Takes an argument that is a list of names, and gives its items.
     pub(super) fn list(&mut self, name: &'static str) -> Vec<Expr> {
-        match self.expr(name) {
+        match self.names(name) {
             None => Vec::new(),
             Some(Expr { kind: ExprKind::Tuple(items), .. }) => items,
             Some(other) => {
@@ -112,12 +130,28 @@ impl<'d> Arguments<'d> {
         self.diagnostics.push(error);
     }
 
-    /// Takes all blocks of a kind.
+    /// Takes all blocks of a kind that has no labels.
     pub(super) fn blocks(&mut self, kind: &'static str) -> Vec<Block> {
+        self.labelled_blocks(kind, 0)
+    }
+
+    /// Takes all blocks of a kind that has so many labels.
+    pub(super) fn labelled_blocks(&mut self, kind: &'static str, labels: usize) -> Vec<Block> {
         self.known_blocks.push(kind);
-        let is_it = |item: &mut Item| matches!(item, Item::Block(block) if block.kind.name.as_ref() == kind);
-        let taken = self.items.extract_if(.., is_it);
-        taken.filter_map(|item| if let Item::Block(block) = item { Some(block) } else { None }).collect()
+        let is_it = |item: &mut Item| match item {
+            Item::Block(block) => block.kind.name.as_ref() == kind,
+            Item::Attribute(attribute) => attribute.json.is_some() && attribute.name.name.as_ref() == kind,
+        };
+        let mut blocks = Vec::new();
+        for item in self.items.extract_if(.., is_it) {
+            match item {
+                Item::Block(block) => blocks.push(block),
+                Item::Attribute(property) => {
+                    blocks.extend(json::blocks(&property, labels, self.diagnostics));
+                }
+            }
+        }
+        blocks
     }
 
     /// Takes the block of a kind that may be there once.
@@ -133,20 +167,35 @@ impl<'d> Arguments<'d> {
     /// Takes all arguments that are left.
     pub(super) fn rest(&mut self) -> Vec<Attribute> {
         let taken = self.items.extract_if(.., |item| matches!(item, Item::Attribute(_)));
-        taken.filter_map(|item| if let Item::Attribute(it) = item { Some(it) } else { None }).collect()
+        let taken = taken.filter_map(|item| if let Item::Attribute(it) = item { Some(it) } else { None });
+        taken.map(|attribute| evaluated(attribute, self.diagnostics)).collect()
     }
 
-    /// All that is left, as it is. Kinds of blocks that only the language could know are refused.
+    /// All that is left, as it is; properties of JSON whose form nobody but the schema knows are arguments. Kinds of
+    /// blocks that only the language could know are refused.
     pub(super) fn into_items(self) -> Vec<Item> {
-        refuse_later(&self.items, true, self.diagnostics);
-        self.items
+        let mut items = Vec::with_capacity(self.items.len());
+        for item in self.items {
+            match item {
+                Item::Attribute(attribute) => match refused_property(&attribute) {
+                    Some(error) => self.diagnostics.push(error),
+                    None => items.extend(json::provider_items(attribute, self.diagnostics)),
+                },
+                Item::Block(_) => items.push(item),
+            }
+        }
+        refuse_later(&items, self.diagnostics);
+        items
     }
 
     /// What is left is unknown.
     pub(super) fn finish(self) {
         for item in &self.items {
             let error = match item {
-                Item::Attribute(attribute) => self.unknown_argument(&attribute.name),
+                Item::Attribute(attribute) => match refused_property(attribute) {
+                    Some(error) => error,
+                    None => self.unknown_argument(&attribute.name, attribute.json.is_some()),
+                },
                 Item::Block(block) => match later(block) {
                     Some(error) => error,
                     None => self.unknown_block(block),
@@ -156,8 +205,16 @@ impl<'d> Arguments<'d> {
         }
     }
 
-    fn unknown_argument(&self, name: &Ident) -> Diagnostic {
+    fn unknown_argument(&self, name: &Ident, is_json: bool) -> Diagnostic {
         let word = &name.name;
+        if is_json {
+            let known: Vec<_> = self.known_names.iter().chain(&self.known_blocks).copied().collect();
+            let summary = format!("{} has no argument or block `{word}`", self.what);
+            return Diagnostic::error(code::lang::UNKNOWN_ARGUMENT, summary)
+                .at(name.span, "unknown name")
+                .did_you_mean(word, known.iter().copied())
+                .listing("arguments and blocks", &known);
+        }
         let error = Diagnostic::error(
             code::lang::UNKNOWN_ARGUMENT,
             format!("{} has no argument `{word}`", self.what),
@@ -178,6 +235,17 @@ impl<'d> Arguments<'d> {
             return error.help(format!("`{word}` is an argument: write `{word} = …`"));
         }
         error.did_you_mean(word, self.known_blocks.iter().copied()).listing("blocks", &self.known_blocks)
+    }
+}
+
+/// An argument with its value as it is evaluated: strings of JSON are templates.
+fn evaluated(attribute: Attribute, diagnostics: &mut Diagnostics) -> Attribute {
+    match &attribute.json {
+        Some(text) => {
+            let value = json::expression(attribute.value.clone(), text, diagnostics);
+            Attribute { value, ..attribute }
+        }
+        None => attribute,
     }
 }
 
@@ -248,29 +316,37 @@ pub(super) fn twice(what: &str, again: Span, first: Span) -> Diagnostic {
 
 /// What to say of a block that later versions bring.
 pub(super) fn later(block: &Block) -> Option<Diagnostic> {
-    let kind = LATER.iter().find(|kind| **kind == block.kind.name.as_ref())?;
+    later_kind(&block.kind.name, block.header)
+}
+
+/// The same for a property of JSON, if it can only be such a block.
+fn refused_property(property: &Attribute) -> Option<Diagnostic> {
+    let kind = property.name.name.as_ref();
+    let is_it = property.json.is_some() && matches!(kind, "provisioner" | "connection");
+    if is_it { later_kind(kind, property.name.span) } else { None }
+}
+
+fn later_kind(kind: &str, header: Span) -> Option<Diagnostic> {
+    let kind = LATER.iter().find(|known| **known == kind)?;
     let error = Diagnostic::error(
         code::lang::UNSUPPORTED,
         format!("`{kind}` blocks are not supported by this version"),
     )
-    .at(block.header, "not supported");
+    .at(header, "not supported");
     Some(match *kind {
-        "backend" | "cloud" => error.help("take it out: where state is kept is not set in the configuration"),
+        "cloud" => error.help("take it out: where state is kept is not set in the configuration"),
         _ => error,
     })
 }
 
-/// Refuses `dynamic` blocks at any depth of a resource, and on its first level the blocks that are the language's own.
-/// Deeper down any other kind may be the provider's.
-fn refuse_later(items: &[Item], is_first_level: bool, diagnostics: &mut Diagnostics) {
+/// Refuses the blocks that are the language's own on the first level of a resource. Deeper down any kind may be the
+/// provider's.
+fn refuse_later(items: &[Item], diagnostics: &mut Diagnostics) {
     for item in items {
         if let Item::Block(block) = item {
-            let kind = block.kind.name.as_ref();
-            let refused =
-                kind == "dynamic" || (is_first_level && matches!(kind, "provisioner" | "connection"));
-            match later(block).filter(|_| refused) {
-                Some(error) => diagnostics.push(error),
-                None => refuse_later(&block.body.items, false, diagnostics),
+            let refused = matches!(block.kind.name.as_ref(), "provisioner" | "connection");
+            if let Some(error) = later(block).filter(|_| refused) {
+                diagnostics.push(error);
             }
         }
     }

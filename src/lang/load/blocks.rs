@@ -1,27 +1,80 @@
 //! The blocks of a module's files, decoded.
 
-use super::arguments::{Arguments, labels, later, plain_text, twice};
+use super::arguments::{Arguments, labels, later, twice};
 use super::calls::{self, CallBlock};
 use super::type_constraint::type_of;
-use super::version::{Constraint, Version};
-use super::{resources, version};
+use super::{changes, resources, settings};
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use crate::lang::config::{
-    Condition, Local, Module, ModuleSource, Output, Provider, ProviderKey, Resource, ResourceKey,
+    Condition, Local, Module, ModuleSource, Output, Provider, ProviderKey, Resource, ResourceKey, Settings,
     TypeDefaults, Variable,
 };
 use crate::lang::reference::{Reference, Target, reference_of, references_in};
 use crate::lang::syntax::ast::{Block, Body, Expr, ExprKind, Item};
+use crate::lang::syntax::json;
 use crate::lang::value::Type;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Blocks of a file.
-const KINDS: [&str; 9] =
-    ["variable", "locals", "output", "module", "resource", "data", "provider", "mlo", "terraform"];
 /// Names that a `module` block has arguments of its own for.
 const RESERVED: [&str; 8] =
     ["source", "version", "providers", "count", "for_each", "lifecycle", "depends_on", "locals"];
+
+/// Labels of each kind of block of a file.
+const LABELS: [(&str, usize); 15] = [
+    ("variable", 1),
+    ("locals", 0),
+    ("output", 1),
+    ("module", 1),
+    ("resource", 2),
+    ("data", 2),
+    ("ephemeral", 2),
+    ("provider", 1),
+    ("mlo", 0),
+    ("terraform", 0),
+    ("moved", 0),
+    ("import", 0),
+    ("removed", 0),
+    ("check", 1),
+    ("environment", 1),
+];
+
+/// A file with what can only be blocks as blocks: in JSON, every property.
+pub(super) fn of_file(body: Body, diagnostics: &mut Diagnostics) -> Body {
+    let mut items = Vec::with_capacity(body.items.len());
+    for item in body.items {
+        match item {
+            Item::Attribute(property) if property.json.is_some() => {
+                let name = property.name.name.as_ref();
+                match LABELS.iter().find(|(kind, _)| *kind == name) {
+                    Some((_, labels)) => {
+                        let blocks = json::blocks(&property, *labels, diagnostics);
+                        items.extend(blocks.into_iter().map(Item::Block));
+                    }
+                    None => diagnostics.push(unknown_kind(name, property.name.span)),
+                }
+            }
+            item => items.push(item),
+        }
+    }
+    Body { items, span: body.span }
+}
+
+fn unknown_kind(kind: &str, span: Span) -> Diagnostic {
+    let error = Diagnostic::error(code::lang::UNKNOWN_BLOCK, format!("there are no `{kind}` blocks"))
+        .at(span, "unknown block");
+    // What people write from memory.
+    let meant = match kind {
+        "var" | "input" | "variables" => Some("variable"),
+        "local" => Some("locals"),
+        "mod" => Some("module"),
+        _ => None,
+    };
+    match meant {
+        Some(meant) => error.help(format!("did you mean `{meant}`?")),
+        None => error.did_you_mean(kind, LABELS.map(|(kind, _)| kind)),
+    }
+}
 
 /// A module without what it calls.
 pub(super) struct Decoded {
@@ -50,6 +103,12 @@ pub(super) fn decode(
         resources: BTreeMap::new(),
         calls: BTreeMap::new(),
         providers: BTreeMap::new(),
+        moved: Vec::new(),
+        imports: Vec::new(),
+        removed: Vec::new(),
+        checks: BTreeMap::new(),
+        environments: BTreeMap::new(),
+        settings: Settings::default(),
     };
     let decoded = Decoded { module, calls: Vec::new(), whole: true };
     let mut state = Decoder { decoded, program, diagnostics };
@@ -99,26 +158,22 @@ impl Decoder<'_> {
                 Some(())
             }
             "mlo" | "terraform" => {
-                self.settings(block);
+                let settings = &mut self.decoded.module.settings;
+                settings::settings(block, self.program, settings, self.diagnostics);
                 Some(())
             }
+            "moved" => Self::keep(&mut self.decoded.module.moved, changes::moved(block, self.diagnostics)),
+            "removed" => {
+                Self::keep(&mut self.decoded.module.removed, changes::removed(block, self.diagnostics))
+            }
+            "import" => {
+                self.refuse_in_called(block);
+                Self::keep(&mut self.decoded.module.imports, changes::import(block, self.diagnostics))
+            }
+            "check" => self.check(block),
+            "environment" => self.environment(block),
             kind => {
-                let error = later(block).unwrap_or_else(|| {
-                    let error =
-                        Diagnostic::error(code::lang::UNKNOWN_BLOCK, format!("there are no `{kind}` blocks"))
-                            .at(block.header, "unknown block");
-                    // What people write from memory.
-                    let meant = match kind {
-                        "var" | "input" | "variables" => Some("variable"),
-                        "local" => Some("locals"),
-                        "mod" => Some("module"),
-                        _ => None,
-                    };
-                    match meant {
-                        Some(meant) => error.help(format!("did you mean `{meant}`?")),
-                        None => error.did_you_mean(kind, KINDS),
-                    }
-                });
+                let error = later(block).unwrap_or_else(|| unknown_kind(kind, block.header));
                 self.diagnostics.push(error);
                 None
             }
@@ -138,9 +193,9 @@ impl Decoder<'_> {
         }
         let what = format!("variable `{}`", name.name);
         let mut arguments = Arguments::new(what.clone(), block.header, &block.body, self.diagnostics);
-        let constraint = arguments.expr("type").and_then(|expr| type_of(&expr, arguments.diagnostics));
+        let constraint = arguments.names("type").and_then(|expr| type_of(&expr, arguments.diagnostics));
         let (ty, defaults) = constraint.unwrap_or_else(|| (Type::Any, TypeDefaults::default()));
-        let default = arguments.expr("default");
+        let default = arguments.literal("default");
         if let Some(default) = &default {
             refuse_references(default, "default", arguments.diagnostics);
         }
@@ -152,6 +207,7 @@ impl Decoder<'_> {
             sensitive: arguments.bool("sensitive").unwrap_or(false),
             ephemeral: arguments.bool("ephemeral").unwrap_or(false),
             nullable: arguments.bool("nullable").unwrap_or(true),
+            deprecated: arguments.text("deprecated").map(|(text, _)| text),
             validations: conditions(&mut arguments, "validation"),
             span: block.header,
             name: name.clone(),
@@ -251,81 +307,38 @@ impl Decoder<'_> {
         Some(())
     }
 
-    /// `mlo { … }`, `terraform { … }`
-    fn settings(&mut self, block: &Block) {
-        if labels(block, [], self.diagnostics).is_none() {
-            return;
-        }
-        let kind = &block.kind.name;
-        let mut arguments =
-            Arguments::new(format!("block `{kind}`"), block.header, &block.body, self.diagnostics);
-        if let Some((text, span)) = arguments.text("required_version") {
-            match Constraint::parse(&text) {
-                // A constraint on Terraform's version says nothing of ours.
-                Ok(constraint) if kind.as_ref() == "mlo" => {
-                    check_version(&constraint, &text, span, self.program, arguments.diagnostics);
-                }
-                Ok(_) => {}
-                Err(error) => arguments.diagnostics.push(version::diagnostic(&error, span)),
-            }
-        }
-        for providers in arguments.blocks("required_providers") {
-            check_required_providers(&providers, arguments.diagnostics);
-        }
-        arguments.finish();
+    /// Keeps what was decoded; nothing if it was not.
+    fn keep<T>(into: &mut Vec<T>, decoded: Option<T>) -> Option<()> {
+        into.push(decoded?);
+        Some(())
     }
-}
 
-fn check_version(
-    constraint: &Constraint,
-    text: &str,
-    span: Span,
-    program: &str,
-    diagnostics: &mut Diagnostics,
-) {
-    if Version::parse(program).is_some_and(|version| !constraint.allows(&version)) {
-        let error = Diagnostic::error(
-            code::lang::VERSION,
-            format!("this configuration needs mlo {text}, and this is mlo {program}"),
-        )
-        .at(span, "not met")
-        .help("use a version of mlo that meets it, or change the constraint");
-        diagnostics.push(error);
+    fn check(&mut self, block: &Block) -> Option<()> {
+        let check = changes::check(block, self.diagnostics)?;
+        let (name, what) = (check.name.name.clone(), format!("check `{}`", check.name.name));
+        insert(&mut self.decoded.module.checks, name, check, |it| it.span, &what, self.diagnostics);
+        Some(())
     }
-}
 
-/// Each entry is `name = { source = "…", version = "…" }` or `name = "constraint"`.
-fn check_required_providers(block: &Block, diagnostics: &mut Diagnostics) {
-    for attribute in block.body.attributes() {
-        let constraint = match &attribute.value.kind {
-            ExprKind::String(text) => Some((text.clone(), attribute.value.span)),
-            ExprKind::Object(items) => items.iter().find_map(|(key, value)| match &key.kind {
-                ExprKind::Name(name) | ExprKind::String(name) if name.as_ref() == "version" => {
-                    Some((plain_text(value)?, value.span))
-                }
-                _ => None,
-            }),
-            _ => {
-                let error = Diagnostic::error(
-                    code::lang::BAD_ARGUMENT,
-                    format!("provider `{}` must be an object", attribute.name.name),
-                )
-                .at(attribute.value.span, "expected `{ source = \"…\", version = \"…\" }`");
-                diagnostics.push(error);
-                None
-            }
-        };
-        if let Some((text, span)) = constraint
-            && let Err(error) = Constraint::parse(&text)
-        {
-            diagnostics.push(version::diagnostic(&error, span));
-        }
+    fn environment(&mut self, block: &Block) -> Option<()> {
+        let environment = settings::environment(block, self.diagnostics)?;
+        self.refuse_in_called(block);
+        let name = environment.name.name.clone();
+        let what = format!("environment `{name}`");
+        let all = &mut self.decoded.module.environments;
+        insert(all, name, environment, |it| it.span, &what, self.diagnostics);
+        Some(())
     }
-    for inner in block.body.blocks() {
-        let error = Diagnostic::error(code::lang::UNKNOWN_BLOCK, "block `required_providers` has no blocks")
-            .at(inner.header, "unknown block")
-            .help(format!("write `{} = {{ … }}`", inner.kind.name));
-        diagnostics.push(error);
+
+    /// Some blocks stand in the root module only.
+    fn refuse_in_called(&mut self, block: &Block) {
+        if !self.decoded.module.path.is_empty() {
+            let kind = &block.kind.name;
+            let summary = format!("`{kind}` blocks stand in the root module only");
+            let error = Diagnostic::error(code::lang::UNKNOWN_BLOCK, summary)
+                .at(block.header, "not in a module that is called");
+            self.diagnostics.push(error);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::arguments::{Arguments, labels};
 use super::blocks::depends_on;
 use super::files::{Files, Location, normal};
 use super::resources::{provider_key, repeat};
+use super::version::{self, Constraint};
 use crate::diag::{Diagnostic, Diagnostics, Span, code, nearest};
 use crate::lang::config::{Module, ProviderKey, Repeat};
 use crate::lang::reference::Reference;
@@ -21,6 +22,7 @@ pub(super) struct CallBlock {
     pub(super) repeat: Repeat,
     pub(super) arguments: BTreeMap<Arc<str>, (Ident, Expr)>,
     pub(super) depends_on: Vec<Reference>,
+    pub(super) version: Option<(Constraint, Span)>,
     pub(super) providers: BTreeMap<ProviderKey, ProviderKey>,
     pub(super) span: Span,
 }
@@ -42,28 +44,51 @@ pub(super) fn decode(block: &Block, diagnostics: &mut Diagnostics) -> Option<Cal
             .at(block.header, "`source = \"…\"` is missing in this block");
         arguments.diagnostics.push(error);
     }
-    if let Some(version) = arguments.take("version") {
-        let error = Diagnostic::error(
-            code::lang::UNSUPPORTED,
-            "versions of modules are not supported by this version",
-        )
-        .at(version.name.span, "not supported")
-        .help("modules in folders and `mlo://` modules have no version of their own: take it out");
-        arguments.diagnostics.push(error);
-    }
+    let version = version(&mut arguments, source.as_ref());
     let repeat = repeat(&mut arguments);
     let depends_on = depends_on(&mut arguments);
     let providers = providers(&mut arguments);
     let rest = arguments.rest();
     arguments.finish();
     let arguments = rest.into_iter().map(|it| (it.name.name.clone(), (it.name, it.value))).collect();
-    Some(CallBlock { name, source: source?, repeat, arguments, depends_on, providers, span: block.header })
+    Some(CallBlock {
+        name,
+        source: source?,
+        repeat,
+        arguments,
+        depends_on,
+        version,
+        providers,
+        span: block.header,
+    })
+}
+
+/// Modules of folders and of the program have no version of their own.
+fn version(arguments: &mut Arguments<'_>, source: Option<&Source>) -> Option<(Constraint, Span)> {
+    let (text, span) = arguments.text("version")?;
+    let constraint = match Constraint::parse(&text) {
+        Ok(constraint) => constraint,
+        Err(error) => {
+            arguments.diagnostics.push(version::diagnostic(&error, span));
+            return None;
+        }
+    };
+    let text = source.map_or("", |source| source.text.as_ref());
+    if text.starts_with('.') || text.starts_with("mlo://") {
+        let error =
+            Diagnostic::error(code::lang::BAD_ARGUMENT, format!("module source `{text}` has no versions"))
+                .at(span, "take this out")
+                .detail("Modules in folders and `mlo://` modules are as new as the project and the program.");
+        arguments.diagnostics.push(error);
+        return None;
+    }
+    Some((constraint, span))
 }
 
 /// `providers = { inner = outer }`
 fn providers(arguments: &mut Arguments<'_>) -> BTreeMap<ProviderKey, ProviderKey> {
     let mut providers = BTreeMap::new();
-    match arguments.expr("providers") {
+    match arguments.names("providers") {
         None => {}
         Some(Expr { kind: ExprKind::Object(items), .. }) => {
             for (inner, outer) in &items {
@@ -119,7 +144,13 @@ pub(super) fn locate(
 /// A call gives a value to each variable without a default, and to nothing else.
 pub(super) fn check_arguments(call: &CallBlock, module: &Module, diagnostics: &mut Diagnostics) {
     for (name, _) in call.arguments.values() {
-        if module.variables.contains_key(&name.name) {
+        if let Some(variable) = module.variables.get(&name.name) {
+            if let Some(instead) = &variable.deprecated {
+                let summary =
+                    format!("variable `{}` of module `{}` is deprecated", name.name, call.name.name);
+                let warning = Diagnostic::warning(code::lang::DEPRECATED, summary).at(name.span, "");
+                diagnostics.push(warning.detail(instead.to_string()));
+            }
             continue;
         }
         let word = &name.name;

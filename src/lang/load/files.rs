@@ -1,13 +1,15 @@
 //! Which files are read, and how they are named.
 
-use super::{BuiltinFiles, Folder, LoadRequest, Root};
+use super::arguments::twice;
+use super::{BuiltinFiles, Folder, LoadRequest, Root, blocks, overrides};
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span, code};
 use crate::lang::fetch::{FetchError, Project};
 use crate::lang::syntax::ast::Body;
-use crate::lang::syntax::{SOURCE_BYTES_MAX, decode, parse};
+use crate::lang::syntax::{SOURCE_BYTES_MAX, decode, json, parse};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// Where a module is: what tells whether two are the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -164,18 +166,19 @@ pub(super) fn normal(path: &Path) -> Option<PathBuf> {
 enum Role {
     /// Read.
     Source,
-    /// The JSON form of the language.
-    Json,
     /// Changes blocks of other files.
     Override,
     /// Nothing.
     Other,
 }
 
+/// The name of a file in the JSON form of the language ends with this.
+const JSON: &str = ".json";
+
 fn role(name: &str) -> Role {
-    let Some(stem) = name.strip_suffix(".hcl").or_else(|| name.strip_suffix(".tf")) else {
-        let json = name.ends_with(".hcl.json") || name.ends_with(".tf.json");
-        return if json && !name.starts_with('.') { Role::Json } else { Role::Other };
+    let native = name.strip_suffix(JSON).unwrap_or(name);
+    let Some(stem) = native.strip_suffix(".hcl").or_else(|| native.strip_suffix(".tf")) else {
+        return Role::Other;
     };
     if stem.is_empty() || name.starts_with('.') || stem.ends_with(".tftest") || stem.ends_with(".tfmock") {
         Role::Other
@@ -211,25 +214,22 @@ pub(super) fn read_folder(
         }
     };
     let mut folder = Folder { bodies: Vec::new(), whole: true, empty: true };
+    let mut overrides = Vec::new();
     for name in names {
-        let shown = files.show_file(location, &name);
-        match role(&name) {
-            Role::Source => read_file(files, location, &name, sources, &mut folder, diagnostics),
-            Role::Json => {
-                let warning =
-                    Diagnostic::warning(code::lang::JSON_NOT_READ, format!("file {shown} is left out"))
-                        .detail("This version does not read the JSON form of the language.");
-                diagnostics.push(warning.at(unread(shown, sources), ""));
-            }
-            Role::Override => {
-                let summary = format!("override files are not supported by this version: {shown}");
-                let error = Diagnostic::error(code::lang::UNSUPPORTED, summary)
-                    .help("write what it changes into the blocks that it overrides");
-                diagnostics.push(error.at(unread(shown, sources), ""));
-            }
-            Role::Other => {}
+        let role = role(&name);
+        if role == Role::Other {
+            continue;
+        }
+        folder.empty = false;
+        let (body, messages) = read_file(files, location, &name, sources);
+        folder.whole &= !messages.has_errors();
+        diagnostics.extend(messages);
+        match role {
+            Role::Override => overrides.extend(body),
+            _ => folder.bodies.extend(body),
         }
     }
+    overrides::merge(&mut folder.bodies, overrides, folder.whole, diagnostics);
     Some(folder)
 }
 
@@ -238,29 +238,25 @@ fn unread(shown: String, sources: &mut SourceMap) -> Span {
     Span { source: sources.add(shown, ""), start: 0, end: 0 }
 }
 
+/// The tree of a file of a module; nothing if it cannot be read.
 fn read_file(
     files: &Files<'_>,
     location: &Location,
     name: &str,
     sources: &mut SourceMap,
-    folder: &mut Folder,
-    diagnostics: &mut Diagnostics,
-) {
-    folder.empty = false;
+) -> (Option<Body>, Diagnostics) {
     let shown = files.show_file(location, name);
     let bytes = match files.read(location, name) {
         Ok(bytes) => bytes,
         Err(error) => {
-            folder.whole = false;
             let summary = format!("file `{shown}` cannot be read: {error}");
-            diagnostics.push(Diagnostic::error(code_of(&error), summary).at(unread(shown, sources), ""));
-            return;
+            let error = Diagnostic::error(code_of(&error), summary).at(unread(shown, sources), "");
+            return (None, error.into());
         }
     };
-    let (body, messages) = parse_bytes(shown, &bytes, sources);
-    folder.whole &= !messages.has_errors();
-    diagnostics.extend(messages);
-    folder.bodies.extend(body);
+    let (body, mut messages) = parse_bytes(shown, &bytes, sources);
+    let body = body.map(|body| blocks::of_file(body, &mut messages));
+    (body, messages)
 }
 
 /// The tree of a file that was read; nothing if it is not text.
@@ -278,8 +274,14 @@ fn parse_bytes(shown: String, bytes: &[u8], sources: &mut SourceMap) -> (Option<
             return (None, error.at(span, "here").help("save the file as UTF-8").into());
         }
     };
-    let source = sources.add(shown, text);
-    let parsed = parse(source, text);
+    let text: Arc<str> = text.into();
+    let is_json = shown.ends_with(JSON);
+    let source = sources.add(shown, text.clone());
+    if is_json {
+        let (body, messages) = json::parse(source, &text);
+        return (Some(body), messages);
+    }
+    let parsed = parse(source, &text);
     (Some(parsed.file.body), parsed.diagnostics)
 }
 
@@ -289,7 +291,8 @@ pub fn has_configuration(folder: &Path) -> bool {
     names.is_ok_and(|names| names.iter().any(|name| role(name) != Role::Other))
 }
 
-/// Reads one file that is not part of a module, such as a file of values. `shown` is its name for the user.
+/// Reads one file that is not part of a module, such as a file of values; in the JSON form if its name ends so, strings
+/// as they are. `shown` is its name for the user.
 ///
 /// # Errors
 /// If it cannot be read, is too large, is not text, or is not HCL.
@@ -303,7 +306,19 @@ pub fn read_body(file: &Path, shown: &str, sources: &mut SourceMap) -> Result<Bo
             format!("file `{shown}` cannot be read: {error}"),
         ))
     })?;
-    match parse_bytes(shown.to_owned(), &bytes, sources) {
+    let (body, mut messages) = parse_bytes(shown.to_owned(), &bytes, sources);
+    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+    // In other files the parser has looked for these.
+    for property in body.iter().flat_map(Body::attributes).filter(|property| property.json.is_some()) {
+        match seen.get(property.name.name.as_ref()) {
+            Some(first) => {
+                let what = format!("argument `{}`", property.name.name);
+                messages.push(twice(&what, property.name.span, *first));
+            }
+            None => drop(seen.insert(&property.name.name, property.name.span)),
+        }
+    }
+    match (body, messages) {
         (Some(body), messages) => messages.into_result(body).map(|(body, _)| body),
         (None, messages) => Err(messages),
     }
@@ -324,8 +339,14 @@ mod tests {
             (".tf", Role::Other),
             ("x.tftest.hcl", Role::Other),
             ("x.tfmock.hcl", Role::Other),
-            ("main.tf.json", Role::Json),
-            ("main.hcl.json", Role::Json),
+            ("main.tf.json", Role::Source),
+            ("main.hcl.json", Role::Source),
+            ("override.tf.json", Role::Override),
+            ("x_override.hcl.json", Role::Override),
+            ("x.tftest.json", Role::Other),
+            (".hidden.tf.json", Role::Other),
+            (".tf.json", Role::Other),
+            ("x.tftest.hcl.json", Role::Other),
             ("data.json", Role::Other),
             ("override.tf", Role::Override),
             ("x_override.hcl", Role::Override),

@@ -7,10 +7,15 @@
 mod arguments;
 mod blocks;
 mod calls;
+mod changes;
+mod engine;
 mod files;
 mod names;
+mod overrides;
 mod resources;
+mod settings;
 mod type_constraint;
+mod used;
 mod version;
 
 #[cfg(test)]
@@ -74,6 +79,15 @@ pub enum Root<'a> {
 /// # Errors
 /// The messages, sorted by place, hold all errors of the whole configuration; there is a module only if there are none.
 pub fn load(request: &LoadRequest<'_>, sources: &mut SourceMap) -> (Option<Module>, Diagnostics) {
+    load_for(engine::CARRIED_OUT, request, sources)
+}
+
+/// The same for an engine that carries out all of these.
+fn load_for(
+    carried_out: &[engine::Feature],
+    request: &LoadRequest<'_>,
+    sources: &mut SourceMap,
+) -> (Option<Module>, Diagnostics) {
     let mut diagnostics = Diagnostics::new();
     let root = match request.root {
         Root::Folder { module, .. } => Location::Folder(files::normal(module).unwrap_or_default()),
@@ -104,6 +118,9 @@ pub fn load(request: &LoadRequest<'_>, sources: &mut SourceMap) -> (Option<Modul
             None
         }
     };
+    if let Some(module) = &module {
+        engine::refuse(module, carried_out, &mut diagnostics);
+    }
     diagnostics.sort();
     let module = module.filter(|_| !diagnostics.has_errors());
     (module, diagnostics)
@@ -273,6 +290,7 @@ impl CallBlock {
             repeat: self.repeat,
             arguments: self.arguments,
             depends_on: self.depends_on,
+            version: self.version,
             providers: self.providers,
             module,
             span: self.span,

@@ -1,9 +1,10 @@
 //! Whether everything that a module refers to exists. (Circles are found by the graph.)
 
+use super::used;
 use crate::diag::{Diagnostic, Diagnostics, Span, code, nearest};
-use crate::lang::config::{Condition, Module, Repeat, Resource, ResourceKey};
-use crate::lang::reference::{Name, Reference, Target, names_in, names_in_body};
-use crate::lang::syntax::ast::{Expr, Step};
+use crate::lang::config::{Check, Condition, Module, Repeat, Resource, ResourceKey};
+use crate::lang::reference::{Name, Reference, Target, names_in, names_in_body, target};
+use crate::lang::syntax::ast::{Expr, ExprKind, Step};
 use mlo_state::Mode;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -63,8 +64,19 @@ pub(super) fn check(module: &Module, unsure: &Unsure, diagnostics: &mut Diagnost
         names.references(&call.depends_on);
     }
     for provider in module.providers.values() {
-        names_in_body(&provider.body, &mut |name| names.name(name, nowhere));
+        names.exprs(&provider.for_each, nowhere);
+        let place = Place { each: provider.for_each.is_some(), ..nowhere };
+        names_in_body(&provider.body, &mut |name| names.name(name, place));
     }
+    for import in &module.imports {
+        names.exprs(&import.for_each, nowhere);
+        let each = import.for_each.is_some();
+        names.expr(&import.id, Place { each, ..nowhere });
+    }
+    for check in module.checks.values() {
+        names.check_block(check);
+    }
+    used::check(module, names.diagnostics);
 }
 
 struct Names<'a> {
@@ -79,6 +91,7 @@ impl Names<'_> {
         self.exprs(resource.repeat.expr(), Place::default());
         names_in_body(&resource.body, &mut |name| self.name(name, place));
         let lifecycle = &resource.lifecycle;
+        lifecycle.replace_triggered_by.iter().for_each(|entry| self.trigger(entry));
         self.exprs(
             lifecycle.create_before_destroy.iter().chain(&lifecycle.prevent_destroy),
             Place::default(),
@@ -87,6 +100,40 @@ impl Names<'_> {
         self.conditions(&lifecycle.preconditions, place);
         self.conditions(&lifecycle.postconditions, Place { itself: true, ..place });
         self.references(&resource.depends_on);
+    }
+
+    /// The `data` block of a check is known in its assertions.
+    fn check_block(&mut self, check: &'_ Check) {
+        if let Some(data) = &check.data {
+            self.resource(data);
+        }
+        let own = check.data.as_ref().map(|data| &data.key);
+        for expr in check.assertions.iter().flat_map(|it| [&it.condition, &it.message]) {
+            names_in(expr, &mut |name| {
+                let target = target(name.root, name.steps).map(|(target, _)| target);
+                let is_own = own.is_some_and(|own| target == Some(Target::Resource(own.clone())));
+                if !is_own {
+                    self.name(name, Place::default());
+                }
+            });
+        }
+    }
+
+    /// What replaces a resource when it changes is a resource, or a part of one.
+    fn trigger(&mut self, entry: &Expr) {
+        let target = match &entry.kind {
+            ExprKind::Access { target: root, steps } => match &root.kind {
+                ExprKind::Name(root) => target(root, steps).map(|(target, _)| target),
+                _ => None,
+            },
+            _ => None,
+        };
+        if !matches!(target, Some(Target::Resource(ResourceKey { mode: Mode::Managed, .. }))) {
+            let error = Diagnostic::error(code::lang::BAD_REFERENCE, "not a resource or a part of one")
+                .at(entry.span, "expected a resource")
+                .help("to replace it when another value changes, keep that value in a resource, such as `terraform_data`");
+            self.diagnostics.push(error);
+        }
     }
 
     fn conditions(&mut self, conditions: &[Condition], place: Place) {

@@ -5,6 +5,7 @@ use super::blocks::{conditions, depends_on};
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::lang::config::{Lifecycle, Provider, ProviderKey, Repeat, Resource, ResourceKey};
 use crate::lang::syntax::ast::{Block, Body, Expr, ExprKind, Step};
+use crate::lang::syntax::lexer::is_word;
 use mlo_state::Mode;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ pub(super) fn resource(block: &Block, diagnostics: &mut Diagnostics) -> Option<R
     let what = format!("{} `{}.{}`", block.kind.name, type_name.name, name.name);
     let mut arguments = Arguments::new(what, block.header, &block.body, diagnostics);
     let repeat = repeat(&mut arguments);
-    let provider = arguments.expr("provider").and_then(|expr| provider_key(&expr, arguments.diagnostics));
+    let provider = arguments.names("provider").and_then(|expr| provider_key(&expr, arguments.diagnostics));
     let depends_on = depends_on(&mut arguments);
     let lifecycle = match arguments.block("lifecycle") {
         Some(block) => lifecycle(&block, arguments.diagnostics),
@@ -86,7 +87,7 @@ fn lifecycle(block: &Block, diagnostics: &mut Diagnostics) -> Lifecycle {
     let lifecycle = Lifecycle {
         create_before_destroy: arguments.expr("create_before_destroy"),
         prevent_destroy: arguments.expr("prevent_destroy"),
-        ignore_changes: arguments.expr("ignore_changes"),
+        ignore_changes: arguments.names("ignore_changes"),
         replace_triggered_by: arguments.list("replace_triggered_by"),
         preconditions: conditions(&mut arguments, "precondition"),
         postconditions: conditions(&mut arguments, "postcondition"),
@@ -123,7 +124,24 @@ pub(super) fn provider(block: &Block, diagnostics: &mut Diagnostics) -> Option<P
     let [name] = labels(block, ["name"], diagnostics)?;
     let mut arguments =
         Arguments::new(format!("provider `{}`", name.name), block.header, &block.body, diagnostics);
-    let alias: Option<Arc<str>> = arguments.text("alias").map(|(alias, _)| alias);
+    let alias = arguments.text("alias");
+    if let Some((alias, span)) = &alias
+        && !is_word(alias)
+    {
+        let error = Diagnostic::error(code::lang::LABELS, format!("`{alias}` is not a name"))
+            .at(*span, "expected a name")
+            .help("a name begins with a letter or `_`, and goes on with letters, digits, `_` and `-`");
+        arguments.diagnostics.push(error);
+    }
+    let alias: Option<Arc<str>> = alias.map(|(alias, _)| alias);
+    let for_each = arguments.expr("for_each");
+    if let (Some(for_each), None) = (&for_each, &alias) {
+        let error =
+            Diagnostic::error(code::lang::MISSING_ARGUMENT, "a provider with `for_each` needs an `alias`")
+                .at(for_each.span, "many configurations")
+                .help("they are known as `name.alias[\"key\"]`");
+        arguments.diagnostics.push(error);
+    }
     let body = Body { items: arguments.into_items(), span: block.body.span };
-    Some(Provider { key: ProviderKey { name: name.name, alias }, body, span: block.header })
+    Some(Provider { key: ProviderKey { name: name.name, alias }, for_each, body, span: block.header })
 }

@@ -1,5 +1,9 @@
 //! `cases.txt`: each case has a title, files (`== name`), and what is said of them.
 
+mod blocks;
+mod json;
+mod overrides;
+
 use super::{BuiltinFiles, LoadRequest, Root, load};
 use crate::diag::{Diagnostics, SourceMap, Style, render};
 use crate::lang::config::{Module, ModuleSource, Repeat};
@@ -51,21 +55,34 @@ fn good(text: &str) -> Module {
     module.unwrap()
 }
 
+/// Cases by what they are about.
+const CASES: [(&str, &str); 4] = [
+    ("cases.txt", include_str!("cases.txt")),
+    ("cases/json.txt", include_str!("cases/json.txt")),
+    ("cases/override.txt", include_str!("cases/override.txt")),
+    ("cases/blocks.txt", include_str!("cases/blocks.txt")),
+];
+
 #[test]
 fn each_error_in_a_configuration_says_what_is_wrong_and_what_is_near() {
-    let expected = include_str!("cases.txt");
-    let mut actual = String::new();
-    for case in expected.split("### ").skip(1) {
-        let (title, rest) = case.split_once('\n').unwrap();
-        let (text, _) = rest.split_once("---\n").unwrap();
-        let files = files(text);
-        let (module, diagnostics, sources) = load_root(Root::Memory(&files));
-        assert!(!diagnostics.is_empty(), "{title}: nothing is said");
-        assert_eq!(module.is_none(), diagnostics.has_errors(), "{title}");
-        let messages = rendered(&diagnostics, &sources);
-        actual.extend(["### ", title, "\n", text, "---\n", &messages, "\n"]);
+    let mut wrong = String::new();
+    for (file, expected) in CASES {
+        let mut actual = String::new();
+        for case in expected.split("### ").skip(1) {
+            let (title, rest) = case.split_once('\n').unwrap();
+            let (text, _) = rest.split_once("---\n").unwrap();
+            let files = files(text);
+            let (module, diagnostics, sources) = load_root(Root::Memory(&files));
+            assert!(!diagnostics.is_empty(), "{title}: nothing is said");
+            assert_eq!(module.is_none(), diagnostics.has_errors(), "{title}");
+            let messages = rendered(&diagnostics, &sources);
+            actual.extend(["### ", title, "\n", text, "---\n", &messages, "\n"]);
+        }
+        if actual != expected {
+            wrong.extend([file, " would be:\n", &actual, "<<<\n"]);
+        }
     }
-    assert!(actual == expected, "cases.txt would be:\n{actual}<<<");
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 /// A configuration with every kind of block.
@@ -251,7 +268,7 @@ fn files_of_a_folder_are_read_and_shown_as_the_user_knows_them() {
         b"output \"a\" {\n  value = var.nope\n}\nmodule \"m\" {\n  source = \"../../m\"\n}\n",
     );
     write("p/envs/prod/b.hcl", b"locals {\n  x = \"\xff\"\n}\n");
-    write("p/envs/prod/c.tf.json", b"{}");
+    write("p/envs/prod/c.tf.json", b"{\"locals\": ");
     write("p/envs/prod/.hidden.hcl", b"oops");
     write("p/envs/prod/d.hcl/x", b"");
     write("p/m/main.tf", b"resource \"a\" {\n}\n");
@@ -275,7 +292,7 @@ fn files_of_a_folder_are_read_and_shown_as_the_user_knows_them() {
         said,
         [
             "b.hcl:2:8: byte 0xff is not UTF-8 text",
-            "c.tf.json:1:1: file c.tf.json is left out",
+            "c.tf.json:1:12: expected a value, found the end of the text",
             "d.hcl:1:1: file `d.hcl` cannot be read: it is not a regular file",
             "e.hcl:1:1: file `e.hcl` cannot be read: it lies outside the project",
             "../../m/main.tf:1:1: block `resource` has one label",

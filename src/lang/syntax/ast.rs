@@ -61,6 +61,8 @@ pub struct Attribute {
     pub value: Expr,
     /// Both.
     pub span: Span,
+    /// In JSON, where an argument and a block look the same: the text of the file. See [`super::json`].
+    pub json: Option<Arc<str>>,
 }
 
 /// `kind "label" { … }`

@@ -18,9 +18,19 @@ enum Mode {
 /// - `text`: at most 4 GiB; the parser refuses far smaller ones.
 /// - Returns tokens that lie end to end from the first byte to the last.
 pub fn lex(text: &str) -> Vec<Token> {
-    let mut lexer = Lexer { text, at: 0, tokens: Vec::with_capacity(text.len() / 4), modes: Vec::new() };
-    lexer.modes.push(Mode::Code { braces: 0 });
-    if text.starts_with('\u{feff}') {
+    lex_from(text, Mode::Code { braces: 0 })
+}
+
+/// Cuts the text of a template into tokens, as that of a heredoc that nothing ends.
+pub(super) fn lex_template(text: &str) -> Vec<Token> {
+    lex_from(text, Mode::Heredoc { name: (usize::MAX, usize::MAX), line_start: false })
+}
+
+fn lex_from(text: &str, mode: Mode) -> Vec<Token> {
+    let mut lexer =
+        Lexer { text, at: 0, tokens: Vec::with_capacity(text.len() / 4), modes: Vec::with_capacity(4) };
+    lexer.modes.push(mode);
+    if text.starts_with('\u{feff}') && matches!(mode, Mode::Code { .. }) {
         lexer.push(TokenKind::ByteOrderMark, '\u{feff}'.len_utf8());
     }
     while lexer.at < text.len() {

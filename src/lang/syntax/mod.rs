@@ -4,6 +4,7 @@
 //! errors, each with its place. Never happens: a panic, unbounded recursion, time that grows faster than the text.
 
 pub mod ast;
+pub mod json;
 pub mod lexer;
 pub mod parser;
 pub mod token;
@@ -11,4 +12,4 @@ pub mod token;
 #[cfg(test)]
 mod tests;
 
-pub use parser::{File, NESTING_MAX, Parsed, SOURCE_BYTES_MAX, decode, parse, parse_expression};
+pub use parser::{File, NESTING_MAX, NODES_MAX, Parsed, SOURCE_BYTES_MAX, decode, parse, parse_expression};

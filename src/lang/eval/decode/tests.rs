@@ -205,3 +205,81 @@ fn what_is_deprecated_is_a_warning() {
     assert_eq!(said, ["`name` is deprecated"]);
     assert!(!warnings.has_errors());
 }
+
+/// The same with the body in JSON, read as the loader reads it.
+fn decoded_json(text: &str) -> Result<Value, String> {
+    let mut sources = SourceMap::new();
+    let text: Arc<str> = text.into();
+    let source = sources.add("main.tf.json", text.clone());
+    let (mut body, mut messages) = json::parse(source, &text);
+    let items = std::mem::take(&mut body.items).into_iter();
+    body.items = items
+        .flat_map(|item| match item {
+            Item::Attribute(property) => json::provider_items(property, &mut messages),
+            Item::Block(_) => vec![item],
+        })
+        .collect();
+    assert!(messages.is_empty(), "{messages:?}");
+    decode(&body, &schema(), &names())
+        .map_err(|errors| errors.iter().map(|error| render(error, &sources, Style::Plain)).collect())
+}
+
+#[test]
+fn in_json_the_schema_tells_blocks_from_arguments() {
+    for (native, json) in [
+        ("name = 5", r#"{"name": 5}"#),
+        (
+            "name = \"a\"\ntags = { a = \"${ports[0]}\" }",
+            r#"[{"name": "a"}, {"tags": {"a": "${ports[0]}"}}]"#,
+        ),
+        ("name = \"a\"\nport {\n number = 1\n}", r#"{"name": "a", "port": {"number": 1, "//": "one"}}"#),
+        (
+            "name = \"a\"\nport {\n number = 1\n}\nport {\n number = ports[1]\n}",
+            r#"{"name": "a", "port": [{"number": 1}, {"number": "${ports[1]}"}]}"#,
+        ),
+        (
+            "name = \"a\"\nport {\n number = 1\n}\nport {\n number = 2\n}",
+            r#"{"name": "a", "port": {"number": 1}, "port": {"number": 2}}"#,
+        ),
+        ("name = \"a\"\nhealth {\n}", r#"{"name": "a", "health": {}, "port": null, "rule": []}"#),
+        (
+            "name = \"a\"\nnamed \"x\" {\n number = 1\n}\nnamed \"y\" {\n number = 2\n}",
+            r#"{"name": "a", "named": {"x": {"number": 1}, "y": [{"number": 2}]}}"#,
+        ),
+        (
+            "name = \"a\"\ndynamic \"port\" {\n for_each = ports\n iterator = it\n content {\n number = it.value\n }\n}",
+            r#"{"name": "a", "dynamic": {"port": {"for_each": "${ports}", "iterator": "it", "content": {"number": "${it.value}"}}}}"#,
+        ),
+        (
+            "name = \"a\"\ndynamic \"named\" {\n for_each = ports\n labels = [\"x${named.key}\"]\n content {\n number = named.value\n }\n}",
+            r#"{"name": "a", "dynamic": [{"named": [{"for_each": "${ports}", "labels": ["x${named.key}"], "content": [{"number": "${named.value}"}]}]}]}"#,
+        ),
+    ] {
+        assert_eq!(decoded_json(json), decoded(native), "{json}");
+        assert!(decoded(native).is_ok(), "{native}");
+    }
+}
+
+#[test]
+fn what_is_wrong_in_json_is_shown_where_it_is() {
+    for (json, expected) in [
+        (
+            r#"{"name": "a", "prt": {}}"#,
+            "1 | {\"name\": \"a\", \"prt\": {}}\n  |               ^^^^^ no such argument",
+        ),
+        (r#"{"name": "a", "port": "x"}"#, "|                       ^^^ expected `{ … }` or `[{ … }, …]`"),
+        (
+            r#"{"name": "a", "port": {"number": "x"}}"#,
+            "|                                  ^^^ a number is required",
+        ),
+        (r#"{"name": "a", "port": [{}]}"#, "|                        ^ `number` must be given here"),
+        (r#"{"name": "a", "name": "b"}"#, "the argument `name` is given twice"),
+        (
+            r#"{"name": "a", "named": {"x": 1}}"#,
+            "|                              ^ expected `{ … }` or `[{ … }, …]`",
+        ),
+    ] {
+        let said = decoded_json(json).unwrap_err();
+        assert!(said.contains(expected), "{json}\n{said}");
+    }
+}

@@ -53,6 +53,7 @@ impl Parser<'_> {
     }
 
     fn item(&mut self) -> Parse<Item> {
+        self.count()?;
         if self.peek() != TokenKind::Ident {
             return Err(self.no_item());
         }
@@ -83,7 +84,7 @@ impl Parser<'_> {
         }
         let value = self.expression()?;
         let span = name.span.to(value.span);
-        Ok(Attribute { name, value, span })
+        Ok(Attribute { name, value, span, json: None })
     }
 
     fn block(&mut self, kind: Ident) -> Parse<Block> {

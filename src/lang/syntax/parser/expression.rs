@@ -94,6 +94,7 @@ impl Parser<'_> {
     }
 
     fn term(&mut self) -> Parse<Expr> {
+        self.count()?;
         match self.peek() {
             TokenKind::Number => self.number(),
             TokenKind::Ident => self.word(),
@@ -380,6 +381,7 @@ impl Parser<'_> {
 
     /// A name or legacy index after a dot.
     fn after_dot(&mut self, dot: Span) -> Parse<Step> {
+        self.count()?;
         match self.peek() {
             TokenKind::Ident => Ok(Step::Attr(self.ident())),
             TokenKind::Number => {

@@ -1,6 +1,6 @@
 //! Words for syntax errors: what was found, what was expected, what to do.
 
-use super::{Failed, NESTING_MAX, Parse, Parser, SYNTAX_ERRORS_MAX};
+use super::{Failed, NESTING_MAX, NODES_MAX, Parse, Parser, SYNTAX_ERRORS_MAX};
 use crate::diag::{Diagnostic, Span, code};
 use crate::lang::syntax::token::TokenKind;
 
@@ -38,6 +38,22 @@ impl Parser<'_> {
             Diagnostic::error(code::lang::LIMIT, format!("nested more than {NESTING_MAX} levels deep"))
                 .at(at, "one level too many begins here")
                 .help("name a part of it in a `locals` block and refer to that");
+        Err(self.report(error))
+    }
+
+    /// The source has more values than are read; nothing after this is.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn too_many<T>(&mut self) -> Parse<T> {
+        let at = self.place();
+        self.at = self.tokens.len();
+        if self.nodes > NODES_MAX + 1 {
+            return Err(Failed);
+        }
+        let error =
+            Diagnostic::error(code::lang::LIMIT, format!("more than {NODES_MAX} values in one source"))
+                .at(at, "one value too many")
+                .help("divide the file, or read the data with `jsondecode(file(…))`");
         Err(self.report(error))
     }
 

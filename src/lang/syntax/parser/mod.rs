@@ -8,7 +8,7 @@ mod message;
 mod template;
 
 use super::ast::{Body, Expr};
-use super::lexer::lex;
+use super::lexer::{lex, lex_template};
 use super::token::{Token, TokenKind};
 use crate::diag::{Diagnostic, Diagnostics, SourceId, Span, code};
 
@@ -16,6 +16,9 @@ use crate::diag::{Diagnostic, Diagnostics, SourceId, Span, code};
 pub const SOURCE_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Levels of brackets, blocks, templates and signs inside one another: what a stack of 2 MiB holds with room to spare.
 pub const NESTING_MAX: u32 = 200;
+/// Values, steps, arguments, blocks and pieces of templates in one source, so that the tree of the largest one stays
+/// below 200 MB; 100,000 resources have about half.
+pub const NODES_MAX: usize = 1_500_000;
 /// Syntax errors shown of one file; more are hardly ever errors of their own.
 const SYNTAX_ERRORS_MAX: usize = 20;
 
@@ -68,6 +71,16 @@ pub fn parse_expression(source: SourceId, text: &str) -> Result<Expr, Diagnostic
     }
 }
 
+/// Reads a template that has no quotes around it: escapes of quoted strings mean nothing in it. `depth` levels of other
+/// brackets are around it.
+pub(super) fn parse_template(source: SourceId, text: &str, depth: u32) -> Result<Expr, Diagnostics> {
+    let tokens = lex_template(text);
+    let mut parser = Parser::new(source, text, &tokens);
+    parser.depth = depth;
+    let expr = parser.bare_template();
+    expr.map_err(|Failed| parser.diagnostics)
+}
+
 /// The text of a file's bytes.
 ///
 /// # Errors
@@ -100,6 +113,8 @@ struct Parser<'a> {
     newlines_free: bool,
     /// Levels that are open.
     depth: u32,
+    /// What was counted so far.
+    nodes: usize,
     diagnostics: Diagnostics,
     /// Errors that were not kept, because there are too many, and where the first of them is.
     errors_left_out: Option<(usize, Span)>,
@@ -118,6 +133,7 @@ impl<'a> Parser<'a> {
             at: 0,
             newlines_free: false,
             depth: 0,
+            nodes: 0,
             diagnostics: Diagnostics::new(),
             errors_left_out: None,
             left_over: None,
@@ -195,6 +211,12 @@ impl<'a> Parser<'a> {
 
     fn text_of(&self, span: Span) -> &'a str {
         self.text.get(span.start as usize..span.end as usize).unwrap_or("")
+    }
+
+    /// One more value, step, argument, block or piece of a template.
+    fn count(&mut self) -> Parse<()> {
+        self.nodes += 1;
+        if self.nodes > NODES_MAX { self.too_many() } else { Ok(()) }
     }
 
     /// One level deeper.

@@ -50,12 +50,20 @@ impl Parser<'_> {
         self.template(pieces, span)
     }
 
+    /// The whole text
+    pub(super) fn bare_template(&mut self) -> Parse<Expr> {
+        let span = self.span_at(0).to(self.span_at(self.tokens.len()));
+        let pieces = self.nested(span, |parser| parser.pieces(span, TokenKind::End))?;
+        self.template(pieces, span)
+    }
+
     /// Everything up to the token `end`, which is not taken.
     fn pieces(&mut self, open: Span, end: TokenKind) -> Parse<Vec<Piece>> {
         let mut pieces = Vec::new();
         let mut strip_next = false;
         loop {
             let strip = std::mem::take(&mut strip_next);
+            self.count()?;
             match self.kind_at(self.at) {
                 kind if kind == end => return Ok(pieces),
                 TokenKind::QuotedText | TokenKind::HeredocText => {

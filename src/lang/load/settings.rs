@@ -1,0 +1,271 @@
+//! `mlo`, `terraform` and `environment` blocks.
+
+use super::arguments::{Arguments, labels, plain_text, twice};
+use super::blocks::refuse_references;
+use super::version::{self, Constraint, Version};
+use crate::diag::{Diagnostic, Diagnostics, Span, code};
+use crate::lang::config::{Environment, PolicyLevel, RequiredProvider, Settings, StatePlace};
+use crate::lang::syntax::ast::{Attribute, Block, Expr, ExprKind, Ident, Step};
+use crate::lang::syntax::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Levels of a rule, as they are written.
+const LEVELS: [(&str, PolicyLevel); 3] = [
+    ("mandatory", PolicyLevel::Mandatory),
+    ("overridable", PolicyLevel::Overridable),
+    ("advisory", PolicyLevel::Advisory),
+];
+/// Arguments of an entry of `required_providers`.
+const PROVIDER_ARGUMENTS: [&str; 3] = ["source", "version", "configuration_aliases"];
+
+/// Decodes `mlo { … }` or `terraform { … }` into the settings of the module. `program` is the program's version.
+pub(super) fn settings(block: &Block, program: &str, settings: &mut Settings, diagnostics: &mut Diagnostics) {
+    if labels(block, [], diagnostics).is_none() {
+        return;
+    }
+    let kind = &block.kind.name;
+    let mut arguments = Arguments::new(format!("block `{kind}`"), block.header, &block.body, diagnostics);
+    if let Some((text, span)) = arguments.text("required_version") {
+        match Constraint::parse(&text) {
+            // A constraint on Terraform's version says nothing of ours.
+            Ok(constraint) if kind.as_ref() == "mlo" => {
+                check_version(&constraint, &text, span, program, arguments.diagnostics);
+            }
+            Ok(_) => {}
+            Err(error) => arguments.diagnostics.push(version::diagnostic(&error, span)),
+        }
+    }
+    for providers in arguments.blocks("required_providers") {
+        required_providers(&providers, &mut settings.required_providers, arguments.diagnostics);
+    }
+    let places = [arguments.labelled_blocks("state", 1), arguments.labelled_blocks("backend", 1)].concat();
+    for block in places {
+        let Some(place) = state(&block, arguments.diagnostics) else { continue };
+        match &settings.state {
+            Some(first) => {
+                arguments.diagnostics.push(twice("the place of the state", place.span, first.span))
+            }
+            None => settings.state = Some(place),
+        }
+    }
+    arguments.finish();
+}
+
+fn check_version(
+    constraint: &Constraint,
+    text: &str,
+    span: Span,
+    program: &str,
+    diagnostics: &mut Diagnostics,
+) {
+    if Version::parse(program).is_some_and(|version| !constraint.allows(&version)) {
+        let error = Diagnostic::error(
+            code::lang::VERSION,
+            format!("this configuration needs mlo {text}, and this is mlo {program}"),
+        )
+        .at(span, "not met")
+        .help("use a version of mlo that meets it, or change the constraint");
+        diagnostics.push(error);
+    }
+}
+
+/// `state "kind" { … }`, `backend "kind" { … }`: its arguments are read before anything else is known.
+fn state(block: &Block, diagnostics: &mut Diagnostics) -> Option<StatePlace> {
+    let [kind] = labels(block, ["kind"], diagnostics)?;
+    for attribute in block.body.attributes() {
+        refuse_references(&attribute.value, &attribute.name.name, diagnostics);
+    }
+    Some(StatePlace { kind, body: block.body.clone(), span: block.header })
+}
+
+/// Each entry is `name = { source = "…", version = "…" }` or `name = "constraint"`.
+fn required_providers(
+    block: &Block,
+    all: &mut BTreeMap<Arc<str>, RequiredProvider>,
+    diagnostics: &mut Diagnostics,
+) {
+    for attribute in block.body.attributes() {
+        let name = &attribute.name;
+        let entry = required_provider(attribute, diagnostics);
+        match all.get(&name.name) {
+            Some(first) => {
+                diagnostics.push(twice(&format!("required provider `{}`", name.name), name.span, first.span));
+            }
+            None => drop(all.insert(name.name.clone(), entry)),
+        }
+    }
+    for inner in block.body.blocks() {
+        let error = Diagnostic::error(code::lang::UNKNOWN_BLOCK, "block `required_providers` has no blocks")
+            .at(inner.header, "unknown block")
+            .help(format!("write `{} = {{ … }}`", inner.kind.name));
+        diagnostics.push(error);
+    }
+}
+
+fn required_provider(attribute: &Attribute, diagnostics: &mut Diagnostics) -> RequiredProvider {
+    let name = &attribute.name;
+    let mut entry = RequiredProvider { source: None, version: None, aliases: Vec::new(), span: name.span };
+    match &attribute.value.kind {
+        ExprKind::String(_) => entry.version = constraint(&attribute.value, diagnostics),
+        ExprKind::Object(items) => {
+            for (key, value) in items {
+                let (ExprKind::Name(word) | ExprKind::String(word)) = &key.kind else { continue };
+                match word.as_ref() {
+                    "source" => entry.source = source(value, diagnostics),
+                    "version" => entry.version = constraint(value, diagnostics),
+                    "configuration_aliases" => entry.aliases = aliases(attribute, value, diagnostics),
+                    other => {
+                        let summary = format!("required provider `{}` has no argument `{other}`", name.name);
+                        let error = Diagnostic::error(code::lang::UNKNOWN_ARGUMENT, summary)
+                            .at(key.span, "unknown argument")
+                            .did_you_mean(other, PROVIDER_ARGUMENTS);
+                        diagnostics.push(error);
+                    }
+                }
+            }
+        }
+        _ => {
+            let error = Diagnostic::error(
+                code::lang::BAD_ARGUMENT,
+                format!("provider `{}` must be an object", name.name),
+            )
+            .at(attribute.value.span, "expected `{ source = \"…\", version = \"…\" }`");
+            diagnostics.push(error);
+        }
+    }
+    entry
+}
+
+fn constraint(value: &Expr, diagnostics: &mut Diagnostics) -> Option<Constraint> {
+    let Some(text) = plain_text(value) else {
+        let error =
+            Diagnostic::error(code::lang::BAD_ARGUMENT, "`version` must be a quoted text without `${…}`")
+                .at(value.span, "expected something like `\"~> 1.2\"`");
+        diagnostics.push(error);
+        return None;
+    };
+    match Constraint::parse(&text) {
+        Ok(constraint) => Some(constraint),
+        Err(error) => {
+            diagnostics.push(version::diagnostic(&error, value.span));
+            None
+        }
+    }
+}
+
+/// `[host/][namespace/]name`
+fn source(value: &Expr, diagnostics: &mut Diagnostics) -> Option<Arc<str>> {
+    let is_part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_.:".contains(&it))
+    };
+    let text = plain_text(value);
+    let text = text.filter(|text| text.split('/').count() <= 3 && text.split('/').all(is_part));
+    if text.is_none() {
+        let error = Diagnostic::error(code::lang::BAD_ARGUMENT, "not the source of a provider")
+            .at(value.span, "expected `\"[host/][namespace/]name\"`");
+        diagnostics.push(error);
+    }
+    text
+}
+
+/// `[name.alias, …]`
+fn aliases(attribute: &Attribute, value: &Expr, diagnostics: &mut Diagnostics) -> Vec<Arc<str>> {
+    let name = &attribute.name.name;
+    let value = match &attribute.json {
+        Some(text) => json::reference(value.clone(), text, diagnostics),
+        None => Some(value.clone()),
+    };
+    let mut aliases = Vec::new();
+    let Some(value) = value else { return aliases };
+    let items = match &value.kind {
+        ExprKind::Tuple(items) => items.as_slice(),
+        _ => std::slice::from_ref(&value),
+    };
+    for item in items {
+        match &item.kind {
+            ExprKind::Access { target, steps } => match (&target.kind, steps.as_slice()) {
+                (ExprKind::Name(root), [Step::Attr(alias)]) if root == name => {
+                    aliases.push(alias.name.clone());
+                    continue;
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+        let error = Diagnostic::error(code::lang::BAD_ARGUMENT, "not an alias of this provider")
+            .at(item.span, format!("expected `{name}.alias`"));
+        diagnostics.push(error);
+    }
+    aliases
+}
+
+/// Decodes `environment "name" { … }`.
+pub(super) fn environment(block: &Block, diagnostics: &mut Diagnostics) -> Option<Environment> {
+    let [name] = labels(block, ["name"], diagnostics)?;
+    let what = format!("environment `{}`", name.name);
+    let mut arguments = Arguments::new(what, block.header, &block.body, diagnostics);
+    let mut variables = BTreeMap::new();
+    for (name, value) in entries(&mut arguments, "variables") {
+        refuse_references(&value, "variables", arguments.diagnostics);
+        variables.insert(name.name.clone(), (name, value));
+    }
+    let mut policy = BTreeMap::new();
+    for (name, value) in entries(&mut arguments, "policy") {
+        policy.extend(level(&value, arguments.diagnostics).map(|level| (name.name, (level, value.span))));
+    }
+    let mut place: Option<StatePlace> = None;
+    for block in arguments.labelled_blocks("state", 1) {
+        let Some(found) = state(&block, arguments.diagnostics) else { continue };
+        match &place {
+            Some(first) => {
+                arguments.diagnostics.push(twice("the place of the state", found.span, first.span))
+            }
+            None => place = Some(found),
+        }
+    }
+    let require_approval = arguments.bool("require_approval").unwrap_or(false);
+    arguments.finish();
+    let state = place;
+    Some(Environment { name, variables, state, policy, require_approval, span: block.header })
+}
+
+/// The entries of an argument that is an object with plain names.
+fn entries(arguments: &mut Arguments<'_>, argument: &'static str) -> Vec<(Ident, Expr)> {
+    let Some(value) = arguments.literal(argument) else { return Vec::new() };
+    let ExprKind::Object(items) = value.kind else {
+        let error = Diagnostic::error(code::lang::BAD_ARGUMENT, format!("`{argument}` must be an object"))
+            .at(value.span, "expected `{ name = value }`");
+        arguments.diagnostics.push(error);
+        return Vec::new();
+    };
+    let mut entries: Vec<(Ident, Expr)> = Vec::with_capacity(items.len());
+    let mut seen: BTreeMap<Arc<str>, Span> = BTreeMap::new();
+    for (key, value) in items {
+        let (ExprKind::Name(name) | ExprKind::String(name)) = key.kind else {
+            let error =
+                Diagnostic::error(code::lang::BAD_ARGUMENT, format!("a name in `{argument}` is computed"))
+                    .at(key.span, "expected a plain name");
+            arguments.diagnostics.push(error);
+            continue;
+        };
+        if let Some(first) = seen.insert(name.clone(), key.span) {
+            arguments.diagnostics.push(twice(&format!("`{name}`"), key.span, first));
+        }
+        entries.push((Ident { name, span: key.span }, value));
+    }
+    entries
+}
+
+fn level(value: &Expr, diagnostics: &mut Diagnostics) -> Option<PolicyLevel> {
+    let text = plain_text(value);
+    let word = text.as_deref().unwrap_or_default();
+    let found = LEVELS.iter().find(|(name, _)| *name == word).map(|(_, level)| *level);
+    if found.is_none() {
+        let error = Diagnostic::error(code::lang::BAD_ARGUMENT, "not a level of a rule")
+            .at(value.span, "expected `\"mandatory\"`, `\"overridable\"` or `\"advisory\"`")
+            .did_you_mean(word, LEVELS.map(|(name, _)| name));
+        diagnostics.push(error);
+    }
+    found
+}
