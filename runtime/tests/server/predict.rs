@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::onnx::{self, kind};
-use crate::support::{Server, near};
+use crate::support::{Server, lay, near};
 
 const ROWS: [[f64; 2]; 4] = [[1.0, 2.0], [0.0, 0.0], [-1.5, 0.25], [3.0, -2.0]];
 
@@ -182,6 +182,39 @@ fn the_model_tells_about_itself() {
         "execution_provider": "CPUExecutionProvider",
     });
     assert_eq!(info, expected);
+}
+
+#[test]
+fn the_server_tells_about_itself() {
+    let server = Server::ready(&onnx::classifier(), &["--model-name", "iris", "--model-version", "1.0.0"]);
+    let root = server.get("/").json();
+    assert_eq!((&root["name"], &root["version"]), (&json!("mlo-runtime"), &json!(env!("CARGO_PKG_VERSION"))));
+    for path in root["endpoints"].as_array().unwrap() {
+        let path = path.as_str().unwrap();
+        let expected = if path == "/predict" { 405 } else { 200 };
+        assert_eq!(server.get(path).status, expected, "{path} is listed");
+    }
+    for path in ["/health", "/health/"] {
+        let health = server.get(path).json();
+        assert_eq!((&health["status"], &health["ready"]), (&json!("healthy"), &json!(true)), "{path}");
+        assert!(health["uptime_seconds"].as_f64().unwrap() >= 0.0, "{path}: {health}");
+        let used: Vec<&str> = health["resources"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(used, ["memory_rss_bytes", "cpu_percent", "thread_count"], "{path}");
+    }
+    let ready = server.get("/ready").json();
+    assert_eq!((&ready["status"], &ready["model"]), (&json!("ready"), &json!("iris")));
+    assert_eq!(ready["version"], "1.0.0");
+    assert!(ready["digest"].as_str().unwrap().starts_with("sha256:"));
+}
+
+#[test]
+fn a_folder_that_holds_one_model_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    lay(folder.path(), "any.onnx", &onnx::classifier());
+    lay(folder.path(), "notes.txt", b"not a model");
+    let server = Server::start(None, &["--model", folder.path().to_str().unwrap()]);
+    assert_eq!(server.settled(), 200, "{}", server.log());
+    assert_eq!(server.post("/predict", r#"{"instances":[[1,2]]}"#).status, 200);
 }
 
 /// What it is, the model, the flags, the reason for callers, and what the log adds.
