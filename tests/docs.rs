@@ -72,6 +72,21 @@ fn matches(shown: &str, said: &str) -> bool {
 }
 
 #[test]
+fn the_two_commands_of_the_readme_come_first_and_are_what_ci_runs() {
+    let read = |name: &str| std::fs::read_to_string(repository().join(name)).unwrap();
+    let readme = read("README.md");
+    let first = readme.split("```").nth(1).unwrap();
+    let commands: Vec<_> =
+        first.lines().skip(1).map(|line| line.split('#').next().unwrap().trim_end()).collect();
+    assert_eq!(commands, ["cargo xtask demo", "cargo xtask test"]);
+    assert!(readme.lines().position(|line| line.starts_with("```")).unwrap() < 6, "before all else");
+    assert!(read(".ci/run").ends_with("exec cargo xtask test\n"));
+    assert!(read(".github/workflows/ci.yml").contains("- run: .ci/run\n"));
+    assert!(read("LICENSE").contains("Apache License\n"));
+    assert!(read("Cargo.toml").contains("license = \"Apache-2.0\""));
+}
+
+#[test]
 fn a_shown_line_matches_only_what_it_says() {
     for (shown, said, expected) in [
         ("a", "a", true),
