@@ -15,6 +15,9 @@ fn wrong_use_ends_with_1_and_help_with_0() {
         (&[], 1, "Usage"),
         (&["--help"], 0, "Examples:"),
         (&["plan", "--help"], 0, "mlo plan examples/iris"),
+        (&["plan", "--help"], 0, "MLO_PARALLELISM=]\n          [default: 10]"),
+        (&["apply", "--help"], 0, "MLO_PARALLELISM=]\n          [default: 10]"),
+        (&["schema", "manifst"], 1, "'manifest'"),
         (&["help", "exit-codes"], 0, "denied by policy"),
         (&["version"], 0, "mlo 0."),
         (&["--version"], 0, "mlo 0."),
@@ -55,6 +58,7 @@ fn every_document_is_json_whatever_happened() {
     assert_eq!(project.json(&["show"], 0)["outputs"]["o"]["value"], 1);
     assert!(project.json(&["version"], 0)["mlo_version"].is_string());
     assert_eq!(project.ok(&["output", "o", "--raw"]).out, "1");
+    assert_eq!(project.json(&["destroy", "--auto-approve"], 0)["summary"]["destroy"], 0);
     project.write("main.hcl", "output \"o\" { value = }\n");
     let failed = project.json(&["validate"], 1);
     assert_eq!(failed["valid"], false);
@@ -145,6 +149,25 @@ fn a_folder_can_be_named_or_changed_to() {
     project.ok(&["plan", "deep"]).has(&["\"deep\""]);
     project.ok(&["--chdir", "deep", "plan"]).has(&["\".\""]);
     project.mlo(&["--chdir", "nowhere", "plan"]).ends_with(1).has(&["nowhere"]);
+}
+
+#[test]
+fn an_exit_code_of_2_says_that_something_changed_only_where_it_is_asked_for() {
+    let project = Project::with(&[("main.hcl", "resource \"terraform_data\" \"a\" {}\n")]);
+    let asked = "--detailed-exitcode";
+    for (arguments, code) in [
+        (&["plan"][..], 0),
+        (&["plan", asked], 2),
+        (&["apply", "--auto-approve", asked], 2),
+        (&["apply", "--auto-approve", asked], 0),
+        (&["plan", asked], 0),
+        (&["destroy", "--auto-approve", asked], 2),
+        (&["destroy", "--auto-approve", asked], 0),
+        (&["apply", "--auto-approve"], 0),
+        (&["destroy", "--auto-approve"], 0),
+    ] {
+        project.mlo(arguments).ends_with(code);
+    }
 }
 
 #[test]

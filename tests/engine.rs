@@ -279,3 +279,43 @@ fn a_plan_as_json_has_terraforms_shape() {
     assert_eq!(plan["resource_changes"][0]["change"]["actions"], json!(["no-op"]));
     assert_eq!(plan["applyable"], false);
 }
+
+#[test]
+fn a_state_has_its_format_its_lineage_its_serial_and_what_each_object_was_made_from() {
+    let project = project(
+        "resource \"mlo_data\" \"base\" { input = 1 }\nresource \"mlo_data\" \"top\" { input = mlo_data.base.id }\n",
+    );
+    let state = || -> serde_json::Value {
+        serde_json::from_str(&project.read(".mlo/state/default/state.json")).unwrap()
+    };
+    project.ok(&["apply", "--auto-approve"]);
+    let first = state();
+    assert_eq!((&first["format_version"], &first["serial"]), (&json!(1), &json!(1)));
+    assert_eq!(first["lineage"].as_str().unwrap().len(), 32);
+    let objects: Vec<_> = first["objects"].as_array().unwrap().iter().collect();
+    assert_eq!(objects.len(), 2);
+    assert_eq!(objects[0]["address"], "mlo_data.base");
+    assert_eq!(objects[0]["object"]["dependencies"], json!([]));
+    assert_eq!(objects[1]["address"], "mlo_data.top");
+    assert_eq!(objects[1]["object"]["dependencies"], json!(["mlo_data.base"]));
+    project.edit("main.hcl", "input = 1", "input = 2");
+    project.ok(&["apply", "--auto-approve"]);
+    let second = state();
+    assert_eq!((&second["lineage"], &second["serial"]), (&first["lineage"], &json!(2)));
+    let kept = std::fs::read_dir(project.path().join(".mlo/state/default")).unwrap();
+    let temporary = kept.flatten().filter(|entry| entry.file_name().to_string_lossy().contains("tmp"));
+    assert_eq!(temporary.count(), 0, "nothing half-written is left");
+}
+
+#[test]
+fn settings_and_providers_are_blocks_of_their_own() {
+    let project = project(
+        "mlo {\n  required_version = \">= 0.1\"\n}\nprovider \"local\" {}\nresource \"terraform_data\" \"a\" {}\n",
+    );
+    project.ok(&["plan"]).has(&["Plan: 1 to add"]);
+    project.edit("main.hcl", ">= 0.1", ">= 99");
+    project.mlo(&["plan"]).ends_with(1).has(&["needs mlo >= 99", "main.hcl:2:22"]);
+    project.edit("main.hcl", ">= 99", ">= 0.1");
+    project.edit("main.hcl", "\"local\"", "\"locla\"");
+    project.mlo(&["plan"]).ends_with(1).has(&["there is no provider `locla`", "main.hcl:4:1"]);
+}
