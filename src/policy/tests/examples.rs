@@ -47,6 +47,20 @@ fn every_invalid_example_is_listed() {
     assert_eq!(names, INVALID.map(|(name, _)| name));
 }
 
+/// Rules that no manifest can break before it reaches the gate: the manifest's own checks refuse it (and these rules
+/// do where the policies are run alone), or the rule is about the bundle.
+const WITHOUT_EXAMPLE: [&str; 5] = ["version", "uri", "kind", "api_version", "policy_data"];
+
+#[test]
+fn every_rule_has_an_example_or_a_reason_for_none() {
+    let decision = judge(&mut gate("dev"), good()).unwrap();
+    let mut rules: Vec<_> = decision.evaluations[0].rules.iter().map(|rule| rule.rule.as_str()).collect();
+    let mut shown: Vec<_> = INVALID.into_iter().map(|(_, rule)| rule).chain(WITHOUT_EXAMPLE).collect();
+    rules.sort_unstable();
+    shown.sort_unstable();
+    assert_eq!(rules, shown);
+}
+
 #[test]
 fn every_valid_example_passes() {
     let mut gate = gate("dev");
