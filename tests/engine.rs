@@ -317,5 +317,10 @@ fn settings_and_providers_are_blocks_of_their_own() {
     project.mlo(&["plan"]).ends_with(1).has(&["needs mlo >= 99", "main.hcl:2:22"]);
     project.edit("main.hcl", ">= 99", ">= 0.1");
     project.edit("main.hcl", "\"local\"", "\"locla\"");
-    project.mlo(&["plan"]).ends_with(1).has(&["there is no provider `locla`", "main.hcl:4:1"]);
+    project.mlo(&["plan"]).ends_with(1).has(&[
+        "there is no provider `locla`",
+        "main.hcl:4:1",
+        "did you mean `local`?",
+        "the providers of this version are `local`, `mlo`, `terraform`",
+    ]);
 }

@@ -230,7 +230,9 @@ impl Walker<'_, '_, '_> {
         let span = node.describe(self.tree).span.or_else(|| places.min());
         let message = Diagnostic::error(code::engine::UNKNOWN_PROVIDER, summary);
         let message = span.into_iter().fold(message, |message, span| message.at(span, "used here"));
-        message.did_you_mean(&key.name, self.planner.providers.keys().copied())
+        let known: Vec<_> = self.planner.providers.keys().map(|name| format!("`{name}`")).collect();
+        let message = message.did_you_mean(&key.name, self.planner.providers.keys().copied());
+        message.help(format!("the providers of this version are {}", known.join(", ")))
     }
 
     async fn plan_block(&self, id: ModuleId, key: &ResourceKey) -> std::result::Result<(), Diagnostics> {
