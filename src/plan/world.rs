@@ -7,7 +7,7 @@ use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{ModuleId, ModuleTree, Node};
 use crate::lang::config::{ProviderKey, Repeat, Resource, ResourceKey, Variable};
 use crate::lang::eval::BlockSchema;
-use crate::lang::eval::{decode, evaluate};
+use crate::lang::eval::{decode, describe, evaluate};
 use crate::lang::syntax::ast::Expr;
 use crate::lang::value::{Kind, Marks, Type, Value, apply_defaults, convert};
 use crate::provider::ProviderSchema;
@@ -421,7 +421,7 @@ impl<'c> World<'c> {
         let Some(count) = count.and_then(|count| u64::try_from(count).ok()) else {
             return Err(wrong(format!(
                 "`count` must be a whole number that is not negative, but it is {}",
-                value.ty()
+                describe(value)
             )));
         };
         if count > INSTANCES_MAX as u64 {
@@ -468,7 +468,7 @@ impl<'c> World<'c> {
             }
             Kind::Set(_, items) if items.is_empty() => Vec::new(),
             Kind::Null(_) => return Err(wrong("`for_each` is null".into())),
-            _ => return Err(wrong(format!("`for_each` is a {}", value.ty()))),
+            _ => return Err(wrong(format!("`for_each` is {}", describe(value)))),
         };
         if entries.len() > INSTANCES_MAX {
             let count = entries.len();

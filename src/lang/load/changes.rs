@@ -161,8 +161,7 @@ fn address(expr: &Expr, computed: bool) -> Result<Address, (Span, &'static str)>
     };
     let mut words = Words { next: Some((root.clone(), root_span)), steps, last: root_span, computed };
     let mut modules = Vec::new();
-    loop {
-        let Some((word, span)) = words.word()? else { break };
+    while let Some((word, span)) = words.word()? {
         let mut name = |missing| words.word()?.map(|(name, _)| name).ok_or((span, missing));
         let (mode, type_name) = match word.as_ref() {
             "module" => {
@@ -194,8 +193,11 @@ struct Words<'e> {
     computed: bool,
 }
 
+/// A word of a path and its place.
+type Word = (Arc<str>, Span);
+
 impl Words<'_> {
-    fn word(&mut self) -> Result<Option<(Arc<str>, Span)>, (Span, &'static str)> {
+    fn word(&mut self) -> Result<Option<Word>, (Span, &'static str)> {
         if let Some(first) = self.next.take() {
             return Ok(Some(first));
         }

@@ -44,7 +44,7 @@ pub(super) fn settings(block: &Block, program: &str, settings: &mut Settings, di
         let Some(place) = state(&block, arguments.diagnostics) else { continue };
         match &settings.state {
             Some(first) => {
-                arguments.diagnostics.push(twice("the place of the state", place.span, first.span))
+                arguments.diagnostics.push(twice("the place of the state", place.span, first.span));
             }
             None => settings.state = Some(place),
         }
@@ -183,15 +183,14 @@ fn aliases(attribute: &Attribute, value: &Expr, diagnostics: &mut Diagnostics) -
         _ => std::slice::from_ref(&value),
     };
     for item in items {
-        match &item.kind {
-            ExprKind::Access { target, steps } => match (&target.kind, steps.as_slice()) {
+        if let ExprKind::Access { target, steps } = &item.kind {
+            match (&target.kind, steps.as_slice()) {
                 (ExprKind::Name(root), [Step::Attr(alias)]) if root == name => {
                     aliases.push(alias.name.clone());
                     continue;
                 }
                 _ => {}
-            },
-            _ => {}
+            }
         }
         let error = Diagnostic::error(code::lang::BAD_ARGUMENT, "not an alias of this provider")
             .at(item.span, format!("expected `{name}.alias`"));
@@ -219,7 +218,7 @@ pub(super) fn environment(block: &Block, diagnostics: &mut Diagnostics) -> Optio
         let Some(found) = state(&block, arguments.diagnostics) else { continue };
         match &place {
             Some(first) => {
-                arguments.diagnostics.push(twice("the place of the state", found.span, first.span))
+                arguments.diagnostics.push(twice("the place of the state", found.span, first.span));
             }
             None => place = Some(found),
         }

@@ -48,7 +48,7 @@ fn configuration(module: &Module, key: &ProviderKey, span: Span, diagnostics: &m
         .filter_map(|known| known.alias.as_ref())
         .chain(passed)
         .collect();
-    let near = nearest(alias, known.iter().map(|known| known.as_ref().as_ref()));
+    let near = nearest(alias, known.iter().map(AsRef::as_ref));
     diagnostics.push(match near {
         Some(near) => error.help(format!("did you mean `{name}.{near}`?")),
         None => error.help(format!("declare it: `provider \"{name}\" {{ … }}` with `alias = \"{alias}\"`")),
