@@ -69,6 +69,11 @@ pub(super) enum Command {
         after_help = "Examples:\n  mlo output --from examples/iris\n  mlo output endpoints --json\n  mlo output url --raw"
     )]
     Output(Output),
+    /// Evaluate expressions with the values of the configuration and the state
+    #[command(
+        after_help = "Examples:\n  mlo console\n  mlo console examples/iris\n  echo 'type(local.names)' | mlo console --var region=eu"
+    )]
+    Console(Console),
     /// Lay configuration files out in the canonical way
     #[command(
         after_help = "Examples:\n  mlo fmt\n  mlo fmt --check --recursive\n  mlo fmt --diff --write=false main.hcl\n  mlo fmt - < main.hcl"
@@ -98,7 +103,7 @@ impl Command {
             Self::Show(options) => options.json,
             Self::Output(options) => options.json,
             Self::Version(options) => options.json,
-            Self::Fmt(_) | Self::Schema(_) | Self::Explain(_) | Self::ExitCodes => false,
+            Self::Console(_) | Self::Fmt(_) | Self::Schema(_) | Self::Explain(_) | Self::ExitCodes => false,
         }
     }
 }
@@ -197,6 +202,20 @@ pub(super) struct Output {
     /// Show sensitive values in the document of all outputs. One that is asked for by name is always shown.
     #[arg(long, requires = "json")]
     pub(super) show_sensitive: bool,
+}
+
+/// `mlo console`
+#[derive(Debug, Args)]
+pub(super) struct Console {
+    /// The folder of the configuration, or one manifest.
+    #[arg(value_name = "FOLDER|MANIFEST")]
+    pub(super) path: Option<PathBuf>,
+    /// Set a variable: `--var name=value`. The last one counts.
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(super) vars: Vec<String>,
+    /// Set variables from a file of `name = value` lines.
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub(super) var_files: Vec<PathBuf>,
 }
 
 /// `mlo fmt`

@@ -22,6 +22,8 @@ pub(super) struct Place {
     pub(super) shown: String,
     /// The one manifest that was named, as the user wrote it.
     pub(super) manifest: Option<PathBuf>,
+    /// Whether there may be nothing in it.
+    pub(super) bare: bool,
 }
 
 /// Everything that was read of a project.
@@ -53,7 +55,7 @@ impl Place {
             (folder.unwrap_or(Path::new(".")), Some(path.to_owned()))
         };
         let absolute = folder.canonicalize().map_err(|error| missing(&error))?;
-        Ok(Self { folder: absolute, shown: folder.display().to_string(), manifest })
+        Ok(Self { folder: absolute, shown: folder.display().to_string(), manifest, bare: false })
     }
 
     /// What is kept between runs.
@@ -114,6 +116,7 @@ impl Place {
         let builtin_root = self.manifest.is_some() || !load::has_configuration(&self.folder);
         let config = self.load_config(builtin_root, sources, &mut messages);
         if builtin_root
+            && !self.bare
             && manifests.as_ref().is_some_and(Manifests::is_empty)
             && !self.state_folder().exists()
         {

@@ -70,8 +70,13 @@ impl Screen {
 
     /// Data. Nobody listening is not an error.
     pub(super) fn print(&self, text: &str) {
+        self.print_open(&self.masked(text));
+    }
+
+    /// Data whose secrets are masked already, or are meant to be seen.
+    pub(super) fn print_open(&self, text: &str) {
         let mut out = anstream::AutoStream::new(std::io::stdout().lock(), choice(self.style));
-        let _ = out.write_all(self.masked(text).as_bytes()).and_then(|()| out.flush());
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
     /// Text of the user's own files, byte for byte.

@@ -41,8 +41,27 @@ impl Session {
         kind: Kind,
         screen: &mut Screen,
     ) -> Result<(Self, Diagnostics), Failed> {
+        Self::open_place(Place::find(source.path.as_deref()), source, kind, screen)
+    }
+
+    /// Reads a project, of which there may be nothing.
+    pub(super) fn open_bare(
+        source: &Source,
+        kind: Kind,
+        screen: &mut Screen,
+    ) -> Result<(Self, Diagnostics), Failed> {
+        let place = Place::find(source.path.as_deref()).map(|place| Place { bare: true, ..place });
+        Self::open_place(place, source, kind, screen)
+    }
+
+    fn open_place(
+        place: Result<Place, Diagnostics>,
+        source: &Source,
+        kind: Kind,
+        screen: &mut Screen,
+    ) -> Result<(Self, Diagnostics), Failed> {
         let mut sources = SourceMap::new();
-        let opened = Place::find(source.path.as_deref()).and_then(|place| {
+        let opened = place.and_then(|place| {
             let (project, mut messages) = place.load(kind != Kind::Destroy, &mut sources)?;
             let gathered = variables::gather(source, &place, &project.config, &mut sources);
             let (inputs, said) = gathered?;

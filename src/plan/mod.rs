@@ -4,6 +4,7 @@
 
 mod change;
 mod condition;
+mod console;
 pub mod diff;
 mod inputs;
 mod planner;
@@ -14,6 +15,7 @@ mod stored;
 mod world;
 
 pub(crate) use change::{describe, plan_change};
+pub use console::Console;
 pub use inputs::{Input, Inputs};
 pub use planner::{Connected, Connections, Kind, Planner, Result as PlanResult};
 pub(crate) use planner::{bare_provider, provider_name};

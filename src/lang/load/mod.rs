@@ -22,6 +22,7 @@ mod version;
 mod tests;
 
 pub use files::{has_configuration, read_body};
+pub use names::check_expression;
 pub use version::{Constraint, Version};
 
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code, nearest};

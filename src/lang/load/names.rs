@@ -79,6 +79,14 @@ pub(super) fn check(module: &Module, unsure: &Unsure, diagnostics: &mut Diagnost
     used::check(module, names.diagnostics);
 }
 
+/// What is wrong with the names in an expression that stands in a module by itself, as in the console.
+pub fn check_expression(module: &Module, expr: &Expr) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let unsure = Unsure { absent: BTreeSet::new(), broken: BTreeSet::new() };
+    Names { module, unsure: &unsure, diagnostics: &mut diagnostics }.expr(expr, Place::default());
+    diagnostics
+}
+
 struct Names<'a> {
     module: &'a Module,
     unsure: &'a Unsure,

@@ -1,0 +1,125 @@
+//! `mlo console`: what expressions see and how values are printed. `tests/cases/console/values.json` has expressions
+//! with what Terraform's console prints of them (nothing where it refuses them), in the folder of that file.
+
+use super::support::{Project, Said, repository};
+use std::io::Write;
+use std::process::Stdio;
+
+/// What the console says to these lines.
+fn console(project: &Project, arguments: &[&str], lines: &str) -> Said {
+    let mut command = project.command(&[&["console"], arguments].concat());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A console that ended with an error reads no more.
+    let _ = child.stdin.take().unwrap().write_all(lines.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    Said {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn values_are_printed_as_terraform_prints_them() {
+    let project = Project::copy_of("tests/cases/console");
+    let rows = std::fs::read_to_string(repository().join("tests/cases/console/values.json")).unwrap();
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&rows).unwrap();
+    let (printed, refused): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row["output"].is_string());
+    assert!(printed.len() > 100 && refused.len() > 15, "{} and {} rows", printed.len(), refused.len());
+    let lines: Vec<_> = printed.iter().map(|row| row["input"].as_str().unwrap()).collect();
+    let said = console(&project, &[], &lines.join("\n"));
+    let mut rest = said.out.as_str();
+    for row in printed {
+        let (input, output) = (row["input"].as_str().unwrap(), row["output"].as_str().unwrap());
+        rest = rest.strip_prefix(output).unwrap_or_else(|| {
+            panic!("{input} is\n{output}and not\n{}\n{}", rest.get(..400).unwrap_or(rest), said.err)
+        });
+    }
+    assert_eq!((rest, said.code), ("", 0), "{}", said.err);
+    for row in refused {
+        let input = row["input"].as_str().unwrap();
+        let said = console(&project, &[], &format!("{input}\n1\n"));
+        assert_eq!((said.out.as_str(), said.code), ("", 1), "{input}\n{}", said.err);
+        assert!(said.err.contains("<console>:"), "{input}\n{}", said.err);
+    }
+}
+
+#[test]
+fn resources_have_the_values_of_the_state() {
+    let project = Project::with(&[(
+        "main.hcl",
+        "resource \"terraform_data\" \"one\" {\n  input = { a = [1, \"b\"] }\n}\n\
+         resource \"terraform_data\" \"many\" {\n  count = 2\n  input = count.index\n}\n\
+         resource \"terraform_data\" \"each\" {\n  for_each = toset([\"k\"])\n  input = sensitive(each.key)\n}\n\
+         locals {\n  made = terraform_data.one.output.a[1]\n}\n",
+    )]);
+    let before = console(&project, &[], "terraform_data.one\nterraform_data.many[0].output\nlocal.made\n");
+    assert_eq!(before.out, "(known after apply)\n".repeat(3));
+    project.ok(&["apply", "--auto-approve"]);
+    let more = "resource \"terraform_data\" \"later\" {}\nlocals {\n  later = terraform_data.later.id\n}\n";
+    project.write("later.hcl", more);
+    let after = console(
+        &project,
+        &[],
+        "local.made\nterraform_data.many[*].output\nterraform_data.each[\"k\"].input\nlocal.later\n",
+    );
+    assert_eq!(
+        after.out, "\"b\"\n[\n  0,\n  1,\n]\n(sensitive value)\n(known after apply)\n",
+        "{}",
+        after.err
+    );
+}
+
+#[test]
+fn an_expression_may_take_several_lines() {
+    let project = Project::new();
+    for (lines, out) in [
+        ("[\n1,\n\n2]\n3\n", "[\n  1,\n  2,\n]\n3\n"),
+        ("upper(<<EOT\na\nEOT\n)\n", "<<EOT\nA\n\nEOT\n"),
+        ("\"${\n1}\"\n", "1\n"),
+        ("# nothing\n\n  1", "1\n"),
+        ("1\nexit\n2\n", "1\n"),
+        ("", ""),
+    ] {
+        let said = console(&project, &[], lines);
+        assert_eq!((said.out.as_str(), said.code), (out, 0), "{lines}\n{}", said.err);
+    }
+    console(&project, &[], "help\n").has(&["type(x)"]);
+    console(&project, &[], "1\n[\n2\n").ends_with(1).has(&["<console>:2:2", "--- stdout\n1\n"]);
+}
+
+#[test]
+fn an_error_ends_it() {
+    let project = Project::with(&[("main.hcl", "variable \"region\" {\n  default = \"eu\"\n}\n")]);
+    let said = console(&project, &[], "var.region\nvar.regio\nvar.region\n");
+    said.ends_with(1).has(&["<console>:1:1", "`var.regio`", "`var.region`"]);
+    assert_eq!(said.out, "\"eu\"\n", "what comes after it is not evaluated");
+    console(&project, &["--var", "region=us"], "var.region\n").ends_with(0).has(&["\"us\""]);
+    console(&project, &["nowhere"], "1\n").ends_with(1).has(&["nowhere"]);
+    project.write("bad.hcl", "a = [\n");
+    console(&project, &[], "1\n").ends_with(1).has(&["bad.hcl"]);
+}
+
+#[test]
+fn what_cannot_be_evaluated_is_said_and_the_rest_is_there() {
+    let text = "variable \"n\" {\n  default = 0\n  validation {\n    condition = var.n > 0\n    error_message = \"too low\"\n  }\n}\n\
+                locals {\n  bad = var.n\n  good = 1\n}\n";
+    let project = Project::with(&[("main.hcl", text)]);
+    console(&project, &[], "local.good\n").ends_with(0).has(&[
+        "too low",
+        "some expressions",
+        "--- stdout\n1\n",
+    ]);
+    console(&project, &[], "local.bad\n").ends_with(1).has(&["too low", "local.bad"]);
+}
+
+#[test]
+fn secrets_are_not_shown_unless_they_are_asked_for() {
+    let text = "variable \"token\" {\n  default = \"hunter2\"\n  sensitive = true\n}\n";
+    let project = Project::with(&[("main.hcl", text)]);
+    let lines = "var.token\n[upper(var.token)]\n\"x-${var.token}\"\n";
+    console(&project, &[], lines).ends_with(0).has(&["(sensitive value)"]).has_not(&["hunter2", "HUNTER2"]);
+    console(&project, &[], "tonumber(var.token)\n").ends_with(1).has_not(&["hunter2"]);
+    assert_eq!(console(&project, &[], "nonsensitive(var.token)\n").out, "\"hunter2\"\n");
+}
