@@ -17,6 +17,7 @@ mod mapping;
 mod math;
 mod number;
 mod predicate;
+mod regex;
 mod sequence;
 mod set;
 mod string;
@@ -53,8 +54,6 @@ const LATER: &[&str] = &[
     "md5",
     "pathexpand",
     "plantimestamp",
-    "regex",
-    "regexall",
     "rsadecrypt",
     "sha1",
     "templatefile",
@@ -368,6 +367,7 @@ static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::
         mapping::FUNCTIONS,
         number::FUNCTIONS,
         predicate::FUNCTIONS,
+        regex::FUNCTIONS,
         sequence::FUNCTIONS,
         set::FUNCTIONS,
         string::FUNCTIONS,

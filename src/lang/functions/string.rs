@@ -33,7 +33,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new(
         "replace",
         &[Param::string("str"), Param::string("substr"), Param::string("replace")],
-        "The string with each occurrence of another replaced.",
+        "The string with each occurrence of another replaced; of a regular expression (RE2), if that one stands between slashes.",
         string_result,
         replace,
     ),
@@ -183,8 +183,8 @@ fn join(args: &[Value], call: &Call<'_>) -> Result<Value, CallError> {
 
 fn replace(args: &[Value], call: &Call<'_>) -> Result<Value, CallError> {
     let (original, from, to) = (text(args, 0), text(args, 1), text(args, 2));
-    if from.len() > 1 && from.starts_with('/') && from.ends_with('/') {
-        return Err(argument(1, "regular expressions are not supported by this version"));
+    if let Some(pattern) = from.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
+        return super::regex::replace(original, pattern, to, call);
     }
     let times = original.matches(from).count() as u64;
     call.meter.bytes(times.saturating_mul(to.len() as u64))?;
