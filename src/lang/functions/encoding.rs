@@ -1,9 +1,8 @@
-//! Base64, URLs and digests.
+//! Base64 and URLs.
 
 use super::string::string;
 use super::{Call, CallError, Function, Param, argument, failed, string_result, text};
 use crate::lang::value::Value;
-use sha2::{Digest, Sha256, Sha512};
 use std::fmt::Write as _;
 
 const STRING: &[Param] = &[Param::string("str")];
@@ -14,26 +13,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("base64encode", STRING, "The bytes of a string in Base64.", string_result, |args, _| {
         Ok(string(&encode(text(args, 0).as_bytes())))
     }),
-    Function::new("base64sha256", STRING, "The SHA-256 of a string, in Base64.", string_result, |args, _| {
-        Ok(string(&encode(&Sha256::digest(text(args, 0)))))
-    }),
-    Function::new("base64sha512", STRING, "The SHA-512 of a string, in Base64.", string_result, |args, _| {
-        Ok(string(&encode(&Sha512::digest(text(args, 0)))))
-    }),
-    Function::new(
-        "sha256",
-        STRING,
-        "The SHA-256 of a string, in hexadecimal digits.",
-        string_result,
-        |args, _| Ok(string(&hex(&Sha256::digest(text(args, 0))))),
-    ),
-    Function::new(
-        "sha512",
-        STRING,
-        "The SHA-512 of a string, in hexadecimal digits.",
-        string_result,
-        |args, _| Ok(string(&hex(&Sha512::digest(text(args, 0))))),
-    ),
     Function::new(
         "urlencode",
         STRING,
@@ -43,14 +22,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ),
 ];
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
         let _ = write!(out, "{byte:02x}");
         out
     })
 }
 
-fn encode(bytes: &[u8]) -> String {
+/// Bytes in Base64.
+pub(super) fn encode(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let bits =
@@ -76,7 +57,7 @@ fn decode(args: &[Value], _: &Call<'_>) -> Result<Value, CallError> {
 }
 
 /// With padding; line ends do not count.
-fn decode_bytes(text: &str) -> Option<Vec<u8>> {
+pub(super) fn decode_bytes(text: &str) -> Option<Vec<u8>> {
     let letters: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
     if !letters.len().is_multiple_of(4) {
         return None;

@@ -8,8 +8,11 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
 
+mod cidr;
 mod collection;
 mod conversion;
+mod csv;
+mod digest;
 mod encoding;
 mod format;
 mod json;
@@ -21,6 +24,7 @@ mod regex;
 mod sequence;
 mod set;
 mod string;
+mod time;
 
 use crate::lang::eval::{Exhausted, Meter};
 use crate::lang::value::{Marks, Refinement, Type, Value};
@@ -34,11 +38,6 @@ const LATER: &[&str] = &[
     "base64gzip",
     "basename",
     "bcrypt",
-    "cidrhost",
-    "cidrnetmask",
-    "cidrsubnet",
-    "cidrsubnets",
-    "csvdecode",
     "dirname",
     "file",
     "filebase64",
@@ -50,21 +49,15 @@ const LATER: &[&str] = &[
     "filesha1",
     "filesha256",
     "filesha512",
-    "formatdate",
-    "md5",
     "pathexpand",
     "plantimestamp",
     "rsadecrypt",
-    "sha1",
     "templatefile",
     "templatestring",
     "textdecodebase64",
     "textencodebase64",
-    "timeadd",
-    "timecmp",
     "timestamp",
     "uuid",
-    "uuidv5",
     "yamldecode",
     "yamlencode",
 ];
@@ -359,8 +352,11 @@ pub fn comes_later(name: &str) -> bool {
 
 static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::new(|| {
     let topics = [
+        cidr::FUNCTIONS,
         collection::FUNCTIONS,
         conversion::FUNCTIONS,
+        csv::FUNCTIONS,
+        digest::FUNCTIONS,
         encoding::FUNCTIONS,
         format::FUNCTIONS,
         json::FUNCTIONS,
@@ -371,6 +367,7 @@ static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::
         sequence::FUNCTIONS,
         set::FUNCTIONS,
         string::FUNCTIONS,
+        time::FUNCTIONS,
     ];
     topics.into_iter().flatten().map(|function| (function.name, function)).collect()
 });
