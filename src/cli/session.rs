@@ -7,7 +7,7 @@ use super::screen::Screen;
 use super::variables;
 use crate::diag::{Diagnostic, Diagnostics, Label, SourceMap, because, code};
 use crate::lang::value::Value;
-use crate::plan::{Connections, Context, Inputs, Kind, Plan, Planner, decode_object, guess};
+use crate::plan::{Connections, Context, Inputs, Kind, Origin, Plan, Planner, decode_object, guess};
 use crate::policy::{self, Bundle, Denial, Gate, Subject, Verdict};
 use crate::provider::{self, Provider, Surroundings};
 use mlo_state::{Address, FileStore, Holder, Loaded, Object, Pending, Snapshot, Store, StoreError};
@@ -71,7 +71,7 @@ impl Session {
         });
         match opened {
             Ok((place, project, inputs, messages)) => {
-                let context = context(&project, inputs, kind);
+                let context = context(&place, &project, inputs, kind);
                 let surroundings = surroundings(&place);
                 let store = FileStore::new(place.state_folder());
                 let providers = provider::all();
@@ -205,12 +205,26 @@ fn fill_random(bytes: &mut [u8]) {
     }
 }
 
-fn context(project: &Project, inputs: Inputs, kind: Kind) -> Context {
+fn context(place: &Place, project: &Project, inputs: Inputs, kind: Kind) -> Context {
+    let origin = Origin {
+        project: Some(place.folder.clone()),
+        home: std::env::home_dir().map(|folder| folder.display().to_string()),
+        planned_at: Some(jiff::Timestamp::now().as_second()),
+        at_apply: Some((
+            Arc::new(|| jiff::Timestamp::now().as_second()),
+            Arc::new(|| {
+                let mut bytes = [0; 16];
+                fill_random(&mut bytes);
+                bytes
+            }),
+        )),
+    };
     let here = std::env::current_dir().map(|folder| folder.display().to_string()).unwrap_or_default();
     Context {
         manifests: project.values.clone(),
         environment: ENVIRONMENT.to_owned(),
         working_folder: here,
+        origin,
         inputs,
         check_only: kind == Kind::Check,
     }

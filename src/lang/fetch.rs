@@ -3,6 +3,7 @@
 //! Goes in: a folder, and paths relative to it. Comes out: names and bytes. Never happens: reading anything but regular
 //! files inside the folder (no links out of it, no pipes, no devices), or more bytes than asked for.
 
+use crate::lang::scope::PathKind;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -83,6 +84,18 @@ impl Project {
         }
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// What there is at a path of the project.
+    pub fn kind(&self, path: &Path) -> Result<PathKind, FetchError> {
+        // The kind alone may be looked up by path; what is read is opened safely.
+        match self.inside(path).and_then(|path| Ok(path.symlink_metadata()?)) {
+            Ok(found) if found.is_file() => Ok(PathKind::File),
+            Ok(found) if found.is_dir() => Ok(PathKind::Folder),
+            Ok(_) => Ok(PathKind::Other),
+            Err(FetchError::NotFound | FetchError::NotAFolder) => Ok(PathKind::Nothing),
+            Err(error) => Err(error),
+        }
     }
 
     /// All bytes of a file of the project.

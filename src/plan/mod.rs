@@ -20,6 +20,7 @@ pub use inputs::{Input, Inputs};
 pub use planner::{Connected, Connections, Kind, Planner, Result as PlanResult};
 pub(crate) use planner::{bare_provider, provider_name};
 pub use propose::propose;
+pub use scope::{Clock, Dice, Origin};
 pub use steps::{Part, Step, Steps};
 pub use stored::{
     Decoded, decode_object, decode_output, encode_object, encode_output, encode_storable, guess,

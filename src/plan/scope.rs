@@ -4,11 +4,44 @@ use super::world::{Repetition, World};
 use crate::diag::{Diagnostic, Span, code};
 use crate::graph::ModuleId;
 use crate::lang::config::{ModuleSource, ResourceKey};
-use crate::lang::scope::Scope;
+use crate::lang::fetch::{FetchError, Project};
+use crate::lang::scope::{Outside, OutsideError, PathKind, Scope};
 use crate::lang::syntax::ast::Step;
 use crate::lang::value::Value;
 use mlo_state::{Mode, ModuleAddress};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+
+/// Bytes of a file that functions read: the limit of every source.
+const FILE_BYTES_MAX: usize = 10 << 20;
+
+/// What functions of a configuration may know of the world. What is not there, functions do not get.
+#[derive(Clone, Default)]
+pub struct Origin {
+    /// The project's folder, absolute: nothing is read outside of it.
+    pub project: Option<PathBuf>,
+    /// The user's home folder.
+    pub home: Option<String>,
+    /// When the plan was begun: seconds since 1970.
+    pub planned_at: Option<i64>,
+    /// The clock, in seconds since 1970, and chance: for what is known only when a plan is applied.
+    pub at_apply: Option<(Clock, Dice)>,
+}
+
+/// Seconds since 1970.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+/// Random bytes.
+pub type Dice = Arc<dyn Fn() -> [u8; 16] + Send + Sync>;
+
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Origin")
+            .field("project", &self.project)
+            .field("home", &self.home)
+            .field("planned_at", &self.planned_at)
+            .finish_non_exhaustive()
+    }
+}
 
 /// The names that an expression sees.
 pub(super) struct InstanceScope<'w, 'c> {
@@ -22,6 +55,10 @@ pub(super) struct InstanceScope<'w, 'c> {
 }
 
 impl Scope for InstanceScope<'_, '_> {
+    fn outside(&self) -> &dyn Outside {
+        self
+    }
+
     fn lookup(&self, root: &str, span: Span, steps: &[Step]) -> Result<(Value, usize), Box<Diagnostic>> {
         let missing =
             |what: String| Box::new(Diagnostic::error(code::engine::NO_SUCH_NAME, what).at(span, ""));
@@ -91,7 +128,73 @@ impl Scope for InstanceScope<'_, '_> {
     }
 }
 
+impl Outside for InstanceScope<'_, '_> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, OutsideError> {
+        let (project, path) = self.in_project(path)?;
+        Ok(project.read(&path, FILE_BYTES_MAX)?)
+    }
+
+    fn kind(&self, path: &str) -> Result<PathKind, OutsideError> {
+        let (project, path) = self.in_project(path)?;
+        Ok(project.kind(&path)?)
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, OutsideError> {
+        let (project, folder) = self.in_project(folder)?;
+        Ok(project.list(&folder)?)
+    }
+
+    fn home(&self) -> Option<String> {
+        self.world.context.origin.home.clone()
+    }
+
+    fn working_folder(&self) -> Option<String> {
+        Some(self.world.context.working_folder.clone())
+    }
+
+    fn planned_at(&self) -> Option<i64> {
+        self.world.context.origin.planned_at
+    }
+
+    fn now(&self) -> Option<i64> {
+        self.at_apply().map(|(clock, _)| clock())
+    }
+
+    fn random(&self) -> Option<[u8; 16]> {
+        self.at_apply().map(|(_, dice)| dice())
+    }
+}
+
 impl InstanceScope<'_, '_> {
+    fn at_apply(&self) -> Option<&(Clock, Dice)> {
+        self.world.context.origin.at_apply.as_ref().filter(|_| self.world.applies)
+    }
+
+    /// The project and a path in it. Paths are relative to the root module's folder, as in Terraform, which runs there;
+    /// those that begin as `path.module` is shown are meant as they are shown.
+    fn in_project(&self, path: &str) -> Result<(Project, PathBuf), OutsideError> {
+        let folder = self.world.context.origin.project.as_ref().ok_or(OutsideError::NoFiles)?;
+        let home = self.world.context.origin.home.as_deref();
+        let path = match (path.strip_prefix('~'), home) {
+            (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => format!("{home}{rest}"),
+            _ => path.to_owned(),
+        };
+        let path = Path::new(&path);
+        let shown = match &self.world.tree.module(0).source {
+            ModuleSource::Folder(shown) if shown != Path::new(".") => Some(normal(shown)),
+            _ => None,
+        };
+        let path = normal(path);
+        let inside = path.strip_prefix(folder).ok();
+        let inside = inside.or_else(|| shown.and_then(|shown| path.strip_prefix(shown).ok()));
+        let inside = inside.map_or_else(|| path.clone(), Path::to_owned);
+        if inside.is_absolute() || inside.starts_with("..") {
+            return Err(FetchError::Outside.into());
+        }
+        let inside = if inside.as_os_str().is_empty() { PathBuf::from(".") } else { inside };
+        Ok((Project::open(folder)?, inside))
+    }
+
     fn path(&self, name: &str) -> Option<Value> {
         let shown = |source: &ModuleSource| match source {
             ModuleSource::Folder(folder) => Value::string(folder.to_string_lossy().as_ref()),
@@ -104,6 +207,23 @@ impl InstanceScope<'_, '_> {
             _ => None,
         }
     }
+}
+
+/// A path without `.` and, as far as possible, without `..`.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => match normal.components().next_back() {
+                Some(Component::Normal(_)) => drop(normal.pop()),
+                Some(Component::RootDir) => {}
+                _ => normal.push(".."),
+            },
+            other => normal.push(other),
+        }
+    }
+    normal
 }
 
 fn spell(root: &str, steps: &[Step], taken: usize) -> String {

@@ -2,7 +2,7 @@
 
 use super::condition::{WithVariable, check};
 use super::inputs::Inputs;
-use super::scope::{Constant, InstanceScope};
+use super::scope::{Constant, InstanceScope, Origin};
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{ModuleId, ModuleTree, Node};
 use crate::lang::config::{ProviderKey, Repeat, Resource, ResourceKey, Variable};
@@ -28,6 +28,8 @@ pub struct Context {
     pub environment: String,
     /// Where the command ran: `path.cwd`.
     pub working_folder: String,
+    /// What functions may know of the world.
+    pub origin: Origin,
     /// Values for the root module's variables.
     pub inputs: Inputs,
     /// Whether variables without a value are unknown, and repetition that is not known stands for one instance: to
@@ -119,19 +121,21 @@ pub type Repetitions = HashMap<Option<Key>, Repetition>;
 pub struct World<'c> {
     pub(super) tree: &'c ModuleTree<'c>,
     pub(super) context: &'c Context,
+    /// Whether a plan is applied: what functions give only then is known.
+    pub(super) applies: bool,
     values: Values,
 }
 
 impl<'c> World<'c> {
     /// Nothing known yet.
     pub fn new(tree: &'c ModuleTree<'c>, context: &'c Context) -> Self {
-        Self::resume(tree, context, Values::default())
+        Self { applies: false, ..Self::resume(tree, context, Values::default()) }
     }
 
-    /// Goes on with what was known.
+    /// Goes on with what was known when the plan was made.
     pub fn resume(tree: &'c ModuleTree<'c>, context: &'c Context, mut values: Values) -> Self {
         values.modules.resize_with(tree.ids().len(), ModuleValues::default);
-        Self { tree, context, values }
+        Self { tree, context, applies: true, values }
     }
 
     /// What is known.

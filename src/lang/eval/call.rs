@@ -8,9 +8,9 @@ use crate::lang::syntax::ast::{Expr, Ident};
 use crate::lang::value::{Kind, Marks, Type, Value, convert};
 
 /// An argument and where it stands; elements of one that is expanded stand where that one does.
-struct Argument<'e> {
-    expr: &'e Expr,
-    value: Value,
+pub(super) struct Argument<'e> {
+    pub(super) expr: &'e Expr,
+    pub(super) value: Value,
 }
 
 impl Evaluator<'_> {
@@ -22,7 +22,10 @@ impl Evaluator<'_> {
             return self.no_function(name);
         };
         match function.lazily() {
-            Some(lazy) if !expand => return self.try_each(lazy, whole, args),
+            Some(lazy @ (Lazy::Try | Lazy::Can)) if !expand => return self.try_each(lazy, whole, args),
+            Some(Lazy::TemplateString) if !self.is_template_reference(args) => {
+                return Value::unknown(Type::Any);
+            }
             _ => {}
         }
         let before = self.failures();
@@ -38,21 +41,24 @@ impl Evaluator<'_> {
         } else {
             values
         };
-        if let Some(lazy) = function.lazily() {
-            let first = values.into_iter().next().map(|argument| argument.value);
-            return match lazy {
-                Lazy::Can => Value::bool(true),
-                Lazy::Try => first.unwrap_or_else(|| self.nothing_to_try(whole.span)),
-            };
-        }
         if !self.right_number(function, whole, &values) {
             return Value::unknown(Type::Any);
+        }
+        if let Some(lazy) = function.lazily() {
+            return match (lazy, values.as_slice()) {
+                (Lazy::Can, _) => Value::bool(true),
+                (Lazy::Try, [first, ..]) => first.value.clone(),
+                (Lazy::TemplateFile | Lazy::TemplateString, [template, vars]) => {
+                    self.render(function, whole, template, vars)
+                }
+                _ => self.nothing_to_try(whole.span),
+            };
         }
         let converted = self.converted(function, &values);
         if self.failures() > before {
             return Value::unknown(Type::Any);
         }
-        match function.call(converted, &self.meter) {
+        match function.call_in(converted, &self.meter, self.outside()) {
             Ok(value) => value,
             Err(error) => self.call_failed(function, whole, &values, error),
         }
@@ -146,7 +152,7 @@ impl Evaluator<'_> {
         values
     }
 
-    fn call_failed(
+    pub(super) fn call_failed(
         &mut self,
         function: &Function,
         whole: &Expr,
@@ -194,8 +200,8 @@ impl Evaluator<'_> {
             return match (lazy, known) {
                 (Lazy::Can, true) => Value::bool(true),
                 (Lazy::Can, false) => Value::unknown_not_null(Type::Bool),
-                (Lazy::Try, true) => held.value,
-                (Lazy::Try, false) => Value::unknown(Type::Any).marked(held.value.marks_deep()),
+                (_, true) => held.value,
+                (_, false) => Value::unknown(Type::Any).marked(held.value.marks_deep()),
             };
         }
         if lazy == Lazy::Can {

@@ -3,7 +3,7 @@
 use super::explain;
 use super::meter::{Exhausted, Meter};
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
-use crate::lang::scope::Scope;
+use crate::lang::scope::{Outside, Scope};
 use crate::lang::syntax::ast::{Expr, ExprKind, Step};
 use crate::lang::value::{Marks, Type, Value, convert, normalize};
 use std::collections::BTreeMap;
@@ -61,6 +61,10 @@ impl<'a> Evaluator<'a> {
     pub(super) fn new(scope: &'a dyn Scope) -> Self {
         let (names, meter, said) = (Vec::new(), Meter::default(), Diagnostics::new());
         Self { scope, names, meter, said, failures: 0, exhausted: false, hidden: 0 }
+    }
+
+    pub(super) fn outside(&self) -> &'a dyn Outside {
+        self.scope.outside()
     }
 
     pub(super) fn finish(self, value: Value) -> Result<Value, Diagnostics> {

@@ -14,6 +14,7 @@ mod expression;
 mod iterate;
 mod meter;
 mod operator;
+mod render;
 pub mod schema;
 mod template;
 

@@ -3,7 +3,7 @@
 use super::encoding::{encode, hex};
 use super::string::string;
 use super::{Call, CallError, Function, Param, argument, string_result, text};
-use crate::lang::value::Value;
+use crate::lang::value::{Type, Value};
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
@@ -40,6 +40,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "The SHA-512 of a string, in hexadecimal digits.",
         string_result,
         |args, _| Ok(string(&Kind::Sha512.digest(text(args, 0).as_bytes()))),
+    ),
+    Function::new(
+        "uuid",
+        &[],
+        "A random UUID. It is not known before a plan is applied, and each time another.",
+        string_result,
+        |_, call| match call.outside.random() {
+            Some(bytes) => Ok(string(&uuid(bytes, 4))),
+            None => Ok(Value::unknown(Type::String)),
+        },
     ),
     Function::new(
         "uuidv5",

@@ -1,7 +1,7 @@
 //! The functions that expressions can call: Terraform's, with its results to the printed digit.
 //!
 //! Goes in: values that have the types of the parameters. Comes out: a value, or which argument is wrong and why. Never
-//! happens: IO, a clock, a result that outgrows the limits of the [`Meter`].
+//! happens: IO, a clock or chance other than by the [`Outside`], a result that outgrows the limits of the [`Meter`].
 //!
 //! Unknown and marked arguments are dealt with in one place, [`Function::call`]: unless a parameter says that the
 //! function looks at them itself, an unknown argument makes the result unknown, and marks go to the result.
@@ -14,11 +14,13 @@ mod conversion;
 mod csv;
 mod digest;
 mod encoding;
+mod file;
 mod format;
 mod json;
 mod mapping;
 mod math;
 mod number;
+mod path;
 mod predicate;
 mod regex;
 mod sequence;
@@ -27,6 +29,7 @@ mod string;
 mod time;
 
 use crate::lang::eval::{Exhausted, Meter};
+use crate::lang::scope::{Nowhere, Outside};
 use crate::lang::value::{Marks, Refinement, Type, Value};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -34,30 +37,11 @@ use thiserror::Error;
 
 /// Functions of Terraform that are not there yet.
 const LATER: &[&str] = &[
-    "abspath",
     "base64gzip",
-    "basename",
     "bcrypt",
-    "dirname",
-    "file",
-    "filebase64",
-    "filebase64sha256",
-    "filebase64sha512",
-    "fileexists",
-    "filemd5",
-    "fileset",
-    "filesha1",
-    "filesha256",
-    "filesha512",
-    "pathexpand",
-    "plantimestamp",
     "rsadecrypt",
-    "templatefile",
-    "templatestring",
     "textdecodebase64",
     "textencodebase64",
-    "timestamp",
-    "uuid",
     "yamldecode",
     "yamlencode",
 ];
@@ -127,6 +111,10 @@ pub enum Lazy {
     Try,
     /// Whether the argument has a value.
     Can,
+    /// A template that is read from a file.
+    TemplateFile,
+    /// A template that is a value.
+    TemplateString,
 }
 
 /// What a function knows of its call.
@@ -134,6 +122,7 @@ pub(super) struct Call<'a> {
     /// The type of the result.
     result: Type,
     meter: &'a Meter,
+    outside: &'a dyn Outside,
 }
 
 /// A function without a result.
@@ -267,6 +256,12 @@ impl Function {
         Self { name, params: &[], variadic, doc, body: Body::Lazy(lazy), not_null: false }
     }
 
+    const fn taking(mut self, params: &'static [Param]) -> Self {
+        self.params = params;
+        self.variadic = None;
+        self
+    }
+
     const fn variadic(mut self, param: Param) -> Self {
         self.variadic = Some(param);
         self
@@ -290,11 +285,24 @@ impl Function {
         self.params.get(index).or(self.variadic.as_ref())
     }
 
-    /// Calls it with arguments that are as many as it takes and of the types of its parameters.
+    /// Calls it as [`Function::call_in`] does, where there is nothing outside.
     ///
     /// # Errors
     /// If it has no result for them.
     pub fn call(&self, args: Vec<Value>, meter: &Meter) -> Result<Value, CallError> {
+        self.call_in(args, meter, &Nowhere)
+    }
+
+    /// Calls it with arguments that are as many as it takes and of the types of its parameters.
+    ///
+    /// # Errors
+    /// If it has no result for them.
+    pub fn call_in(
+        &self,
+        args: Vec<Value>,
+        meter: &Meter,
+        outside: &dyn Outside,
+    ) -> Result<Value, CallError> {
         let Body::Eager { result, run } = self.body else {
             return Err(failed("it is called in another way"));
         };
@@ -322,7 +330,7 @@ impl Function {
             let all = args.iter().fold(Marks::NONE, |marks, value| marks | value.marks_deep());
             Value::unknown(result).marked(all)
         } else {
-            run(&args, &Call { result, meter })?
+            run(&args, &Call { result, meter, outside })?
         };
         Ok(if self.not_null { refine_not_null(value) } else { value }.marked(marks))
     }
@@ -358,10 +366,12 @@ static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::
         csv::FUNCTIONS,
         digest::FUNCTIONS,
         encoding::FUNCTIONS,
+        file::FUNCTIONS,
         format::FUNCTIONS,
         json::FUNCTIONS,
         mapping::FUNCTIONS,
         number::FUNCTIONS,
+        path::FUNCTIONS,
         predicate::FUNCTIONS,
         regex::FUNCTIONS,
         sequence::FUNCTIONS,

@@ -1,16 +1,31 @@
 //! Points in time as RFC 3339 writes them: `formatdate`, `timeadd`, `timecmp`.
 //!
-//! Goes in: timestamps and durations as text. Comes out: the same, and dates in other forms. Never happens: a clock.
+//! Goes in: timestamps and durations as text. Comes out: the same, and dates in other forms. Never happens: a clock other
+//! than the caller's.
 
 use super::string::string;
-use super::{Call, Function, Param, argument, number_result, string_result, text};
-use crate::lang::value::Value;
+use super::{Function, Param, argument, number_result, string_result, text};
+use crate::lang::value::{Type, Value};
 use std::fmt::Write as _;
 
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 
 pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new(
+        "plantimestamp",
+        &[],
+        "The time at which the plan was begun, in UTC: the same in all of a plan and when it is applied.",
+        string_result,
+        |_, call| Ok(time_or_unknown(call.outside.planned_at())),
+    ),
+    Function::new(
+        "timestamp",
+        &[],
+        "The time now, in UTC. It is not known before a plan is applied, and each time another.",
+        string_result,
+        |_, call| Ok(time_or_unknown(call.outside.now())),
+    ),
     Function::new(
         "formatdate",
         &[Param::string("format"), Param::string("time")],
@@ -42,7 +57,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[Param::string("timestamp_a"), Param::string("timestamp_b")],
         "-1, 0 or 1: whether a timestamp lies before another, is the same instant, or lies after it.",
         number_result,
-        |args, _: &Call<'_>| {
+        |args, _| {
             let first = Timestamp::parse_loosely(text(args, 0)).map_err(|why| argument(0, why))?;
             let second = Timestamp::parse_loosely(text(args, 1)).map_err(|why| argument(1, why))?;
             Ok(Value::from(first.nanos.cmp(&second.nanos) as i64))
@@ -57,6 +72,11 @@ pub(super) struct Timestamp {
     nanos: i128,
     /// Seconds east of Greenwich.
     offset: i64,
+}
+
+fn time_or_unknown(seconds: Option<i64>) -> Value {
+    let written = seconds.map(|seconds| string(&Timestamp::utc(seconds).to_string()));
+    written.unwrap_or_else(|| Value::unknown(Type::String))
 }
 
 /// What a clock on a wall shows.
