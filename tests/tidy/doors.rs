@@ -39,7 +39,14 @@ const DOORS: &[Door] = &[
     ),
     // Languages and formats.
     door("regorus", &["src/policy/"], "Rego; its errors are text, wrapped at the door"),
-    door("saphyr_parser", &["src/manifest/"], "YAML"),
+    door(
+        "saphyr_parser",
+        &["src/manifest/", "src/lang/functions/yaml/"],
+        "YAML: of manifests, whose values keep their places; of `yamldecode`, by Terraform's rules",
+    ),
+    door("regex", &["src/lang/functions/regex/"], "regular expressions of users, whose syntax is Go's"),
+    door("md5", &["src/lang/functions/digest.rs"], "a digest that is asked for by name"),
+    door("sha1", &["src/lang/functions/digest.rs"], "as md5; version 5 of UUIDs is made of it"),
     door("prost", &["runtime/model/"], "protocol buffers, of which ONNX files are made"),
     door("num_bigint", &["src/lang/value/"], "numbers that 64 bits do not hold"),
     door("aho_corasick", &["src/diag/", "src/cli/"], "finds sensitive values in what is shown"),

@@ -8,6 +8,7 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
 
+mod charset;
 mod cidr;
 mod collection;
 mod conversion;
@@ -19,6 +20,7 @@ mod format;
 mod json;
 mod mapping;
 mod math;
+mod mlo;
 mod number;
 mod path;
 mod predicate;
@@ -26,6 +28,7 @@ mod regex;
 mod sequence;
 mod set;
 mod string;
+mod yaml;
 mod time;
 
 use crate::lang::eval::{Exhausted, Meter};
@@ -36,15 +39,7 @@ use std::sync::LazyLock;
 use thiserror::Error;
 
 /// Functions of Terraform that are not there yet.
-const LATER: &[&str] = &[
-    "base64gzip",
-    "bcrypt",
-    "rsadecrypt",
-    "textdecodebase64",
-    "textencodebase64",
-    "yamldecode",
-    "yamlencode",
-];
+const LATER: &[&str] = &["base64gzip", "bcrypt", "rsadecrypt"];
 
 /// A function of the language.
 #[derive(Debug)]
@@ -360,6 +355,7 @@ pub fn comes_later(name: &str) -> bool {
 
 static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::new(|| {
     let topics = [
+        charset::FUNCTIONS,
         cidr::FUNCTIONS,
         collection::FUNCTIONS,
         conversion::FUNCTIONS,
@@ -370,6 +366,7 @@ static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::
         format::FUNCTIONS,
         json::FUNCTIONS,
         mapping::FUNCTIONS,
+        mlo::FUNCTIONS,
         number::FUNCTIONS,
         path::FUNCTIONS,
         predicate::FUNCTIONS,
@@ -377,6 +374,7 @@ static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::
         sequence::FUNCTIONS,
         set::FUNCTIONS,
         string::FUNCTIONS,
+        yaml::FUNCTIONS,
         time::FUNCTIONS,
     ];
     topics.into_iter().flatten().map(|function| (function.name, function)).collect()
