@@ -66,13 +66,6 @@ impl Evaluator<'_> {
 
     fn no_function(&mut self, name: &Ident) -> Value {
         let word = &name.name;
-        if functions::comes_later(word) {
-            let error = Diagnostic::error(
-                code::lang::UNKNOWN_FUNCTION,
-                format!("the function `{word}` is not supported by this version"),
-            );
-            return self.fail(error.at(name.span, "not there yet"));
-        }
         let error = Diagnostic::error(code::lang::UNKNOWN_FUNCTION, format!("there is no function `{word}`"))
             .at(name.span, "no such function")
             .did_you_mean(word, functions::all().map(|function| function.name));

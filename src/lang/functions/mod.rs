@@ -8,6 +8,7 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
 
+mod bcrypt;
 mod charset;
 mod cidr;
 mod collection;
@@ -17,6 +18,7 @@ mod digest;
 mod encoding;
 mod file;
 mod format;
+mod gzip;
 mod json;
 mod mapping;
 mod math;
@@ -25,6 +27,7 @@ mod number;
 mod path;
 mod predicate;
 mod regex;
+mod rsa;
 mod sequence;
 mod set;
 mod string;
@@ -37,9 +40,6 @@ use crate::lang::value::{Marks, Refinement, Type, Value};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use thiserror::Error;
-
-/// Functions of Terraform that are not there yet.
-const LATER: &[&str] = &["base64gzip", "bcrypt", "rsadecrypt"];
 
 /// A function of the language.
 #[derive(Debug)]
@@ -348,13 +348,9 @@ pub fn find(name: &str) -> Option<&'static Function> {
     BY_NAME.get(name.strip_prefix("core::").unwrap_or(name)).copied()
 }
 
-/// Whether Terraform has a function of this name that is not there yet.
-pub fn comes_later(name: &str) -> bool {
-    LATER.contains(&name.strip_prefix("core::").unwrap_or(name))
-}
-
 static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::new(|| {
     let topics = [
+        bcrypt::FUNCTIONS,
         charset::FUNCTIONS,
         cidr::FUNCTIONS,
         collection::FUNCTIONS,
@@ -364,6 +360,7 @@ static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::
         encoding::FUNCTIONS,
         file::FUNCTIONS,
         format::FUNCTIONS,
+        gzip::FUNCTIONS,
         json::FUNCTIONS,
         mapping::FUNCTIONS,
         mlo::FUNCTIONS,
@@ -371,6 +368,7 @@ static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::
         path::FUNCTIONS,
         predicate::FUNCTIONS,
         regex::FUNCTIONS,
+        rsa::FUNCTIONS,
         sequence::FUNCTIONS,
         set::FUNCTIONS,
         string::FUNCTIONS,

@@ -1,7 +1,6 @@
 //! Terraform's own answers to several hundred expressions.
 
 use super::{Names, run};
-use crate::lang::functions;
 use crate::lang::value::Value;
 use serde::Deserialize;
 
@@ -40,16 +39,4 @@ fn answers_are_terraforms() {
     assert_eq!(rows.len(), 381);
     let wrong: Vec<_> = rows.iter().filter_map(|row| Some((&row.expr, difference(row)?))).collect();
     assert!(wrong.is_empty(), "{} rows: {wrong:#?}", wrong.len());
-}
-
-/// The list of functions is Terraform's, but for those that come later.
-#[test]
-fn functions_are_there_or_come_later() {
-    let rows = rows();
-    let called = rows.iter().filter_map(|row| row.expr.split_once('(').map(|(name, _)| name));
-    let names =
-        called.filter(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
-    for name in names.filter(|name| *name != "undefined_fn") {
-        assert!(functions::find(name).is_some() != functions::comes_later(name), "{name}");
-    }
 }

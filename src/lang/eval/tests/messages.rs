@@ -114,7 +114,7 @@ fn each_error_says_what_is_wrong() {
         ("\"${null}x\"", "null has no text to put into a string"),
         ("\"a${[1]}\"", "a tuple has no text to put into a string"),
         ("uper(\"a\")", "there is no function `uper`"),
-        ("cidrhost(\"a\", 1)", "the function `cidrhost` is not supported by this version"),
+        ("cidrhost(\"a\", 1)", "the argument `prefix` of `cidrhost` does not fit"),
         ("upper()", "`upper` needs 1 argument, but there are 0"),
         ("upper(\"a\", \"b\")", "`upper` takes only 1 argument, but there are 2"),
         ("join()", "`join` needs at least 1 argument, but there are 0"),
