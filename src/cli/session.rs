@@ -205,6 +205,7 @@ fn fill_random(bytes: &mut [u8]) {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the edge: the clock is read here and handed on")]
 fn context(place: &Place, project: &Project, inputs: Inputs, kind: Kind) -> Context {
     let origin = Origin {
         project: Some(place.folder.clone()),

@@ -3,7 +3,7 @@
 use crate::diag::{Code, Diagnostic, Diagnostics, Span, code};
 use crate::lang::config::Condition;
 use crate::lang::eval::evaluate;
-use crate::lang::scope::Scope;
+use crate::lang::scope::{Outside, Scope};
 use crate::lang::syntax::ast::Step;
 use crate::lang::value::{Type, Value, convert};
 
@@ -22,6 +22,10 @@ impl<S: Scope> Scope for WithVariable<'_, S> {
             }
             _ => self.inner.lookup(root, span, steps),
         }
+    }
+
+    fn outside(&self) -> &dyn Outside {
+        self.inner.outside()
     }
 }
 

@@ -44,7 +44,7 @@ const DOORS: &[Door] = &[
         &["src/manifest/", "src/lang/functions/yaml/"],
         "YAML: of manifests, whose values keep their places; of `yamldecode`, by Terraform's rules",
     ),
-    door("regex", &["src/lang/functions/regex/"], "regular expressions of users, whose syntax is Go's"),
+    door("regex", &["src/lang/functions/pattern/"], "regular expressions of users, whose syntax is Go's"),
     door("blowfish", &["src/lang/functions/bcrypt.rs"], "the cipher that bcrypt is made of"),
     door("md5", &["src/lang/functions/digest.rs"], "a digest that is asked for by name"),
     door("sha1", &["src/lang/functions/digest.rs"], "as md5; version 5 of UUIDs is made of it"),
@@ -120,7 +120,13 @@ const DOORS: &[Door] = &[
 ];
 
 /// What any code may name below a door: constants and pure functions, which are no input.
-const OPEN: [&str; 3] = ["std::env::consts", "std::env::split_paths", "std::net::IpAddr"];
+const OPEN: [&str; 5] = [
+    "std::env::consts",
+    "std::env::split_paths",
+    "std::net::IpAddr",
+    "std::net::Ipv4Addr",
+    "std::net::Ipv6Addr",
+];
 
 /// Dependencies without a door, since values of theirs, or none at all, go from hand to hand.
 const EVERYWHERE: [&str; 8] = [

@@ -11,7 +11,7 @@ use crate::diag::{Diagnostics, SourceMap, Style, render};
 use crate::lang::config::Module;
 use crate::lang::load::{LoadRequest, Root, load};
 use crate::lang::value::Value;
-use crate::plan::{Context, Inputs, Kind, Plan, PlanResult, Planner};
+use crate::plan::{Context, Inputs, Kind, Origin, Plan, PlanResult, Planner};
 use crate::policy::{Bundle, Gate, Verdict, check};
 use crate::provider::builtin::Builtin;
 use crate::provider::fake::Fake;
@@ -234,6 +234,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 fn context(kind: Kind) -> Context {
     Context {
+        origin: Origin::default(),
         manifests: Value::object([]),
         environment: "dev".into(),
         working_folder: "/".into(),

@@ -207,13 +207,11 @@ struct Template<'a> {
 
 impl Scope for Template<'_> {
     fn lookup(&self, root: &str, span: Span, _: &[Step]) -> Result<(Value, usize), Box<Diagnostic>> {
-        match self.names.get(root) {
-            Some(value) => Ok((value.clone(), 0)),
-            None => {
-                let summary = format!("no variable `{root}` is given");
-                Err(Box::new(Diagnostic::error(code::lang::ATTRIBUTE, summary).at(span, "")))
-            }
-        }
+        let missing = || {
+            let summary = format!("no variable `{root}` is given");
+            Box::new(Diagnostic::error(code::lang::ATTRIBUTE, summary).at(span, ""))
+        };
+        self.names.get(root).map(|value| (value.clone(), 0)).ok_or_else(missing)
     }
 
     fn outside(&self) -> &dyn Outside {

@@ -53,9 +53,8 @@ fn hash(password: &[u8], salt: [u8; 16], cost: i64) -> String {
         state.bc_expand_key(&salt);
     }
     let mut hash = Vec::new();
-    for pair in b"OrpheanBeholderScryDoubt".as_chunks::<8>().0 {
-        let [a, b, c, d, e, f, g, h] = *pair;
-        let mut words = [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])];
+    for pair in b"OrpheanBeholderScryDoubt".as_chunks::<4>().0.as_chunks::<2>().0 {
+        let mut words = pair.map(u32::from_be_bytes);
         for _ in 0..64 {
             words = state.bc_encrypt(words);
         }
@@ -97,7 +96,7 @@ mod tests {
         }
     }
 
-    /// Test vectors of jBCrypt and of crypt_blowfish, and one of Go's.
+    /// Test vectors of `jBCrypt` and of `crypt_blowfish`, and one of Go's.
     #[test]
     fn hashes_are_those_of_others() {
         for (password, hash) in [

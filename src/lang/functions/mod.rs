@@ -26,7 +26,7 @@ mod mlo;
 mod number;
 mod path;
 mod predicate;
-mod regex;
+mod pattern;
 mod rsa;
 mod sequence;
 mod set;
@@ -349,34 +349,37 @@ pub fn find(name: &str) -> Option<&'static Function> {
 }
 
 static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::new(|| {
-    let topics = [
-        bcrypt::FUNCTIONS,
-        charset::FUNCTIONS,
-        cidr::FUNCTIONS,
-        collection::FUNCTIONS,
-        conversion::FUNCTIONS,
-        csv::FUNCTIONS,
-        digest::FUNCTIONS,
-        encoding::FUNCTIONS,
-        file::FUNCTIONS,
-        format::FUNCTIONS,
-        gzip::FUNCTIONS,
-        json::FUNCTIONS,
-        mapping::FUNCTIONS,
-        mlo::FUNCTIONS,
-        number::FUNCTIONS,
-        path::FUNCTIONS,
-        predicate::FUNCTIONS,
-        regex::FUNCTIONS,
-        rsa::FUNCTIONS,
-        sequence::FUNCTIONS,
-        set::FUNCTIONS,
-        string::FUNCTIONS,
-        yaml::FUNCTIONS,
-        time::FUNCTIONS,
-    ];
-    topics.into_iter().flatten().map(|function| (function.name, function)).collect()
+    let functions = TOPICS.iter().flat_map(|(_, functions)| *functions);
+    functions.map(|function| (function.name, function)).collect()
 });
+
+/// The functions by topic, in the order of the reference page.
+const TOPICS: &[(&str, &[Function])] = &[
+    ("Numbers", number::FUNCTIONS),
+    ("Strings", string::FUNCTIONS),
+    ("Formatting", format::FUNCTIONS),
+    ("Regular expressions", pattern::FUNCTIONS),
+    ("Questions about values", predicate::FUNCTIONS),
+    ("Conversion and errors", conversion::FUNCTIONS),
+    ("Collections", collection::FUNCTIONS),
+    ("Lists", sequence::FUNCTIONS),
+    ("Maps and objects", mapping::FUNCTIONS),
+    ("Sets", set::FUNCTIONS),
+    ("JSON", json::FUNCTIONS),
+    ("YAML", yaml::FUNCTIONS),
+    ("CSV", csv::FUNCTIONS),
+    ("Base64 and URLs", encoding::FUNCTIONS),
+    ("Encodings of text", charset::FUNCTIONS),
+    ("Compression", gzip::FUNCTIONS),
+    ("Digests and UUIDs", digest::FUNCTIONS),
+    ("Passwords", bcrypt::FUNCTIONS),
+    ("Decryption", rsa::FUNCTIONS),
+    ("Dates and times", time::FUNCTIONS),
+    ("Addresses", cidr::FUNCTIONS),
+    ("Paths", path::FUNCTIONS),
+    ("Files and templates", file::FUNCTIONS),
+    ("Functions of mlo alone", mlo::FUNCTIONS),
+];
 
 /// The argument at `index`. Arguments are counted before a function is called, so that it is there.
 fn arg(args: &[Value], index: usize) -> &Value {

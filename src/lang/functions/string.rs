@@ -184,7 +184,7 @@ fn join(args: &[Value], call: &Call<'_>) -> Result<Value, CallError> {
 fn replace(args: &[Value], call: &Call<'_>) -> Result<Value, CallError> {
     let (original, from, to) = (text(args, 0), text(args, 1), text(args, 2));
     if let Some(pattern) = from.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
-        return super::regex::replace(original, pattern, to, call);
+        return super::pattern::replace(original, pattern, to, call);
     }
     let times = original.matches(from).count() as u64;
     call.meter.bytes(times.saturating_mul(to.len() as u64))?;

@@ -233,7 +233,9 @@ fn lengths(
         symbols.extend(std::iter::repeat_n((length, 0), left));
     }
     let mut counts = vec![0; LENGTH_SYMBOLS];
-    symbols.iter().for_each(|(symbol, _)| counts[*symbol] += 1);
+    for (symbol, _) in &symbols {
+        counts[*symbol] += 1;
+    }
     let encoder = Encoder::new(&counts, 7);
     let last = ORDER.iter().rposition(|symbol| counts[*symbol] > 0).map_or(0, |last| last + 1);
     let written = last.max(4);

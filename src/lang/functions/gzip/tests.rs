@@ -41,11 +41,11 @@ fn streams_are_gos() {
 fn long_streams_are_gos() {
     for (length, seed, letters, expected) in [
         (300, 1, 20, "c2de1de8165b27e17093903c628747c1"),
-        (20000, 2, 20, "3e229a34c36bb832f82e843bae37a537"),
-        (65536, 1, 20, "54d364eea62c1240f5d77dbdefa5b020"),
-        (70000, 3, 2, "b1d3a235d5d4d777cd18eb304e9982dd"),
-        (150000, 1, 256, "7fedd9e206ca3ff0b07b9cda1cddd994"),
-        (150000, 2, 20, "4f96dbf373e9f77be027aab1398293a2"),
+        (20_000, 2, 20, "3e229a34c36bb832f82e843bae37a537"),
+        (65_536, 1, 20, "54d364eea62c1240f5d77dbdefa5b020"),
+        (70_000, 3, 2, "b1d3a235d5d4d777cd18eb304e9982dd"),
+        (150_000, 1, 256, "7fedd9e206ca3ff0b07b9cda1cddd994"),
+        (150_000, 2, 20, "4f96dbf373e9f77be027aab1398293a2"),
     ] {
         let stream = gzip(&sample(length, seed, letters));
         assert_eq!(Kind::Md5.digest(&stream), expected, "{length} {seed} {letters}");

@@ -73,7 +73,7 @@ struct Translator<'p> {
     depth: u32,
 }
 
-impl<'p> Translator<'p> {
+impl Translator<'_> {
     fn peek(&self) -> Option<char> {
         self.rest.chars().next()
     }

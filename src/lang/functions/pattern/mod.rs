@@ -98,7 +98,7 @@ fn compile(pattern: &str) -> Result<Pattern, CallError> {
     let shape = match (groups.len(), names.len()) {
         (0, _) => Shape::Whole,
         (all, 0) => Shape::Groups(all),
-        (all, named) if all == named => Shape::Named(names),
+        (all, with_names) if all == with_names => Shape::Named(names),
         _ => return Err(argument(0, "either all groups of a regular expression have names, or none")),
     };
     Ok(Pattern { regex, shape })
