@@ -105,8 +105,8 @@ struct Mark {
 fn lines(span: Span, sources: &SourceMap) -> (usize, usize) {
     let file = sources.get(span.source);
     let wide = file.widened(span.start..span.end);
-    let (start, end) = (file.position(wide.start), file.position(wide.end));
-    (start.line, if end.line - start.line >= SPAN_LINES_MAX { start.line } else { end.line })
+    let (start, end) = (file.line_of(wide.start), file.line_of(wide.end));
+    (start, if end.saturating_sub(start) >= SPAN_LINES_MAX { start } else { end })
 }
 
 /// An excerpt for each source, in the order of the labels; more where places lie far apart or lines are very long.
@@ -147,12 +147,20 @@ impl<'a> Excerpt<'a> {
     ) -> Self {
         let file = sources.get(span.source);
         let line = *shown.start();
-        let (from, to) = (file.line(line).start, file.line(*shown.end()).end);
+        let (mut from, mut to) = (file.line(line).start, file.line(*shown.end()).end);
+        // Of a very long line only what can be shown is looked at.
+        if let [(_, only)] = members {
+            let room = u32::try_from(LINE_BYTES_MAX).unwrap_or(u32::MAX);
+            let start = file.widened(only.start..only.end).start.clamp(from, to);
+            let near = |at: u32| u32::try_from(file.text.floor_char_boundary(at as usize)).unwrap_or(at);
+            from = from.max(near(start.saturating_sub(room)));
+            to = to.min(near(start.saturating_add(2 * room)));
+        }
         let escaped = |to: u32| escape(&file.shown(from..to).replace("\r\n", "\n")).into_owned();
         let marks = members.iter().map(|(label, span)| {
             let wide = file.widened(span.start..span.end);
             let (_, last) = lines(*span, sources);
-            let end = file.line(last).end;
+            let end = file.line(last).end.min(to).max(from);
             let start = escaped(wide.start.clamp(from, end)).len();
             Mark { label: *label, at: start..escaped(wide.end.clamp(from, end)).len().max(start) }
         });

@@ -59,10 +59,15 @@ impl SourceFile {
     /// Line and column of a byte offset; past the end it is the end.
     pub fn position(&self, at: u32) -> Position {
         let at = at.min(offset(self.text.len()));
-        let line = self.line_starts.partition_point(|start| *start <= at).max(1);
+        let line = self.line_of(at);
         let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
         let before = self.text.get(start as usize..at as usize).unwrap_or("");
         Position { line, column: before.chars().count() + 1 }
+    }
+
+    /// The line, from 1, of a byte offset.
+    pub(super) fn line_of(&self, at: u32) -> usize {
+        self.line_starts.partition_point(|start| *start <= at).max(1)
     }
 
     /// The bytes of a line (from 1), without its line end; empty if there is no such line.

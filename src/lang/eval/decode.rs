@@ -69,7 +69,9 @@ fn with_blocks<'b>(body: &'b Body, schema: &BlockSchema, messages: &mut Diagnost
         match item {
             Item::Attribute(property) => match labels(property) {
                 Some(labels) => {
-                    items.extend(json::blocks(property, labels, messages).into_iter().map(Item::Block));
+                    items.extend(
+                        json::blocks(property.clone(), labels, messages).into_iter().map(Item::Block),
+                    );
                 }
                 None => items.push(item.clone()),
             },

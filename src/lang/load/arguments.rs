@@ -1,5 +1,6 @@
 //! The arguments and blocks of one block: taken by name, and what nobody took is unknown.
 
+use super::names::SUGGESTED_MAX;
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use crate::lang::syntax::ast::{Attribute, Block, Body, Expr, ExprKind, Ident, Item};
 use crate::lang::syntax::json;
@@ -147,7 +148,7 @@ impl<'d> Arguments<'d> {
             match item {
                 Item::Block(block) => blocks.push(block),
                 Item::Attribute(property) => {
-                    blocks.extend(json::blocks(&property, labels, self.diagnostics));
+                    blocks.extend(json::blocks(property, labels, self.diagnostics));
                 }
             }
         }
@@ -191,46 +192,55 @@ impl<'d> Arguments<'d> {
     /// What is left is unknown.
     pub(super) fn finish(self) {
         for item in &self.items {
+            let may_suggest = self.diagnostics.len() < SUGGESTED_MAX;
             let error = match item {
                 Item::Attribute(attribute) => match refused_property(attribute) {
                     Some(error) => error,
-                    None => self.unknown_argument(&attribute.name, attribute.json.is_some()),
+                    None => self.unknown_argument(&attribute.name, attribute.json.is_some(), may_suggest),
                 },
                 Item::Block(block) => match later(block) {
                     Some(error) => error,
-                    None => self.unknown_block(block),
+                    None => self.unknown_block(block, may_suggest),
                 },
             };
             self.diagnostics.push(error);
         }
     }
 
-    fn unknown_argument(&self, name: &Ident, is_json: bool) -> Diagnostic {
+    fn unknown_argument(&self, name: &Ident, is_json: bool, may_suggest: bool) -> Diagnostic {
         let word = &name.name;
         if is_json {
             let known: Vec<_> = self.known_names.iter().chain(&self.known_blocks).copied().collect();
             let summary = format!("{} has no argument or block `{word}`", self.what);
-            return Diagnostic::error(code::lang::UNKNOWN_ARGUMENT, summary)
-                .at(name.span, "unknown name")
-                .did_you_mean(word, known.iter().copied())
-                .listing("arguments and blocks", &known);
+            let error =
+                Diagnostic::error(code::lang::UNKNOWN_ARGUMENT, summary).at(name.span, "unknown name");
+            if !may_suggest {
+                return error;
+            }
+            return error.did_you_mean(word, known.iter().copied()).listing("arguments and blocks", &known);
         }
         let error = Diagnostic::error(
             code::lang::UNKNOWN_ARGUMENT,
             format!("{} has no argument `{word}`", self.what),
         )
         .at(name.span, "unknown argument");
+        if !may_suggest {
+            return error;
+        }
         if self.known_blocks.contains(&word.as_ref()) {
             return error.help(format!("`{word}` is a block: write `{word} {{ … }}`, without `=`"));
         }
         error.did_you_mean(word, self.known_names.iter().copied()).listing("arguments", &self.known_names)
     }
 
-    fn unknown_block(&self, block: &Block) -> Diagnostic {
+    fn unknown_block(&self, block: &Block, may_suggest: bool) -> Diagnostic {
         let word = &block.kind.name;
         let error =
             Diagnostic::error(code::lang::UNKNOWN_BLOCK, format!("{} has no block `{word}`", self.what))
                 .at(block.header, "unknown block");
+        if !may_suggest {
+            return error;
+        }
         if self.known_names.contains(&word.as_ref()) {
             return error.help(format!("`{word}` is an argument: write `{word} = …`"));
         }
@@ -240,9 +250,9 @@ impl<'d> Arguments<'d> {
 
 /// An argument with its value as it is evaluated: strings of JSON are templates.
 fn evaluated(attribute: Attribute, diagnostics: &mut Diagnostics) -> Attribute {
-    match &attribute.json {
+    match attribute.json.clone() {
         Some(text) => {
-            let value = json::expression(attribute.value.clone(), text, diagnostics);
+            let value = json::expression(attribute.value, &text, diagnostics);
             Attribute { value, ..attribute }
         }
         None => attribute,

@@ -2,6 +2,7 @@
 
 use super::arguments::{Arguments, labels, later, twice};
 use super::calls::{self, CallBlock};
+use super::names::SUGGESTED_MAX;
 use super::type_constraint::type_of;
 use super::{changes, resources, settings};
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
@@ -48,10 +49,14 @@ pub(super) fn of_file(body: Body, diagnostics: &mut Diagnostics) -> Body {
                 let name = property.name.name.as_ref();
                 match LABELS.iter().find(|(kind, _)| *kind == name) {
                     Some((_, labels)) => {
-                        let blocks = json::blocks(&property, *labels, diagnostics);
+                        let blocks = json::blocks(property, *labels, diagnostics);
                         items.extend(blocks.into_iter().map(Item::Block));
                     }
-                    None => diagnostics.push(unknown_kind(name, property.name.span)),
+                    None => diagnostics.push(unknown_kind(
+                        name,
+                        property.name.span,
+                        diagnostics.len() < SUGGESTED_MAX,
+                    )),
                 }
             }
             item => items.push(item),
@@ -60,7 +65,7 @@ pub(super) fn of_file(body: Body, diagnostics: &mut Diagnostics) -> Body {
     Body { items, span: body.span }
 }
 
-fn unknown_kind(kind: &str, span: Span) -> Diagnostic {
+fn unknown_kind(kind: &str, span: Span, may_suggest: bool) -> Diagnostic {
     let error = Diagnostic::error(code::lang::UNKNOWN_BLOCK, format!("there are no `{kind}` blocks"))
         .at(span, "unknown block");
     // What people write from memory.
@@ -72,7 +77,8 @@ fn unknown_kind(kind: &str, span: Span) -> Diagnostic {
     };
     match meant {
         Some(meant) => error.help(format!("did you mean `{meant}`?")),
-        None => error.did_you_mean(kind, LABELS.map(|(kind, _)| kind)),
+        None if may_suggest => error.did_you_mean(kind, LABELS.map(|(kind, _)| kind)),
+        None => error,
     }
 }
 
@@ -111,7 +117,7 @@ pub(super) fn decode(
         settings: Settings::default(),
     };
     let decoded = Decoded { module, calls: Vec::new(), whole: true };
-    let mut state = Decoder { decoded, program, diagnostics };
+    let mut state = Decoder { decoded, calls: BTreeMap::new(), program, diagnostics };
     for item in bodies.iter().flat_map(|body| &body.items) {
         match item {
             Item::Attribute(attribute) => {
@@ -133,6 +139,8 @@ pub(super) fn decode(
 
 struct Decoder<'a> {
     decoded: Decoded,
+    /// Headers of the `module` blocks by their names.
+    calls: BTreeMap<Arc<str>, Span>,
     program: &'a str,
     diagnostics: &'a mut Diagnostics,
 }
@@ -148,12 +156,12 @@ impl Decoder<'_> {
             "provider" => self.provider(block),
             "module" => {
                 let call = calls::decode(block, self.diagnostics)?;
-                match self.decoded.calls.iter().find(|first| first.name.name == call.name.name) {
-                    Some(first) => {
-                        let what = format!("module `{}`", call.name.name);
-                        self.diagnostics.push(twice(&what, call.span, first.span));
-                    }
-                    None => self.decoded.calls.push(call),
+                if let Some(first) = self.calls.get(&call.name.name) {
+                    let what = format!("module `{}`", call.name.name);
+                    self.diagnostics.push(twice(&what, call.span, *first));
+                } else {
+                    self.calls.insert(call.name.name.clone(), call.span);
+                    self.decoded.calls.push(call);
                 }
                 Some(())
             }
@@ -173,7 +181,9 @@ impl Decoder<'_> {
             "check" => self.check(block),
             "environment" => self.environment(block),
             kind => {
-                let error = later(block).unwrap_or_else(|| unknown_kind(kind, block.header));
+                let error = later(block).unwrap_or_else(|| {
+                    unknown_kind(kind, block.header, self.diagnostics.len() < SUGGESTED_MAX)
+                });
                 self.diagnostics.push(error);
                 None
             }

@@ -14,7 +14,7 @@ const ROOTS: [&str; 11] =
     ["var", "local", "module", "data", "manifest", "each", "count", "path", "self", "mlo", "terraform"];
 
 /// Errors after which names that are near are not looked for any more: each look goes through all names.
-const SUGGESTED_MAX: usize = 200;
+pub(super) const SUGGESTED_MAX: usize = 200;
 
 /// Module calls that not everything is known of.
 pub(super) struct Unsure {

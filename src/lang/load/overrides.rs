@@ -269,7 +269,7 @@ fn resolve(block: &mut Block, kinds: &[&str], diagnostics: &mut Diagnostics) {
         match item {
             Item::Attribute(property) if is_it(&property) => {
                 let labels = usize::from(matches!(property.name.name.as_ref(), "state" | "backend"));
-                let blocks = json::blocks(&property, labels, diagnostics);
+                let blocks = json::blocks(property, labels, diagnostics);
                 block.body.items.extend(blocks.into_iter().map(Item::Block));
             }
             item => block.body.items.push(item),

@@ -18,22 +18,27 @@ enum Mode {
 /// - `text`: at most 4 GiB; the parser refuses far smaller ones.
 /// - Returns tokens that lie end to end from the first byte to the last.
 pub fn lex(text: &str) -> Vec<Token> {
-    lex_from(text, Mode::Code { braces: 0 })
+    lex_from(text, Mode::Code { braces: 0 }, usize::MAX)
 }
 
-/// Cuts the text of a template into tokens, as that of a heredoc that nothing ends.
-pub(super) fn lex_template(text: &str) -> Vec<Token> {
-    lex_from(text, Mode::Heredoc { name: (usize::MAX, usize::MAX), line_start: false })
+/// The same up to a number of tokens.
+pub(super) fn lex_up_to(text: &str, tokens_max: usize) -> Vec<Token> {
+    lex_from(text, Mode::Code { braces: 0 }, tokens_max)
 }
 
-fn lex_from(text: &str, mode: Mode) -> Vec<Token> {
+/// Cuts the text of a template into tokens, as that of a heredoc that nothing ends, up to a number of them.
+pub(super) fn lex_template(text: &str, tokens_max: usize) -> Vec<Token> {
+    lex_from(text, Mode::Heredoc { name: (usize::MAX, usize::MAX), line_start: false }, tokens_max)
+}
+
+fn lex_from(text: &str, mode: Mode, tokens_max: usize) -> Vec<Token> {
     let mut lexer =
         Lexer { text, at: 0, tokens: Vec::with_capacity(text.len() / 4), modes: Vec::with_capacity(4) };
     lexer.modes.push(mode);
     if text.starts_with('\u{feff}') && matches!(mode, Mode::Code { .. }) {
         lexer.push(TokenKind::ByteOrderMark, '\u{feff}'.len_utf8());
     }
-    while lexer.at < text.len() {
+    while lexer.at < text.len() && lexer.tokens.len() < tokens_max {
         match lexer.modes.last().copied() {
             Some(Mode::Quoted) => lexer.quoted(),
             Some(Mode::Heredoc { name, line_start }) => lexer.heredoc(name, line_start),

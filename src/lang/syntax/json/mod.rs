@@ -68,10 +68,10 @@ fn wrong(span: Span, summary: &str, label: &str) -> Diagnostic {
 
 /// The blocks that a property stands for, if it stands for blocks: an object for each level of labels, and inside of it
 /// an object, or a list of objects. `null` stands for none.
-pub fn blocks(property: &Attribute, labels: usize, messages: &mut Diagnostics) -> Vec<Block> {
+pub fn blocks(property: Attribute, labels: usize, messages: &mut Diagnostics) -> Vec<Block> {
     let (Some(text), kind) = (&property.json, &property.name) else { return Vec::new() };
     let mut unpack = Unpack { text, kind, labels: Vec::new(), listed: None, blocks: Vec::new(), messages };
-    unpack.level(&property.value, labels);
+    unpack.level(property.value, labels);
     unpack.blocks
 }
 
@@ -87,8 +87,8 @@ struct Unpack<'a> {
 }
 
 impl Unpack<'_> {
-    fn level(&mut self, value: &Expr, labels: usize) {
-        match &value.kind {
+    fn level(&mut self, value: Expr, labels: usize) {
+        match value.kind {
             ExprKind::Null if labels == 0 => {}
             ExprKind::Tuple(values) => {
                 for value in values {
@@ -104,10 +104,10 @@ impl Unpack<'_> {
             }
             ExprKind::Object(entries) if labels > 0 => {
                 for (key, value) in entries {
-                    match &key.kind {
+                    match key.kind {
                         ExprKind::String(name) if name.as_ref() == COMMENT => {}
                         ExprKind::String(name) => {
-                            self.labels.push(Ident { name: name.clone(), span: key.span });
+                            self.labels.push(Ident { name, span: key.span });
                             self.level(value, labels - 1);
                             self.labels.pop();
                         }
@@ -116,17 +116,17 @@ impl Unpack<'_> {
                 }
             }
             ExprKind::Object(_) => {
-                let mut items = Vec::new();
-                properties(value.clone(), self.text, "a block", &mut items, self.messages);
+                let (mut items, span) = (Vec::new(), value.span);
+                properties(value, self.text, "a block", &mut items, self.messages);
                 let named = self.labels.last().map_or(self.kind.span, |label| label.span);
                 // Of several under one name, each is shown by its brace.
                 let header = self.listed.filter(|brace| brace.start > named.start).unwrap_or(named);
                 self.blocks.push(Block {
                     kind: self.kind.clone(),
                     labels: self.labels.clone(),
-                    body: Body { items, span: value.span },
+                    body: Body { items, span },
                     header,
-                    span: self.kind.span.to(value.span),
+                    span: self.kind.span.to(span),
                 });
             }
             _ => self.refuse(value.span, labels),
@@ -232,10 +232,10 @@ pub fn provider_items(property: Attribute, messages: &mut Diagnostics) -> Vec<It
             block.body.items = items.into_iter().flat_map(|item| dynamic_items(item, messages)).collect();
             Item::Block(block)
         };
-        return blocks(&property, 1, messages).into_iter().map(|block| read(block, messages)).collect();
+        return blocks(property, 1, messages).into_iter().map(|block| read(block, messages)).collect();
     }
     if has_dynamic(&property.value) {
-        return blocks(&property, 0, messages)
+        return blocks(property, 0, messages)
             .into_iter()
             .map(|block| provider_block(block, messages))
             .collect();
@@ -260,7 +260,7 @@ fn dynamic_items(item: Item, messages: &mut Diagnostics) -> Vec<Item> {
     let Item::Attribute(property) = item else { return vec![item] };
     match (property.name.name.as_ref(), &property.value.kind) {
         ("content", _) => {
-            blocks(&property, 0, messages).into_iter().map(|block| provider_block(block, messages)).collect()
+            blocks(property, 0, messages).into_iter().map(|block| provider_block(block, messages)).collect()
         }
         ("iterator", ExprKind::String(name)) => {
             let value = Expr { kind: ExprKind::Name(name.clone()), span: property.value.span };

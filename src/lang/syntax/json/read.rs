@@ -82,7 +82,8 @@ impl Reader<'_> {
         }
     }
 
-    fn value(&mut self) -> Read<Expr> {
+    /// One more value or name.
+    fn count(&mut self) -> Read<()> {
         self.nodes += 1;
         if self.nodes > NODES_MAX {
             let error =
@@ -91,9 +92,18 @@ impl Reader<'_> {
                     .help("divide the file, or read the data with `jsondecode(file(…))`");
             return Err(Box::new(error));
         }
+        Ok(())
+    }
+
+    fn value(&mut self) -> Read<Expr> {
+        self.count()?;
         let start = self.at;
         let kind = match self.peek() {
-            Some(b'{') => self.nested(Self::object)?,
+            // Most likely a block, which takes as much room as several values.
+            Some(b'{') => {
+                self.count()?;
+                self.nested(Self::object)?
+            }
             Some(b'[') => self.nested(Self::array)?,
             Some(b'"') => ExprKind::String(self.string()?.into()),
             Some(b'-' | b'0'..=b'9') => self.number()?,
@@ -123,6 +133,7 @@ impl Reader<'_> {
             if self.peek() != Some(b'"') {
                 return Err(Box::new(self.bad_item(open, !items.is_empty(), "a name in quotes", '}')));
             }
+            self.count()?;
             let start = self.at;
             let name = self.string()?;
             let key = Expr { kind: ExprKind::String(name.into()), span: self.span(start, self.at) };

@@ -91,6 +91,7 @@ impl Parser<'_> {
         let mut labels = Vec::new();
         let mut header = kind.span;
         let open = loop {
+            self.count()?;
             match self.peek() {
                 TokenKind::OpenQuote => labels.push(self.label()?),
                 TokenKind::Ident => labels.push(self.ident()),

@@ -14,6 +14,10 @@ pub(super) fn syntax(summary: impl Into<String>) -> Diagnostic {
 impl Parser<'_> {
     /// Reports an error. Beyond a number of them they are counted only.
     pub(super) fn report(&mut self, error: Diagnostic) -> Failed {
+        // Nothing was read past the limit, so that what seems to be missing may be there.
+        if self.nodes > NODES_MAX && error.code != code::lang::LIMIT {
+            return Failed;
+        }
         if self.diagnostics.len() < SYNTAX_ERRORS_MAX {
             self.diagnostics.push(error);
         } else if let Some(label) = error.labels.first() {

@@ -8,7 +8,7 @@ mod message;
 mod template;
 
 use super::ast::{Body, Expr};
-use super::lexer::{lex, lex_template};
+use super::lexer::{lex_template, lex_up_to};
 use super::token::{Token, TokenKind};
 use crate::diag::{Diagnostic, Diagnostics, SourceId, Span, code};
 
@@ -18,7 +18,9 @@ pub const SOURCE_BYTES_MAX: usize = 10 * 1024 * 1024;
 pub const NESTING_MAX: u32 = 200;
 /// Values, steps, arguments, blocks and pieces of templates in one source, so that the tree of the largest one stays
 /// below 200 MB; 100,000 resources have about half.
-pub const NODES_MAX: usize = 1_500_000;
+pub const NODES_MAX: usize = 1_000_000;
+/// Tokens of one source, of 12 bytes each; 100,000 resources have about 2,500,000.
+const TOKENS_MAX: usize = 4_000_000;
 /// Syntax errors shown of one file; more are hardly ever errors of their own.
 const SYNTAX_ERRORS_MAX: usize = 20;
 
@@ -46,7 +48,11 @@ pub fn parse(source: SourceId, text: &str) -> Parsed {
         let body = Body { items: Vec::new(), span: Span { source, start: 0, end: 0 } };
         return Parsed { file: File { body, tokens: Vec::new() }, diagnostics: error.into() };
     }
-    let tokens = lex(text);
+    let tokens = lex_up_to(text, TOKENS_MAX);
+    if let Some(error) = too_many_tokens(source, text, &tokens) {
+        let body = Body { items: Vec::new(), span: Span { source, start: 0, end: 0 } };
+        return Parsed { file: File { body, tokens: Vec::new() }, diagnostics: error.into() };
+    }
     let mut parser = Parser::new(source, text, &tokens);
     let body = parser.file();
     let diagnostics = parser.diagnostics;
@@ -58,7 +64,10 @@ pub fn parse_expression(source: SourceId, text: &str) -> Result<Expr, Diagnostic
     if let Some(error) = too_large(source, text) {
         return Err(error.into());
     }
-    let tokens = lex(text);
+    let tokens = lex_up_to(text, TOKENS_MAX);
+    if let Some(error) = too_many_tokens(source, text, &tokens) {
+        return Err(error.into());
+    }
     let mut parser = Parser::new(source, text, &tokens);
     parser.newlines_free = true;
     let expr = parser.expression();
@@ -74,7 +83,10 @@ pub fn parse_expression(source: SourceId, text: &str) -> Result<Expr, Diagnostic
 /// Reads a template that has no quotes around it: escapes of quoted strings mean nothing in it. `depth` levels of other
 /// brackets are around it.
 pub(super) fn parse_template(source: SourceId, text: &str, depth: u32) -> Result<Expr, Diagnostics> {
-    let tokens = lex_template(text);
+    let tokens = lex_template(text, TOKENS_MAX);
+    if let Some(error) = too_many_tokens(source, text, &tokens) {
+        return Err(error.into());
+    }
     let mut parser = Parser::new(source, text, &tokens);
     parser.depth = depth;
     let expr = parser.bare_template();
@@ -95,6 +107,15 @@ fn too_large(source: SourceId, text: &str) -> Option<Diagnostic> {
             .at(Span { source, start: 0, end: 0 }, "")
             .detail(format!("At most {SOURCE_BYTES_MAX} bytes are read."))
     })
+}
+
+fn too_many_tokens(source: SourceId, text: &str, tokens: &[Token]) -> Option<Diagnostic> {
+    let last = tokens.last().filter(|last| (last.end as usize) < text.len())?;
+    let error =
+        Diagnostic::error(code::lang::LIMIT, format!("more than {TOKENS_MAX} words and signs in one source"))
+            .at(Span { source, start: last.start, end: last.end }, "what follows this is too many")
+            .help("divide the file, or read the data with `jsondecode(file(…))`");
+    Some(error)
 }
 
 /// An error was reported; whoever can goes on somewhere else.

@@ -63,6 +63,8 @@ impl Parser<'_> {
         let mut strip_next = false;
         loop {
             let strip = std::mem::take(&mut strip_next);
+            // A piece takes as much room as two values.
+            self.count()?;
             self.count()?;
             match self.kind_at(self.at) {
                 kind if kind == end => return Ok(pieces),

@@ -1,6 +1,7 @@
 use super::{file, rendered};
 use crate::diag::{SourceMap, code};
-use crate::lang::syntax::{NESTING_MAX, SOURCE_BYTES_MAX, parse_expression};
+use crate::lang::syntax::{NESTING_MAX, NODES_MAX, SOURCE_BYTES_MAX, json, parse_expression};
+use std::sync::Arc;
 
 /// Texts that nest `levels` deep, one for each way of nesting.
 fn nested(levels: usize) -> Vec<(&'static str, String)> {
@@ -101,4 +102,45 @@ fn a_source_that_is_too_large_is_refused_unread() {
     assert!(errors(&text).is_some_and(|error| error.contains("10485761 bytes is too large")));
     let (parsed, sources) = file(&text);
     assert!(rendered(&parsed.diagnostics, &sources).contains("too large"));
+}
+
+#[test]
+fn a_source_of_too_many_parts_is_refused_with_one_error_at_its_place() {
+    let (values, tokens) = (NODES_MAX + 1, 4_000_001);
+    for (text, expected) in [
+        (format!("a = [{}]", "1,".repeat(values)), "more than 1000000 values"),
+        (format!("b {{\n  a = c{}\n}}", ".d".repeat(values)), "more than 1000000 values"),
+        (format!("a = \"{}\"", "${b}".repeat(values / 3)), "more than 1000000 values"),
+        (format!("a = <<E\n{}E\n", "\n".repeat(values / 2 + 1)), "more than 1000000 values"),
+        ("b {}\n".repeat(values / 2 + 1), "more than 1000000 values"),
+        (format!("b {}{{}}", "c ".repeat(values)), "more than 1000000 values"),
+        ("\n".repeat(tokens), "more than 4000000 words and signs"),
+    ] {
+        let (parsed, sources) = file(&text);
+        let said = rendered(&parsed.diagnostics, &sources);
+        assert_eq!(parsed.diagnostics.len(), 1, "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn a_file_of_json_is_limited_alike() {
+    let deep = |levels: usize| format!("{{\"locals\": {}1{}}}", "[".repeat(levels), "]".repeat(levels));
+    on_a_small_stack(move || {
+        for (text, expected) in [
+            (deep(199), None),
+            (deep(200), Some("nested more than 200 levels deep")),
+            (deep(1_000_000), Some("nested more than 200 levels deep")),
+            (format!("{{\"a\": [{}1]}}", "1,".repeat(NODES_MAX)), Some("more than 1000000 values")),
+            (" ".repeat(SOURCE_BYTES_MAX + 1), Some("10485761 bytes is too large")),
+        ] {
+            let mut sources = SourceMap::new();
+            let text: Arc<str> = text.into();
+            let source = sources.add("x.tf.json", text.clone());
+            let (_, diagnostics) = json::parse(source, &text);
+            let said = rendered(&diagnostics, &sources);
+            assert_eq!(diagnostics.len(), usize::from(expected.is_some()), "{said}");
+            assert!(said.contains(expected.unwrap_or("")), "{said}");
+        }
+    });
 }
