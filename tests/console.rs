@@ -1,23 +1,11 @@
 //! `mlo console`: what expressions see and how values are printed. `tests/cases/console/values.json` has expressions
 //! with what Terraform's console prints of them (nothing where it refuses them), in the folder of that file.
 
-use super::support::{Project, Said, repository};
-use std::io::Write;
-use std::process::Stdio;
+use super::support::{Project, Said, fed, repository};
 
 /// What the console says to these lines.
 fn console(project: &Project, arguments: &[&str], lines: &str) -> Said {
-    let mut command = project.command(&[&["console"], arguments].concat());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // A console that ended with an error reads no more.
-    let _ = child.stdin.take().unwrap().write_all(lines.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    Said {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    fed(&mut project.command(&[&["console"], arguments].concat()), lines)
 }
 
 #[test]

@@ -1,23 +1,11 @@
 //! `mlo fmt`: what is written, listed, shown and answered. The pairs in `tests/cases/fmt` were made with Terraform.
 
-use super::support::{Project, Said, repository};
-use std::io::Write;
-use std::process::Stdio;
+use super::support::{Project, Said, fed, repository};
 
 /// Runs `mlo fmt -` and more with a text as its standard input.
 fn piped(arguments: &[&str], text: &str) -> Said {
     let project = Project::new();
-    let mut command = project.command(&[&["fmt", "-"], arguments].concat());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // Wrong use ends the program before it has read anything.
-    let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    Said {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    fed(&mut project.command(&[&["fmt", "-"], arguments].concat()), text)
 }
 
 #[test]

@@ -121,15 +121,26 @@ impl Drop for Project {
 
 /// Runs a command and waits for it.
 pub(crate) fn said(command: &mut Command) -> Said {
-    let output = command.output().unwrap();
-    Said {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    Said::of(command.output().unwrap())
+}
+
+/// Runs a command with a text as its standard input and waits for it. It may end before it has read all.
+pub(crate) fn fed(command: &mut Command, text: &str) -> Said {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
+    Said::of(child.wait_with_output().unwrap())
 }
 
 impl Said {
+    fn of(output: std::process::Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// Everything, for a message.
     pub(crate) fn all(&self) -> String {
         format!("exit code {}\n--- stdout\n{}--- stderr\n{}", self.code, self.out, self.err)
