@@ -1,23 +1,26 @@
 //! The values of a configuration, block by block, as they become known. Pure: values come in, values come out.
 
-use super::condition::{WithVariable, check};
-use super::inputs::Inputs;
-use super::scope::{Constant, InstanceScope, Origin};
+mod repeat;
+mod variable;
+
+pub(in crate::plan) use repeat::Repetition;
+pub use repeat::Repetitions;
+
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{ModuleId, ModuleTree, Node};
-use crate::lang::config::{ProviderKey, Repeat, Resource, ResourceKey, Variable};
+use crate::lang::config::{ProviderKey, Repeat, Resource, ResourceKey};
 use crate::lang::eval::BlockSchema;
-use crate::lang::eval::{decode, describe, evaluate};
+use crate::lang::eval::{decode, evaluate};
 use crate::lang::syntax::ast::Expr;
-use crate::lang::value::{Kind, Marks, Type, Value, apply_defaults, convert};
+use crate::lang::value::{Marks, Type, Value, convert};
+use crate::plan::condition::check;
+use crate::plan::inputs::Inputs;
+use crate::plan::scope::{InstanceScope, Origin};
 use crate::provider::ProviderSchema;
 use mlo_state::{Key, ModuleAddress};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-
-/// Instances that one block may have. Past it, a plan is no longer read by anybody.
-const INSTANCES_MAX: usize = 100_000;
 
 /// What values depend on beside the configuration.
 #[derive(Debug, Clone)]
@@ -85,44 +88,24 @@ struct ModuleValues {
 
 /// The values of one instance of a module.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Instance {
-    pub(super) variables: HashMap<Arc<str>, Value>,
-    pub(super) locals: HashMap<Arc<str>, Value>,
+pub(in crate::plan) struct Instance {
+    pub(in crate::plan) variables: HashMap<Arc<str>, Value>,
+    pub(in crate::plan) locals: HashMap<Arc<str>, Value>,
     outputs: HashMap<Arc<str>, Value>,
-    pub(super) resources: HashMap<ResourceKey, Value>,
+    pub(in crate::plan) resources: HashMap<ResourceKey, Value>,
     /// Called modules with the outputs that are there, as the expression `module.name` sees them.
     modules: HashMap<Arc<str>, Value>,
     parent: Option<ModuleAddress>,
     repetition: Repetition,
 }
 
-/// `each` and `count` of one instance.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Repetition {
-    /// The instance's key.
-    pub(super) key: Option<Key>,
-    /// `each.key` and `each.value`.
-    pub(super) each: Option<(Value, Value)>,
-    /// `count.index`
-    pub(super) index: Option<Value>,
-}
-
-impl Repetition {
-    fn is_known(&self) -> bool {
-        self.each.as_ref().is_none_or(|(_, value)| value.is_wholly_known())
-    }
-}
-
-/// `each` and `count` of a block's instances, by their keys.
-pub type Repetitions = HashMap<Option<Key>, Repetition>;
-
 /// The values of a configuration as they become known.
 #[derive(Debug)]
 pub struct World<'c> {
-    pub(super) tree: &'c ModuleTree<'c>,
-    pub(super) context: &'c Context,
+    pub(in crate::plan) tree: &'c ModuleTree<'c>,
+    pub(in crate::plan) context: &'c Context,
     /// Whether a plan is applied: what functions give only then is known.
-    pub(super) applies: bool,
+    pub(in crate::plan) applies: bool,
     values: Values,
 }
 
@@ -143,7 +126,7 @@ impl<'c> World<'c> {
         self.values
     }
 
-    pub(super) fn instance(&self, module: ModuleId, address: &ModuleAddress) -> Option<&Instance> {
+    pub(in crate::plan) fn instance(&self, module: ModuleId, address: &ModuleAddress) -> Option<&Instance> {
         self.values.modules.get(module)?.instances.get(address)
     }
 
@@ -261,77 +244,6 @@ impl<'c> World<'c> {
         Ok(if output.sensitive { value.marked(Marks::SENSITIVE) } else { value })
     }
 
-    fn variable(
-        &self,
-        id: ModuleId,
-        at: &ModuleAddress,
-        name: &str,
-        deferred: &mut bool,
-    ) -> Result<Value, Diagnostics> {
-        let variable =
-            self.tree.module(id).variables.get(name).expect("a node's variable is in the configuration");
-        let (given, place) = match self.tree.parent(id) {
-            Some((parent, call)) => {
-                let instance = self.instance(id, at);
-                let above = instance.and_then(|instance| instance.parent.clone()).unwrap_or_default();
-                let argument = call.arguments.get(name).map(|(_, expr)| expr);
-                let repetition = instance.map(|instance| &instance.repetition);
-                let scope = self.scope(parent, &above, repetition);
-                (
-                    argument.map(|expr| evaluate(expr, &scope)).transpose()?,
-                    argument.map_or(call.span, |expr| expr.span),
-                )
-            }
-            None => self.root_input(variable)?,
-        };
-        let given = given.filter(|value| variable.nullable || !value.is_null());
-        let default = variable.default.as_ref();
-        let (value, place) = match (given, default) {
-            (Some(value), _) => (value, place),
-            (None, Some(default)) => (evaluate(default, &Constant)?, default.span),
-            (None, None) if self.context.check_only => {
-                return Ok(mark(variable, Value::unknown(variable.ty.clone())));
-            }
-            (None, None) => return Err(missing_variable(variable).into()),
-        };
-        let defaults = variable.defaults.try_map(&mut |expr| evaluate(expr, &Constant))?;
-        let value = apply_defaults(&value, &defaults);
-        let value = convert(&value, &variable.ty).map_err(|error| {
-            Diagnostic::error(
-                code::engine::VARIABLE_TYPE,
-                format!("the value of variable `{name}` is not of its type"),
-            )
-            .at(place, error.to_string())
-            .at(variable.span, "declared here")
-        })?;
-        self.validate(variable, (id, at), &value, deferred)?;
-        Ok(mark(variable, value))
-    }
-
-    fn validate(
-        &self,
-        variable: &Variable,
-        (id, at): (ModuleId, &ModuleAddress),
-        value: &Value,
-        deferred: &mut bool,
-    ) -> Result<(), Diagnostics> {
-        if variable.validations.is_empty() {
-            return Ok(());
-        }
-        // The variable itself is not stored yet: its value is laid over the scope.
-        let scope = WithVariable { inner: self.scope(id, at, None), name: &variable.name.name, value };
-        check(&variable.validations, &scope, code::engine::VALIDATION, deferred)
-    }
-
-    fn root_input(&self, variable: &Variable) -> Result<(Option<Value>, crate::diag::Span), Diagnostics> {
-        let Some(input) = self.context.inputs.get(&variable.name.name) else {
-            return Ok((None, variable.span));
-        };
-        let span = input.span();
-        let value = input.value(&variable.ty)?;
-        Ok((Some(value), span))
-    }
-
     fn expand_module(&mut self, id: ModuleId) -> Result<(), Failures> {
         let Some((parent, call)) = self.tree.parent(id) else {
             self.add_instance(id, ModuleAddress::root(), Instance::default());
@@ -373,119 +285,8 @@ impl<'c> World<'c> {
     }
 
     /// Notes that a node is to be looked at again once more is known.
-    pub(super) fn defer(&mut self, node: &Node) {
+    pub(in crate::plan) fn defer(&mut self, node: &Node) {
         self.values.unsettled.insert(node.into());
-    }
-
-    /// What `count` or `for_each` of a block says, in an instance of its module.
-    pub(super) fn repetitions(
-        &self,
-        id: ModuleId,
-        at: &ModuleAddress,
-        repeat: &Repeat,
-    ) -> Result<Vec<Repetition>, Diagnostics> {
-        let scope = self.scope(id, at, None);
-        match repeat {
-            Repeat::Once => Ok(vec![Repetition::default()]),
-            Repeat::Count(expr) => self.count(expr, &evaluate(expr, &scope)?),
-            Repeat::ForEach(expr) => self.for_each(expr, &evaluate(expr, &scope)?),
-        }
-    }
-
-    /// The same, by the instances' keys.
-    ///
-    /// # Errors
-    /// If the repetition cannot be evaluated.
-    pub fn repetitions_by_key(
-        &self,
-        id: ModuleId,
-        at: &ModuleAddress,
-        repeat: &Repeat,
-    ) -> Result<Repetitions, Diagnostics> {
-        let all = self.repetitions(id, at, repeat)?;
-        Ok(all.into_iter().map(|repetition| (repetition.key.clone(), repetition)).collect())
-    }
-
-    fn count(&self, expr: &Expr, value: &Value) -> Result<Vec<Repetition>, Diagnostics> {
-        let wrong = |summary: String| {
-            Diagnostics::from(Diagnostic::error(code::engine::COUNT, summary).at(expr.span, ""))
-        };
-        if value.marks().is_sensitive() {
-            return Err(wrong("`count` is sensitive: the number of instances would tell it".into()));
-        }
-        if value.is_unknown() {
-            if self.context.check_only {
-                let index = Some(Value::unknown(Type::Number));
-                return Ok(vec![Repetition { key: None, each: None, index }]);
-            }
-            return Err(unknown_repetition("count", expr).into());
-        }
-        let number = convert(value, &Type::Number).ok();
-        let count = number.as_ref().and_then(Value::as_number).and_then(crate::lang::value::Number::as_i64);
-        let Some(count) = count.and_then(|count| u64::try_from(count).ok()) else {
-            return Err(wrong(format!(
-                "`count` must be a whole number that is not negative, but it is {}",
-                describe(value)
-            )));
-        };
-        if count > INSTANCES_MAX as u64 {
-            return Err(wrong(format!(
-                "`count` is {count}; a block can have at most {INSTANCES_MAX} instances"
-            )));
-        }
-        Ok((0..count)
-            .map(|index| {
-                let value = Value::number(i64::try_from(index).unwrap_or(i64::MAX));
-                Repetition { key: Some(Key::Index(index)), each: None, index: Some(value) }
-            })
-            .collect())
-    }
-
-    fn for_each(&self, expr: &Expr, value: &Value) -> Result<Vec<Repetition>, Diagnostics> {
-        let wrong = |summary: String| {
-            Diagnostics::from(Diagnostic::error(code::engine::FOR_EACH, summary).at(expr.span, "").help(
-                "`for_each` takes a map, an object, or a set of strings, such as `toset([\"a\", \"b\"])`",
-            ))
-        };
-        if value.marks().is_sensitive() {
-            return Err(wrong("`for_each` is sensitive: the keys of the instances would tell it".into()));
-        }
-        if value.is_unknown() || matches!(value.kind(), Kind::Set(..)) && !value.is_wholly_known() {
-            if self.context.check_only {
-                let each = Some((Value::unknown(Type::String), Value::unknown(Type::Any)));
-                return Ok(vec![Repetition { key: None, each, index: None }]);
-            }
-            return Err(unknown_repetition("for_each", expr).into());
-        }
-        let entries: Vec<(Arc<str>, Value)> = match value.kind() {
-            Kind::Map(_, entries) | Kind::Object(entries) => {
-                entries.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
-            }
-            Kind::Set(Type::String, items) => {
-                let keys =
-                    items.iter().filter_map(|item| item.as_str().map(|key| (Arc::from(key), item.clone())));
-                let keys: Vec<_> = keys.collect();
-                if keys.len() < items.len() {
-                    return Err(wrong("`for_each` has a null in its set".into()));
-                }
-                keys
-            }
-            Kind::Set(_, items) if items.is_empty() => Vec::new(),
-            Kind::Null(_) => return Err(wrong("`for_each` is null".into())),
-            _ => return Err(wrong(format!("`for_each` is {}", describe(value)))),
-        };
-        if entries.len() > INSTANCES_MAX {
-            let count = entries.len();
-            return Err(wrong(format!(
-                "`for_each` has {count} elements; a block can have at most {INSTANCES_MAX}"
-            )));
-        }
-        let repetition = |(key, value): (Arc<str>, Value)| Repetition {
-            key: Some(Key::Name(key.clone())),
-            each: Some((Value::string(key), value)),
-            index: None,
-        };
-        Ok(entries.into_iter().map(repetition).collect())
     }
 
     /// Makes `module.name` for every instance above, once for each output, so that each use of it is a lookup.
@@ -501,7 +302,12 @@ impl<'c> World<'c> {
     }
 
     /// `module.name` in one instance, with the outputs that are there.
-    pub(super) fn module_value(&self, id: ModuleId, at: &ModuleAddress, name: &str) -> Option<Value> {
+    pub(in crate::plan) fn module_value(
+        &self,
+        id: ModuleId,
+        at: &ModuleAddress,
+        name: &str,
+    ) -> Option<Value> {
         self.instance(id, at)?.modules.get(name).cloned()
     }
 
@@ -588,7 +394,7 @@ impl<'c> World<'c> {
     }
 
     /// A `lifecycle` argument that is a bool; false where it is not given or not known.
-    pub(super) fn flag(
+    pub(in crate::plan) fn flag(
         &self,
         id: ModuleId,
         at: &ModuleAddress,
@@ -617,24 +423,4 @@ pub fn combine(repeat: &Repeat, items: Vec<(Option<Key>, Value)>) -> Value {
             _ => None,
         })),
     }
-}
-
-fn mark(variable: &Variable, value: Value) -> Value {
-    let sensitive = if variable.sensitive { Marks::SENSITIVE } else { Marks::NONE };
-    let ephemeral = if variable.ephemeral { Marks::EPHEMERAL } else { Marks::NONE };
-    value.marked(sensitive | ephemeral)
-}
-
-fn missing_variable(variable: &Variable) -> Diagnostic {
-    let name = &variable.name.name;
-    let message = Diagnostic::error(code::engine::NO_VALUE, format!("variable `{name}` has no value"))
-        .at(variable.span, "declared here, without a default");
-    message.help(format!("give one: `--var {name}=…`, a line `{name} = …` in `mlo.tfvars`, or the environment variable `MLO_VAR_{name}`"))
-}
-
-fn unknown_repetition(argument: &str, expr: &Expr) -> Diagnostic {
-    Diagnostic::error(code::engine::UNKNOWN_REPETITION, format!("`{argument}` is not known before the apply"))
-        .at(expr.span, "this depends on something that is not there yet")
-        .detail("How many instances there are must be known to plan them.")
-        .help("let it depend on variables, local values or manifests, and put what is not known into the values, not the keys")
 }

@@ -1,0 +1,280 @@
+//! One block: what the configuration wants of its instances, what is there, and what becomes of each.
+
+use super::Walker;
+use crate::diag::{Diagnostic, Diagnostics, code};
+use crate::graph::{ModuleId, Node};
+use crate::lang::config::{Resource, ResourceKey};
+use crate::lang::eval::BlockSchema;
+use crate::lang::value::{Marks, Value};
+use crate::plan::change::{describe, plan_change};
+use crate::plan::planner::{Connected, Kind, provider_name};
+use crate::plan::stored::{decode_object, mark_by_schema, mark_stored};
+use crate::plan::world::{Repetition, combine};
+use crate::plan::{Action, Drift, Operation, Reason, Stored, diff};
+use crate::provider::{ProviderError, ResourceSchema, Subject, retry};
+use futures_util::stream::{self, StreamExt};
+use mlo_state::{Address, BlockAddress, Key, Mode, ModuleAddress, Object, Snapshot, Status};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// One instance of a block, with what the configuration wants of it.
+struct Instance<'r> {
+    address: Address,
+    repetition: Repetition,
+    wanted: Value,
+    resource: &'r Resource,
+}
+
+/// What the instances of a block share.
+struct BlockPlan<'b> {
+    id: ModuleId,
+    key: &'b ResourceKey,
+    provider_name: String,
+    connected: Connected,
+    schema: &'b ResourceSchema,
+    dependencies: Arc<[BlockAddress]>,
+}
+
+impl Walker<'_, '_, '_> {
+    pub(super) async fn plan_block(&self, id: ModuleId, key: &ResourceKey) -> Result<(), Diagnostics> {
+        let module = self.tree.module(id);
+        let Some(resource) = module.resources.get(key) else { return Ok(()) };
+        if key.mode == Mode::Data {
+            let summary = "data sources are not supported by this version";
+            return Err(Diagnostic::error(code::engine::UNKNOWN_TYPE, summary).at(resource.span, "").into());
+        }
+        let (at, provider_key) = self.tree.provider(id, &resource.provider);
+        let provider_name = provider_name(self.tree, at, &provider_key);
+        let Some(connected) = self.connections.borrow().get(&provider_name).cloned() else { return Ok(()) };
+        let provider = connected.provider.clone();
+        let Some(schema) = provider.schema().resources.get(key.type_name.as_ref()) else {
+            return Err(self.unknown_type(resource).into());
+        };
+        let dependencies = self.dependencies(id, key);
+        let block = BlockPlan { id, key, provider_name, connected, schema, dependencies };
+        let (instances, mut failures) = self.instances(&block, resource);
+        let planned: Vec<_> = stream::iter(instances)
+            .map(|instance| self.plan_instance(&block, instance))
+            .buffered(self.planner.parallelism.max(1))
+            .collect()
+            .await;
+        let mut values: BTreeMap<ModuleAddress, Vec<(Option<Key>, Value)>> =
+            self.world.borrow().instances(id).into_iter().map(|at| (at, Vec::new())).collect();
+        for result in planned {
+            match result {
+                Ok((address, value)) => {
+                    values.entry(address.module).or_default().push((address.key, value));
+                }
+                Err(messages) => failures.extend(messages),
+            }
+        }
+        for (at, items) in values {
+            self.world.borrow_mut().set_resource(id, &at, key, combine(&resource.repeat, items));
+        }
+        if failures.has_errors() { Err(failures) } else { Ok(()) }
+    }
+
+    fn unknown_type(&self, resource: &Resource) -> Diagnostic {
+        let name = &resource.key.type_name;
+        let known: Vec<_> = self
+            .planner
+            .providers
+            .values()
+            .flat_map(|provider| provider.schema().resources.keys().copied())
+            .collect();
+        Diagnostic::error(code::engine::UNKNOWN_TYPE, format!("there is no resource type `{name}`"))
+            .at(resource.span, "")
+            .did_you_mean(name, known)
+    }
+
+    /// Evaluates what the configuration wants of each instance.
+    fn instances<'r>(
+        &self,
+        block: &BlockPlan<'_>,
+        resource: &'r Resource,
+    ) -> (Vec<Instance<'r>>, Diagnostics) {
+        let world = self.world.borrow();
+        let mut failures = Diagnostics::new();
+        let mut instances = Vec::new();
+        let mut deferred = false;
+        for at in world.instances(block.id) {
+            let repetitions = match world.repetitions(block.id, &at, &resource.repeat) {
+                Ok(repetitions) => repetitions,
+                Err(messages) => {
+                    failures.extend(messages);
+                    continue;
+                }
+            };
+            for repetition in repetitions {
+                let place = (block.id, block.key);
+                let wanted = world.check_preconditions(place, &at, &repetition).and_then(|later| {
+                    deferred |= later;
+                    let wanted = world.wanted(place, &at, &repetition, &block.schema.block)?;
+                    refuse_ephemeral(&wanted, resource)?;
+                    Ok(wanted)
+                });
+                match wanted {
+                    Ok(wanted) => {
+                        let address = address_of(&at, block.key, repetition.key.clone());
+                        instances.push(Instance { address, repetition, wanted, resource });
+                    }
+                    Err(messages) => failures.extend(messages),
+                }
+            }
+        }
+        drop(world);
+        self.defer_if(deferred, block);
+        (instances, failures)
+    }
+
+    /// Has a block's conditions looked at again when it is applied.
+    fn defer_if(&self, deferred: bool, block: &BlockPlan<'_>) {
+        if deferred {
+            self.world.borrow_mut().defer(&Node::Resource(block.id, block.key.clone()));
+        }
+    }
+
+    async fn plan_instance(
+        &self,
+        block: &BlockPlan<'_>,
+        instance: Instance<'_>,
+    ) -> Result<(Address, Value), Diagnostics> {
+        let Instance { address, repetition, wanted, resource } = instance;
+        let fail = |error: &ProviderError| {
+            Diagnostics::from(describe(error, &address.to_string(), Some(resource.span), Some(resource)))
+        };
+        let stored = self.planner.snapshot.objects.get(&address);
+        let prior = match stored {
+            Some(object) => self.read(&block.connected, &block.schema.block, &address, object).await?,
+            None => None,
+        };
+        let usable = prior.as_ref().filter(|_| stored.is_none_or(|object| object.status == Status::Ready));
+        let change = plan_change(&block.connected, block.key, block.schema, (usable, &wanted))
+            .await
+            .map_err(|error| fail(&error))?;
+        let (action, reason) = action_and_reason(change.action, prior.as_ref(), stored);
+        if action == Action::Replace {
+            self.refuse_protected(&address, resource)?;
+        }
+        if change.planned.is_wholly_known() && self.planner.kind != Kind::Check {
+            let (place, planned) = ((block.id, block.key), &change.planned);
+            let later =
+                self.world.borrow().check_postconditions(place, &address.module, &repetition, planned)?;
+            self.defer_if(later, block);
+        }
+        let operation = Operation {
+            address: address.clone(),
+            provider: block.provider_name.clone(),
+            action,
+            reason,
+            prior,
+            planned: Some(change.planned.clone()),
+            replace: change.replace,
+            stored: stored.map(Stored::from),
+            schema_version: block.schema.version,
+            token: match stored {
+                Some(object) if !matches!(action, Action::Create | Action::Replace) => object.token.clone(),
+                _ => token(self.planner.snapshot, &address),
+            },
+            span: Some(resource.span),
+            dependencies: block.dependencies.clone(),
+        };
+        self.operations.borrow_mut().insert(address.clone(), operation);
+        Ok((address, change.planned))
+    }
+
+    /// The object as it is; what differs from the state is drift.
+    pub(super) async fn read(
+        &self,
+        connected: &Connected,
+        schema: &BlockSchema,
+        address: &Address,
+        object: &Object,
+    ) -> Result<Option<Value>, Diagnostics> {
+        let before = decode_object(object, schema).map_err(|error| {
+            Diagnostic::error(
+                code::engine::BAD_OBJECT,
+                format!("the state's object {address} does not fit its type"),
+            )
+            .detail(error.to_string())
+        })?;
+        let Some(connection) = connected.connection.as_ref().filter(|_| self.planner.refresh) else {
+            return Ok(Some(before));
+        };
+        let subject = Subject { type_name: &address.type_name, address, token: &object.token };
+        let _permit = self.calls.acquire().await;
+        let after = retry(|| connection.read(subject, &before)).await;
+        let after = after.map_err(|error| describe(&error, &format!("reading {address}"), None, None))?;
+        let after = after.map(|value| mark_by_schema(&mark_stored(&value, object), schema));
+        if after.as_ref().is_none_or(|after| !diff::same(&before, after)) {
+            let drift = Drift { address: address.clone(), before, after: after.clone() };
+            self.drift.borrow_mut().insert(address.clone(), drift);
+        }
+        Ok(after)
+    }
+
+    /// Blocks whose values a block is made from: those that it reaches without passing another resource.
+    pub(super) fn dependencies(&self, id: ModuleId, key: &ResourceKey) -> Arc<[BlockAddress]> {
+        let Some(start) = self.graph.id(&Node::Resource(id, key.clone())) else { return Arc::new([]) };
+        let mut seen = BTreeSet::new();
+        let mut open = vec![start];
+        let mut found = BTreeSet::new();
+        while let Some(node) = open.pop() {
+            for dependency in self.graph.dag.dependencies(node) {
+                if !seen.insert(dependency) {
+                    continue;
+                }
+                match self.graph.dag.get(dependency) {
+                    Node::Resource(id, key) => {
+                        found.insert(self.tree.block(*id, key));
+                    }
+                    _ => open.push(dependency),
+                }
+            }
+        }
+        found.into_iter().collect()
+    }
+}
+
+fn action_and_reason(action: Action, prior: Option<&Value>, stored: Option<&Object>) -> (Action, Reason) {
+    let tainted = stored.is_some_and(|object| object.status == Status::Tainted);
+    match (action, prior) {
+        // A tainted object is there and must go.
+        (Action::Create, Some(_)) if tainted => (Action::Replace, Reason::Tainted),
+        (Action::Create, Some(_)) => (Action::Replace, Reason::Configuration),
+        (Action::Create, None) if stored.is_some() => (action, Reason::Missing),
+        _ => (action, Reason::Configuration),
+    }
+}
+
+/// What is ephemeral may be used, but not kept, and objects are kept.
+fn refuse_ephemeral(wanted: &Value, resource: &Resource) -> Result<(), Diagnostics> {
+    let ephemeral = |value: &Value| value.marks_deep().contains(Marks::EPHEMERAL);
+    if !ephemeral(wanted) {
+        return Ok(());
+    }
+    let attributes = wanted.as_entries().into_iter().flatten();
+    let to_blame = attributes
+        .filter(|(_, value)| ephemeral(value))
+        .find_map(|(name, _)| resource.body.attributes().find(|attribute| attribute.name.name == *name));
+    let span = to_blame.map_or(resource.span, |attribute| attribute.value.span);
+    let summary = "an ephemeral value would be kept in the state";
+    Err(Diagnostic::error(code::engine::EPHEMERAL, summary)
+        .at(span, "this is ephemeral")
+        .help("take a value that may be kept, or the variable's `ephemeral` out")
+        .into())
+}
+
+/// The idempotency token of a create: the same in every attempt from the same state, another one for each new object.
+fn token(snapshot: &Snapshot, address: &Address) -> String {
+    let mut hash = Sha256::new();
+    let earlier = snapshot.objects.get(address).map_or("", |object| object.token.as_str());
+    hash.update(format!("{}\n{}\n{address}\n{earlier}", snapshot.lineage, snapshot.serial));
+    hash.finalize().iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+fn address_of(module: &ModuleAddress, key: &ResourceKey, instance: Option<Key>) -> Address {
+    let ResourceKey { mode, type_name, name } = key.clone();
+    Address { module: module.clone(), mode, type_name, name, key: instance }
+}

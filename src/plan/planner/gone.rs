@@ -1,0 +1,110 @@
+//! Objects that the state has and the configuration has not: they go, unless something protects them.
+
+use super::Walker;
+use crate::diag::{Diagnostic, Diagnostics, code};
+use crate::lang::config::{Repeat, Resource, ResourceKey};
+use crate::plan::planner::Kind;
+use crate::plan::{Action, Operation, Reason};
+use futures_util::stream::{self, StreamExt};
+use mlo_state::{Address, Object};
+
+impl Walker<'_, '_, '_> {
+    /// Objects that the configuration no longer has go.
+    pub(super) async fn plan_orphans(&self) {
+        let orphans: Vec<_> = {
+            let known = self.operations.borrow();
+            let objects = self.planner.snapshot.objects.iter();
+            objects.filter(|(address, _)| !known.contains_key(address)).collect()
+        };
+        let planned: Vec<_> = stream::iter(orphans)
+            .map(|(address, object)| self.plan_orphan(address, object))
+            .buffered(self.planner.parallelism.max(1))
+            .collect()
+            .await;
+        for result in planned {
+            match result {
+                Ok(Some(operation)) => {
+                    self.operations.borrow_mut().insert(operation.address.clone(), operation);
+                }
+                Ok(None) => {}
+                Err(messages) => self.messages.borrow_mut().extend(messages),
+            }
+        }
+    }
+
+    async fn plan_orphan(
+        &self,
+        address: &Address,
+        object: &Object,
+    ) -> Result<Option<Operation>, Diagnostics> {
+        let connected = self.connect_for(address, object).await?;
+        let provider = connected.provider.clone();
+        let Some(schema) = provider.schema().resources.get(address.type_name.as_ref()) else {
+            let summary =
+                format!("the state has {address}, and there is no resource type `{}`", address.type_name);
+            return Err(Diagnostic::error(code::engine::UNKNOWN_TYPE, summary).into());
+        };
+        let prior = self.read(&connected, &schema.block, address, object).await?;
+        if prior.is_none() {
+            // Gone already: the drift says so, and the next snapshot forgets it.
+            return Ok(None);
+        }
+        if let Some(resource) = self.block_of(address) {
+            self.refuse_protected(address, resource)?;
+        }
+        Ok(Some(Operation {
+            address: address.clone(),
+            provider: object.provider.clone(),
+            action: Action::Delete,
+            reason: self.why_gone(address),
+            prior,
+            planned: None,
+            replace: Vec::new(),
+            stored: Some(object.into()),
+            schema_version: schema.version,
+            token: object.token.clone(),
+            span: None,
+            dependencies: object.dependencies.clone().into(),
+        }))
+    }
+
+    pub(super) fn refuse_protected(&self, address: &Address, resource: &Resource) -> Result<(), Diagnostics> {
+        let (id, flag) =
+            (self.tree.find(&address.module.block()), resource.lifecycle.prevent_destroy.as_ref());
+        let world = self.world.borrow();
+        if id.map(|id| world.flag(id, &address.module, flag)).transpose()? != Some(true) {
+            return Ok(());
+        }
+        let summary = format!("{address} is protected, and the plan would take it away");
+        let message = Diagnostic::error(code::engine::PREVENT_DESTROY, summary).at(resource.span, "");
+        let message = flag.into_iter().fold(message, |message, flag| message.at(flag.span, "protected here"));
+        Err(message
+            .help("take `prevent_destroy` out if the object may go, or undo what takes it away")
+            .into())
+    }
+
+    /// The block of an object, if the configuration has it.
+    pub(super) fn block_of(&self, address: &Address) -> Option<&Resource> {
+        let id = self.tree.find(&address.module.block())?;
+        let Address { mode, type_name, name, .. } = address.clone();
+        self.tree.module(id).resources.get(&ResourceKey { mode, type_name, name })
+    }
+
+    pub(super) fn why_gone(&self, address: &Address) -> Reason {
+        if self.planner.kind == Kind::Destroy {
+            return Reason::Destroy;
+        }
+        let Some(id) = self.tree.find(&address.module.block()) else { return Reason::NoModule };
+        if self.world.borrow().instance(id, &address.module).is_none() {
+            return Reason::NoModule;
+        }
+        match self.block_of(address) {
+            None => Reason::NoBlock,
+            Some(resource) => match resource.repeat {
+                Repeat::Count(_) => Reason::NoIndex,
+                Repeat::ForEach(_) => Reason::NoKey,
+                Repeat::Once => Reason::NoBlock,
+            },
+        }
+    }
+}

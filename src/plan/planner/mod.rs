@@ -1,0 +1,207 @@
+//! The walk that makes a plan: every block is evaluated, read and compared once all that it needs is.
+
+mod block;
+mod connect;
+mod gone;
+mod select;
+
+pub(crate) use connect::{bare_provider, provider_name};
+
+use crate::diag::Diagnostics;
+use crate::graph::{Graph, ModuleId, ModuleTree, Node, NodeId, Outcome, build, walk};
+use crate::lang::config::{Module, ResourceKey};
+use crate::plan::steps::{self, Parts};
+use crate::plan::stored::{decode_output, guess};
+use crate::plan::world::{Context, World, combine};
+use crate::plan::{Drift, Operation, OutputChange, Plan};
+use crate::provider::{Connection, Provider, Surroundings};
+use mlo_state::{Address, BlockAddress, Snapshot};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Nodes of the graph that are visited at a time. More than provider calls, since most nodes call none; not all, since
+/// each keeps its place in memory.
+const NODES_AT_ONCE: usize = 256;
+
+/// What kind of plan is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What the configuration wants.
+    Apply,
+    /// All objects are taken away.
+    Destroy,
+    /// Nothing is read or stored: is the configuration right?
+    Check,
+}
+
+/// All that a plan is made from.
+pub struct Planner<'a> {
+    /// The configuration.
+    pub config: Arc<Module>,
+    /// What its values depend on beside it.
+    pub context: &'a Context,
+    /// Providers by name.
+    pub providers: &'a BTreeMap<&'static str, Arc<dyn Provider>>,
+    /// The machine and the run.
+    pub surroundings: &'a Surroundings,
+    /// The state.
+    pub snapshot: &'a Snapshot,
+    /// What kind of plan.
+    pub kind: Kind,
+    /// Whether objects are read.
+    pub refresh: bool,
+    /// Provider calls at a time.
+    pub parallelism: usize,
+}
+
+/// Connected providers by the name that the state has for them.
+pub type Connections = HashMap<String, Connected>;
+
+/// A provider, and the connection to it once its configuration is known.
+#[derive(Clone)]
+pub struct Connected {
+    /// The provider.
+    pub provider: Arc<dyn Provider>,
+    /// The connection.
+    pub connection: Option<Arc<dyn Connection>>,
+}
+
+/// A plan with what it needs to be applied, or nothing if something was wrong; and all that was said.
+pub type Result = (Option<(Plan, Connections)>, Diagnostics);
+
+impl Planner<'_> {
+    /// Makes the plan.
+    pub async fn run(&self) -> Result {
+        let config = self.config.clone();
+        let tree = ModuleTree::new(&config);
+        let graph = match build(&tree) {
+            Ok(graph) => graph,
+            Err(messages) => return (None, messages),
+        };
+        let walker = Walker {
+            planner: self,
+            tree: &tree,
+            graph: &graph,
+            world: RefCell::new(World::new(&tree, self.context)),
+            messages: RefCell::default(),
+            connections: RefCell::default(),
+            operations: RefCell::default(),
+            drift: RefCell::default(),
+            calls: Semaphore::new(self.parallelism.max(1)),
+        };
+        let wanted = walker.wanted_nodes();
+        walk(&graph.dag, self.parallelism.max(NODES_AT_ONCE), |node| {
+            let skip = !wanted.contains(&node);
+            let walker = &walker;
+            async move { if skip { Outcome::Done } else { walker.visit(node).await } }
+        })
+        .await;
+        walker.finish(config.clone()).await
+    }
+}
+
+struct Walker<'p, 'a, 'c> {
+    planner: &'p Planner<'a>,
+    tree: &'c ModuleTree<'c>,
+    graph: &'c Graph,
+    world: RefCell<World<'c>>,
+    messages: RefCell<Diagnostics>,
+    connections: RefCell<Connections>,
+    operations: RefCell<BTreeMap<Address, Operation>>,
+    drift: RefCell<BTreeMap<Address, Drift>>,
+    /// Provider calls under way are limited here, not in the walk: a block can have many instances.
+    calls: Semaphore,
+}
+
+impl Walker<'_, '_, '_> {
+    async fn visit(&self, node: NodeId) -> Outcome {
+        let node = self.graph.dag.get(node);
+        let result = match node {
+            Node::Resource(id, key) if self.planner.kind == Kind::Destroy => {
+                self.stand_in(*id, key);
+                Ok(())
+            }
+            Node::Resource(id, key) => self.plan_block(*id, key).await,
+            Node::Provider(id, key) => self.connect(node, *id, key).await,
+            _ => self.world.borrow_mut().settle(node),
+        };
+        match result {
+            Ok(()) => Outcome::Done,
+            Err(messages) => {
+                self.messages.borrow_mut().extend(messages);
+                Outcome::Failed
+            }
+        }
+    }
+
+    /// While everything is destroyed, a resource's name stands for what the state has of it.
+    fn stand_in(&self, id: ModuleId, key: &ResourceKey) {
+        let Some(resource) = self.tree.module(id).resources.get(key) else { return };
+        let block = self.tree.block(id, key);
+        for at in self.world.borrow().instances(id) {
+            let objects = self.planner.snapshot.objects.iter();
+            let own = objects.filter(|(address, _)| address.module == at && address.block() == block);
+            let items =
+                own.map(|(address, object)| (address.key.clone(), guess(&object.attributes))).collect();
+            self.world.borrow_mut().set_resource(id, &at, key, combine(&resource.repeat, items));
+        }
+    }
+
+    async fn finish(self, config: Arc<Module>) -> Result {
+        if self.messages.borrow().has_errors() {
+            return (None, self.messages.into_inner());
+        }
+        if self.planner.kind != Kind::Check {
+            self.plan_orphans().await;
+        }
+        let operations: Vec<Operation> = self.operations.take().into_values().collect();
+        let outputs = self.output_changes();
+        let values = self.world.into_inner().into_values();
+        let unsettled = &values.unsettled;
+        let steps =
+            steps::build(&Parts { tree: self.tree, graph: self.graph, operations: &operations, unsettled });
+        let messages = self.messages.into_inner();
+        if messages.has_errors() {
+            return (None, messages);
+        }
+        let mut by_block: HashMap<BlockAddress, Vec<usize>> = HashMap::new();
+        for (number, operation) in operations.iter().enumerate() {
+            by_block.entry(operation.address.block()).or_default().push(number);
+        }
+        let plan = Plan {
+            lineage: self.planner.snapshot.lineage.clone(),
+            serial: self.planner.snapshot.serial,
+            kind: self.planner.kind,
+            environment: self.planner.context.environment.clone(),
+            config,
+            operations,
+            by_block,
+            steps,
+            values,
+            drift: self.drift.into_inner().into_values().collect(),
+            outputs,
+        };
+        (Some((plan, self.connections.into_inner())), messages)
+    }
+
+    fn output_changes(&self) -> BTreeMap<Arc<str>, OutputChange> {
+        let mut changes: BTreeMap<Arc<str>, OutputChange> = BTreeMap::new();
+        for (name, output) in &self.planner.snapshot.outputs {
+            let (before, sensitive) = (decode_output(output), output.sensitive);
+            changes.insert(name.as_str().into(), OutputChange { before, after: None, sensitive });
+        }
+        if self.planner.kind == Kind::Destroy {
+            return changes;
+        }
+        let world = self.world.borrow();
+        for (name, output) in &self.tree.module(0).outputs {
+            let empty = OutputChange { before: None, after: None, sensitive: output.sensitive };
+            let change = changes.entry(name.clone()).or_insert(empty);
+            change.after = world.root_output(name).cloned();
+            change.sensitive |= output.sensitive;
+        }
+        changes
+    }
+}

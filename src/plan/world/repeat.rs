@@ -1,0 +1,155 @@
+//! `count` and `for_each` to the instances that a block has.
+
+use super::World;
+use crate::diag::{Diagnostic, Diagnostics, code};
+use crate::graph::ModuleId;
+use crate::lang::config::Repeat;
+use crate::lang::eval::{describe, evaluate};
+use crate::lang::syntax::ast::Expr;
+use crate::lang::value::{Kind, Type, Value, convert};
+use mlo_state::{Key, ModuleAddress};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Instances that one block may have. Past it, a plan is no longer read by anybody.
+const INSTANCES_MAX: usize = 100_000;
+
+/// `each` and `count` of one instance.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Repetition {
+    /// The instance's key.
+    pub(in crate::plan) key: Option<Key>,
+    /// `each.key` and `each.value`.
+    pub(in crate::plan) each: Option<(Value, Value)>,
+    /// `count.index`
+    pub(in crate::plan) index: Option<Value>,
+}
+
+impl Repetition {
+    pub(super) fn is_known(&self) -> bool {
+        self.each.as_ref().is_none_or(|(_, value)| value.is_wholly_known())
+    }
+}
+
+/// `each` and `count` of a block's instances, by their keys.
+pub type Repetitions = HashMap<Option<Key>, Repetition>;
+
+impl World<'_> {
+    /// What `count` or `for_each` of a block says, in an instance of its module.
+    pub(in crate::plan) fn repetitions(
+        &self,
+        id: ModuleId,
+        at: &ModuleAddress,
+        repeat: &Repeat,
+    ) -> Result<Vec<Repetition>, Diagnostics> {
+        let scope = self.scope(id, at, None);
+        match repeat {
+            Repeat::Once => Ok(vec![Repetition::default()]),
+            Repeat::Count(expr) => self.count(expr, &evaluate(expr, &scope)?),
+            Repeat::ForEach(expr) => self.for_each(expr, &evaluate(expr, &scope)?),
+        }
+    }
+
+    /// The same, by the instances' keys.
+    ///
+    /// # Errors
+    /// If the repetition cannot be evaluated.
+    pub fn repetitions_by_key(
+        &self,
+        id: ModuleId,
+        at: &ModuleAddress,
+        repeat: &Repeat,
+    ) -> Result<Repetitions, Diagnostics> {
+        let all = self.repetitions(id, at, repeat)?;
+        Ok(all.into_iter().map(|repetition| (repetition.key.clone(), repetition)).collect())
+    }
+
+    fn count(&self, expr: &Expr, value: &Value) -> Result<Vec<Repetition>, Diagnostics> {
+        let wrong = |summary: String| {
+            Diagnostics::from(Diagnostic::error(code::engine::COUNT, summary).at(expr.span, ""))
+        };
+        if value.marks().is_sensitive() {
+            return Err(wrong("`count` is sensitive: the number of instances would tell it".into()));
+        }
+        if value.is_unknown() {
+            if self.context.check_only {
+                let index = Some(Value::unknown(Type::Number));
+                return Ok(vec![Repetition { key: None, each: None, index }]);
+            }
+            return Err(unknown_repetition("count", expr).into());
+        }
+        let number = convert(value, &Type::Number).ok();
+        let count = number.as_ref().and_then(Value::as_number).and_then(crate::lang::value::Number::as_i64);
+        let Some(count) = count.and_then(|count| u64::try_from(count).ok()) else {
+            return Err(wrong(format!(
+                "`count` must be a whole number that is not negative, but it is {}",
+                describe(value)
+            )));
+        };
+        if count > INSTANCES_MAX as u64 {
+            return Err(wrong(format!(
+                "`count` is {count}; a block can have at most {INSTANCES_MAX} instances"
+            )));
+        }
+        Ok((0..count)
+            .map(|index| {
+                let value = Value::number(i64::try_from(index).unwrap_or(i64::MAX));
+                Repetition { key: Some(Key::Index(index)), each: None, index: Some(value) }
+            })
+            .collect())
+    }
+
+    fn for_each(&self, expr: &Expr, value: &Value) -> Result<Vec<Repetition>, Diagnostics> {
+        let wrong = |summary: String| {
+            Diagnostics::from(Diagnostic::error(code::engine::FOR_EACH, summary).at(expr.span, "").help(
+                "`for_each` takes a map, an object, or a set of strings, such as `toset([\"a\", \"b\"])`",
+            ))
+        };
+        if value.marks().is_sensitive() {
+            return Err(wrong("`for_each` is sensitive: the keys of the instances would tell it".into()));
+        }
+        if value.is_unknown() || matches!(value.kind(), Kind::Set(..)) && !value.is_wholly_known() {
+            if self.context.check_only {
+                let each = Some((Value::unknown(Type::String), Value::unknown(Type::Any)));
+                return Ok(vec![Repetition { key: None, each, index: None }]);
+            }
+            return Err(unknown_repetition("for_each", expr).into());
+        }
+        let entries: Vec<(Arc<str>, Value)> = match value.kind() {
+            Kind::Map(_, entries) | Kind::Object(entries) => {
+                entries.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+            }
+            Kind::Set(Type::String, items) => {
+                let keys =
+                    items.iter().filter_map(|item| item.as_str().map(|key| (Arc::from(key), item.clone())));
+                let keys: Vec<_> = keys.collect();
+                if keys.len() < items.len() {
+                    return Err(wrong("`for_each` has a null in its set".into()));
+                }
+                keys
+            }
+            Kind::Set(_, items) if items.is_empty() => Vec::new(),
+            Kind::Null(_) => return Err(wrong("`for_each` is null".into())),
+            _ => return Err(wrong(format!("`for_each` is {}", describe(value)))),
+        };
+        if entries.len() > INSTANCES_MAX {
+            let count = entries.len();
+            return Err(wrong(format!(
+                "`for_each` has {count} elements; a block can have at most {INSTANCES_MAX}"
+            )));
+        }
+        let repetition = |(key, value): (Arc<str>, Value)| Repetition {
+            key: Some(Key::Name(key.clone())),
+            each: Some((Value::string(key), value)),
+            index: None,
+        };
+        Ok(entries.into_iter().map(repetition).collect())
+    }
+}
+
+fn unknown_repetition(argument: &str, expr: &Expr) -> Diagnostic {
+    Diagnostic::error(code::engine::UNKNOWN_REPETITION, format!("`{argument}` is not known before the apply"))
+        .at(expr.span, "this depends on something that is not there yet")
+        .detail("How many instances there are must be known to plan them.")
+        .help("let it depend on variables, local values or manifests, and put what is not known into the values, not the keys")
+}
