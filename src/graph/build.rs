@@ -89,7 +89,7 @@ impl<'c> ModuleTree<'c> {
         let mut at = (id, key.clone());
         while !self.module(at.0).providers.contains_key(&at.1) {
             let Some((parent, call)) = self.parent(at.0) else { break };
-            let outer = call.providers.get(&at.1).cloned().unwrap_or(at.1);
+            let outer = call.providers.get(&at.1).map(|outer| outer.key.clone()).unwrap_or(at.1);
             at = (parent, outer);
         }
         at
@@ -184,7 +184,7 @@ impl Builder<'_, '_> {
             self.add(Node::Provider(id, key.clone()));
         }
         for (key, resource) in &module.resources {
-            let (at, provider) = self.tree.provider(id, &resource.provider);
+            let (at, provider) = self.tree.provider(id, &resource.provider.key);
             self.add(Node::Provider(at, provider));
             self.add(Node::Resource(id, key.clone()));
         }
@@ -244,6 +244,7 @@ impl Builder<'_, '_> {
             Node::Provider(id, key) => {
                 self.depend(node, &Node::Expand(id));
                 if let Some(provider) = tree.module(id).providers.get(&key) {
+                    self.depend_on_exprs(node, id, &provider.for_each);
                     for reference in references_in_body(&provider.body) {
                         self.depend_on(node, id, &reference.target);
                     }
@@ -260,8 +261,9 @@ impl Builder<'_, '_> {
     }
 
     fn connect_resource(&mut self, node: NodeId, id: ModuleId, resource: &Resource) {
-        let (at, provider) = self.tree.provider(id, &resource.provider);
+        let (at, provider) = self.tree.provider(id, &resource.provider.key);
         self.depend(node, &Node::Provider(at, provider));
+        self.depend_on_exprs(node, id, &resource.provider.instance);
         self.depend_on_exprs(node, id, resource.repeat.expr());
         self.depend_on_all(node, id, &resource.depends_on);
         for reference in references_in_body(&resource.body) {

@@ -72,6 +72,15 @@ pub struct ProviderKey {
     pub alias: Option<Arc<str>>,
 }
 
+/// A provider configuration as a block uses it: `name`, `name.alias`, or `name.alias[key]` if it has `for_each`.
+#[derive(Debug, Clone)]
+pub struct ProviderUse {
+    /// Name and alias.
+    pub key: ProviderKey,
+    /// Which of its instances: an expression that may refer to `each` and `count` of the block that uses it.
+    pub instance: Option<Expr>,
+}
+
 /// A `variable` block.
 #[derive(Debug, Clone)]
 pub struct Variable {
@@ -221,7 +230,7 @@ pub struct Resource {
     /// `count` or `for_each`.
     pub repeat: Repeat,
     /// `provider = name.alias`; by default the type's first word.
-    pub provider: ProviderKey,
+    pub provider: ProviderUse,
     /// Further dependencies.
     pub depends_on: Vec<Reference>,
     /// The `lifecycle` block.
@@ -263,7 +272,7 @@ pub struct ModuleCall {
     /// `version`, with its place.
     pub version: Option<(Constraint, Span)>,
     /// `providers = { inner = outer }`: which of ours the module uses under its own name.
-    pub providers: BTreeMap<ProviderKey, ProviderKey>,
+    pub providers: BTreeMap<ProviderKey, ProviderUse>,
     /// What is called.
     pub module: Module,
     /// The block's header.
@@ -317,7 +326,7 @@ pub struct Import {
     /// `for_each`
     pub for_each: Option<Expr>,
     /// `provider`
-    pub provider: Option<ProviderKey>,
+    pub provider: Option<ProviderUse>,
     /// The block's header.
     pub span: Span,
 }

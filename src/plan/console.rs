@@ -100,7 +100,7 @@ fn schema<'p>(
     providers: &'p BTreeMap<&'static str, Arc<dyn Provider>>,
 ) -> Option<&'p BlockSchema> {
     let resource = tree.module(id).resources.get(key)?;
-    let (_, provider) = tree.provider(id, &resource.provider);
+    let (_, provider) = tree.provider(id, &resource.provider.key);
     let provider = providers.get(provider.name.as_ref())?;
     provider.schema().resources.get(key.type_name.as_ref()).map(|schema| &schema.block)
 }

@@ -3,10 +3,10 @@
 use super::arguments::{Arguments, labels};
 use super::blocks::depends_on;
 use super::files::{Files, Location, normal};
-use super::resources::{provider_key, repeat};
+use super::resources::{provider_key, provider_use, repeat};
 use super::version::{self, Constraint};
 use crate::diag::{Diagnostic, Diagnostics, Span, code, nearest};
-use crate::lang::config::{Module, ProviderKey, Repeat};
+use crate::lang::config::{Module, ProviderKey, ProviderUse, Repeat};
 use crate::lang::reference::Reference;
 use crate::lang::syntax::ast::{Block, Expr, ExprKind, Ident};
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ pub(super) struct CallBlock {
     pub(super) arguments: BTreeMap<Arc<str>, (Ident, Expr)>,
     pub(super) depends_on: Vec<Reference>,
     pub(super) version: Option<(Constraint, Span)>,
-    pub(super) providers: BTreeMap<ProviderKey, ProviderKey>,
+    pub(super) providers: BTreeMap<ProviderKey, ProviderUse>,
     pub(super) span: Span,
 }
 
@@ -86,14 +86,14 @@ fn version(arguments: &mut Arguments<'_>, source: Option<&Source>) -> Option<(Co
 }
 
 /// `providers = { inner = outer }`
-fn providers(arguments: &mut Arguments<'_>) -> BTreeMap<ProviderKey, ProviderKey> {
+fn providers(arguments: &mut Arguments<'_>) -> BTreeMap<ProviderKey, ProviderUse> {
     let mut providers = BTreeMap::new();
     match arguments.names("providers") {
         None => {}
         Some(Expr { kind: ExprKind::Object(items), .. }) => {
             for (inner, outer) in &items {
                 let inner = provider_key(inner, arguments.diagnostics);
-                let outer = provider_key(outer, arguments.diagnostics);
+                let outer = provider_use(outer, arguments.diagnostics);
                 providers.extend(inner.zip(outer));
             }
         }

@@ -2,7 +2,7 @@
 
 use super::arguments::{Arguments, labels};
 use super::blocks::conditions;
-use super::resources::{self, provider_key};
+use super::resources::{self, provider_use};
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use crate::lang::config::{Check, Import, Moved, Place, Removed, ResourceKey};
 use crate::lang::syntax::ast::{Block, Expr, ExprKind, Step};
@@ -71,7 +71,7 @@ pub(super) fn import(block: &Block, diagnostics: &mut Diagnostics) -> Option<Imp
     let to = arguments.required_names("to");
     let id = arguments.require("id");
     let for_each = arguments.expr("for_each");
-    let provider = arguments.names("provider").and_then(|expr| provider_key(&expr, arguments.diagnostics));
+    let provider = arguments.names("provider").and_then(|expr| provider_use(&expr, arguments.diagnostics));
     arguments.finish();
     let (to, id) = (to?, id?);
     if let ExprKind::String(text) = &id.kind

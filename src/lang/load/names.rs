@@ -61,6 +61,7 @@ pub(super) fn check(module: &Module, unsure: &Unsure, diagnostics: &mut Diagnost
         names.exprs(call.repeat.expr(), nowhere);
         let place = Place::inside(&call.repeat);
         names.exprs(call.arguments.values().map(|(_, value)| value), place);
+        names.exprs(call.providers.values().filter_map(|outer| outer.instance.as_ref()), place);
         names.references(&call.depends_on);
     }
     for provider in module.providers.values() {
@@ -71,7 +72,9 @@ pub(super) fn check(module: &Module, unsure: &Unsure, diagnostics: &mut Diagnost
     for import in &module.imports {
         names.exprs(&import.for_each, nowhere);
         let each = import.for_each.is_some();
-        names.expr(&import.id, Place { each, ..nowhere });
+        let place = Place { each, ..nowhere };
+        names.expr(&import.id, place);
+        names.exprs(import.provider.iter().filter_map(|provider| provider.instance.as_ref()), place);
     }
     for check in module.checks.values() {
         names.check_block(check);
@@ -107,6 +110,7 @@ impl Names<'_> {
         self.exprs(&lifecycle.replace_triggered_by, place);
         self.conditions(&lifecycle.preconditions, place);
         self.conditions(&lifecycle.postconditions, Place { itself: true, ..place });
+        self.exprs(&resource.provider.instance, place);
         self.references(&resource.depends_on);
     }
 

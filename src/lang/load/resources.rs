@@ -3,7 +3,7 @@
 use super::arguments::{Arguments, labels};
 use super::blocks::{conditions, depends_on};
 use crate::diag::{Diagnostic, Diagnostics, code};
-use crate::lang::config::{Lifecycle, Provider, ProviderKey, Repeat, Resource, ResourceKey};
+use crate::lang::config::{Lifecycle, Provider, ProviderKey, ProviderUse, Repeat, Resource, ResourceKey};
 use crate::lang::syntax::ast::{Block, Body, Expr, ExprKind, Step};
 use crate::lang::syntax::lexer::is_word;
 use mlo_state::Mode;
@@ -16,7 +16,7 @@ pub(super) fn resource(block: &Block, diagnostics: &mut Diagnostics) -> Option<R
     let what = format!("{} `{}.{}`", block.kind.name, type_name.name, name.name);
     let mut arguments = Arguments::new(what, block.header, &block.body, diagnostics);
     let repeat = repeat(&mut arguments);
-    let provider = arguments.names("provider").and_then(|expr| provider_key(&expr, arguments.diagnostics));
+    let provider = arguments.names("provider").and_then(|expr| provider_use(&expr, arguments.diagnostics));
     let depends_on = depends_on(&mut arguments);
     let lifecycle = match arguments.block("lifecycle") {
         Some(block) => lifecycle(&block, arguments.diagnostics),
@@ -35,9 +35,9 @@ pub(super) fn resource(block: &Block, diagnostics: &mut Diagnostics) -> Option<R
 }
 
 /// The provider that a type belongs to unless it is said: its first word.
-fn default_provider(type_name: &str) -> ProviderKey {
+fn default_provider(type_name: &str) -> ProviderUse {
     let first = type_name.split('_').next().unwrap_or(type_name);
-    ProviderKey { name: first.into(), alias: None }
+    ProviderUse { key: ProviderKey { name: first.into(), alias: None }, instance: None }
 }
 
 /// `count` or `for_each`
@@ -57,28 +57,46 @@ pub(super) fn repeat(arguments: &mut Arguments<'_>) -> Repeat {
     }
 }
 
-/// `name` or `name.alias`
-pub(super) fn provider_key(expr: &Expr, diagnostics: &mut Diagnostics) -> Option<ProviderKey> {
-    let key = match &expr.kind {
-        ExprKind::Name(name) => Some(ProviderKey { name: name.clone(), alias: None }),
-        ExprKind::Access { target, steps } => match (&target.kind, steps.as_slice()) {
-            (ExprKind::Name(name), [Step::Attr(alias)]) => {
-                Some(ProviderKey { name: name.clone(), alias: Some(alias.name.clone()) })
-            }
-            _ => None,
+/// `name`, `name.alias` or `name.alias[key]`
+pub(super) fn provider_use(expr: &Expr, diagnostics: &mut Diagnostics) -> Option<ProviderUse> {
+    let (name, steps) = match &expr.kind {
+        ExprKind::Name(name) => (Some(name), [].as_slice()),
+        ExprKind::Access { target, steps } => match &target.kind {
+            ExprKind::Name(name) => (Some(name), steps.as_slice()),
+            _ => (None, [].as_slice()),
         },
+        _ => (None, [].as_slice()),
+    };
+    let parts = match steps {
+        [] => Some((None, None)),
+        [Step::Attr(alias)] => Some((Some(alias), None)),
+        [Step::Attr(alias), Step::Index(key, _)] => Some((Some(alias), Some(key))),
         _ => None,
     };
-    if key.is_none() {
-        let error = Diagnostic::error(code::lang::BAD_ARGUMENT, "not a provider configuration")
-            .at(expr.span, "expected `name` or `name.alias`");
-        let error = match &expr.kind {
-            ExprKind::String(text) => error.help(format!("take out the quotes: `{text}`")),
-            _ => error,
-        };
+    if let Some((name, (alias, instance))) = name.zip(parts) {
+        let key = ProviderKey { name: name.clone(), alias: alias.map(|alias| alias.name.clone()) };
+        return Some(ProviderUse { key, instance: instance.map(|key| (**key).clone()) });
+    }
+    let error = Diagnostic::error(code::lang::BAD_ARGUMENT, "not a provider configuration")
+        .at(expr.span, "expected `name`, `name.alias` or `name.alias[key]`");
+    let error = match &expr.kind {
+        ExprKind::String(text) => error.help(format!("take out the quotes: `{text}`")),
+        _ => error,
+    };
+    diagnostics.push(error);
+    None
+}
+
+/// The same where only a name can stand: the name that a called module has for a configuration.
+pub(super) fn provider_key(expr: &Expr, diagnostics: &mut Diagnostics) -> Option<ProviderKey> {
+    let used = provider_use(expr, diagnostics)?;
+    if let Some(instance) = &used.instance {
+        let error = Diagnostic::error(code::lang::BAD_ARGUMENT, "not the name of a provider configuration")
+            .at(instance.span, "no key can stand here")
+            .help("a called module knows one configuration by each name; the key stands after the `=`");
         diagnostics.push(error);
     }
-    key
+    Some(used.key)
 }
 
 fn lifecycle(block: &Block, diagnostics: &mut Diagnostics) -> Lifecycle {

@@ -183,14 +183,14 @@ fn a_configuration_is_decoded() {
     let resources: Vec<_> = module.resources.values().collect();
     let file = resources.iter().find(|it| it.key.name.as_ref() == "this").unwrap();
     assert!(matches!(file.repeat, Repeat::ForEach(_)));
-    assert_eq!(file.provider.alias.as_deref(), Some("west"));
+    assert_eq!(file.provider.key.alias.as_deref(), Some("west"));
     assert_eq!(file.depends_on.len(), 2);
     let body: Vec<_> = file.body.attributes().map(|it| it.name.name.as_ref()).collect();
     assert_eq!((body, file.body.blocks().count()), (vec!["filename"], 1));
     assert_eq!((file.lifecycle.preconditions.len(), file.lifecycle.postconditions.len()), (1, 1));
     assert_eq!(file.lifecycle.replace_triggered_by.len(), 1);
     let data = resources.iter().find(|it| it.key.mode == mlo_state::Mode::Data).unwrap();
-    assert_eq!(data.provider.name.as_ref(), "local");
+    assert_eq!(data.provider.key.name.as_ref(), "local");
 
     let net = &module.calls["net"];
     assert_eq!(net.module.path, ["net".into()]);

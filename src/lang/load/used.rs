@@ -2,7 +2,8 @@
 //! blocks that are said to be moved or removed.
 
 use crate::diag::{Diagnostic, Diagnostics, Span, code, nearest};
-use crate::lang::config::{Module, Place, ProviderKey};
+use crate::lang::config::{Module, Place, Provider, ProviderKey, ProviderUse};
+use crate::lang::reference::{Target, references_in};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,6 +22,9 @@ pub(super) fn check(module: &Module, diagnostics: &mut Diagnostics) {
             configuration(module, provider, import.span, diagnostics);
         }
     }
+    for provider in module.providers.values() {
+        keys(provider, diagnostics);
+    }
     environments(module, diagnostics);
     removed(module, diagnostics);
     moved(module, diagnostics);
@@ -28,7 +32,9 @@ pub(super) fn check(module: &Module, diagnostics: &mut Diagnostics) {
 
 /// A configuration with an alias is declared, or passed by the module's caller. One without stands for an empty one if
 /// it is not.
-fn configuration(module: &Module, key: &ProviderKey, span: Span, diagnostics: &mut Diagnostics) {
+fn configuration(module: &Module, used: &ProviderUse, span: Span, diagnostics: &mut Diagnostics) {
+    let key = &used.key;
+    instance(module, used, span, diagnostics);
     let Some(alias) = &key.alias else { return };
     let passed = module.settings.required_providers.get(&key.name);
     let passed = passed.map_or([].as_slice(), |required| required.aliases.as_slice());
@@ -53,6 +59,49 @@ fn configuration(module: &Module, key: &ProviderKey, span: Span, diagnostics: &m
         Some(near) => error.help(format!("did you mean `{name}.{near}`?")),
         None => error.help(format!("declare it: `provider \"{name}\" {{ … }}` with `alias = \"{alias}\"`")),
     });
+}
+
+/// A configuration with `for_each` is used by one of its keys, another without.
+fn instance(module: &Module, used: &ProviderUse, span: Span, diagnostics: &mut Diagnostics) {
+    let ProviderKey { name, alias: Some(alias) } = &used.key else { return };
+    let declared = module.providers.get(&used.key);
+    let many = declared.is_some_and(|provider| provider.for_each.is_some());
+    let error = match &used.instance {
+        None if many => Diagnostic::error(
+            code::lang::BAD_REFERENCE,
+            format!("`{name}.{alias}` has many instances, and this does not say which"),
+        )
+        .at(span, "used in this block")
+        .help(format!(
+            "write `{name}.{alias}[\"key\"]`, or `{name}.{alias}[each.key]` in a block with `for_each`"
+        )),
+        Some(key) if !many => Diagnostic::error(
+            code::lang::BAD_REFERENCE,
+            format!("`{name}.{alias}` is there once, so it has no key"),
+        )
+        .at(key.span, "take this out"),
+        _ => return,
+    };
+    diagnostics.push(match declared {
+        Some(provider) if many => error.at(provider.span, "`for_each` is set here"),
+        Some(provider) => error.at(provider.span, "`for_each` is not set here"),
+        None => error,
+    });
+}
+
+/// Which configurations there are is known before any object is: their keys depend on none.
+fn keys(provider: &Provider, diagnostics: &mut Diagnostics) {
+    for reference in provider.for_each.iter().flat_map(references_in) {
+        let what = match reference.target {
+            Target::Resource(_) => "a resource",
+            Target::Module(..) => "a module",
+            _ => continue,
+        };
+        let summary = format!("`for_each` of a provider cannot depend on {what}");
+        let error = Diagnostic::error(code::lang::BAD_REFERENCE, summary)
+            .at(reference.span, "not known early enough");
+        diagnostics.push(error.help("let it depend on variables, local values or manifests"));
+    }
 }
 
 fn environments(module: &Module, diagnostics: &mut Diagnostics) {

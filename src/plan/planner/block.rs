@@ -44,7 +44,7 @@ impl Walker<'_, '_, '_> {
             let summary = "data sources are not supported by this version";
             return Err(Diagnostic::error(code::engine::UNKNOWN_TYPE, summary).at(resource.span, "").into());
         }
-        let (at, provider_key) = self.tree.provider(id, &resource.provider);
+        let (at, provider_key) = self.tree.provider(id, &resource.provider.key);
         let provider_name = provider_name(self.tree, at, &provider_key);
         let Some(connected) = self.connections.borrow().get(&provider_name).cloned() else { return Ok(()) };
         let provider = connected.provider.clone();

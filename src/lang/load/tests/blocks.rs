@@ -5,6 +5,8 @@ use crate::diag::SourceMap;
 use crate::lang::config::{Module, PolicyLevel};
 use crate::lang::load::engine::Feature;
 use crate::lang::load::{LoadRequest, load, load_for};
+use crate::lang::reference::{Target, references_in};
+use crate::lang::syntax::ast::Expr;
 use mlo_state::{Key, Mode};
 
 const ALL: &[Feature] = &[
@@ -36,6 +38,10 @@ provider "t" {
 }
 resource "t_x" "r" {
   provider = t.in
+}
+resource "t_x" "k" {
+  for_each = { a = 1 }
+  provider = t.w[each.key]
 }
 moved {
   from = t_x.old[0]
@@ -91,7 +97,10 @@ const JSON: &str = r#"== main.tf.json
   },
   "variable": {"size": {"deprecated": "Use `count`."}},
   "provider": {"t": {"alias": "w", "for_each": {"a": 1}, "region": "${each.key}"}},
-  "resource": {"t_x": {"r": {"provider": "t.in"}}},
+  "resource": {"t_x": {
+    "r": {"provider": "t.in"},
+    "k": {"for_each": {"a": 1}, "provider": "t.w[each.key]"}
+  }},
   "moved": [
     {"from": "t_x.old[0]", "to": "t_x.r[\"a\"]"},
     {"from": "module.a[\"k\"].module.b", "to": "module.c"}
@@ -125,6 +134,10 @@ fn decoded(text: &str) -> Module {
     module.unwrap()
 }
 
+fn names_of(expr: &Expr) -> Vec<Target> {
+    references_in(expr).into_iter().map(|reference| reference.target).collect()
+}
+
 #[test]
 fn every_block_is_decoded_from_both_forms() {
     for text in [NATIVE, JSON] {
@@ -135,6 +148,9 @@ fn every_block_is_decoded_from_both_forms() {
         assert_eq!(module.settings.state.as_ref().unwrap().kind.name.as_ref(), "s3");
         assert_eq!(module.variables["size"].deprecated.as_deref(), Some("Use `count`."));
         assert!(module.providers.values().next().unwrap().for_each.is_some());
+        let by_key = module.resources.values().find(|it| it.key.name.as_ref() == "k").unwrap();
+        assert_eq!(by_key.provider.key.alias.as_deref(), Some("w"));
+        assert_eq!(names_of(by_key.provider.instance.as_ref().unwrap()), [Target::Each]);
 
         let [object, whole] = module.moved.as_slice() else { panic!() };
         let (key, index) = object.from.resource.as_ref().unwrap();
