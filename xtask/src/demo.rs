@@ -1,6 +1,6 @@
 //! `examples/iris`, from its manifest to a prediction, by the same commands that a user types.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::http;
 use crate::onnxruntime;
 use crate::steps::Steps;
-use crate::workspace::Workspace;
+use crate::workspace::{Profile, Workspace};
 
 const EXAMPLE: &str = "examples/iris";
 const MODEL: &str = "iris";
@@ -34,7 +34,7 @@ struct Endpoint {
 /// Runs the demo. Running it again changes nothing.
 pub(crate) fn run(workspace: &Workspace, cache: &Cache) -> Result<(), Failure> {
     let mut steps = Steps::default();
-    let mlo = steps.step("build", || build(workspace))?;
+    let mlo = steps.step("build", || workspace.build(&["mlo", "mlo-runtime"], Profile::Dev))?;
     // The server finds the library in the cache by itself, here as for every later command of the user.
     steps.step("ONNX Runtime", || {
         println!("    {}", onnxruntime::obtain(workspace, cache)?.display());
@@ -58,23 +58,6 @@ pub(crate) fn run(workspace: &Workspace, cache: &Cache) -> Result<(), Failure> {
     println!("Times:\n{}", steps.table());
     println!("{}", farewell(workspace.root(), &mlo, &endpoint));
     Ok(())
-}
-
-/// Builds the command and the server, and gives the path of the command. The server lies beside it, where it looks.
-fn build(workspace: &Workspace) -> Result<PathBuf, Failure> {
-    let mut cargo =
-        workspace.cargo(&["build", "--workspace", "--locked", "--message-format=json-render-diagnostics"]);
-    let said = command::read_shown(&mut cargo)?;
-    executable(&said, "mlo").ok_or_else(|| Failure::new("the build made no `mlo`"))
-}
-
-/// The path of the program `name` in what Cargo said, one JSON document a line.
-fn executable(said: &str, name: &str) -> Option<PathBuf> {
-    said.lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message.pointer("/target/name").and_then(Value::as_str) == Some(name))
-        .filter_map(|message| message.get("executable").and_then(Value::as_str).map(PathBuf::from))
-        .next_back()
 }
 
 /// Where `model` answers, from the outputs: `endpoints` is a map from the model's name to its addresses.
@@ -159,16 +142,6 @@ mod tests {
         let text = endpoint(r#"{"endpoints":{"fraud":{}}}"#, "iris").unwrap_err().to_string();
         assert!(text.contains("no `endpoints` of iris"), "{text}");
         assert!(text.contains("fraud"), "{text}");
-    }
-
-    #[test]
-    fn the_program_is_found_in_what_cargo_says() {
-        let said = r#"{"reason":"compiler-artifact","target":{"name":"mlo"},"executable":null}
-{"reason":"compiler-artifact","target":{"name":"mlo"},"executable":"/t/debug/mlo"}
-{"reason":"compiler-artifact","target":{"name":"mlo-runtime"},"executable":"/t/debug/mlo-runtime"}
-{"reason":"build-finished","success":true}"#;
-        assert_eq!(executable(said, "mlo"), Some(PathBuf::from("/t/debug/mlo")));
-        assert_eq!(executable(said, "mlo-canary"), None);
     }
 
     #[test]

@@ -1,10 +1,12 @@
-//! Chores of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask onnxruntime`.
+//! Chores of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench NAME`,
+//! `cargo xtask onnxruntime`.
 //!
 //! Needs Rust and Python 3; whatever else a chore needs it obtains itself, pinned, once, into the user's cache
 //! folder. Nothing is installed outside that folder and `target/`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to the person who started it")]
 #![expect(clippy::disallowed_methods, reason = "a chore is an edge: it reads the environment and the clock")]
 
+mod bench;
 mod cache;
 mod command;
 mod demo;
@@ -28,6 +30,7 @@ Usage: cargo xtask <chore> [--offline]
 
   demo           build, then take examples/iris from its manifest to a prediction
   test           every check of the repository; --full raises the counts of the random ones
+  bench NAME     time and memory of a release build; the names are below
   onnxruntime    obtain ONNX Runtime into the user's cache folder and print its path
 
   --offline      take what the cache has and download nothing
@@ -38,6 +41,7 @@ Usage: cargo xtask <chore> [--offline]
 enum Chore {
     Demo,
     Test { full: bool },
+    Bench { name: String },
     OnnxRuntime,
     Help,
 }
@@ -46,7 +50,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match parse(&arguments) {
         Ok((Chore::Help, _)) => {
-            print!("{USAGE}");
+            print!("{USAGE}\n{}", bench::list());
             Ok(())
         }
         Ok((chore, offline)) => run(&chore, offline),
@@ -67,6 +71,7 @@ fn run(chore: &Chore, offline: bool) -> Result<(), Failure> {
     match chore {
         Chore::Demo => demo::run(&workspace, &cache),
         Chore::Test { full } => test::run(&workspace, &cache, *full),
+        Chore::Bench { name } => bench::run(&workspace, name),
         Chore::OnnxRuntime => {
             println!("{}", onnxruntime::obtain(&workspace, &cache)?.display());
             Ok(())
@@ -83,6 +88,10 @@ fn parse(arguments: &[String]) -> Result<(Chore, bool), String> {
         None | Some("help" | "--help" | "-h") => return Ok((Chore::Help, offline)),
         Some("demo") => Chore::Demo,
         Some("onnxruntime") => Chore::OnnxRuntime,
+        Some("bench") => match words.next() {
+            Some(name) if bench::is_bench(name) => Chore::Bench { name: name.to_owned() },
+            name => return Err(name.unwrap_or("bench").to_owned()),
+        },
         Some("test") => return test_options(words).map(|chore| (chore, offline)),
         Some(word) => return Err(word.to_owned()),
     };
@@ -114,6 +123,10 @@ mod tests {
             ("onnxruntime", Ok((Chore::OnnxRuntime, false))),
             ("test", Ok((Chore::Test { full: false }, false))),
             ("--offline test --full", Ok((Chore::Test { full: true }, true))),
+            ("bench lang", Ok((Chore::Bench { name: "lang".to_owned() }, false))),
+            ("bench", Err("bench".to_owned())),
+            ("bench pi", Err("pi".to_owned())),
+            ("bench lang lang", Err("lang".to_owned())),
             ("demo --full", Err("--full".to_owned())),
             ("deploy", Err("deploy".to_owned())),
         ];

@@ -4,7 +4,19 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+
+use crate::command;
 use crate::failure::Failure;
+
+/// How a build is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Quick to build, for checks and the demo.
+    Dev,
+    /// As it is shipped, for figures.
+    Release,
+}
 
 /// The repository and its Cargo.
 #[derive(Debug)]
@@ -34,5 +46,42 @@ impl Workspace {
         let mut command = Command::new(&self.cargo);
         command.args(arguments).current_dir(&self.root);
         command
+    }
+
+    /// Builds packages and gives the path of `mlo`, one of them. What else they make lies beside it, where it looks.
+    pub(crate) fn build(&self, packages: &[&str], profile: Profile) -> Result<PathBuf, Failure> {
+        let mut cargo = self.cargo(&["build", "--locked", "--message-format=json-render-diagnostics"]);
+        for package in packages {
+            cargo.args(["--package", package]);
+        }
+        if profile == Profile::Release {
+            cargo.arg("--release");
+        }
+        let said = command::read_shown(&mut cargo)?;
+        executable(&said, "mlo").ok_or_else(|| Failure::new("the build made no `mlo`"))
+    }
+}
+
+/// The path of the program `name` in what Cargo said, one JSON document a line.
+fn executable(said: &str, name: &str) -> Option<PathBuf> {
+    said.lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message.pointer("/target/name").and_then(Value::as_str) == Some(name))
+        .filter_map(|message| message.get("executable").and_then(Value::as_str).map(PathBuf::from))
+        .next_back()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_found_in_what_cargo_says() {
+        let said = r#"{"reason":"compiler-artifact","target":{"name":"mlo"},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"mlo"},"executable":"/t/debug/mlo"}
+{"reason":"compiler-artifact","target":{"name":"mlo-runtime"},"executable":"/t/debug/mlo-runtime"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(executable(said, "mlo"), Some(PathBuf::from("/t/debug/mlo")));
+        assert_eq!(executable(said, "mlo-canary"), None);
     }
 }

@@ -1,0 +1,65 @@
+//! Time and memory of whole processes: `cargo xtask bench NAME`. Figures go to the screen; none is asserted.
+//!
+//! A bench is a module of its own and a row of [`BENCHES`]. It gets a release build and an empty folder, runs
+//! programs by [`child::median`], and prints a [`table::Table`].
+
+mod child;
+mod lang;
+mod table;
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::failure::Failure;
+use crate::workspace::{Profile, Workspace};
+
+/// One bench, as it is called on the command line.
+struct Bench {
+    name: &'static str,
+    about: &'static str,
+    /// What is built for it, `mlo` among them.
+    packages: &'static [&'static str],
+    run: fn(&Place) -> Result<(), Failure>,
+}
+
+const BENCHES: &[Bench] = &[Bench {
+    name: "lang",
+    about: "parse, decode and evaluate thousands of resources, beside Terraform",
+    packages: &["mlo"],
+    run: lang::run,
+}];
+
+/// What a bench works with.
+pub(crate) struct Place {
+    /// `mlo` of a release build.
+    mlo: PathBuf,
+    /// Empty, and the bench's own: below `target/`, and left there to be looked at.
+    folder: PathBuf,
+}
+
+/// The benches, one a line: name and what it measures.
+pub(crate) fn list() -> String {
+    let lines: Vec<_> =
+        BENCHES.iter().map(|bench| format!("  bench {:8} {}\n", bench.name, bench.about)).collect();
+    lines.concat()
+}
+
+/// Whether there is such a bench.
+pub(crate) fn is_bench(name: &str) -> bool {
+    BENCHES.iter().any(|bench| bench.name == name)
+}
+
+/// Builds for release and runs the bench called `name`.
+pub(crate) fn run(workspace: &Workspace, name: &str) -> Result<(), Failure> {
+    let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
+        return Err(Failure::new(format!("no bench is called `{name}`")).mend(list()));
+    };
+    let mlo = workspace.build(bench.packages, Profile::Release)?;
+    let folder = workspace.root().join("target/bench").join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|error| Failure::io("emptying", &folder, &error))?;
+    }
+    fs::create_dir_all(&folder).map_err(|error| Failure::io("making", &folder, &error))?;
+    println!("{}", child::pin()?);
+    (bench.run)(&Place { mlo, folder })
+}
