@@ -10,6 +10,7 @@ mod fmt;
 mod gate;
 mod killed;
 mod hostile;
+mod report;
 mod secrets;
 mod straight_path;
 mod support;

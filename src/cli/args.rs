@@ -1,7 +1,14 @@
 //! The command line.
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use super::exit::Exit;
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
+
+/// Flags without a variable of their own: values of variables have theirs, `MLO_VAR_name`; and that all is to be taken
+/// away is typed each time.
+const WITHOUT_VARIABLE: [&str; 4] = ["vars", "destroy", "help", "version"];
 
 /// What the user typed.
 #[derive(Debug, Parser)]
@@ -19,14 +26,50 @@ pub(super) struct Arguments {
     pub(super) command: Command,
 }
 
+impl Arguments {
+    /// The command line as it was declared, and for each flag the variable that gives it where it is not typed:
+    /// `--lock-timeout` is `MLO_LOCK_TIMEOUT`.
+    pub(super) fn full() -> clap::Command {
+        with_variables(Self::command())
+    }
+
+    /// What was typed, or how the program ends: help and version are answers, the rest are errors.
+    pub(super) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Exit> {
+        let read = Self::full().try_get_matches_from(arguments);
+        read.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|message| {
+            // Where neither can be printed nobody listens.
+            let _ = message.print();
+            if message.use_stderr() { Exit::Error } else { Exit::Done }
+        })
+    }
+}
+
+fn with_variables(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|argument| {
+        let Some(long) =
+            argument.get_long().filter(|_| !WITHOUT_VARIABLE.contains(&argument.get_id().as_str()))
+        else {
+            return argument;
+        };
+        let name = format!("MLO_{}", long.replace('-', "_").to_uppercase());
+        let argument = match argument.get_action() {
+            // `0`, `false`, `no`, `off` and nothing at all are no.
+            ArgAction::SetTrue => argument.value_parser(FalseyValueParser::new()),
+            _ => argument,
+        };
+        argument.env(name).hide_env_values(true)
+    });
+    command.mut_subcommands(with_variables)
+}
+
 /// What every command takes.
 #[derive(Debug, Args)]
 pub(super) struct Global {
     /// Run as if started in this folder.
-    #[arg(long, global = true, value_name = "FOLDER", env = "MLO_CHDIR")]
+    #[arg(long, global = true, value_name = "FOLDER")]
     pub(super) chdir: Option<PathBuf>,
     /// When to colour. `NO_COLOR` and `CLICOLOR_FORCE` are heeded too.
-    #[arg(long, global = true, value_enum, default_value_t = When::Auto, env = "MLO_COLOR")]
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
     pub(super) color: When,
     /// The same as `--color never`.
     #[arg(long, global = true)]
@@ -98,14 +141,42 @@ impl Command {
     pub(super) fn wants_json(&self) -> bool {
         match self {
             Self::Validate(options) => options.source.json,
-            Self::Plan(options) => options.source.json,
-            Self::Apply(options) | Self::Destroy(options) => options.source.json,
+            Self::Plan(options) => options.source.format(&options.shown) == Format::Json,
+            Self::Apply(options) | Self::Destroy(options) => {
+                options.source.format(&options.shown) == Format::Json
+            }
             Self::Show(options) => options.json,
             Self::Output(options) => options.json,
             Self::Version(options) => options.json,
             Self::Console(_) | Self::Fmt(_) | Self::Schema(_) | Self::Explain(_) | Self::ExitCodes => false,
         }
     }
+}
+
+/// In which form an answer is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Text for people.
+    Human,
+    /// One JSON document, at the end.
+    Json,
+}
+
+/// How a run is told, and where else.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Shown {
+    /// In which form the answer is given.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Human)]
+    pub(super) format: Format,
+    /// Write the JSON document to this file too.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out_json: Option<PathBuf>,
+    /// Show warnings as one line each.
+    #[arg(long)]
+    pub(super) compact_warnings: bool,
+    /// Show the changes and the last line only.
+    #[arg(long)]
+    pub(super) concise: bool,
 }
 
 /// Where the configuration is and which values it gets.
@@ -121,11 +192,18 @@ pub(super) struct Source {
     #[arg(long = "var-file", value_name = "FILE")]
     pub(super) var_files: Vec<PathBuf>,
     /// A folder of policies in place of the built-in ones.
-    #[arg(long, value_name = "FOLDER", env = "MLO_POLICIES")]
+    #[arg(long, value_name = "FOLDER")]
     pub(super) policies: Option<PathBuf>,
-    /// Print one JSON document.
+    /// Print one JSON document: short for `--format json` where that is a flag.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+impl Source {
+    /// The form in which the answer is given.
+    pub(super) fn format(&self, shown: &Shown) -> Format {
+        if self.json { Format::Json } else { shown.format }
+    }
 }
 
 /// `mlo validate`
@@ -139,8 +217,17 @@ pub(super) struct Validate {
 #[derive(Debug, Args)]
 pub(super) struct Engine {
     /// Operations at a time.
-    #[arg(long, value_name = "N", default_value_t = 10, env = "MLO_PARALLELISM", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(super) parallelism: u16,
+    /// Whether objects are read. Without it the plan goes by what the state has of them.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(super) refresh: bool,
+    /// Change no object: only bring the state up to what the objects are now.
+    #[arg(long)]
+    pub(super) refresh_only: bool,
+    /// Exit with 2 if there are changes.
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
 }
 
 /// `mlo plan`
@@ -150,9 +237,11 @@ pub(super) struct Plan {
     pub(super) source: Source,
     #[command(flatten)]
     pub(super) engine: Engine,
-    /// Exit with 2 if there are changes.
-    #[arg(long)]
-    pub(super) detailed_exitcode: bool,
+    #[command(flatten)]
+    pub(super) shown: Shown,
+    /// Plan to take away all objects of the state.
+    #[arg(long, conflicts_with = "refresh_only")]
+    pub(super) destroy: bool,
 }
 
 /// `mlo apply`, `mlo destroy`
@@ -162,15 +251,17 @@ pub(super) struct Apply {
     pub(super) source: Source,
     #[command(flatten)]
     pub(super) engine: Engine,
+    #[command(flatten)]
+    pub(super) shown: Shown,
+    /// Take away all objects of the state, as `mlo destroy` does.
+    #[arg(long, conflicts_with = "refresh_only")]
+    pub(super) destroy: bool,
     /// Do not ask.
     #[arg(long)]
     pub(super) auto_approve: bool,
     /// Wait so long for another run's lock: `30s`, `5m`.
-    #[arg(long, value_name = "TIME", default_value = "0s", env = "MLO_LOCK_TIMEOUT", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub(super) lock_timeout: std::time::Duration,
-    /// Exit with 2 if there were changes.
-    #[arg(long)]
-    pub(super) detailed_exitcode: bool,
 }
 
 /// `mlo show`
@@ -297,6 +388,21 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_variable() {
+        let mut open = vec![Arguments::full()];
+        let mut flags = 0;
+        while let Some(command) = open.pop() {
+            for flag in command.get_arguments().filter(|flag| flag.get_long().is_some()) {
+                let exempt = WITHOUT_VARIABLE.contains(&flag.get_id().as_str());
+                assert_eq!(flag.get_env().is_none(), exempt, "{} of {}", flag.get_id(), command.get_name());
+                flags += 1;
+            }
+            open.extend(command.get_subcommands().cloned());
+        }
+        assert!(flags > 30, "{flags}");
     }
 
     #[test]

@@ -5,8 +5,10 @@
 mod args;
 mod command;
 mod exit;
+mod file;
 mod interrupt;
 mod project;
+mod report;
 mod screen;
 mod session;
 mod variables;
@@ -16,20 +18,14 @@ pub use exit::Exit;
 
 use crate::diag::{Diagnostic, SourceMap, because, code};
 use args::{Arguments, Command};
-use clap::Parser;
 use screen::Screen;
 use std::ffi::OsString;
 
 /// Runs one command line, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match Arguments::read(arguments) {
         Ok(arguments) => arguments,
-        Err(message) => {
-            // Help and version are answers, the rest are errors; where neither can be printed nobody listens.
-            let exit = if message.use_stderr() { Exit::Error } else { Exit::Done };
-            let _ = message.print();
-            return exit;
-        }
+        Err(exit) => return exit,
     };
     let mut screen = Screen::new(&arguments.global);
     if let Some(folder) = &arguments.global.chdir

@@ -86,11 +86,16 @@ impl Screen {
     }
 
     /// A JSON document, its secrets masked.
-    pub(super) fn print_json(&self, mut document: serde_json::Value) {
-        mask_json(&mut document, &|text| self.masked(text));
-        let text = escape_json(&document);
+    pub(super) fn print_json(&self, document: serde_json::Value) {
+        let text = self.json_text(document);
         let mut out = std::io::stdout().lock();
         let _ = writeln!(out, "{text}");
+    }
+
+    /// A JSON document as text over many lines, its secrets masked.
+    pub(super) fn json_text(&self, mut document: serde_json::Value) -> String {
+        mask_json(&mut document, &|text| self.masked(text));
+        escape_json(&serde_json::to_string_pretty(&document).expect("a document has only string keys"))
     }
 
     /// A message for whoever watches.
@@ -207,8 +212,7 @@ fn escaped(text: &str) -> [String; 5] {
 }
 
 /// JSON text that cannot steer a terminal: what could is spelled `\u…`, which means the same.
-fn escape_json(document: &serde_json::Value) -> String {
-    let text = serde_json::to_string_pretty(document).expect("a document has only string keys");
+fn escape_json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         if crate::diag::is_unsafe(character) {
@@ -299,7 +303,7 @@ mod tests {
         #[test]
         fn a_document_cannot_steer_a_terminal_and_means_the_same(text in any::<String>()) {
             let document = serde_json::json!({ text.clone(): [text] });
-            let printed = escape_json(&document);
+            let printed = escape_json(&serde_json::to_string_pretty(&document).unwrap());
             prop_assert!(!printed.contains(|c: char| c != '\n' && crate::diag::is_unsafe(c)), "{printed:?}");
             prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&printed).unwrap(), document);
         }

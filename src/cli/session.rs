@@ -7,7 +7,7 @@ use super::screen::Screen;
 use super::variables;
 use crate::diag::{Diagnostic, Diagnostics, Label, SourceMap, because, code};
 use crate::lang::value::Value;
-use crate::plan::{Connections, Context, Inputs, Kind, Origin, Plan, Planner, decode_object, guess};
+use crate::plan::{Context, Inputs, Kind, Origin, Partial, Plan, PlanResult, Planner, decode_object, guess};
 use crate::policy::{self, Bundle, Denial, Gate, Subject, Verdict};
 use crate::provider::{self, Provider, Surroundings};
 use mlo_state::{Address, FileStore, Holder, Loaded, Object, Pending, Snapshot, Store, StoreError};
@@ -26,6 +26,25 @@ pub(super) struct Session {
     pub(super) providers: BTreeMap<&'static str, Arc<dyn Provider>>,
     pub(super) surroundings: Surroundings,
     pub(super) store: FileStore,
+}
+
+/// What kind of plan is asked for.
+///
+/// # Errors
+/// If the flags contradict each other.
+pub(super) fn kind(engine: &Engine, destroy: bool) -> Result<Kind, Diagnostics> {
+    let refuse =
+        |summary: &str, help: &str| Err(Diagnostic::error(code::engine::USAGE, summary).help(help).into());
+    match (destroy, engine.refresh_only) {
+        (true, true) => refuse("nothing can be destroyed with `--refresh-only`", "leave it out"),
+        (false, true) if !engine.refresh => refuse(
+            "`--refresh-only` reads the objects, and `--refresh=false` says not to",
+            "leave one of them out",
+        ),
+        (true, false) => Ok(Kind::Destroy),
+        (false, true) => Ok(Kind::Refresh),
+        (false, false) => Ok(Kind::Apply),
+    }
 }
 
 /// Why there is no session.
@@ -82,12 +101,7 @@ impl Session {
     }
 
     /// Makes a plan from what the state holds.
-    pub(super) async fn plan(
-        &self,
-        kind: Kind,
-        engine: Option<&Engine>,
-        snapshot: &Snapshot,
-    ) -> (Option<(Plan, Connections)>, Diagnostics) {
+    pub(super) async fn plan(&self, kind: Kind, engine: Option<&Engine>, snapshot: &Snapshot) -> PlanResult {
         let planner = Planner {
             config: self.project.config.clone(),
             context: &self.context,
@@ -95,7 +109,7 @@ impl Session {
             surroundings: &self.surroundings,
             snapshot,
             kind,
-            refresh: kind != Kind::Check,
+            refresh: kind != Kind::Check && engine.is_none_or(|engine| engine.refresh),
             parallelism: engine.map_or(1, |engine| usize::from(engine.parallelism)),
         };
         let (made, messages) = planner.run().await;
@@ -122,7 +136,7 @@ impl Session {
     }
 
     /// Asks the policies about the plan. Taking everything away asks about no manifest: a model that may not run may
-    /// always be stopped.
+    /// always be stopped. Neither does a plan that changes no object.
     pub(super) fn ask_policy(&self, plan: Plan, source: &Source) -> Verdict {
         let bundle = source.policies.as_deref().map_or_else(Bundle::builtin, Bundle::from_folder);
         let mut gate = match bundle.and_then(|bundle| Gate::new(&bundle, &self.context.environment)) {
@@ -130,7 +144,7 @@ impl Session {
             Err(error) => return Verdict::Denied(Denial::from(error)),
         };
         let manifests: Vec<_> = match plan.kind {
-            Kind::Destroy => Vec::new(),
+            Kind::Destroy | Kind::Refresh => Vec::new(),
             Kind::Apply | Kind::Check => self.project.manifests.iter().collect(),
         };
         let places: Vec<_> =
@@ -245,7 +259,7 @@ fn surroundings(place: &Place) -> Surroundings {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge reads the clock, for all that is below it")]
-fn now() -> jiff::Timestamp {
+pub(super) fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
@@ -354,6 +368,14 @@ pub(super) fn hide_secrets(screen: &mut Screen, plan: &Plan) {
         output.before.iter().chain(&output.after).for_each(|value| screen.hide(value));
     }
     plan.values.each(&mut |value| screen.hide(value));
+}
+
+/// From now on the secrets of a plan that could not be made whole are masked, and those of the state.
+pub(super) fn hide_partial(screen: &mut Screen, partial: &Partial, snapshot: &Snapshot) {
+    if let Some(found) = partial.found() {
+        hide_secrets(screen, found);
+    }
+    hide_state(screen, snapshot);
 }
 
 /// From now on the secrets of the state are masked. For a plan that could not be made; one that was made has them all.

@@ -17,7 +17,7 @@ mod world;
 pub(crate) use change::{describe, plan_change};
 pub use console::Console;
 pub use inputs::{Input, Inputs};
-pub use planner::{Connected, Connections, Kind, Planner, Result as PlanResult};
+pub use planner::{Connected, Connections, Kind, Partial, Planner, Result as PlanResult};
 pub(crate) use planner::{bare_provider, provider_name};
 pub use propose::propose;
 pub use scope::{Clock, Dice, Origin};
@@ -202,6 +202,11 @@ impl Plan {
     /// Whether applying it would change an object or an output.
     pub fn has_changes(&self) -> bool {
         self.counts() != Counts::default() || self.outputs.values().any(OutputChange::is_change)
+    }
+
+    /// Whether there is something to approve: a change, or what was read where just that is to be stored.
+    pub fn is_applyable(&self) -> bool {
+        self.has_changes() || self.kind == Kind::Refresh && self.has_drift()
     }
 
     /// Whether what the state has of the objects differs from what was read, so that applying it would write a new

@@ -104,7 +104,7 @@ impl Lab {
     fn plan(&mut self, kind: Kind) -> Result<Plan, String> {
         let snapshot = self.snapshot();
         let (made, messages) = run(self.planned(kind, &snapshot));
-        made.map(|(plan, _)| plan).ok_or_else(|| self.rendered(&messages))
+        made.map(|(plan, _)| plan).map_err(|_| self.rendered(&messages))
     }
 
     /// What `plan` says: `create fake_thing.a`, in order of addresses.
@@ -172,7 +172,7 @@ impl Lab {
         let next_operation = loaded.next_operation;
         let snapshot = loaded.snapshot.unwrap_or_else(|| Snapshot::empty("lab"));
         let (made, messages) = self.planned(kind, &snapshot).await;
-        let Some((plan, connections)) = made else { return Err(self.rendered(&messages)) };
+        let Ok((plan, connections)) = made else { return Err(self.rendered(&messages)) };
         let Verdict::Approved(approved) = check(plan, &[], &mut self.gate) else { panic!("denied") };
         let applier = Applier {
             context: &context,

@@ -1,19 +1,16 @@
 //! `mlo apply`, and all of `mlo destroy` but its name.
 
-use super::plan::{show_approval, show_denial};
 use crate::apply::{Applied, Applier, settle};
 use crate::cli::args::{Apply, Global};
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::report::Report;
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Session};
-use crate::cli::view::progress::{Progress, summary};
-use crate::cli::view::{self, Paint, json};
-use crate::diag::{Diagnostic, Diagnostics, code};
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
 use crate::plan::{Connections, Kind};
 use crate::policy::{Approved, Verdict};
 use mlo_state::{Guard, Loaded, Store, StoreError};
-use std::cell::RefCell;
 use std::io::{BufRead, IsTerminal};
 use std::time::Duration;
 
@@ -24,7 +21,7 @@ const HEARTBEAT_TERMINAL: Duration = Duration::from_secs(10);
 const HEARTBEAT_LOG: Duration = Duration::from_secs(15);
 
 pub(in crate::cli) fn run(options: &Apply, _: &Global, screen: &mut Screen) -> Exit {
-    carry_out(options, Kind::Apply, screen)
+    carry_out(options, options.destroy, screen)
 }
 
 /// Why a run ended before its end.
@@ -40,24 +37,25 @@ impl From<Diagnostics> for Stop {
     }
 }
 
-pub(super) fn carry_out(options: &Apply, kind: Kind, screen: &mut Screen) -> Exit {
-    let as_json = options.source.json;
-    let (session, messages) = match Session::open(&options.source, kind, screen) {
+pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> Exit {
+    let report = Report::new(&options.shown, options.source.format(&options.shown), screen);
+    let opened = session::kind(&options.engine, destroy)
+        .map_err(|messages| session::Failed { sources: SourceMap::new(), messages })
+        .and_then(|kind| Ok((kind, Session::open(&options.source, kind, screen)?)));
+    let (kind, (session, messages)) = match opened {
         Ok(opened) => opened,
-        Err(failed) => return session::fail(screen, as_json, &failed, Exit::Error),
+        Err(failed) => return report.fail(screen, &failed.messages, &failed.sources, Exit::Error),
     };
-    if !as_json {
-        screen.report(&messages, &session.sources);
-    }
+    report.messages(screen, &messages, &session.sources);
     let result = match session::runtime() {
-        Ok(runtime) => runtime.block_on(Run { options, kind, session: &session }.run(screen)),
+        Ok(runtime) => {
+            runtime.block_on(Run { options, kind, session: &session, report: &report }.run(screen))
+        }
         Err(messages) => Err(messages.into()),
     };
     match result {
-        Ok(exit) | Err(Stop::Ended(exit)) => exit,
-        Err(Stop::Failed(messages, exit)) => {
-            session::fail(screen, as_json, &session::Failed { sources: session.sources, messages }, exit)
-        }
+        Ok(exit) | Err(Stop::Ended(exit)) => report.end_apply(screen, exit),
+        Err(Stop::Failed(messages, exit)) => report.fail(screen, &messages, &session.sources, exit),
     }
 }
 
@@ -65,6 +63,7 @@ struct Run<'a> {
     options: &'a Apply,
     kind: Kind,
     session: &'a Session,
+    report: &'a Report<'a>,
 }
 
 impl Run<'_> {
@@ -124,39 +123,32 @@ impl Run<'_> {
         let snapshot = session::snapshot_or_new(loaded);
         let planned = self.session.plan(self.kind, Some(&self.options.engine), &snapshot);
         let (plan, connections) = match self.unless_interrupted(interrupt, planned).await? {
-            (Some(made), said) => {
-                screen.report(&said, &self.session.sources);
+            (Ok(made), said) => {
+                self.report.messages(screen, &said, &self.session.sources);
                 made
             }
-            (None, messages) => {
-                session::hide_state(screen, &snapshot);
+            (Err(partial), messages) => {
+                session::hide_partial(screen, &partial, &snapshot);
+                if let Some(found) = partial.found() {
+                    self.report.plan(screen, found, true);
+                }
                 return Err(Stop::Failed(messages, Exit::Error));
             }
         };
         session::hide_secrets(screen, &plan);
-        let as_json = self.options.source.json;
-        let (changes, drift) = (plan.has_changes(), plan.has_drift());
-        if !as_json {
-            screen.print(&view::plan::text(&plan, Paint(screen.style())));
-        }
+        let (applyable, drift) = (plan.is_applyable(), plan.has_drift());
+        self.report.plan(screen, &plan, false);
         let approved = match self.session.ask_policy(plan, &self.options.source) {
             Verdict::Approved(approved) => approved,
             Verdict::Denied(denial) => {
-                if as_json {
-                    let policy = json::denial(&denial, &self.session.sources);
-                    screen.print_json(serde_json::json!({ "format_version": "1.0", "policy": policy }));
-                } else {
-                    show_denial(screen, &denial, &self.session.sources);
-                }
+                self.report.denial(screen, &denial, &self.session.sources);
                 return Ok(Exit::Denied);
             }
         };
-        if !as_json {
-            show_approval(screen, approved.decision(), &self.session.sources);
-        }
-        if changes {
+        self.report.approval(screen, approved.decision(), &self.session.sources);
+        if applyable {
             self.confirm(interrupt, screen).await?;
-        } else if self.kind == Kind::Destroy && !as_json {
+        } else if self.kind == Kind::Destroy && self.report.is_for_people() {
             session::hint_at_other_states(screen, &self.session.place, "destroy");
         }
         let carry_out = self.applier(guard, snapshot, connections, next_operation, interrupt, screen);
@@ -164,7 +156,8 @@ impl Run<'_> {
         applied.messages = self.session.at_manifests(applied.messages);
         // What was not known before may be secret too.
         session::hide_state(screen, &applied.snapshot);
-        Ok(self.report(&applied, interrupt, screen, changes || drift))
+        self.report.applied(screen, &applied, self.kind, &self.session.sources);
+        Ok(self.exit(&applied, interrupt, applyable || drift))
     }
 
     /// What a future gives, or the end if the run is interrupted meanwhile. Only for what can be left at any point: reads,
@@ -194,7 +187,7 @@ impl Run<'_> {
         if messages.has_errors() {
             return Err(Stop::Failed(messages, Exit::Error));
         }
-        screen.report(&messages, &self.session.sources);
+        self.report.messages(screen, &messages, &self.session.sources);
         guard.read().await.map_err(stop)
     }
 
@@ -203,14 +196,18 @@ impl Run<'_> {
             return Ok(());
         }
         let input = std::io::stdin();
-        if !input.is_terminal() || self.options.source.json {
+        if !input.is_terminal() || !self.report.is_for_people() {
             let message =
                 Diagnostic::error(code::engine::NOT_APPROVED, "nobody can be asked whether to do this");
             return Err(
                 Diagnostics::from(message.help("look at the plan, then give `--auto-approve`")).into()
             );
         }
-        let what = if self.kind == Kind::Destroy { "destroy all of this" } else { "do this" };
+        let what = match self.kind {
+            Kind::Destroy => "destroy all of this",
+            Kind::Refresh => "write this to the state",
+            Kind::Apply | Kind::Check => "do this",
+        };
         screen.say(&format!("\nShall mlo {what}? Only `yes` is a yes: "));
         let (tell, told) = tokio::sync::oneshot::channel();
         // A thread of its own, which ends with the program: nothing else can leave a read of a terminal.
@@ -237,11 +234,7 @@ impl Run<'_> {
         screen: &'r Screen,
     ) -> impl AsyncFnOnce(&Approved) -> Result<Applied, StoreError> + 'r {
         async move |approved: &Approved| {
-            let progress = RefCell::new(Progress::new(Paint(screen.style())));
-            let observe = |event: crate::apply::Event<'_>| {
-                let line = progress.borrow_mut().line(event);
-                screen.say(&line);
-            };
+            let observe = |event: crate::apply::Event<'_>| self.report.event(screen, event);
             let applier = Applier {
                 context: &self.session.context,
                 providers: &self.session.providers,
@@ -260,56 +253,24 @@ impl Run<'_> {
             loop {
                 tokio::select! {
                     done = &mut run => return done,
-                    () = tokio::time::sleep(every) => screen.say(&progress.borrow().heartbeat()),
+                    () = tokio::time::sleep(every) => self.report.heartbeat(screen),
                 }
             }
         }
     }
 
-    fn report(&self, applied: &Applied, interrupt: &Interrupt, screen: &Screen, changes: bool) -> Exit {
-        let sources = &self.session.sources;
-        let exit = if applied.interrupted {
+    fn exit(&self, applied: &Applied, interrupt: &Interrupt, changes: bool) -> Exit {
+        if applied.interrupted {
             interrupted(interrupt)
         } else if applied.rolled_back {
             Exit::RolledBack
         } else if applied.messages.has_errors() {
             Exit::Error
-        } else if changes && self.options.detailed_exitcode {
+        } else if changes && self.options.engine.detailed_exitcode {
             Exit::Changes
         } else {
             Exit::Done
-        };
-        if self.options.source.json {
-            screen.print_json(serde_json::json!({
-                "format_version": "1.0",
-                "summary": json::counts(applied.counts),
-                "rolled_back": applied.rolled_back,
-                "interrupted": applied.interrupted,
-                "errored": applied.messages.has_errors(),
-                "outputs": super::output::document(&applied.snapshot.outputs, false),
-                "diagnostics": json::diagnostics(&applied.messages, sources),
-            }));
-            return exit;
         }
-        screen.report(&applied.messages, sources);
-        let what = if self.kind == Kind::Destroy { "Destroy" } else { "Apply" };
-        let paint = Paint(screen.style());
-        if applied.interrupted || applied.messages.has_errors() {
-            let done = crate::plan::Counts { ..applied.counts };
-            screen.say(&format!(
-                "{}\n",
-                paint.yellow(format!(
-                    "{what} not complete: {} added, {} changed, {} destroyed. What was done is in the state; run it again to go on.",
-                    done.add, done.change, done.destroy
-                ))
-            ));
-            return exit;
-        }
-        screen.print(&format!("\n{}", summary(what, applied.counts, paint)));
-        if !applied.snapshot.outputs.is_empty() && self.kind != Kind::Destroy {
-            screen.print(&format!("\nOutputs:\n\n{}", view::state::outputs(&applied.snapshot.outputs)));
-        }
-        exit
     }
 }
 

@@ -3,8 +3,7 @@
 use crate::cli::args::{Apply, Global};
 use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
-use crate::plan::Kind;
 
 pub(in crate::cli) fn run(options: &Apply, _: &Global, screen: &mut Screen) -> Exit {
-    super::apply::carry_out(options, Kind::Destroy, screen)
+    super::apply::carry_out(options, true, screen)
 }

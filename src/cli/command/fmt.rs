@@ -2,14 +2,15 @@
 
 use crate::cli::args::{Fmt, Global};
 use crate::cli::exit::Exit;
+use crate::cli::file::replace;
 use crate::cli::screen::Screen;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code};
 use crate::lang::fetch::Project;
 use crate::lang::format::format;
 use crate::lang::syntax::{SOURCE_BYTES_MAX, decode};
 use similar::TextDiff;
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -187,39 +188,4 @@ fn is_formatted(path: &Path) -> bool {
 /// Whether a file or folder is somebody's own: hidden, or what an editor keeps beside a file.
 fn is_ignored(name: &str) -> bool {
     name.starts_with('.') || name.ends_with('~') || name.starts_with('#') && name.ends_with('#')
-}
-
-/// Puts a text in place of the file at `path`: written beside it, synced, renamed over it. It keeps its mode.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let (folder, name) = path.parent().zip(path.file_name()).ok_or(io::ErrorKind::InvalidInput)?;
-    let mut temporary = std::ffi::OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    let temporary = folder.join(temporary);
-    let permissions = fs::metadata(path)?.permissions();
-    if permissions.readonly() {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
-    let mut file = File::options().write(true).create_new(true).open(&temporary)?;
-    let written = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.set_permissions(permissions))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&temporary, path));
-    if let Err(error) = written {
-        // What cannot be removed is hidden, and no configuration.
-        let _ = fs::remove_file(&temporary);
-        return Err(error);
-    }
-    sync(folder)
-}
-
-#[cfg(unix)]
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync(_: &Path) -> io::Result<()> {
-    Ok(())
 }

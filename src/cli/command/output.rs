@@ -7,7 +7,7 @@ use crate::cli::session;
 use crate::cli::view;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
 use crate::plan::decode_output;
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 pub(in crate::cli) fn run(options: &Output, _: &Global, screen: &mut Screen) -> Exit {
@@ -18,7 +18,7 @@ pub(in crate::cli) fn run(options: &Output, _: &Global, screen: &mut Screen) -> 
     };
     let Some(name) = &options.name else {
         if options.json {
-            screen.print_json(document(&outputs, options.show_sensitive));
+            screen.print_json(view::json::outputs(&outputs, options.show_sensitive));
         } else if outputs.is_empty() {
             screen.say("The state has no outputs.\n");
             session::hint_at_other_states(screen, &place, "output --from");
@@ -64,15 +64,4 @@ fn one(
     }
     let open = mlo_state::Output { sensitive: false, ..output.clone() };
     Ok(view::state::value(&decode_output(&open).unwrap_or_else(crate::lang::value::Value::null)))
-}
-
-/// All outputs as a document: `{name: {sensitive, type, value}}`, as Terraform has it. Sensitive values are masked
-/// unless `with_sensitive` says that they were asked for.
-pub(super) fn document(outputs: &BTreeMap<String, mlo_state::Output>, with_sensitive: bool) -> Json {
-    let entry = |(name, output): (&String, &mlo_state::Output)| {
-        let hidden = output.sensitive && !with_sensitive;
-        let value = if hidden { json!(crate::cli::screen::MASK) } else { output.value.clone() };
-        (name.clone(), json!({ "sensitive": output.sensitive, "type": output.value_type, "value": value }))
-    };
-    Json::Object(outputs.iter().map(entry).collect::<Map<_, _>>())
 }

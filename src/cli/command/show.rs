@@ -1,6 +1,5 @@
 //! `mlo show`
 
-use super::output::document;
 use crate::cli::args::{Global, Show};
 use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
@@ -46,7 +45,7 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
             "lineage": snapshot.lineage,
             "serial": snapshot.serial,
             "resources": resources.collect::<Vec<_>>(),
-            "outputs": document(&snapshot.outputs, false),
+            "outputs": json::outputs(&snapshot.outputs, false),
         }));
         return Exit::Done;
     }

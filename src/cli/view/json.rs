@@ -5,12 +5,14 @@ use crate::diag::{Diagnostics, JsonDiagnostic, SourceMap};
 use crate::lang::value::{Kind, Number, Path, PathStep, Value};
 use crate::plan::{Action, Counts, Kind as PlanKind, Operation, OutputChange, Plan, Reason};
 use crate::policy::{Decision, Denial};
+use mlo_state::Output;
 use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
 
 /// Version of the plan's document: the shape of Terraform's plan, with our fields added.
 const PLAN_FORMAT: &str = "1.2";
 /// Version of our own documents.
-const FORMAT: &str = "1.0";
+pub(in crate::cli) const FORMAT: &str = "1.0";
 
 /// A command that could not do what it should.
 pub(in crate::cli) fn failure(messages: &Diagnostics, sources: &SourceMap) -> Json {
@@ -36,7 +38,7 @@ pub(in crate::cli) fn validation(messages: &Diagnostics, sources: &SourceMap) ->
 }
 
 /// A plan. Sensitive values are masked; what is not known yet is absent from `after` and true in `after_unknown`.
-pub(in crate::cli) fn plan(plan: &Plan) -> Json {
+pub(in crate::cli) fn plan(plan: &Plan, errored: bool) -> Json {
     let changes: Vec<_> = plan.operations.iter().map(resource_change).collect();
     let drift: Vec<_> = plan
         .drift
@@ -64,10 +66,21 @@ pub(in crate::cli) fn plan(plan: &Plan) -> Json {
         "resource_drift": drift,
         "output_changes": outputs,
         "summary": counts(plan.counts()),
-        "applyable": plan.has_changes(),
-        "complete": true,
-        "errored": false,
+        "applyable": plan.is_applyable() && !errored,
+        "complete": !errored,
+        "errored": errored,
     })
+}
+
+/// All outputs: `{name: {sensitive, type, value}}`, as Terraform has it. Sensitive values are masked unless
+/// `with_sensitive` says that they were asked for.
+pub(in crate::cli) fn outputs(outputs: &BTreeMap<String, Output>, with_sensitive: bool) -> Json {
+    let entry = |(name, output): (&String, &Output)| {
+        let hidden = output.sensitive && !with_sensitive;
+        let value = if hidden { json!(MASK) } else { output.value.clone() };
+        (name.clone(), json!({ "sensitive": output.sensitive, "type": output.value_type, "value": value }))
+    };
+    Json::Object(outputs.iter().map(entry).collect())
 }
 
 /// How many.

@@ -8,6 +8,7 @@ pub(super) mod plan;
 pub(super) mod progress;
 pub(super) mod state;
 mod value;
+pub(super) mod warnings;
 
 pub(super) use paint::Paint;
 pub(super) use value::quote;

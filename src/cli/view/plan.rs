@@ -11,6 +11,16 @@ use std::fmt::Write;
 pub(in crate::cli) fn text(plan: &Plan, paint: Paint) -> String {
     let mut out = String::new();
     drift(plan, paint, &mut out);
+    out + &changes(plan, true, paint)
+}
+
+/// The changes and the summary line.
+pub(in crate::cli) fn concise(plan: &Plan, paint: Paint) -> String {
+    changes(plan, false, paint)
+}
+
+fn changes(plan: &Plan, with_legend: bool, paint: Paint) -> String {
+    let mut out = String::new();
     let changed: Vec<_> =
         plan.operations.iter().filter(|operation| operation.action != Action::NoOp).collect();
     if !plan.has_changes() {
@@ -19,7 +29,9 @@ pub(in crate::cli) fn text(plan: &Plan, paint: Paint) -> String {
     }
     let only_outputs = changed.is_empty();
     if !only_outputs {
-        legend(&changed, paint, &mut out);
+        if with_legend {
+            legend(&changed, paint, &mut out);
+        }
         for operation in changed {
             block(operation, paint, &mut out);
         }
@@ -34,6 +46,10 @@ pub(in crate::cli) fn text(plan: &Plan, paint: Paint) -> String {
 
 fn nothing_to_do(plan: &Plan) -> String {
     match (plan.kind, plan.has_drift()) {
+        (Kind::Refresh, false) => "No changes. The state is as the objects are.".to_owned(),
+        (Kind::Refresh, true) => {
+            "An apply of this writes to the state what was read, and changes no object.".to_owned()
+        }
         (Kind::Destroy, _) => "No objects need to be destroyed.".to_owned(),
         (_, false) => "No changes. Everything matches the configuration.".to_owned(),
         (_, true) => "No changes. What was changed outside matches the configuration.".to_owned(),

@@ -5,6 +5,7 @@ use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::lang::config::{Repeat, Resource, ResourceKey};
 use crate::plan::planner::Kind;
 use crate::plan::{Action, Operation, Reason};
+use crate::provider::{Provider, ResourceSchema};
 use futures_util::stream::{self, StreamExt};
 use mlo_state::{Address, Object};
 
@@ -39,11 +40,7 @@ impl Walker<'_, '_, '_> {
     ) -> Result<Option<Operation>, Diagnostics> {
         let connected = self.connect_for(address, object).await?;
         let provider = connected.provider.clone();
-        let Some(schema) = provider.schema().resources.get(address.type_name.as_ref()) else {
-            let summary =
-                format!("the state has {address}, and there is no resource type `{}`", address.type_name);
-            return Err(Diagnostic::error(code::engine::UNKNOWN_TYPE, summary).into());
-        };
+        let schema = Self::stored_schema(provider.as_ref(), address)?;
         let prior = self.read(&connected, &schema.block, address, object).await?;
         if prior.is_none() {
             // Gone already: the drift says so, and the next snapshot forgets it.
@@ -66,6 +63,18 @@ impl Walker<'_, '_, '_> {
             span: None,
             dependencies: object.dependencies.clone().into(),
         }))
+    }
+
+    /// The schema of an object whose block may be gone.
+    pub(super) fn stored_schema<'p>(
+        provider: &'p dyn Provider,
+        address: &Address,
+    ) -> Result<&'p ResourceSchema, Diagnostics> {
+        provider.schema().resources.get(address.type_name.as_ref()).ok_or_else(|| {
+            let summary =
+                format!("the state has {address}, and there is no resource type `{}`", address.type_name);
+            Diagnostic::error(code::engine::UNKNOWN_TYPE, summary).into()
+        })
     }
 
     pub(super) fn refuse_protected(&self, address: &Address, resource: &Resource) -> Result<(), Diagnostics> {

@@ -3,6 +3,7 @@
 mod block;
 mod connect;
 mod gone;
+mod refresh;
 mod select;
 
 pub(crate) use connect::{bare_provider, provider_name};
@@ -13,9 +14,9 @@ use crate::lang::config::{Module, ResourceKey};
 use crate::plan::steps::{self, Parts};
 use crate::plan::stored::{decode_output, guess};
 use crate::plan::world::{Context, World, combine};
-use crate::plan::{Drift, Operation, OutputChange, Plan};
+use crate::plan::{Drift, Operation, OutputChange, Plan, Steps};
 use crate::provider::{Connection, Provider, Surroundings};
-use mlo_state::{Address, BlockAddress, Snapshot};
+use mlo_state::{Address, BlockAddress, Mode, Snapshot};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub enum Kind {
     Apply,
     /// All objects are taken away.
     Destroy,
+    /// Objects are read, and the state is brought up to them; nothing is changed.
+    Refresh,
     /// Nothing is read or stored: is the configuration right?
     Check,
 }
@@ -68,8 +71,19 @@ pub struct Connected {
     pub connection: Option<Arc<dyn Connection>>,
 }
 
-/// A plan with what it needs to be applied, or nothing if something was wrong; and all that was said.
-pub type Result = (Option<(Plan, Connections)>, Diagnostics);
+/// A plan with what it needs to be applied, or as much as was found before something went wrong; and all that was said.
+pub type Result = (std::result::Result<(Plan, Connections), Partial>, Diagnostics);
+
+/// What was found until something went wrong: to be looked at. It cannot be approved, so it is never applied.
+#[derive(Debug)]
+pub struct Partial(Option<Box<Plan>>);
+
+impl Partial {
+    /// What would be done, as far as it is known; nothing if not even the graph could be made.
+    pub fn found(&self) -> Option<&Plan> {
+        self.0.as_deref()
+    }
+}
 
 impl Planner<'_> {
     /// Makes the plan.
@@ -78,7 +92,7 @@ impl Planner<'_> {
         let tree = ModuleTree::new(&config);
         let graph = match build(&tree) {
             Ok(graph) => graph,
-            Err(messages) => return (None, messages),
+            Err(messages) => return (Err(Partial(None)), messages),
         };
         let walker = Walker {
             planner: self,
@@ -123,6 +137,9 @@ impl Walker<'_, '_, '_> {
                 self.stand_in(*id, key);
                 Ok(())
             }
+            Node::Resource(id, key) if self.planner.kind == Kind::Refresh && key.mode == Mode::Managed => {
+                self.refresh_block(*id, key).await
+            }
             Node::Resource(id, key) => self.plan_block(*id, key).await,
             Node::Provider(id, key) => self.connect(node, *id, key).await,
             _ => self.world.borrow_mut().settle(node),
@@ -150,22 +167,25 @@ impl Walker<'_, '_, '_> {
     }
 
     async fn finish(self, config: Arc<Module>) -> Result {
-        if self.messages.borrow().has_errors() {
-            return (None, self.messages.into_inner());
-        }
-        if self.planner.kind != Kind::Check {
-            self.plan_orphans().await;
+        if !self.messages.borrow().has_errors() {
+            match self.planner.kind {
+                Kind::Check => {}
+                Kind::Refresh => self.refresh_orphans().await,
+                Kind::Apply | Kind::Destroy => self.plan_orphans().await,
+            }
         }
         let operations: Vec<Operation> = self.operations.take().into_values().collect();
-        let outputs = self.output_changes();
+        let mut outputs = self.output_changes();
         let values = self.world.into_inner().into_values();
-        let unsettled = &values.unsettled;
-        let steps =
-            steps::build(&Parts { tree: self.tree, graph: self.graph, operations: &operations, unsettled });
         let messages = self.messages.into_inner();
+        let unsettled = &values.unsettled;
+        let parts = Parts { tree: self.tree, graph: self.graph, operations: &operations, unsettled };
         if messages.has_errors() {
-            return (None, messages);
+            // Which outputs go is not known before all are evaluated.
+            outputs.retain(|_, change| change.after.is_some());
         }
+        // What went wrong may be what the steps would wait for.
+        let steps = if messages.has_errors() { Steps::default() } else { steps::build(&parts) };
         let mut by_block: HashMap<BlockAddress, Vec<usize>> = HashMap::new();
         for (number, operation) in operations.iter().enumerate() {
             by_block.entry(operation.address.block()).or_default().push(number);
@@ -183,7 +203,10 @@ impl Walker<'_, '_, '_> {
             drift: self.drift.into_inner().into_values().collect(),
             outputs,
         };
-        (Some((plan, self.connections.into_inner())), messages)
+        if messages.has_errors() {
+            return (Err(Partial(Some(Box::new(plan)))), messages);
+        }
+        (Ok((plan, self.connections.into_inner())), messages)
     }
 
     fn output_changes(&self) -> BTreeMap<Arc<str>, OutputChange> {

@@ -1,0 +1,53 @@
+//! Files that a command writes: whole or not at all.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Puts a text in place of the file at `path`: written beside it, synced, renamed over it. It keeps its mode.
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let permissions = fs::metadata(path)?.permissions();
+    if permissions.readonly() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    put(path, text, Some(permissions))
+}
+
+/// Writes a file that its owner alone can read, in place of what is there.
+pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    put(path, text, None)
+}
+
+fn put(path: &Path, text: &str, permissions: Option<Permissions>) -> io::Result<()> {
+    let (folder, name) = path.parent().zip(path.file_name()).ok_or(io::ErrorKind::InvalidInput)?;
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{}.tmp", std::process::id()));
+    let temporary = folder.join(temporary);
+    let mut options = File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.write(true).create_new(true).open(&temporary)?;
+    let written = file
+        .write_all(text.as_bytes())
+        .and_then(|()| permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions)))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&temporary, path));
+    if let Err(error) = written {
+        // What cannot be removed is hidden, and no configuration.
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    sync(folder)
+}
+
+#[cfg(unix)]
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync(_: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! A plan that changes no object: each is read, and what was changed outside is brought into the state.
+
+use super::Walker;
+use crate::diag::Diagnostics;
+use crate::graph::ModuleId;
+use crate::lang::config::ResourceKey;
+use crate::plan::world::combine;
+use crate::plan::{Action, Operation, Reason};
+use futures_util::stream::{self, StreamExt};
+use mlo_state::{Address, ModuleAddress, Object};
+
+impl Walker<'_, '_, '_> {
+    /// Reads the objects of a block; its name stands for what was read.
+    pub(super) async fn refresh_block(&self, id: ModuleId, key: &ResourceKey) -> Result<(), Diagnostics> {
+        let Some(resource) = self.tree.module(id).resources.get(key) else { return Ok(()) };
+        let instances = self.world.borrow().instances(id);
+        for at in instances {
+            let objects = self.stored_in(&at, key);
+            let read = self.refresh_all(objects).await?;
+            let items =
+                read.into_iter().filter_map(|operation| Some((operation.address.key, operation.planned?)));
+            let value = combine(&resource.repeat, items.collect());
+            self.world.borrow_mut().set_resource(id, &at, key, value);
+        }
+        Ok(())
+    }
+
+    /// Reads the objects whose blocks are gone from the configuration.
+    pub(super) async fn refresh_orphans(&self) {
+        let orphans: Vec<_> = {
+            let (known, drift) = (self.operations.borrow(), self.drift.borrow());
+            let objects = self.planner.snapshot.objects.iter();
+            objects.filter(|(at, _)| !known.contains_key(*at) && !drift.contains_key(*at)).collect()
+        };
+        if let Err(messages) = self.refresh_all(orphans).await {
+            self.messages.borrow_mut().extend(messages);
+        }
+    }
+
+    /// The state's objects of one block in one instance of its module, in the order of their keys.
+    fn stored_in(&self, at: &ModuleAddress, key: &ResourceKey) -> Vec<(&Address, &Object)> {
+        let ResourceKey { mode, type_name, name } = key.clone();
+        let first = Address { module: at.clone(), mode, type_name, name, key: None };
+        let block = first.block();
+        let objects = self.planner.snapshot.objects.range(first..);
+        objects.take_while(|(address, _)| address.module == *at && address.block() == block).collect()
+    }
+
+    async fn refresh_all(&self, objects: Vec<(&Address, &Object)>) -> Result<Vec<Operation>, Diagnostics> {
+        let read: Vec<_> = stream::iter(objects)
+            .map(|(address, object)| self.refresh_one(address, object))
+            .buffered(self.planner.parallelism.max(1))
+            .collect()
+            .await;
+        let (mut operations, mut failures) = (Vec::new(), Diagnostics::new());
+        for result in read {
+            match result {
+                Ok(operation) => operations.extend(operation),
+                Err(messages) => failures.extend(messages),
+            }
+        }
+        for operation in &operations {
+            self.operations.borrow_mut().insert(operation.address.clone(), operation.clone());
+        }
+        if failures.has_errors() { Err(failures) } else { Ok(operations) }
+    }
+
+    /// The object as it is, to which nothing is done; nothing if it is gone.
+    async fn refresh_one(
+        &self,
+        address: &Address,
+        object: &Object,
+    ) -> Result<Option<Operation>, Diagnostics> {
+        let connected = self.connect_for(address, object).await?;
+        let provider = connected.provider.clone();
+        let schema = Self::stored_schema(provider.as_ref(), address)?;
+        let read = self.read(&connected, &schema.block, address, object).await?;
+        Ok(read.map(|value| Operation {
+            address: address.clone(),
+            provider: object.provider.clone(),
+            action: Action::NoOp,
+            reason: Reason::Configuration,
+            prior: Some(value.clone()),
+            planned: Some(value),
+            replace: Vec::new(),
+            stored: Some(object.into()),
+            schema_version: schema.version,
+            token: object.token.clone(),
+            span: None,
+            dependencies: object.dependencies.clone().into(),
+        }))
+    }
+}
