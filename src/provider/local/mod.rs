@@ -1,8 +1,9 @@
-//! Objects of this machine: files, and inference services that run as processes.
+//! Objects of this machine: files, inference services that run as processes, and whatever commands keep.
 //!
 //! Goes in: arguments whose relative paths begin at the project's folder. Comes out: files, and servers that outlive the
 //! command. Never happens: a file written half, a signal to a process that is not ours.
 
+mod command;
 mod disk;
 mod file;
 mod service;
@@ -17,7 +18,7 @@ use std::any::Any;
 use std::future::ready;
 use std::sync::Arc;
 
-/// The provider of `local_file` and `local_inference_service`.
+/// The provider of `local_command`, `local_file` and `local_inference_service`.
 #[derive(Debug)]
 pub struct Local {
     schema: ProviderSchema,
@@ -26,7 +27,12 @@ pub struct Local {
 impl Local {
     /// All its resource types.
     pub fn new() -> Self {
-        let resources = [(file::TYPE, file::schema()), (service::TYPE, service::schema())].into();
+        let types = [
+            (command::TYPE, command::schema()),
+            (file::TYPE, file::schema()),
+            (service::TYPE, service::schema()),
+        ];
+        let resources = types.into();
         Self { schema: ProviderSchema { config: BlockSchema::new(), resources } }
     }
 }
@@ -53,6 +59,7 @@ impl Provider for Local {
         let surroundings = machine.map(|machine| &machine.surroundings);
         Box::pin(async move {
             match request.type_name {
+                command::TYPE => command::plan(&request),
                 file::TYPE => file::plan(surroundings, &request),
                 service::TYPE => service::plan(surroundings, &request).await,
                 other => Err(unknown_type(other)),
@@ -65,7 +72,8 @@ impl Provider for Local {
         _config: &'a Value,
         surroundings: &'a Surroundings,
     ) -> BoxFuture<'a, Result<Arc<dyn Connection>, ProviderError>> {
-        let machine: Arc<dyn Connection> = Arc::new(Machine { surroundings: surroundings.clone() });
+        let machine: Arc<dyn Connection> =
+            Arc::new(Machine { surroundings: surroundings.clone(), begun: command::Begun::default() });
         Box::pin(ready(Ok(machine)))
     }
 }
@@ -73,6 +81,7 @@ impl Provider for Local {
 /// This machine.
 struct Machine {
     surroundings: Surroundings,
+    begun: command::Begun,
 }
 
 impl Connection for Machine {
@@ -83,6 +92,7 @@ impl Connection for Machine {
     ) -> BoxFuture<'a, Result<Option<Value>, ProviderError>> {
         Box::pin(async move {
             match subject.type_name {
+                command::TYPE => command::read(&self.surroundings, subject, prior).await,
                 file::TYPE => file::read(&self.surroundings, prior),
                 service::TYPE => service::read(&self.surroundings, subject, prior).await,
                 other => Err(unknown_type(other)),
@@ -97,6 +107,9 @@ impl Connection for Machine {
     ) -> BoxFuture<'a, Result<Progress, ProviderError>> {
         Box::pin(async move {
             let done = match subject.type_name {
+                command::TYPE => {
+                    return command::change(&self.surroundings, &self.begun, subject, change).await;
+                }
                 file::TYPE => file::change(&self.surroundings, subject, change)?,
                 service::TYPE => service::change(&self.surroundings, subject, change).await?,
                 other => return Err(unknown_type(other)),
@@ -107,17 +120,23 @@ impl Connection for Machine {
 
     fn poll<'a>(
         &'a self,
-        _subject: Subject<'a>,
-        _handle: &'a str,
+        subject: Subject<'a>,
+        handle: &'a str,
     ) -> BoxFuture<'a, Result<Progress, ProviderError>> {
-        Box::pin(ready(Err(ProviderError::permanent("nothing of this provider is ever pending"))))
+        Box::pin(async move {
+            match subject.type_name {
+                command::TYPE => command::poll(&self.surroundings, &self.begun, subject, handle).await,
+                _ => Err(ProviderError::permanent("nothing of this type is ever pending")),
+            }
+        })
     }
 
     fn find<'a>(&'a self, subject: Subject<'a>) -> BoxFuture<'a, Result<Option<Value>, ProviderError>> {
         Box::pin(async move {
             match subject.type_name {
                 service::TYPE => service::find(&self.surroundings, subject).await,
-                // A file has no room for a token. Creating it again finds the same content, and that is no conflict.
+                // A file has no room for a token. Creating it again finds the same content, and that is no conflict. A
+                // command that has no handle was never run.
                 _ => Ok(None),
             }
         })
