@@ -210,7 +210,7 @@ resource "terraform_data" "beside" { input = 1 }
     project.mlo(&["apply", "--auto-approve"]).ends_with(1).has(&[
         "local_file.bad",
         "main.hcl:3:14",
-        "not begun, because something that it depends on failed: terraform_data.after",
+        "not begun, because local_file.bad failed: terraform_data.after",
         "Apply not complete: 1 added",
     ]);
     std::fs::remove_file(project.path().join("blocker")).unwrap();

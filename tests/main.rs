@@ -8,6 +8,7 @@ mod docs;
 mod engine;
 mod fmt;
 mod gate;
+mod interrupted;
 mod killed;
 mod hostile;
 mod report;

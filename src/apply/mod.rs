@@ -4,12 +4,14 @@
 //! wrong. Never happens: a call without a durable intent, an outcome that is not journalled before anything depends on
 //! it, an operation that the plan does not list.
 
+mod ended;
 mod operate;
 mod settle;
 
 #[cfg(test)]
 mod tests;
 
+pub use ended::Unfinished;
 pub use operate::fits;
 pub use settle::settle;
 
@@ -26,7 +28,7 @@ use crate::policy::Approved;
 use crate::provider::{Provider, Surroundings};
 use mlo_state::{Address, BlockAddress, Guard, ModuleAddress, Object, Record, Snapshot, Status, StoreError};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,6 +98,8 @@ pub enum Event<'a> {
 pub struct Applied {
     /// What was done.
     pub counts: Counts,
+    /// What was not.
+    pub unfinished: Unfinished,
     /// What went wrong.
     pub messages: Diagnostics,
     /// Something was applied, found unhealthy and put back.
@@ -344,6 +348,7 @@ impl Run<'_, '_, '_> {
         }
         Ok(Applied {
             counts: self.counts.get(),
+            unfinished: self.unfinished(ended),
             interrupted: self.interrupted() && ended.iter().any(|ended| *ended != Ended::Done),
             rolled_back: self.rolled_back.get(),
             messages: self.messages.into_inner(),
@@ -368,29 +373,6 @@ impl Run<'_, '_, '_> {
                 snapshot.outputs.insert(name.to_string(), stored);
             }
         }
-    }
-
-    /// Says which operations were never begun.
-    fn report_skipped(&self, ended: &[Ended]) {
-        if self.interrupted() {
-            return;
-        }
-        let of = |wanted: Ended| -> BTreeSet<usize> {
-            let steps = ended.iter().enumerate().filter(|(_, ended)| **ended == wanted);
-            let operation = |(number, _): (usize, _)| match self.plan.steps.dag.get(number) {
-                Step::Operate(operation, _) => Some(*operation),
-                _ => None,
-            };
-            steps.filter_map(operation).collect()
-        };
-        let (skipped, failed) = (of(Ended::Skipped), of(Ended::Failed));
-        let operations = skipped.difference(&failed).filter_map(|number| self.plan.operations.get(*number));
-        let names: Vec<_> = operations.map(|operation| operation.address.to_string()).collect();
-        if names.is_empty() {
-            return;
-        }
-        let summary = format!("not begun, because something that it depends on failed: {}", names.join(", "));
-        self.messages.borrow_mut().push(Diagnostic::warning(code::engine::SKIPPED, summary));
     }
 }
 

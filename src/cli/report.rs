@@ -11,7 +11,7 @@ use super::view::progress::{Progress, summary};
 use super::view::{self, Paint, json};
 use crate::apply::{Applied, Event};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
-use crate::plan::{Counts, Kind, Plan};
+use crate::plan::{Kind, Plan};
 use crate::policy::{Decision, Denial};
 use serde_json::{Map, Value as Json};
 use std::cell::RefCell;
@@ -121,6 +121,8 @@ impl<'o> Report<'o> {
     /// How an apply went.
     pub(super) fn applied(&self, screen: &Screen, applied: &Applied, kind: Kind, sources: &SourceMap) {
         self.note("summary", json::counts(applied.counts));
+        self.note("failed", applied.unfinished.failed.into());
+        self.note("skipped", applied.unfinished.skipped.into());
         self.note("rolled_back", applied.rolled_back.into());
         self.note("interrupted", applied.interrupted.into());
         self.note("errored", applied.messages.has_errors().into());
@@ -132,13 +134,7 @@ impl<'o> Report<'o> {
         let what = if kind == Kind::Destroy { "Destroy" } else { "Apply" };
         let paint = Paint(screen.style());
         if applied.interrupted || applied.messages.has_errors() {
-            let Counts { add, change, destroy } = applied.counts;
-            screen.say(&format!(
-                "{}\n",
-                paint.yellow(format!(
-                    "{what} not complete: {add} added, {change} changed, {destroy} destroyed. What was done is in the state; run it again to go on.",
-                ))
-            ));
+            screen.say(&format!("{}\n", paint.yellow(not_complete(what, applied))));
             return;
         }
         screen.print(&format!("\n{}", summary(what, applied.counts, paint)));
@@ -212,6 +208,21 @@ impl<'o> Report<'o> {
             }
         }
     }
+}
+
+/// What was done and what was not, and that the state has it.
+fn not_complete(what: &str, applied: &Applied) -> String {
+    let (done, not) = (applied.counts, applied.unfinished);
+    let counts = [
+        (done.add, "added"),
+        (done.change, "changed"),
+        (done.destroy, "destroyed"),
+        (not.failed, "failed"),
+        (not.skipped, "not begun"),
+    ];
+    let shown = counts.iter().enumerate().filter(|(at, (count, _))| *at < 3 || *count > 0);
+    let counts = shown.map(|(_, (count, word))| format!("{count} {word}")).collect::<Vec<_>>().join(", ");
+    format!("{what} not complete: {counts}. What was done is in the state; run it again to go on.")
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), Diagnostics> {
