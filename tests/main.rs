@@ -1,6 +1,7 @@
 //! The tests of the whole program, as one binary: one build, one link.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has found something")]
 
+mod addresses;
 mod bad_input;
 mod cli;
 mod console;

@@ -4,6 +4,7 @@
 //! wrong. Never happens: a call without a durable intent, an outcome that is not journalled before anything depends on
 //! it, an operation that the plan does not list.
 
+mod adopt;
 mod ended;
 mod operate;
 mod settle;
@@ -119,12 +120,13 @@ impl Applier<'_> {
         let plan = approved.plan();
         let config = plan.config.clone();
         let tree = ModuleTree::new(&config);
-        let run = Run {
+        let mut run = Run {
             plan,
             tree: &tree,
             world: RefCell::new(World::resume(&tree, self.context, plan.values.clone())),
             connections: RefCell::new(self.connections.clone()),
             objects: RefCell::new(self.snapshot.objects.clone()),
+            base: self.snapshot.clone(),
             values: RefCell::default(),
             repetitions: RefCell::default(),
             messages: RefCell::default(),
@@ -138,6 +140,7 @@ impl Applier<'_> {
         if self.snapshot.serial == 0 {
             self.guard.begin(self.snapshot.lineage.clone()).await?;
         }
+        run.adopt().await?;
         run.record_what_was_read().await?;
         let ended = run.walk().await;
         run.finish(&ended).await
@@ -152,6 +155,8 @@ struct Run<'r, 'a, 'c> {
     world: RefCell<World<'c>>,
     connections: RefCell<Connections>,
     objects: RefCell<BTreeMap<Address, Object>>,
+    /// The last snapshot that was committed.
+    base: Snapshot,
     /// Objects as they are after their operation.
     values: RefCell<HashMap<Address, Value>>,
     /// `each` and `count` of a block's instances, found once per block.
@@ -170,7 +175,7 @@ impl Run<'_, '_, '_> {
     async fn record_what_was_read(&self) -> Result<(), StoreError> {
         let mut records = Vec::new();
         for drift in &self.plan.drift {
-            let Some(stored) = self.applier.snapshot.objects.get(&drift.address) else { continue };
+            let Some(stored) = self.base.objects.get(&drift.address) else { continue };
             let object =
                 drift.after.as_ref().and_then(|value| self.encode(&drift.address, value, blank_like(stored)));
             let address = drift.address.clone();
@@ -322,7 +327,7 @@ impl Run<'_, '_, '_> {
     async fn finish(self, ended: &[Ended]) -> Result<Applied, StoreError> {
         self.report_skipped(ended);
         let failed = self.state_failed.borrow_mut().take();
-        let mut snapshot = self.applier.snapshot.clone();
+        let mut snapshot = self.base.clone();
         snapshot.objects = self.objects.take();
         for operation in &self.plan.operations {
             // Marks, dependencies and the provider's name can change without the object.
@@ -336,10 +341,7 @@ impl Run<'_, '_, '_> {
             }
         }
         self.write_outputs(&mut snapshot);
-        if snapshot != self.applier.snapshot
-            || !self.plan.drift.is_empty()
-            || self.counts.get() != Counts::default()
-        {
+        if snapshot != self.base || !self.plan.drift.is_empty() || self.counts.get() != Counts::default() {
             snapshot.serial += 1;
             self.applier.guard.commit(snapshot.clone()).await?;
         }
@@ -347,7 +349,7 @@ impl Run<'_, '_, '_> {
             return Err(error);
         }
         Ok(Applied {
-            counts: self.counts.get(),
+            counts: Counts { import: self.plan.counts().import, ..self.counts.get() },
             unfinished: self.unfinished(ended),
             interrupted: self.interrupted() && ended.iter().any(|ended| *ended != Ended::Done),
             rolled_back: self.rolled_back.get(),

@@ -2,7 +2,9 @@
 
 use super::blank;
 use crate::diag::{Diagnostic, Diagnostics, code};
-use crate::plan::{bare_provider, decode_object, describe, encode_object, mark_by_schema, mark_stored};
+use crate::plan::{
+    bare_provider, decode_object, describe, encode_object, mark_by_schema, mark_stored, some_of,
+};
 use crate::provider::{Connection, Progress, Provider, ResourceSchema, Subject, Surroundings, retry};
 use futures_util::stream::{self, StreamExt};
 use mlo_state::{Action, Address, Guard, Loaded, Object, Pending, Record, StoreError};
@@ -11,8 +13,6 @@ use std::sync::Arc;
 
 /// Objects that are looked up at a time.
 const AT_ONCE: usize = 10;
-/// Names in one message: more are not read.
-const NAMES_MAX: usize = 10;
 
 /// Finds out how each intent without an outcome ended, by its handle or by the object itself, and records it. Gives a
 /// warning for each that says what was found.
@@ -49,15 +49,6 @@ pub async fn settle(
         messages.push(Diagnostic::warning(code::engine::SETTLED, summary));
     }
     Ok(messages)
-}
-
-/// The first few of many names.
-fn some_of(names: &[String]) -> String {
-    let shown = names.iter().take(NAMES_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(NAMES_MAX) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 async fn settle_one(

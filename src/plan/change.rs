@@ -49,6 +49,18 @@ pub(crate) async fn plan_change(
     Ok(PlannedChange { action: Action::Replace, planned: planned.value, replace })
 }
 
+/// Names in one message: more are not read.
+const NAMES_MAX: usize = 10;
+
+/// The first few of many names, and how many more there are.
+pub(crate) fn some_of(names: &[impl ToString]) -> String {
+    let shown = names.iter().take(NAMES_MAX).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMES_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// A provider's error in words, at the argument that is to blame where one is.
 pub(crate) fn describe(
     error: &ProviderError,

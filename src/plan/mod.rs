@@ -7,6 +7,7 @@ mod condition;
 mod console;
 pub mod diff;
 mod inputs;
+mod moves;
 mod planner;
 mod propose;
 mod scope;
@@ -14,9 +15,10 @@ mod steps;
 mod stored;
 mod world;
 
-pub(crate) use change::{describe, plan_change};
+pub(crate) use change::{describe, plan_change, some_of};
 pub use console::Console;
 pub use inputs::{Input, Inputs};
+pub use moves::{Move, carry_out as relocate};
 pub use planner::{Connected, Connections, Kind, Partial, Planner, Result as PlanResult};
 pub(crate) use planner::{bare_provider, provider_name};
 pub use propose::propose;
@@ -48,6 +50,8 @@ pub enum Action {
     Replace,
     /// It is taken away.
     Delete,
+    /// It stays, and the state no longer knows of it.
+    Forget,
 }
 
 /// Why, where the values alone do not say it.
@@ -67,6 +71,14 @@ pub enum Reason {
     NoIndex,
     /// Its key is not in `for_each`.
     NoKey,
+    /// Its block has no `count` or `for_each` that its key could come from, or its key is missing.
+    WrongRepetition,
+    /// It was moved to an address that is not in the configuration.
+    NoMoveTarget,
+    /// A `removed` block says so.
+    Removed,
+    /// The command line asks for a new object.
+    Requested,
     /// `mlo destroy`.
     Destroy,
 }
@@ -76,6 +88,10 @@ pub enum Reason {
 pub struct Operation {
     /// Its address.
     pub address: Address,
+    /// The address that the state has for it, if it moved.
+    pub previous: Option<Address>,
+    /// What its provider knows it by, if it is there and the state takes it in.
+    pub importing: Option<String>,
     /// The provider that keeps it, as the state names it: `local`, `local.west`.
     pub provider: String,
     /// What is done.
@@ -158,6 +174,10 @@ pub struct Plan {
     pub steps: Steps,
     /// Values of the configuration, as far as they are known.
     pub values: Values,
+    /// Objects that have other addresses than the state has for them.
+    pub moves: Vec<Move>,
+    /// Whether all of the configuration was planned: not if the command line named parts of it.
+    pub complete: bool,
     /// What was changed outside.
     pub drift: Vec<Drift>,
     /// The root module's outputs.
@@ -173,6 +193,8 @@ pub struct Counts {
     pub change: usize,
     /// Taken away.
     pub destroy: usize,
+    /// Taken into the state.
+    pub import: usize,
 }
 
 impl Plan {
@@ -180,8 +202,9 @@ impl Plan {
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for operation in &self.operations {
+            counts.import += usize::from(operation.importing.is_some());
             match operation.action {
-                Action::NoOp => {}
+                Action::NoOp | Action::Forget => {}
                 Action::Create => counts.add += 1,
                 Action::Update => counts.change += 1,
                 Action::Delete => counts.destroy += 1,
@@ -199,9 +222,9 @@ impl Plan {
         self.by_block.get(block).into_iter().flatten().filter_map(|number| self.operations.get(*number))
     }
 
-    /// Whether applying it would change an object or an output.
+    /// Whether applying it would change an object, an output, or what the state knows of an object.
     pub fn has_changes(&self) -> bool {
-        self.counts() != Counts::default() || self.outputs.values().any(OutputChange::is_change)
+        self.operations.iter().any(Operation::is_change) || self.outputs.values().any(OutputChange::is_change)
     }
 
     /// Whether there is something to approve: a change, or what was read where just that is to be stored.
@@ -213,6 +236,13 @@ impl Plan {
     /// snapshot although no object changes.
     pub fn has_drift(&self) -> bool {
         !self.drift.is_empty()
+    }
+}
+
+impl Operation {
+    /// Whether the object changes, or what the state knows of it.
+    pub fn is_change(&self) -> bool {
+        self.action != Action::NoOp || self.previous.is_some() || self.importing.is_some()
     }
 }
 

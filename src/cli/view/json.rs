@@ -67,7 +67,7 @@ pub(in crate::cli) fn plan(plan: &Plan, errored: bool) -> Json {
         "output_changes": outputs,
         "summary": counts(plan.counts()),
         "applyable": plan.is_applyable() && !errored,
-        "complete": !errored,
+        "complete": plan.complete && !errored,
         "errored": errored,
     })
 }
@@ -85,7 +85,7 @@ pub(in crate::cli) fn outputs(outputs: &BTreeMap<String, Output>, with_sensitive
 
 /// How many.
 pub(in crate::cli) fn counts(counts: Counts) -> Json {
-    json!({ "add": counts.add, "change": counts.change, "destroy": counts.destroy })
+    json!({ "add": counts.add, "change": counts.change, "destroy": counts.destroy, "import": counts.import })
 }
 
 fn resource_change(operation: &Operation) -> Json {
@@ -95,6 +95,7 @@ fn resource_change(operation: &Operation) -> Json {
         Action::Update => &["update"],
         Action::Replace => &["delete", "create"],
         Action::Delete => &["delete"],
+        Action::Forget => &["forget"],
     };
     let address = &operation.address;
     let mut json = json!({
@@ -114,6 +115,12 @@ fn resource_change(operation: &Operation) -> Json {
         if !address.module.is_root() {
             object.insert("module_address".into(), json!(address.module.to_string()));
         }
+        if let Some(previous) = &operation.previous {
+            object.insert("previous_address".into(), json!(previous.to_string()));
+        }
+        if let (Some(id), Some(Json::Object(change))) = (&operation.importing, object.get_mut("change")) {
+            change.insert("importing".into(), json!({ "id": id }));
+        }
         if let Some(reason) = reason(operation) {
             object.insert("action_reason".into(), json!(reason));
         }
@@ -129,10 +136,13 @@ fn resource_change(operation: &Operation) -> Json {
 fn reason(operation: &Operation) -> Option<&'static str> {
     match operation.reason {
         Reason::Tainted => Some("replace_because_tainted"),
-        Reason::NoBlock => Some("delete_because_no_resource_config"),
+        Reason::NoBlock | Reason::Removed => Some("delete_because_no_resource_config"),
         Reason::NoModule => Some("delete_because_no_module"),
         Reason::NoIndex => Some("delete_because_count_index"),
         Reason::NoKey => Some("delete_because_each_key"),
+        Reason::WrongRepetition => Some("delete_because_wrong_repetition"),
+        Reason::NoMoveTarget => Some("delete_because_no_move_target"),
+        Reason::Requested => Some("replace_by_request"),
         Reason::Configuration if operation.action == Action::Replace => Some("replace_because_cannot_update"),
         Reason::Missing => Some("create_because_missing"),
         Reason::Configuration | Reason::Destroy => None,

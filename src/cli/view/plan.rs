@@ -2,6 +2,7 @@
 
 use super::Paint;
 use super::change::{Changes, output};
+use super::value::quote;
 use crate::lang::value::Path;
 use crate::plan::{Action, Counts, Drift, Kind, Operation, Plan, Reason};
 use crate::policy::Decision;
@@ -21,8 +22,7 @@ pub(in crate::cli) fn concise(plan: &Plan, paint: Paint) -> String {
 
 fn changes(plan: &Plan, with_legend: bool, paint: Paint) -> String {
     let mut out = String::new();
-    let changed: Vec<_> =
-        plan.operations.iter().filter(|operation| operation.action != Action::NoOp).collect();
+    let changed: Vec<_> = plan.operations.iter().filter(|operation| operation.is_change()).collect();
     if !plan.has_changes() {
         let _ = writeln!(out, "{}", paint.bold(nothing_to_do(plan)));
         return out;
@@ -58,8 +58,9 @@ fn nothing_to_do(plan: &Plan) -> String {
 
 /// `Plan: 1 to add, 0 to change, 0 to destroy.`
 pub(in crate::cli) fn summary(counts: Counts, paint: Paint) -> String {
-    let Counts { add, change, destroy } = counts;
-    format!("{} {add} to add, {change} to change, {destroy} to destroy.", paint.bold("Plan:"))
+    let Counts { add, change, destroy, import } = counts;
+    let import = if import > 0 { format!("{import} to import, ") } else { String::new() };
+    format!("{} {import}{add} to add, {change} to change, {destroy} to destroy.", paint.bold("Plan:"))
 }
 
 fn legend(operations: &[&Operation], paint: Paint, out: &mut String) {
@@ -70,6 +71,7 @@ fn legend(operations: &[&Operation], paint: Paint, out: &mut String) {
         (Action::Update, paint.change(), "update in place"),
         (Action::Delete, paint.remove(), "destroy"),
         (Action::Replace, format!("{}/{}", paint.remove(), paint.add()), "destroy, then create anew"),
+        (Action::Forget, ".".to_owned(), "forget: the object stays, the state no longer knows of it"),
     ] {
         if has(action) {
             let pad = if action == Action::Replace { "" } else { "  " };
@@ -81,7 +83,18 @@ fn legend(operations: &[&Operation], paint: Paint, out: &mut String) {
 
 fn block(operation: &Operation, paint: Paint, out: &mut String) {
     let Operation { address, prior, planned, replace, .. } = operation;
-    let _ = writeln!(out, "  # {}{}", paint.bold(address), paint.bold(heading(operation)));
+    let moves_only = operation.previous.as_ref().filter(|_| operation.action == Action::NoOp);
+    let _ = writeln!(
+        out,
+        "  # {}",
+        paint.bold(format!("{}{}", moves_only.unwrap_or(address), heading(operation)))
+    );
+    if let Some(previous) = operation.previous.as_ref().filter(|_| operation.action != Action::NoOp) {
+        let _ = writeln!(out, "  # (moved from {previous})");
+    }
+    if let Some(id) = operation.importing.as_ref().filter(|_| operation.action != Action::NoOp) {
+        let _ = writeln!(out, "  # (imported from {})", quote(id));
+    }
     if let Some(why) = why(operation) {
         let _ = writeln!(out, "  # {why}");
     }
@@ -89,22 +102,31 @@ fn block(operation: &Operation, paint: Paint, out: &mut String) {
         Action::Create => (format!("  {}", paint.add()), None, planned.as_ref()),
         Action::Delete => (format!("  {}", paint.remove()), prior.as_ref(), None),
         Action::Replace => (format!("{}/{}", paint.remove(), paint.add()), prior.as_ref(), planned.as_ref()),
-        _ => (format!("  {}", paint.change()), prior.as_ref(), planned.as_ref()),
+        Action::Update => (format!("  {}", paint.change()), prior.as_ref(), planned.as_ref()),
+        Action::NoOp => ("   ".to_owned(), prior.as_ref(), planned.as_ref()),
+        Action::Forget => ("  .".to_owned(), prior.as_ref(), prior.as_ref()),
     };
     let _ = writeln!(out, "{symbol} resource \"{}\" \"{}\" {{", address.type_name, address.name);
     out.push_str(&Changes::of(before, after, replace, paint));
     out.push_str("    }\n\n");
 }
 
-fn heading(operation: &Operation) -> &'static str {
-    match (operation.action, operation.reason) {
+fn heading(operation: &Operation) -> String {
+    let words = match (operation.action, operation.reason) {
         (Action::Create, _) => " will be created",
         (Action::Update, _) => " will be updated in place",
         (Action::Delete, _) => " will be destroyed",
         (Action::Replace, Reason::Tainted) => " is half made, so must be replaced",
+        (Action::Replace, Reason::Requested) => " will be replaced, as requested",
         (Action::Replace, _) => " must be replaced",
+        (Action::Forget, _) => " will no longer be managed by mlo, but will not be destroyed",
+        (Action::NoOp, _) if operation.importing.is_some() => " will be imported",
+        (Action::NoOp, _) if operation.previous.is_some() => {
+            return format!(" has moved to {}", operation.address);
+        }
         (Action::NoOp, _) => " stays as it is",
-    }
+    };
+    words.to_owned()
 }
 
 fn why(operation: &Operation) -> Option<String> {
@@ -121,11 +143,20 @@ fn why(operation: &Operation) -> Option<String> {
         Reason::NoModule => Some("(because its module is not in the configuration)".to_owned()),
         Reason::NoIndex => Some(format!("(because index {} is past `count`)", key())),
         Reason::NoKey => Some(format!("(because key {} is not in `for_each`)", key())),
+        Reason::WrongRepetition if operation.address.key.is_none() => {
+            Some("(because its block has `count` or `for_each` now)".to_owned())
+        }
+        Reason::WrongRepetition => Some(format!("(because its block gives no instance the key {})", key())),
+        Reason::NoMoveTarget => Some(format!(
+            "(because it was moved to {}, which is not in the configuration)",
+            operation.address
+        )),
+        Reason::Removed => Some("(because a `removed` block says `destroy = false`)".to_owned()),
         Reason::Configuration if operation.action == Action::Replace => {
             let paths: Vec<_> = operation.replace.iter().map(Path::to_string).collect();
             Some(format!("(because {} cannot change in place)", paths.join(", ")))
         }
-        Reason::Configuration | Reason::Tainted | Reason::Destroy => None,
+        Reason::Configuration | Reason::Tainted | Reason::Requested | Reason::Destroy => None,
     }
 }
 

@@ -99,10 +99,11 @@ fn seconds(time: Duration) -> String {
 
 /// `Apply complete! Resources: 1 added, 0 changed, 0 destroyed.`
 pub(in crate::cli) fn summary(what: &str, counts: Counts, paint: Paint) -> String {
-    let Counts { add, change, destroy } = counts;
+    let Counts { add, change, destroy, import } = counts;
+    let import = if import > 0 { format!("{import} imported, ") } else { String::new() };
     let counts = match what {
         "Destroy" => format!("{destroy} destroyed"),
-        _ => format!("{add} added, {change} changed, {destroy} destroyed"),
+        _ => format!("{import}{add} added, {change} changed, {destroy} destroyed"),
     };
     format!("{}\n", paint.green(paint.bold(format!("{what} complete! Resources: {counts}."))))
 }

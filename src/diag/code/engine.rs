@@ -57,4 +57,16 @@ codes! {
         "A run ended between the start of a change and its outcome, so what the state says of the object may be out of date. The next `mlo apply` or `mlo destroy` finds out what became of it, before it does anything else.";
     EPHEMERAL = "MLO3029", "ephemeral value would be kept",
         "An argument of a resource is made from an ephemeral value. Arguments are kept in the state, and ephemeral values are not kept anywhere.";
+    MOVE_TYPE = "MLO3030", "move to another type",
+        "A `moved` block gives an object an address of another resource type. Objects of one type cannot become those of another, but for `mlo_data` and `terraform_data`, which are the same.";
+    MOVE_SOURCE = "MLO3031", "moved, and still there",
+        "A `moved` block says that an object has another address now, and the configuration still has something at the old one. Rename the block, or take the `moved` block out.";
+    MOVE_AMBIGUOUS = "MLO3032", "move that is not clear",
+        "Two `moved` blocks take one object to two addresses, or two objects to one. Keep the one that is true.";
+    MOVE_CIRCLE = "MLO3033", "moves in a circle",
+        "`moved` blocks lead from one address to another and back to the first, so that no address is the last. To exchange two addresses, use `mlo state mv` three times.";
+    MOVE_BLOCKED = "MLO3034", "not moved",
+        "A `moved` block leads to an address where another object is already. The object stays at its old address, and is destroyed if the configuration has nothing there.";
+    FORGOTTEN = "MLO3035", "no longer managed",
+        "A `removed` block with `destroy = false` has mlo forget objects without destroying them. They stay as they are; to manage them again, import them.";
 }

@@ -17,7 +17,7 @@ pub(super) enum Feature {
 }
 
 /// What the engine carries out.
-pub(super) const CARRIED_OUT: &[Feature] = &[];
+pub(super) const CARRIED_OUT: &[Feature] = &[Feature::Moved, Feature::Removed];
 
 /// Refuses what a configuration asks for and the engine does not carry out.
 pub(super) fn refuse(module: &Module, carried_out: &[Feature], diagnostics: &mut Diagnostics) {

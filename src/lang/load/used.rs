@@ -120,10 +120,15 @@ fn environments(module: &Module, diagnostics: &mut Diagnostics) {
 
 fn removed(module: &Module, diagnostics: &mut Diagnostics) {
     for removed in &module.removed {
-        let still = match (removed.from.modules.as_slice(), &removed.from.resource) {
-            ([], Some((key, _))) => module.resources.get(key).map(|it| it.span),
-            ([step], None) => module.calls.get(&step.name).map(|it| it.span),
-            _ => None,
+        let calls = removed.from.modules.iter();
+        let (mut at, mut call) = (Some(module), None);
+        for step in calls {
+            call = at.and_then(|at| at.calls.get(&step.name));
+            at = call.map(|call| &call.module);
+        }
+        let still = match &removed.from.resource {
+            Some((key, _)) => at.and_then(|at| at.resources.get(key)).map(|it| it.span),
+            None => call.map(|call| call.span),
         };
         if let Some(span) = still {
             let error =

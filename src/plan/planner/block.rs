@@ -165,6 +165,8 @@ impl Walker<'_, '_, '_> {
         }
         let operation = Operation {
             address: address.clone(),
+            previous: None,
+            importing: None,
             provider: block.provider_name.clone(),
             action,
             reason,

@@ -7,7 +7,7 @@ use crate::plan::planner::Kind;
 use crate::plan::{Action, Operation, Reason};
 use crate::provider::{Provider, ResourceSchema};
 use futures_util::stream::{self, StreamExt};
-use mlo_state::{Address, Object};
+use mlo_state::{Address, Key, Object};
 
 impl Walker<'_, '_, '_> {
     /// Objects that the configuration no longer has go.
@@ -38,6 +38,9 @@ impl Walker<'_, '_, '_> {
         address: &Address,
         object: &Object,
     ) -> Result<Option<Operation>, Diagnostics> {
+        if self.removed.forgets(address) {
+            return Ok(Some(self.forget(address, object)));
+        }
         let connected = self.connect_for(address, object).await?;
         let provider = connected.provider.clone();
         let schema = Self::stored_schema(provider.as_ref(), address)?;
@@ -51,6 +54,8 @@ impl Walker<'_, '_, '_> {
         }
         Ok(Some(Operation {
             address: address.clone(),
+            previous: None,
+            importing: None,
             provider: object.provider.clone(),
             action: Action::Delete,
             reason: self.why_gone(address),
@@ -109,10 +114,10 @@ impl Walker<'_, '_, '_> {
         }
         match self.block_of(address) {
             None => Reason::NoBlock,
-            Some(resource) => match resource.repeat {
-                Repeat::Count(_) => Reason::NoIndex,
-                Repeat::ForEach(_) => Reason::NoKey,
-                Repeat::Once => Reason::NoBlock,
+            Some(resource) => match (&resource.repeat, &address.key) {
+                (Repeat::Count(_), Some(Key::Index(_))) => Reason::NoIndex,
+                (Repeat::ForEach(_), Some(Key::Name(_))) => Reason::NoKey,
+                _ => Reason::WrongRepetition,
             },
         }
     }

@@ -3,7 +3,9 @@
 mod block;
 mod connect;
 mod gone;
+mod moved;
 mod refresh;
+mod removed;
 mod select;
 
 pub(crate) use connect::{bare_provider, provider_name};
@@ -11,12 +13,14 @@ pub(crate) use connect::{bare_provider, provider_name};
 use crate::diag::Diagnostics;
 use crate::graph::{Graph, ModuleId, ModuleTree, Node, NodeId, Outcome, build, walk};
 use crate::lang::config::{Module, ResourceKey};
+use crate::plan::moves::{Move, Relocated, relocate};
 use crate::plan::steps::{self, Parts};
 use crate::plan::stored::{decode_output, guess};
 use crate::plan::world::{Context, World, combine};
 use crate::plan::{Drift, Operation, OutputChange, Plan, Steps};
 use crate::provider::{Connection, Provider, Surroundings};
 use mlo_state::{Address, BlockAddress, Mode, Snapshot};
+use removed::RemovedBlocks;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -94,12 +98,19 @@ impl Planner<'_> {
             Ok(graph) => graph,
             Err(messages) => return (Err(Partial(None)), messages),
         };
+        let Relocated { snapshot, moves, messages } = relocate(&tree, self.snapshot);
+        if messages.has_errors() {
+            return (Err(Partial(None)), messages);
+        }
+        let present = Planner { config: config.clone(), snapshot: &snapshot, ..*self };
         let walker = Walker {
-            planner: self,
+            planner: &present,
             tree: &tree,
             graph: &graph,
             world: RefCell::new(World::new(&tree, self.context)),
-            messages: RefCell::default(),
+            messages: RefCell::new(messages),
+            removed: RemovedBlocks::of(&tree),
+            moves,
             connections: RefCell::default(),
             operations: RefCell::default(),
             drift: RefCell::default(),
@@ -122,6 +133,8 @@ struct Walker<'p, 'a, 'c> {
     graph: &'c Graph,
     world: RefCell<World<'c>>,
     messages: RefCell<Diagnostics>,
+    removed: RemovedBlocks,
+    moves: Vec<Move>,
     connections: RefCell<Connections>,
     operations: RefCell<BTreeMap<Address, Operation>>,
     drift: RefCell<BTreeMap<Address, Drift>>,
@@ -174,7 +187,8 @@ impl Walker<'_, '_, '_> {
                 Kind::Apply | Kind::Destroy => self.plan_orphans().await,
             }
         }
-        let operations: Vec<Operation> = self.operations.take().into_values().collect();
+        let operations = self.place_moved(self.operations.take());
+        self.tell_forgotten(&operations);
         let mut outputs = self.output_changes();
         let values = self.world.into_inner().into_values();
         let messages = self.messages.into_inner();
@@ -200,6 +214,8 @@ impl Walker<'_, '_, '_> {
             by_block,
             steps,
             values,
+            moves: self.moves,
+            complete: true,
             drift: self.drift.into_inner().into_values().collect(),
             outputs,
         };

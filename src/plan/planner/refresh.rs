@@ -77,6 +77,8 @@ impl Walker<'_, '_, '_> {
         let read = self.read(&connected, &schema.block, address, object).await?;
         Ok(read.map(|value| Operation {
             address: address.clone(),
+            previous: None,
+            importing: None,
             provider: object.provider.clone(),
             action: Action::NoOp,
             reason: Reason::Configuration,

@@ -240,6 +240,10 @@ impl Connection for Fake {
         subject: Subject<'a>,
         _prior: &'a Value,
     ) -> BoxFuture<'a, Result<Option<Value>, ProviderError>> {
+        // An object whose block was renamed is known by its new address from the first read on.
+        if let Some((address, _)) = self.things().living.get_mut(subject.token) {
+            *address = subject.address.to_string();
+        }
         self.find(subject)
     }
 

@@ -1,0 +1,35 @@
+//! What changes in the state alone: addresses, what it takes in, what it forgets.
+
+use super::{Run, blank};
+use crate::plan::{Action, Operation, relocate};
+use mlo_state::StoreError;
+
+impl Run<'_, '_, '_> {
+    /// Writes all of it as one snapshot, before anything else is done: a run that is cut off leaves all of it or none.
+    pub(super) async fn adopt(&mut self) -> Result<(), StoreError> {
+        let plan = self.plan;
+        let is_adopted = |each: &Operation| each.importing.is_some() || each.action == Action::Forget;
+        if plan.moves.is_empty() && !plan.operations.iter().any(is_adopted) {
+            return Ok(());
+        }
+        let mut snapshot = relocate(&self.base, &plan.moves);
+        for operation in &plan.operations {
+            if operation.action == Action::Forget {
+                snapshot.objects.remove(&operation.address);
+            }
+            let Some(value) = operation.prior.as_ref().filter(|_| operation.importing.is_some()) else {
+                continue;
+            };
+            let (token, dependencies) = (&operation.token, &operation.dependencies);
+            let over = blank(&operation.provider, operation.schema_version, token, dependencies);
+            if let Some(object) = self.encode(&operation.address, value, over) {
+                snapshot.objects.insert(operation.address.clone(), object);
+            }
+        }
+        snapshot.serial += 1;
+        self.applier.guard.commit(snapshot.clone()).await?;
+        self.objects.borrow_mut().clone_from(&snapshot.objects);
+        self.base = snapshot;
+        Ok(())
+    }
+}
