@@ -1,7 +1,7 @@
 //! The JSON twin of a message, in the shape of Terraform's `validate -json` diagnostics with our fields added.
 
 use super::render::LINE_BYTES_MAX;
-use super::{Diagnostic, Severity, SourceMap, Span};
+use super::{Diagnostic, Involved, Severity, SourceMap, Span};
 use serde::Serialize;
 
 /// One message as a document. Fields are only ever added.
@@ -13,6 +13,8 @@ pub struct JsonDiagnostic {
     detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     help: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     range: Option<Range>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,8 +39,21 @@ struct Point {
 
 #[derive(Debug, Serialize)]
 struct Snippet {
+    /// The header of the block around, as `resource "type" "name"`.
+    context: Option<String>,
+    /// The whole lines that the range touches.
     code: String,
     start_line: usize,
+    /// Bytes of `code`.
+    highlight_start_offset: usize,
+    highlight_end_offset: usize,
+    values: Vec<Traversal>,
+}
+
+#[derive(Debug, Serialize)]
+struct Traversal {
+    traversal: String,
+    statement: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -62,8 +77,9 @@ impl JsonDiagnostic {
             summary: diagnostic.summary.clone(),
             detail: diagnostic.detail.clone(),
             help: diagnostic.help.clone(),
+            address: diagnostic.address.clone(),
             range: first.map(|span| range(span, sources)),
-            snippet: first.map(|span| snippet(span, sources)),
+            snippet: first.map(|span| snippet(span, &diagnostic.values, sources)),
             related: labels
                 .map(|label| Related { message: label.text.clone(), range: range(label.span, sources) })
                 .collect(),
@@ -80,10 +96,22 @@ fn range(span: Span, sources: &SourceMap) -> Range {
     Range { filename: file.name.clone(), start: point(span.start), end: point(span.end) }
 }
 
-fn snippet(span: Span, sources: &SourceMap) -> Snippet {
+fn snippet(span: Span, values: &[Involved], sources: &SourceMap) -> Snippet {
     let file = sources.get(span.source);
-    let start_line = file.position(span.start).line;
-    let mut code = file.shown(file.line(start_line));
+    let whole = sources.lines(span);
+    // What is hidden is masked, so that the offsets of what comes after it move.
+    let before = file.shown(whole.start..span.start);
+    let marked = file.shown(span.start..span.end.max(span.start));
+    let mut code = before.clone() + &marked + &file.shown(span.end.max(span.start)..whole.end);
     code.truncate(code.floor_char_boundary(LINE_BYTES_MAX));
-    Snippet { code, start_line }
+    let traversal =
+        |it: &Involved| Traversal { traversal: it.expression.clone(), statement: format!("is {}", it.value) };
+    Snippet {
+        context: sources.context(span).map(ToOwned::to_owned),
+        start_line: file.position(span.start).line,
+        highlight_start_offset: before.len().min(code.len()),
+        highlight_end_offset: (before.len() + marked.len()).min(code.len()),
+        code,
+        values: values.iter().map(traversal).collect(),
+    }
 }

@@ -55,6 +55,19 @@ pub struct Diagnostic {
     pub help: Vec<String>,
     /// Places; the first is where it happened, the others are related.
     pub labels: Vec<Label>,
+    /// What expressions that were involved stood for.
+    pub values: Vec<Involved>,
+    /// The block that it is about, if it is one with an address: `module.a.local_file.x`.
+    pub address: Option<String>,
+}
+
+/// An expression that was involved, and what it stood for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Involved {
+    /// As it is written: `var.size`.
+    pub expression: String,
+    /// In words that follow "is": `5`, `a list of string with 3 elements`, `sensitive`.
+    pub value: String,
 }
 
 impl Diagnostic {
@@ -69,8 +82,8 @@ impl Diagnostic {
     }
 
     fn new(severity: Severity, code: Code, summary: impl Into<String>) -> Self {
-        let (detail, help, labels) = (String::new(), Vec::new(), Vec::new());
-        Self { code, severity, summary: summary.into(), detail, help, labels }
+        let (detail, help, labels, values) = Default::default();
+        Self { code, severity, summary: summary.into(), detail, help, labels, values, address: None }
     }
 
     /// Adds a place; the first one added is where it happened.
@@ -117,6 +130,7 @@ impl Diagnostic {
         let mut message = self.clone();
         [&mut message.summary, &mut message.detail].into_iter().chain(&mut message.help).for_each(mask);
         message.labels.iter_mut().for_each(|label| mask(&mut label.text));
+        message.values.iter_mut().for_each(|involved| mask(&mut involved.value));
         std::borrow::Cow::Owned(message)
     }
 

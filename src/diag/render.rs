@@ -1,6 +1,6 @@
 //! A message as text, with the source lines under it.
 
-use super::{Diagnostic, Label, Severity, SourceMap, Span, escape};
+use super::{Diagnostic, Involved, Label, Severity, SourceMap, Span, escape};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -25,7 +25,9 @@ const EXCERPT_LINES_MAX: usize = 60;
 pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: Style) -> String {
     let diagnostic = diagnostic.censored(sources);
     let summary = escape(&diagnostic.summary);
-    let detail = escape(&diagnostic.detail);
+    let values = values(&diagnostic.values);
+    let detail = [diagnostic.detail.as_str(), &values].join("\n");
+    let detail = escape(detail.trim_matches('\n'));
     let help: Vec<_> = diagnostic.help.iter().map(|help| escape(help)).collect();
     let texts: Vec<_> = diagnostic.labels.iter().map(|label| escape(&label.text)).collect();
     let excerpts = excerpts(&diagnostic.labels, sources);
@@ -53,6 +55,16 @@ pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: Style) -> Str
     };
     let text = renderer.render(&[group]) + "\n";
     if excerpts.is_empty() { without_gutter(&text) } else { text }
+}
+
+/// The values that were involved, in a sentence; nothing if there are none.
+fn values(involved: &[Involved]) -> String {
+    let each: Vec<_> = involved.iter().map(|it| format!("`{}` is {}", it.expression, it.value)).collect();
+    match each.split_last() {
+        None => String::new(),
+        Some((last, [])) => format!("Here {last}."),
+        Some((last, others)) => format!("Here {} and {last}.", others.join(", ")),
+    }
 }
 
 fn show<'a>(group: Group<'a>, excerpt: &'a Excerpt<'a>, texts: &'a [Cow<'a, str>]) -> Group<'a> {

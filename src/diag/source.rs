@@ -46,6 +46,8 @@ pub struct SourceFile {
     line_starts: Arc<[u32]>,
     /// Bytes that are never shown, in the order of their beginnings.
     hidden: Vec<Range<u32>>,
+    /// Blocks of the first level with their headers, in order.
+    outline: Vec<(Range<u32>, String)>,
 }
 
 impl SourceFile {
@@ -53,7 +55,7 @@ impl SourceFile {
         let line_starts = std::iter::once(0)
             .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| offset(at + 1)))
             .collect();
-        Self { name, text, line_starts, hidden: Vec::new() }
+        Self { name, text, line_starts, hidden: Vec::new(), outline: Vec::new() }
     }
 
     /// Line and column of a byte offset; past the end it is the end.
@@ -150,6 +152,21 @@ impl SourceMap {
         );
         rest.sort_by_key(|hidden| hidden.start);
         file.hidden = rest;
+    }
+
+    /// Notes what a block of the first level is called: `resource "type" "name"`. Blocks come in order.
+    pub fn outline(&mut self, block: Span, header: String) {
+        if let Some(file) = self.files.get_mut(block.source.0 as usize) {
+            file.outline.push((block.start..block.end, header));
+        }
+    }
+
+    /// The header of the block that a span stands in.
+    pub fn context(&self, span: Span) -> Option<&str> {
+        let outline = &self.get(span.source).outline;
+        let after = outline.partition_point(|(block, _)| block.start <= span.start);
+        let (block, header) = outline.get(after.checked_sub(1)?)?;
+        (span.start < block.end).then_some(header)
     }
 
     /// The whole lines that a span touches.

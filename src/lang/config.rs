@@ -6,7 +6,7 @@ use crate::lang::reference::Reference;
 use crate::lang::syntax::ast::{Body, Expr, Ident};
 use crate::lang::value::{Type, Value};
 use mlo_state::{Key, Mode, ModuleStep};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -50,6 +50,39 @@ pub struct Module {
     pub environments: BTreeMap<Arc<str>, Environment>,
     /// What the `mlo` and `terraform` blocks say.
     pub settings: Settings,
+    /// What it may declare although it is not in here.
+    pub missing: Missing,
+}
+
+/// What a module may declare although it could not be decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// All of the module is there.
+    Nothing,
+    /// Blocks or values with these names.
+    Named(BTreeSet<Arc<str>>),
+    /// A part of it, or all of it, could not be read.
+    Anything,
+}
+
+impl Missing {
+    /// Whether something of that name may be declared in the part that is missing.
+    pub fn may_have(&self, name: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Named(names) => names.contains(name),
+            Self::Anything => true,
+        }
+    }
+
+    /// Notes that something of that name could not be decoded.
+    pub fn add(&mut self, name: &Arc<str>) {
+        match self {
+            Self::Nothing => *self = Self::Named(BTreeSet::from([name.clone()])),
+            Self::Named(names) => drop(names.insert(name.clone())),
+            Self::Anything => {}
+        }
+    }
 }
 
 /// What names a resource block in its module.

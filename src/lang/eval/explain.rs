@@ -1,7 +1,7 @@
 //! What values are, in the words of messages; and which values were involved in an error.
 
 use super::expression::Evaluator;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Involved};
 use crate::lang::syntax::ast::{Expr, ExprKind, Step, TemplatePart};
 use crate::lang::value::{Form, Kind, Marks, Value, quote_short};
 use std::fmt::Write as _;
@@ -58,23 +58,16 @@ pub(super) fn add_values(
     for expr in involved {
         find_names(expr, &mut names);
     }
-    let mut shown: Vec<String> = Vec::new();
-    for (name, expr) in names {
-        if shown.len() == NAMES_MAX || evaluator.is_exhausted() {
+    for (expression, expr) in names {
+        if error.values.len() == NAMES_MAX || evaluator.is_exhausted() {
             break;
         }
         let held = evaluator.held(|evaluator| evaluator.value(expr));
-        let line = format!("`{name}` is {}", describe(&held.value));
-        if !held.failed() && !shown.contains(&line) {
-            shown.push(line);
+        let involved = Involved { expression, value: describe(&held.value) };
+        if !held.failed() && !error.values.contains(&involved) {
+            error.values.push(involved);
         }
     }
-    let Some(last) = shown.pop() else { return error };
-    let all = if shown.is_empty() { last } else { format!("{} and {last}", shown.join(", ")) };
-    if !error.detail.is_empty() {
-        error.detail.push('\n');
-    }
-    let _ = write!(error.detail, "Here {all}.");
     error
 }
 

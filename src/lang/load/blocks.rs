@@ -7,8 +7,8 @@ use super::type_constraint::type_of;
 use super::{changes, resources, settings};
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use crate::lang::config::{
-    Condition, Local, Module, ModuleSource, Output, Provider, ProviderKey, Resource, ResourceKey, Settings,
-    TypeDefaults, Variable,
+    Condition, Local, Missing, Module, ModuleSource, Output, Provider, ProviderKey, Resource, ResourceKey,
+    Settings, TypeDefaults, Variable,
 };
 use crate::lang::reference::{Reference, Target, reference_of, references_in};
 use crate::lang::syntax::ast::{Block, Body, Expr, ExprKind, Item};
@@ -88,19 +88,11 @@ pub(super) struct Decoded {
     pub(super) module: Module,
     /// Its `module` blocks.
     pub(super) calls: Vec<CallBlock>,
-    /// Whether every block could be decoded.
-    pub(super) whole: bool,
 }
 
-/// Decodes a module's files. `program` is the program's version.
-pub(super) fn decode(
-    bodies: &[Body],
-    path: Vec<Arc<str>>,
-    source: ModuleSource,
-    program: &str,
-    diagnostics: &mut Diagnostics,
-) -> Decoded {
-    let module = Module {
+/// A module without anything in it.
+pub(super) fn empty(path: Vec<Arc<str>>, source: ModuleSource) -> Module {
+    Module {
         path,
         source,
         variables: BTreeMap::new(),
@@ -115,8 +107,19 @@ pub(super) fn decode(
         checks: BTreeMap::new(),
         environments: BTreeMap::new(),
         settings: Settings::default(),
-    };
-    let decoded = Decoded { module, calls: Vec::new(), whole: true };
+        missing: Missing::Nothing,
+    }
+}
+
+/// Decodes a module's files. `program` is the program's version.
+pub(super) fn decode(
+    bodies: &[Body],
+    path: Vec<Arc<str>>,
+    source: ModuleSource,
+    program: &str,
+    diagnostics: &mut Diagnostics,
+) -> Decoded {
+    let decoded = Decoded { module: empty(path, source), calls: Vec::new() };
     let mut state = Decoder { decoded, calls: BTreeMap::new(), program, diagnostics };
     for item in bodies.iter().flat_map(|body| &body.items) {
         match item {
@@ -129,7 +132,7 @@ pub(super) fn decode(
             }
             Item::Block(block) => {
                 if state.block(block).is_none() {
-                    state.decoded.whole = false;
+                    state.miss(block);
                 }
             }
         }
@@ -187,6 +190,14 @@ impl Decoder<'_> {
                 self.diagnostics.push(error);
                 None
             }
+        }
+    }
+
+    /// Notes what a block that could not be decoded would have declared.
+    fn miss(&mut self, block: &Block) {
+        let values = block.body.attributes().filter(|_| block.kind.name.as_ref() == "locals");
+        for name in block.labels.iter().chain(values.map(|attribute| &attribute.name)) {
+            self.decoded.module.missing.add(&name.name);
         }
     }
 

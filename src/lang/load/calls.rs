@@ -1,15 +1,19 @@
 //! `module` blocks: what they call, and whether their arguments fit.
 
 use super::arguments::{Arguments, labels};
-use super::blocks::depends_on;
+use super::blocks::{depends_on, empty};
 use super::files::{Files, Location, normal};
 use super::resources::{provider_key, provider_use, repeat};
 use super::version::{self, Constraint};
 use crate::diag::{Diagnostic, Diagnostics, Span, code, nearest};
-use crate::lang::config::{Module, ProviderKey, ProviderUse, Repeat};
+use crate::lang::config::{
+    Missing, Module, ModuleSource, ProviderKey, ProviderUse, Repeat, TypeDefaults, Variable,
+};
 use crate::lang::reference::Reference;
 use crate::lang::syntax::ast::{Block, Expr, ExprKind, Ident};
+use crate::lang::value::Type;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Missing variables whose declarations are shown.
@@ -141,8 +145,36 @@ pub(super) fn locate(
     }))
 }
 
-/// A call gives a value to each variable without a default, and to nothing else.
-pub(super) fn check_arguments(call: &CallBlock, module: &Module, diagnostics: &mut Diagnostics) {
+/// What stands for a module that could not be read: it takes all that it is given.
+pub(super) fn unread(call: &CallBlock, caller: &[Arc<str>]) -> Module {
+    let path = caller.iter().chain([&call.name.name]).cloned().collect();
+    let mut module = empty(path, ModuleSource::Folder(PathBuf::new()));
+    module.missing = Missing::Anything;
+    for (name, _) in call.arguments.values() {
+        let (sensitive, ephemeral, nullable) = (false, false, true);
+        let (ty, defaults, default, deprecated) = (Type::Any, TypeDefaults::default(), None, None);
+        let (description, validations, span) = (String::new(), Vec::new(), name.span);
+        let variable = Variable {
+            name: name.clone(),
+            ty,
+            defaults,
+            default,
+            description,
+            sensitive,
+            ephemeral,
+            nullable,
+            deprecated,
+            validations,
+            span,
+        };
+        module.variables.insert(name.name.clone(), variable);
+    }
+    module
+}
+
+/// A call gives a value to each variable without a default, and to nothing else. `whole` says whether all of the call
+/// could be read.
+pub(super) fn check_arguments(call: &CallBlock, module: &Module, whole: bool, diagnostics: &mut Diagnostics) {
     for (name, _) in call.arguments.values() {
         if let Some(variable) = module.variables.get(&name.name) {
             if let Some(instead) = &variable.deprecated {
@@ -154,6 +186,9 @@ pub(super) fn check_arguments(call: &CallBlock, module: &Module, diagnostics: &m
             continue;
         }
         let word = &name.name;
+        if module.missing.may_have(word) {
+            continue;
+        }
         let error = Diagnostic::error(
             code::lang::MODULE_ARGUMENT,
             format!("module `{}` has no variable `{word}`", call.name.name),
@@ -173,7 +208,7 @@ pub(super) fn check_arguments(call: &CallBlock, module: &Module, diagnostics: &m
         .values()
         .filter(|variable| variable.default.is_none() && is_missing(&variable.name.name))
         .collect();
-    if missing.is_empty() {
+    if missing.is_empty() || !whole {
         return;
     }
     let names: Vec<_> = missing.iter().map(|variable| format!("`{}`", variable.name.name)).collect();

@@ -256,6 +256,11 @@ fn read_file(
     };
     let (body, mut messages) = parse_bytes(shown, &bytes, sources);
     let body = body.map(|body| blocks::of_file(body, &mut messages));
+    for block in body.iter().flat_map(Body::blocks) {
+        let labels = block.labels.iter().map(|label| format!(" \"{}\"", label.name));
+        sources
+            .outline(block.span, labels.fold(block.kind.name.to_string(), |header, label| header + &label));
+    }
     (body, messages)
 }
 

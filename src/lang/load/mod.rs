@@ -26,11 +26,11 @@ pub use names::check_expression;
 pub use version::{Constraint, Version};
 
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code, nearest};
-use crate::lang::config::{Module, ModuleCall, ModuleSource};
+use crate::lang::config::{Missing, Module, ModuleCall, ModuleSource};
 use crate::lang::syntax::ast::Body;
 use calls::CallBlock;
 use files::{Files, Location};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -80,6 +80,12 @@ pub enum Root<'a> {
 /// # Errors
 /// The messages, sorted by place, hold all errors of the whole configuration; there is a module only if there are none.
 pub fn load(request: &LoadRequest<'_>, sources: &mut SourceMap) -> (Option<Module>, Diagnostics) {
+    let (module, diagnostics) = load_partly(request, sources);
+    (module.filter(|_| !diagnostics.has_errors()), diagnostics)
+}
+
+/// The same, but the module is there also if there are errors, as far as it could be decoded: to look for more.
+pub fn load_partly(request: &LoadRequest<'_>, sources: &mut SourceMap) -> (Option<Module>, Diagnostics) {
     load_for(engine::CARRIED_OUT, request, sources)
 }
 
@@ -105,7 +111,7 @@ fn load_for(
                 version: request.version,
                 diagnostics: &mut diagnostics,
             };
-            loader.load(&root, Vec::new(), &mut Vec::new()).map(|loaded| loaded.module)
+            loader.load(&root, Vec::new(), &mut Vec::new())
         }
         Err(error) => {
             let shown = match request.root {
@@ -123,7 +129,6 @@ fn load_for(
         engine::refuse(module, carried_out, &mut diagnostics);
     }
     diagnostics.sort();
-    let module = module.filter(|_| !diagnostics.has_errors());
     (module, diagnostics)
 }
 
@@ -146,12 +151,6 @@ struct Folder {
     empty: bool,
 }
 
-/// A module, and whether all of it could be decoded.
-struct Loaded {
-    module: Module,
-    whole: bool,
-}
-
 impl Loader<'_, '_> {
     /// Loads a module and what it calls. `chain` holds the locations of the modules around it.
     fn load(
@@ -159,7 +158,7 @@ impl Loader<'_, '_> {
         location: &Location,
         path: Vec<Arc<str>>,
         chain: &mut Vec<Location>,
-    ) -> Option<Loaded> {
+    ) -> Option<Module> {
         let folder = self.folder(location)?;
         let source = match location {
             Location::Folder(folder) => ModuleSource::Folder(self.files.shown_folder(folder)),
@@ -170,33 +169,27 @@ impl Loader<'_, '_> {
         // What is missing in a file with syntax errors may be in what could not be read.
         let is_sure = |error: &Diagnostic| folder.whole || error.code != code::lang::MISSING_ARGUMENT;
         found.into_iter().filter(is_sure).for_each(|error| self.diagnostics.push(error));
-        decoded.whole &= folder.whole;
+        if !folder.whole {
+            decoded.module.missing = Missing::Anything;
+        }
         chain.push(location.clone());
-        let mut absent = BTreeSet::new();
-        let mut broken = BTreeSet::new();
         for call in std::mem::take(&mut decoded.calls) {
             let name = call.name.name.clone();
-            match self.call(&call, &decoded.module.path, chain) {
-                Some(loaded) => {
-                    if loaded.whole && folder.whole {
-                        calls::check_arguments(&call, &loaded.module, self.diagnostics);
-                    }
-                    if !loaded.whole {
-                        broken.insert(name.clone());
-                    }
-                    decoded.module.calls.insert(name, call.with_module(loaded.module));
+            let called = match self.call(&call, &decoded.module.path, chain) {
+                Some(module) => {
+                    calls::check_arguments(&call, &module, folder.whole, self.diagnostics);
+                    module
                 }
-                None => drop(absent.insert(name)),
-            }
+                None => calls::unread(&call, &decoded.module.path),
+            };
+            decoded.module.calls.insert(name, call.with_module(called));
         }
         chain.pop();
-        if decoded.whole {
-            names::check(&decoded.module, &names::Unsure { absent, broken }, self.diagnostics);
-        }
-        Some(Loaded { module: decoded.module, whole: decoded.whole })
+        names::check(&decoded.module, self.diagnostics);
+        Some(decoded.module)
     }
 
-    fn call(&mut self, call: &CallBlock, path: &[Arc<str>], chain: &mut Vec<Location>) -> Option<Loaded> {
+    fn call(&mut self, call: &CallBlock, path: &[Arc<str>], chain: &mut Vec<Location>) -> Option<Module> {
         let caller = chain.last()?;
         let location = match calls::locate(&call.source, caller, &self.files) {
             Ok(location) => location,

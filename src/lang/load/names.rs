@@ -6,7 +6,6 @@ use crate::lang::config::{Check, Condition, Module, Repeat, Resource, ResourceKe
 use crate::lang::reference::{Name, Reference, Target, names_in, names_in_body, target};
 use crate::lang::syntax::ast::{Expr, ExprKind, Step};
 use mlo_state::Mode;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// First words that are not types of resources.
@@ -15,14 +14,6 @@ const ROOTS: [&str; 11] =
 
 /// Errors after which names that are near are not looked for any more: each look goes through all names.
 pub(super) const SUGGESTED_MAX: usize = 200;
-
-/// Module calls that not everything is known of.
-pub(super) struct Unsure {
-    /// What they call could not be loaded at all.
-    pub(super) absent: BTreeSet<Arc<str>>,
-    /// What they call has errors: outputs may be missing because of them.
-    pub(super) broken: BTreeSet<Arc<str>>,
-}
 
 /// What is known at a place besides the module's own names.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,8 +31,8 @@ impl Place {
 }
 
 /// Reports every name in a module that stands for nothing.
-pub(super) fn check(module: &Module, unsure: &Unsure, diagnostics: &mut Diagnostics) {
-    let mut names = Names { module, unsure, diagnostics };
+pub(super) fn check(module: &Module, diagnostics: &mut Diagnostics) {
+    let mut names = Names { module, diagnostics };
     let nowhere = Place::default();
     for variable in module.variables.values() {
         names.conditions(&variable.validations, nowhere);
@@ -85,14 +76,12 @@ pub(super) fn check(module: &Module, unsure: &Unsure, diagnostics: &mut Diagnost
 /// What is wrong with the names in an expression that stands in a module by itself, as in the console.
 pub fn check_expression(module: &Module, expr: &Expr) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    let unsure = Unsure { absent: BTreeSet::new(), broken: BTreeSet::new() };
-    Names { module, unsure: &unsure, diagnostics: &mut diagnostics }.expr(expr, Place::default());
+    Names { module, diagnostics: &mut diagnostics }.expr(expr, Place::default());
     diagnostics
 }
 
 struct Names<'a> {
     module: &'a Module,
-    unsure: &'a Unsure,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -260,7 +249,7 @@ impl Names<'_> {
 
     fn variable(&self, name: &Arc<str>, span: Span) -> Option<Diagnostic> {
         let variables = &self.module.variables;
-        if variables.contains_key(name) {
+        if variables.contains_key(name) || self.module.missing.may_have(name) {
             return None;
         }
         let error = undeclared(&format!("var.{name}"), span);
@@ -276,7 +265,7 @@ impl Names<'_> {
 
     fn local(&self, name: &Arc<str>, span: Span) -> Option<Diagnostic> {
         let locals = &self.module.locals;
-        if locals.contains_key(name) {
+        if locals.contains_key(name) || self.module.missing.may_have(name) {
             return None;
         }
         let error = undeclared(&format!("local.{name}"), span);
@@ -292,7 +281,7 @@ impl Names<'_> {
 
     fn module_call(&self, name: &Arc<str>, span: Span) -> Option<Diagnostic> {
         let calls = &self.module.calls;
-        if calls.contains_key(name) || self.unsure.absent.contains(name) {
+        if calls.contains_key(name) || self.module.missing.may_have(name) {
             return None;
         }
         let error = undeclared(&format!("module.{name}"), span);
@@ -327,7 +316,7 @@ impl Names<'_> {
     fn output(&self, name: &Arc<str>, output: &Arc<str>, span: Span) -> Option<Diagnostic> {
         let call = self.module.calls.get(name)?;
         let outputs = &call.module.outputs;
-        if outputs.contains_key(output) || self.unsure.broken.contains(name) {
+        if outputs.contains_key(output) || call.module.missing.may_have(output) {
             return None;
         }
         let error =
@@ -355,7 +344,8 @@ impl Names<'_> {
 
     fn resource_block(&self, key: &ResourceKey, span: Span) -> Option<Diagnostic> {
         let resources = &self.module.resources;
-        if resources.contains_key(key) {
+        let missing = &self.module.missing;
+        if resources.contains_key(key) || missing.may_have(&key.name) {
             return None;
         }
         let error = undeclared(&written(key), span);

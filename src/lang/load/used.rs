@@ -38,7 +38,7 @@ fn configuration(module: &Module, used: &ProviderUse, span: Span, diagnostics: &
     let Some(alias) = &key.alias else { return };
     let passed = module.settings.required_providers.get(&key.name);
     let passed = passed.map_or([].as_slice(), |required| required.aliases.as_slice());
-    if module.providers.contains_key(key) || passed.contains(alias) {
+    if module.providers.contains_key(key) || passed.contains(alias) || module.missing.may_have(&key.name) {
         return;
     }
     let name = &key.name;
@@ -107,7 +107,7 @@ fn keys(provider: &Provider, diagnostics: &mut Diagnostics) {
 fn environments(module: &Module, diagnostics: &mut Diagnostics) {
     for environment in module.environments.values() {
         for (name, _) in environment.variables.values() {
-            if module.variables.contains_key(&name.name) {
+            if module.variables.contains_key(&name.name) || module.missing.may_have(&name.name) {
                 continue;
             }
             let summary = format!("there is no variable `{}`", name.name);
