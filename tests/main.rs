@@ -17,3 +17,4 @@ mod secrets;
 mod straight_path;
 mod support;
 mod tidy;
+mod validate;

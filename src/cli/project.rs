@@ -3,7 +3,7 @@
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
 use crate::lang::config::Module;
 use crate::lang::load::{self, LoadRequest, Root};
-use crate::lang::value::Value;
+use crate::lang::value::{Type, Value};
 use crate::manifest::{self, Artifact, Manifest, Manifests};
 use crate::modules;
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub(super) struct Place {
     pub(super) manifest: Option<PathBuf>,
     /// Whether there may be nothing in it.
     pub(super) bare: bool,
+    /// Whether what could be read of it is used also if there are errors, to look for more.
+    pub(super) partly: bool,
 }
 
 /// Everything that was read of a project.
@@ -55,7 +57,13 @@ impl Place {
             (folder.unwrap_or(Path::new(".")), Some(path.to_owned()))
         };
         let absolute = folder.canonicalize().map_err(|error| missing(&error))?;
-        Ok(Self { folder: absolute, shown: folder.display().to_string(), manifest, bare: false })
+        Ok(Self {
+            folder: absolute,
+            shown: folder.display().to_string(),
+            manifest,
+            bare: false,
+            partly: false,
+        })
     }
 
     /// What is kept between runs.
@@ -134,11 +142,15 @@ impl Place {
                 }
             }
         }
-        let Some((manifests, config)) = manifests.zip(config).filter(|_| !messages.has_errors()) else {
-            messages.sort();
-            return Err(messages);
+        let values = manifests.as_ref().map(|manifests| manifest_values(manifests, &artifacts));
+        let (manifests, values) = match manifests.zip(values) {
+            Some(read) => read,
+            None if self.partly => (Manifests::new(), Value::unknown(Type::Any)),
+            None => return Err(sorted(messages)),
         };
-        let values = manifest_values(&manifests, &artifacts);
+        let Some(config) = config.filter(|_| self.partly || !messages.has_errors()) else {
+            return Err(sorted(messages));
+        };
         Ok((Project { config: Arc::new(config), manifests, values }, messages))
     }
 
@@ -161,10 +173,16 @@ impl Place {
             builtin_names: &builtin_names,
             version: env!("CARGO_PKG_VERSION"),
         };
-        let (config, said) = load::load(&request, sources);
+        let load = if self.partly { load::load_partly } else { load::load };
+        let (config, said) = load(&request, sources);
         messages.extend(said);
         config
     }
+}
+
+fn sorted(mut messages: Diagnostics) -> Diagnostics {
+    messages.sort();
+    messages
 }
 
 fn keep<T>(result: Result<(T, Diagnostics), Diagnostics>, messages: &mut Diagnostics) -> Option<T> {

@@ -63,6 +63,12 @@ impl Session {
         Self::open_place(Place::find(source.path.as_deref()), source, kind, screen)
     }
 
+    /// Reads a project as far as it can be read; what is wrong comes with it.
+    pub(super) fn open_partly(source: &Source, screen: &mut Screen) -> Result<(Self, Diagnostics), Failed> {
+        let place = Place::find(source.path.as_deref()).map(|place| Place { partly: true, ..place });
+        Self::open_place(place, source, Kind::Check, screen)
+    }
+
     /// Reads a project, of which there may be nothing.
     pub(super) fn open_bare(
         source: &Source,
@@ -83,7 +89,10 @@ impl Session {
         let opened = place.and_then(|place| {
             let (project, mut messages) = place.load(kind != Kind::Destroy, &mut sources)?;
             let gathered = variables::gather(source, &place, &project.config, &mut sources);
-            let (inputs, said) = gathered?;
+            let (inputs, said) = match gathered {
+                Err(said) if place.partly => (Inputs::new(), said),
+                gathered => gathered?,
+            };
             variables::hide(&project.config, &inputs, &mut sources, screen);
             messages.extend(said);
             Ok((place, project, inputs, messages))
@@ -98,6 +107,12 @@ impl Session {
             }
             Err(messages) => Err(Failed { sources, messages }),
         }
+    }
+
+    /// All that is wrong with the configuration, whatever its variables will be given.
+    pub(super) async fn check(&self) -> Diagnostics {
+        let messages = crate::plan::check(&self.project.config, &self.context, &self.providers).await;
+        self.at_manifests(messages)
     }
 
     /// Makes a plan from what the state holds.

@@ -197,6 +197,19 @@ impl Diagnostics {
         }
     }
 
+    /// Adds those messages of another that are about places of which no error was said so far.
+    pub fn extend_elsewhere(&mut self, other: Self) {
+        let place = |message: &Diagnostic| message.labels.first().map(|label| label.span);
+        // What a version does not support may be wrong as well.
+        let is_wrong =
+            |it: &&Diagnostic| it.severity == Severity::Error && it.code != code::lang::UNSUPPORTED;
+        let errors = self.messages.iter().filter(is_wrong);
+        let said: std::collections::HashSet<Span> = errors.filter_map(place).collect();
+        self.left_out += other.left_out;
+        let new = other.messages.into_iter().filter(|it| place(it).is_none_or(|span| !said.contains(&span)));
+        new.for_each(|message| self.push(message));
+    }
+
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
         self.errors > 0

@@ -148,8 +148,14 @@ impl Graph {
 /// Builds the graph of a configuration whose names were checked.
 ///
 /// # Errors
-/// A cycle, with every block in it named in full.
+/// The cycles, with every block in them named in full.
 pub fn build(tree: &ModuleTree<'_>) -> Result<Graph, Diagnostics> {
+    let (graph, cycles) = build_partly(tree);
+    if cycles.has_errors() { Err(cycles) } else { Ok(graph) }
+}
+
+/// The same, but the graph is there also if there are cycles: what depends on each other in one does not wait for it.
+pub fn build_partly(tree: &ModuleTree<'_>) -> (Graph, Diagnostics) {
     let mut builder = Builder { tree, dag: Dag::new(), by_node: HashMap::new() };
     for id in tree.ids() {
         builder.add_nodes(id);
@@ -157,11 +163,16 @@ pub fn build(tree: &ModuleTree<'_>) -> Result<Graph, Diagnostics> {
     for node in 0..builder.dag.len() {
         builder.connect(node);
     }
-    let Builder { dag, by_node, .. } = builder;
-    match dag.order() {
-        Ok(order) => Ok(Graph { dag, order, by_node }),
-        Err(cycle) => Err(cycle_error(tree, &dag, &cycle).into()),
-    }
+    let Builder { mut dag, by_node, .. } = builder;
+    let mut cycles = Diagnostics::new();
+    let order = dag.order().unwrap_or_else(|circles| {
+        for circle in &circles {
+            cycles.push(cycle_error(tree, &dag, circle));
+        }
+        dag.cut_circles();
+        dag.order().expect("a graph without circles has an order")
+    });
+    (Graph { dag, order, by_node }, cycles)
 }
 
 struct Builder<'t, 'c> {

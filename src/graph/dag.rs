@@ -3,6 +3,7 @@
 use petgraph::Direction;
 use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
+use std::collections::BTreeSet;
 
 /// Nodes and what they depend on. Node numbers count up from 0 in the order of [`Dag::add`].
 #[derive(Debug, Clone)]
@@ -64,12 +65,43 @@ impl<N> Dag<N> {
     /// All node numbers, dependencies before what depends on them.
     ///
     /// # Errors
-    /// The shortest circle through the first node that is in one.
-    pub fn order(&self) -> Result<Vec<usize>, Cycle> {
+    /// The circles, see [`Dag::circles`].
+    pub fn order(&self) -> Result<Vec<usize>, Vec<Cycle>> {
         match toposort(&self.graph, None) {
             Ok(order) => Ok(order.into_iter().rev().map(NodeIndex::index).collect()),
-            Err(_) => Err(self.shortest_cycle()),
+            Err(_) => Err(self.circles()),
         }
+    }
+
+    /// For each set of nodes that all depend on each other the shortest circle through the first of them.
+    pub fn circles(&self) -> Vec<Cycle> {
+        let component_of = self.components();
+        let mut size = vec![0_usize; self.len()];
+        for component in &component_of {
+            if let Some(count) = size.get_mut(*component) {
+                *count += 1;
+            }
+        }
+        let mut seen = BTreeSet::new();
+        let mut circles = Vec::new();
+        for (node, component) in component_of.iter().enumerate() {
+            let many = size.get(*component).is_some_and(|size| *size > 1);
+            if (many || self.dependencies(node).any(|dependency| dependency == node))
+                && seen.insert(component)
+            {
+                circles.push(Cycle(self.path_back_to(node)));
+            }
+        }
+        circles
+    }
+
+    /// Takes out what makes circles: every edge between nodes that depend on each other.
+    pub fn cut_circles(&mut self) {
+        let component_of = self.components();
+        let component = |node: NodeIndex| component_of.get(node.index());
+        self.graph.retain_edges(|graph, edge| {
+            graph.edge_endpoints(edge).is_none_or(|(from, to)| component(from) != component(to))
+        });
     }
 
     /// For each node the number of its strongly connected component: two nodes have the same one exactly if they depend
@@ -84,23 +116,6 @@ impl<N> Dag<N> {
             }
         }
         component_of
-    }
-
-    fn shortest_cycle(&self) -> Cycle {
-        let component_of = self.components();
-        let mut size = vec![0_usize; self.len()];
-        for component in &component_of {
-            if let Some(count) = size.get_mut(*component) {
-                *count += 1;
-            }
-        }
-        let in_circle = |node: &usize| {
-            let own =
-                component_of.get(*node).and_then(|component| size.get(*component)).copied().unwrap_or(0);
-            own > 1 || self.dependencies(*node).any(|dependency| dependency == *node)
-        };
-        let start = (0..self.len()).find(in_circle).expect("the sort found a circle");
-        Cycle(self.path_back_to(start))
     }
 
     /// Breadth first from `start` along dependencies until it is met again.
@@ -160,8 +175,19 @@ mod tests {
             (vec![(0, 1), (1, 2), (2, 3), (3, 0), (1, 0)], vec![0, 1]),
             (vec![(0, 1), (1, 2), (2, 3), (3, 1)], vec![1, 2, 3]),
         ] {
-            assert_eq!(dag(4, &edges).order(), Err(Cycle(circle)), "{edges:?}");
+            assert_eq!(dag(4, &edges).order(), Err(vec![Cycle(circle)]), "{edges:?}");
         }
+    }
+
+    #[test]
+    fn each_circle_is_found_and_cut_and_the_rest_stays() {
+        let mut dag = dag(6, &[(0, 1), (1, 0), (2, 0), (3, 3), (4, 5), (5, 2)]);
+        assert_eq!(dag.circles(), [Cycle(vec![0, 1]), Cycle(vec![3])]);
+        dag.cut_circles();
+        assert!(dag.circles().is_empty());
+        let order = dag.order().unwrap();
+        let at = |node| order.iter().position(|other| *other == node).unwrap();
+        assert!(at(0) < at(2) && at(2) < at(5) && at(5) < at(4), "{order:?}");
     }
 
     #[test]

@@ -7,6 +7,6 @@ mod build;
 mod dag;
 mod walk;
 
-pub use build::{BlockRef, Graph, ModuleId, ModuleTree, Node, NodeId, build};
+pub use build::{BlockRef, Graph, ModuleId, ModuleTree, Node, NodeId, build, build_partly};
 pub use dag::{Cycle, Dag};
 pub use walk::{Ended, Outcome, walk};

@@ -325,6 +325,13 @@ pub struct Provider {
     pub span: Span,
 }
 
+impl Provider {
+    /// A configuration for each key, or one.
+    pub fn repeat(&self) -> Repeat {
+        self.for_each.clone().map_or(Repeat::Once, Repeat::ForEach)
+    }
+}
+
 /// An object or a module as `moved` and `removed` name it, seen from the module that has the block.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Place {
@@ -362,6 +369,13 @@ pub struct Import {
     pub provider: Option<ProviderUse>,
     /// The block's header.
     pub span: Span,
+}
+
+impl Import {
+    /// An import for each key, or one.
+    pub fn repeat(&self) -> Repeat {
+        self.for_each.clone().map_or(Repeat::Once, Repeat::ForEach)
+    }
 }
 
 /// A `removed` block.

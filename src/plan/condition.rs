@@ -29,6 +29,36 @@ impl<S: Scope> Scope for WithVariable<'_, S> {
     }
 }
 
+/// Whether a condition holds; nothing if it is not known yet.
+pub(super) fn decide(condition: &Condition, scope: &dyn Scope) -> Result<Option<bool>, Diagnostics> {
+    let wrong = |text: &str| {
+        let wrong = Diagnostic::error(code::engine::CONDITION, "a condition must be true or false");
+        Diagnostics::from(wrong.at(condition.condition.span, text))
+    };
+    let value = evaluate(&condition.condition, scope)?;
+    let value = convert(&value, &Type::Bool).map_err(|error| wrong(&error.to_string()))?;
+    if value.is_null() {
+        return Err(wrong("this is null"));
+    }
+    Ok(value.as_bool())
+}
+
+/// Looks for errors in what would be said if conditions did not hold.
+pub(super) fn check_messages(conditions: &[Condition], scope: &dyn Scope) -> Result<(), Diagnostics> {
+    let mut failures = Diagnostics::new();
+    for condition in conditions {
+        match evaluate(&condition.message, scope).map(|value| convert(&value, &Type::String)) {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                let wrong = Diagnostic::error(code::engine::CONDITION, "an error message must be a text");
+                failures.push(wrong.at(condition.message.span, error.to_string()));
+            }
+            Err(messages) => failures.extend(messages),
+        }
+    }
+    if failures.has_errors() { Err(failures) } else { Ok(()) }
+}
+
 /// Checks conditions; one that is not known yet is left for later and sets `deferred`.
 pub(super) fn check(
     conditions: &[Condition],
@@ -38,28 +68,16 @@ pub(super) fn check(
 ) -> Result<(), Diagnostics> {
     let mut failures = Diagnostics::new();
     for condition in conditions {
-        let held = match evaluate(&condition.condition, scope) {
-            Ok(value) if value.is_unknown() => {
-                *deferred = true;
-                continue;
+        match decide(condition, scope) {
+            Ok(None) => *deferred = true,
+            Ok(Some(true)) => {}
+            Ok(Some(false)) => {
+                let words = evaluate(&condition.message, scope).ok();
+                let words = words.filter(|value| !value.marks_deep().is_sensitive());
+                let words = words.as_ref().and_then(Value::as_str).unwrap_or("a condition does not hold");
+                failures.push(Diagnostic::error(failed, words).at(condition.condition.span, "this is false"));
             }
-            Ok(value) => convert(&value, &Type::Bool).ok().and_then(|value| value.as_bool()),
-            Err(messages) => {
-                failures.extend(messages);
-                continue;
-            }
-        };
-        let Some(held) = held else {
-            let wrong = Diagnostic::error(code::engine::CONDITION, "a condition must be true or false");
-            failures.push(wrong.at(condition.condition.span, ""));
-            continue;
-        };
-        if !held {
-            let words =
-                evaluate(&condition.message, scope).ok().filter(|value| !value.marks_deep().is_sensitive());
-            let words =
-                words.as_ref().and_then(Value::as_str).unwrap_or("a condition does not hold").to_owned();
-            failures.push(Diagnostic::error(failed, words).at(condition.condition.span, "this is false"));
+            Err(messages) => failures.extend(messages),
         }
     }
     if failures.has_errors() { Err(failures) } else { Ok(()) }

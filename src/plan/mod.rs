@@ -3,6 +3,7 @@
 //! Goes in: a configuration, a snapshot, providers. Comes out: a [`Plan`]. Never happens: a change of anything.
 
 mod change;
+mod check;
 mod condition;
 mod console;
 pub mod diff;
@@ -16,6 +17,7 @@ mod stored;
 mod world;
 
 pub(crate) use change::{describe, plan_change, some_of};
+pub use check::check;
 pub use console::Console;
 pub use inputs::{Input, Inputs};
 pub use moves::{Move, carry_out as relocate};

@@ -7,7 +7,7 @@ use crate::lang::config::{ModuleSource, ResourceKey};
 use crate::lang::fetch::{FetchError, Project};
 use crate::lang::scope::{Outside, OutsideError, PathKind, Scope};
 use crate::lang::syntax::ast::Step;
-use crate::lang::value::Value;
+use crate::lang::value::{Type, Value};
 use mlo_state::{Mode, ModuleAddress};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -60,6 +60,16 @@ impl Scope for InstanceScope<'_, '_> {
     }
 
     fn lookup(&self, root: &str, span: Span, steps: &[Step]) -> Result<(Value, usize), Box<Diagnostic>> {
+        match self.find(root, span, steps) {
+            // Names were checked when they were read: what has no value has failed, and that was said.
+            Err(_) if self.world.checks => Ok((Value::unknown(Type::Any), 0)),
+            found => found,
+        }
+    }
+}
+
+impl InstanceScope<'_, '_> {
+    fn find(&self, root: &str, span: Span, steps: &[Step]) -> Result<(Value, usize), Box<Diagnostic>> {
         let missing =
             |what: String| Box::new(Diagnostic::error(code::engine::NO_SUCH_NAME, what).at(span, ""));
         let attr = |at: usize| match steps.get(at) {
@@ -235,6 +245,19 @@ fn spell(root: &str, steps: &[Step], taken: usize) -> String {
         }
     }
     text
+}
+
+/// A scope in which every name stands for anything.
+pub(super) struct Anything<'s>(pub(super) &'s dyn Scope);
+
+impl Scope for Anything<'_> {
+    fn lookup(&self, _: &str, _: Span, _: &[Step]) -> Result<(Value, usize), Box<Diagnostic>> {
+        Ok((Value::unknown(Type::Any), 0))
+    }
+
+    fn outside(&self) -> &dyn Outside {
+        self.0.outside()
+    }
 }
 
 /// A scope without names: for defaults and other constants.

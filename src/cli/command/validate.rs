@@ -5,8 +5,6 @@ use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Failed, Session};
 use crate::cli::view::{Paint, json};
-use crate::plan::Kind;
-use mlo_state::Snapshot;
 
 pub(in crate::cli) fn run(options: &Validate, _: &Global, screen: &mut Screen) -> Exit {
     let Failed { messages, sources } = check(options, screen).unwrap_or_else(|failed| failed);
@@ -25,13 +23,9 @@ pub(in crate::cli) fn run(options: &Validate, _: &Global, screen: &mut Screen) -
 
 /// All that there is to say, whether something is wrong or not.
 fn check(options: &Validate, screen: &mut Screen) -> Result<Failed, Failed> {
-    let (session, mut messages) = Session::open(&options.source, Kind::Check, screen)?;
+    let (session, mut messages) = Session::open_partly(&options.source, screen)?;
     match session::runtime() {
-        Ok(runtime) => {
-            let nothing = Snapshot::empty("check");
-            let (_, said) = runtime.block_on(session.plan(Kind::Check, None, &nothing));
-            messages.extend(said);
-        }
+        Ok(runtime) => messages.extend_elsewhere(runtime.block_on(session.check())),
         Err(said) => messages.extend(said),
     }
     messages.sort();

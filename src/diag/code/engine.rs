@@ -56,7 +56,7 @@ codes! {
     OPEN = "MLO3028", "an earlier run left changes open",
         "A run ended between the start of a change and its outcome, so what the state says of the object may be out of date. The next `mlo apply` or `mlo destroy` finds out what became of it, before it does anything else.";
     EPHEMERAL = "MLO3029", "ephemeral value would be kept",
-        "An argument of a resource is made from an ephemeral value. Arguments are kept in the state, and ephemeral values are not kept anywhere.";
+        "An argument of a resource, a variable or an output is made from an ephemeral value, and is kept. Ephemeral values are not kept anywhere: a variable or an output of a called module that takes one says `ephemeral = true`.";
     MOVE_TYPE = "MLO3030", "move to another type",
         "A `moved` block gives an object an address of another resource type. Objects of one type cannot become those of another, but for `mlo_data` and `terraform_data`, which are the same.";
     MOVE_SOURCE = "MLO3031", "moved, and still there",

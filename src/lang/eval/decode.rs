@@ -53,7 +53,11 @@ fn warn(warnings: &mut Diagnostics, instead: Option<&Arc<str>>, name: &Ident) {
 }
 
 /// In JSON an argument and a block look the same: those that the schema calls blocks become blocks.
-fn with_blocks<'b>(body: &'b Body, schema: &BlockSchema, messages: &mut Diagnostics) -> Cow<'b, Body> {
+pub(super) fn with_blocks<'b>(
+    body: &'b Body,
+    schema: &BlockSchema,
+    messages: &mut Diagnostics,
+) -> Cow<'b, Body> {
     let labels = |property: &Attribute| {
         property.json.as_ref()?;
         match schema.blocks.get(&property.name.name) {
@@ -186,6 +190,13 @@ impl Evaluator<'_> {
             )
             .at(name.span, format!("write it as `{word} {{ … }}`, without `=`"));
             self.fail(error);
+            return;
+        }
+        let kept = word.strip_suffix("_version").unwrap_or(word).strip_suffix("_wo");
+        if let Some(kept) = kept.filter(|kept| schema.attributes.contains_key(*kept)) {
+            let summary = format!("the write-only argument `{word}` is not supported by this version");
+            let error = Diagnostic::error(code::lang::UNSUPPORTED, summary).at(name.span, "not supported");
+            self.fail(error.help(format!("give `{kept}`, which is kept in the state")));
             return;
         }
         let error =

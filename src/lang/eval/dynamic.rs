@@ -36,8 +36,8 @@ impl Evaluator<'_> {
                 decoded.unknown = true;
                 decoded.marks = decoded.marks | unknown.marks();
                 // Errors in the content do not wait until the elements are known.
-                let any = || Value::unknown(Type::Any);
-                let _ = self.dynamic_content(&dynamic, Marks::NONE, (any(), any()));
+                let element = self.unknown_element(dynamic.for_each);
+                let _ = self.dynamic_content(&dynamic, Marks::NONE, element);
                 return;
             }
         };
@@ -53,6 +53,18 @@ impl Evaluator<'_> {
                 Err(()) => decoded.unknown = true,
             }
         }
+    }
+
+    /// Key and value of an element of what is not known, as far as its type tells.
+    fn unknown_element(&mut self, for_each: &Expr) -> (Value, Value) {
+        let ty = self.held(|evaluator| evaluator.value(for_each)).value.ty_shallow();
+        let value = Value::unknown(ty.element().cloned().unwrap_or(Type::Any));
+        let key = match ty {
+            Type::List(_) | Type::Tuple(_) => Value::unknown_not_null(Type::Number),
+            Type::Map(_) | Type::Object(_) => Value::unknown_not_null(Type::String),
+            _ => value.clone(),
+        };
+        (key, value)
     }
 
     /// One block: its label, `Err` if that is not known, and its value.
@@ -135,10 +147,23 @@ impl Evaluator<'_> {
             self.fail(missing("for_each"));
             return None;
         };
-        let Some(content) = block.body.blocks().find(|inner| &*inner.kind.name == "content") else {
+        let mut contents = block.body.blocks();
+        let Some(content) = contents.find(|inner| &*inner.kind.name == "content") else {
             self.fail(missing("content"));
             return None;
         };
+        for other in block.body.blocks().filter(|other| other.span != content.span) {
+            let again = &*other.kind.name == "content";
+            let summary = if again {
+                "this `dynamic` block has two `content` blocks".to_owned()
+            } else {
+                format!("a `dynamic` block has no block `{}`", other.kind.name)
+            };
+            let error = Diagnostic::error(code::lang::UNKNOWN_ARGUMENT, summary);
+            self.fail(
+                error.at(other.header, "what is in the generated blocks stands in one `content` block"),
+            );
+        }
         let iterator = match argument("iterator").map(|attribute| (&attribute.value.kind, attribute)) {
             None => kind.clone(),
             Some((ExprKind::Name(name), _)) => name.clone(),

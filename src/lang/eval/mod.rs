@@ -11,6 +11,7 @@ mod decode;
 mod dynamic;
 mod explain;
 mod expression;
+mod free;
 mod iterate;
 mod meter;
 mod operator;
@@ -21,6 +22,7 @@ mod template;
 pub use decode::{decode, deprecations};
 pub use explain::describe;
 pub use expression::evaluate;
+pub use free::evaluate_body;
 pub use meter::{Exhausted, Meter, STEPS_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX};
 pub use schema::{AttributeSchema, BlockSchema, NestedBlock, Nesting};
 

@@ -8,7 +8,11 @@ use crate::lang::syntax::lexer::is_word;
 use std::sync::Arc;
 
 /// Blocks of Terraform that later versions bring.
-const LATER: &[&str] = &["ephemeral", "provisioner", "connection", "cloud", "provider_meta", "action"];
+const LATER: &[&str] = &["ephemeral", "provisioner", "connection", "cloud", "action"];
+
+/// Where a value that is kept nowhere comes from.
+pub(super) const INSTEAD_OF_EPHEMERAL: &str =
+    "give the value to a variable with `ephemeral = true`: it is used, and kept nowhere";
 
 /// What is left of a block.
 pub(super) struct Arguments<'d> {
@@ -344,6 +348,7 @@ fn later_kind(kind: &str, header: Span) -> Option<Diagnostic> {
     )
     .at(header, "not supported");
     Some(match *kind {
+        "ephemeral" => error.help(INSTEAD_OF_EPHEMERAL),
         "cloud" => error.help("take it out: where state is kept is not set in the configuration"),
         _ => error,
     })

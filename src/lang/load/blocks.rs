@@ -298,6 +298,12 @@ impl Decoder<'_> {
             name: name.clone(),
         };
         arguments.finish();
+        if output.ephemeral && self.decoded.module.path.is_empty() {
+            let error = Diagnostic::error(code::lang::BAD_ARGUMENT, "an output of the root module is kept")
+                .at(block.header, "so it cannot be `ephemeral`");
+            self.diagnostics
+                .push(error.help("take `ephemeral` out: outputs of the root module are for others"));
+        }
         insert(&mut self.decoded.module.outputs, name.name, output, |it| it.span, &what, self.diagnostics);
         Some(())
     }

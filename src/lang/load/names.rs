@@ -1,5 +1,6 @@
 //! Whether everything that a module refers to exists. (Circles are found by the graph.)
 
+use super::arguments::INSTEAD_OF_EPHEMERAL;
 use super::used;
 use crate::diag::{Diagnostic, Diagnostics, Span, code, nearest};
 use crate::lang::config::{Check, Condition, Module, Repeat, Resource, ResourceKey};
@@ -205,6 +206,14 @@ impl Names<'_> {
             ("var", Some(first)) => self.variable(&first.name, span),
             ("local", Some(first)) => self.local(&first.name, span),
             ("module", Some(first)) => self.module_steps(&first.name, span, name),
+            ("ephemeral", Some(first)) => {
+                let error = Diagnostic::error(
+                    code::lang::UNSUPPORTED,
+                    "ephemeral resources are not supported by this version",
+                );
+                let is_refused = self.module.missing.may_have(&first.name);
+                (!is_refused).then(|| error.at(span, "not supported").help(INSTEAD_OF_EPHEMERAL))
+            }
             ("data", Some(first)) => match name.steps.get(1) {
                 Some(Step::Attr(second)) => {
                     let (type_name, data_name) = (first.name.clone(), second.name.clone());

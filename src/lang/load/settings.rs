@@ -39,6 +39,9 @@ pub(super) fn settings(block: &Block, program: &str, settings: &mut Settings, di
     for providers in arguments.blocks("required_providers") {
         required_providers(&providers, &mut settings.required_providers, arguments.diagnostics);
     }
+    for meta in arguments.labelled_blocks("provider_meta", 1) {
+        provider_meta(&meta, arguments.diagnostics);
+    }
     let places = [arguments.labelled_blocks("state", 1), arguments.labelled_blocks("backend", 1)].concat();
     for block in places {
         let Some(place) = state(&block, arguments.diagnostics) else { continue };
@@ -50,6 +53,15 @@ pub(super) fn settings(block: &Block, program: &str, settings: &mut Settings, di
         }
     }
     arguments.finish();
+}
+
+/// What a module's author tells a provider of the module, to be counted. Providers here are told nothing.
+fn provider_meta(block: &Block, diagnostics: &mut Diagnostics) {
+    if labels(block, ["provider"], diagnostics).is_some() {
+        for attribute in block.body.attributes() {
+            refuse_references(&attribute.value, &attribute.name.name, diagnostics);
+        }
+    }
 }
 
 fn check_version(

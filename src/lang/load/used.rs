@@ -2,7 +2,7 @@
 //! blocks that are said to be moved or removed.
 
 use crate::diag::{Diagnostic, Diagnostics, Span, code, nearest};
-use crate::lang::config::{Module, Place, Provider, ProviderKey, ProviderUse};
+use crate::lang::config::{Import, Module, Place, Provider, ProviderKey, ProviderUse, ResourceKey};
 use crate::lang::reference::{Target, references_in};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ pub(super) fn check(module: &Module, diagnostics: &mut Diagnostics) {
         if let Some(provider) = &import.provider {
             configuration(module, provider, import.span, diagnostics);
         }
+        imported(module, import, diagnostics);
     }
     for provider in module.providers.values() {
         keys(provider, diagnostics);
@@ -139,6 +140,40 @@ fn removed(module: &Module, diagnostics: &mut Diagnostics) {
             diagnostics.push(error);
         }
     }
+}
+
+/// What is imported becomes the object of a block.
+fn imported(module: &Module, import: &Import, diagnostics: &mut Diagnostics) {
+    let (path, key) = &import.target;
+    let mut at = module;
+    for name in path {
+        match at.calls.get(name) {
+            Some(call) => at = &call.module,
+            None if at.missing.may_have(name) => return,
+            None => {
+                let summary = format!("there is no module `{name}` to import into");
+                let error =
+                    Diagnostic::error(code::lang::UNKNOWN_NAME, summary).at(import.to.span, "not declared");
+                diagnostics.push(error.did_you_mean(name, at.calls.keys().map(AsRef::as_ref)));
+                return;
+            }
+        }
+    }
+    if at.resources.contains_key(key) || at.missing.may_have(&key.name) {
+        return;
+    }
+    let ResourceKey { type_name, name, .. } = key;
+    let error = Diagnostic::error(
+        code::lang::UNKNOWN_NAME,
+        format!("there is no block `{type_name}.{name}` to import into"),
+    )
+    .at(import.to.span, "not declared");
+    let of_type = at.resources.keys().filter(|it| it.mode == key.mode && it.type_name == *type_name);
+    let near = nearest(name, of_type.map(|it| it.name.as_ref()));
+    diagnostics.push(match near {
+        Some(near) => error.help(format!("did you mean `{type_name}.{near}`?")),
+        None => error.help(format!("declare it: `resource \"{type_name}\" \"{name}\" {{ … }}`")),
+    });
 }
 
 fn moved(module: &Module, diagnostics: &mut Diagnostics) {

@@ -88,11 +88,13 @@ fn check_circles(statements: &Statements<'_>, messages: &mut Diagnostics) {
             dag.depend(number, *next);
         }
     }
-    let Err(circle) = dag.order() else { return };
-    let blocks: Vec<_> = circle.0.iter().filter_map(|number| statements.all.get(*number)).collect();
-    let names = blocks.iter().chain(blocks.first()).map(|block| block.spell(&block.moved.from));
-    let summary = format!("`moved` blocks lead in a circle: {}", names.collect::<Vec<_>>().join(" → "));
-    let error = Diagnostic::error(code::engine::MOVE_CIRCLE, summary);
-    let error = blocks.iter().fold(error, |error, block| error.at(block.moved.span, ""));
-    messages.push(error.help("take out the blocks that are no longer true: only the last address counts"));
+    for circle in dag.circles() {
+        let blocks: Vec<_> = circle.0.iter().filter_map(|number| statements.all.get(*number)).collect();
+        let names = blocks.iter().chain(blocks.first()).map(|block| block.spell(&block.moved.from));
+        let summary = format!("`moved` blocks lead in a circle: {}", names.collect::<Vec<_>>().join(" → "));
+        let error = Diagnostic::error(code::engine::MOVE_CIRCLE, summary);
+        let error = blocks.iter().fold(error, |error, block| error.at(block.moved.span, ""));
+        messages
+            .push(error.help("take out the blocks that are no longer true: only the last address counts"));
+    }
 }

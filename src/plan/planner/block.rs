@@ -251,7 +251,7 @@ fn action_and_reason(action: Action, prior: Option<&Value>, stored: Option<&Obje
 }
 
 /// What is ephemeral may be used, but not kept, and objects are kept.
-fn refuse_ephemeral(wanted: &Value, resource: &Resource) -> Result<(), Diagnostics> {
+pub(in crate::plan) fn refuse_ephemeral(wanted: &Value, resource: &Resource) -> Result<(), Diagnostics> {
     let ephemeral = |value: &Value| value.marks_deep().contains(Marks::EPHEMERAL);
     if !ephemeral(wanted) {
         return Ok(());

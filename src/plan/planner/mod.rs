@@ -8,6 +8,7 @@ mod refresh;
 mod removed;
 mod select;
 
+pub(in crate::plan) use block::refuse_ephemeral;
 pub(crate) use connect::{bare_provider, provider_name};
 
 use crate::diag::Diagnostics;

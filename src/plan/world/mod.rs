@@ -8,7 +8,7 @@ pub use repeat::Repetitions;
 
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{ModuleId, ModuleTree, Node};
-use crate::lang::config::{ProviderKey, Repeat, Resource, ResourceKey};
+use crate::lang::config::{Missing, ProviderKey, Repeat, Resource, ResourceKey};
 use crate::lang::eval::BlockSchema;
 use crate::lang::eval::{decode, evaluate};
 use crate::lang::syntax::ast::Expr;
@@ -106,6 +106,9 @@ pub struct World<'c> {
     pub(in crate::plan) context: &'c Context,
     /// Whether a plan is applied: what functions give only then is known.
     pub(in crate::plan) applies: bool,
+    /// Whether a configuration is checked for whatever its variables will be given: what failed is unknown, so that
+    /// nothing is said twice, and each block is looked at.
+    pub(in crate::plan) checks: bool,
     values: Values,
 }
 
@@ -118,7 +121,12 @@ impl<'c> World<'c> {
     /// Goes on with what was known when the plan was made.
     pub fn resume(tree: &'c ModuleTree<'c>, context: &'c Context, mut values: Values) -> Self {
         values.modules.resize_with(tree.ids().len(), ModuleValues::default);
-        Self { tree, context, applies: true, values }
+        Self { tree, context, applies: true, checks: false, values }
+    }
+
+    /// Nothing known yet, to check a configuration for whatever its variables will be given.
+    pub fn checking(tree: &'c ModuleTree<'c>, context: &'c Context) -> Self {
+        Self { checks: true, ..Self::new(tree, context) }
     }
 
     /// What is known.
@@ -194,6 +202,10 @@ impl<'c> World<'c> {
                 }
                 Err(messages) => failures.extend(messages),
             }
+            // The same would be said of every instance.
+            if self.checks && failures.has_errors() {
+                break;
+            }
         }
         if deferred {
             self.values.unsettled.insert(node.into());
@@ -201,7 +213,7 @@ impl<'c> World<'c> {
         if failures.has_errors() { Err(failures) } else { Ok(()) }
     }
 
-    fn scope<'s>(
+    pub(in crate::plan) fn scope<'s>(
         &'s self,
         module: ModuleId,
         address: &'s ModuleAddress,
@@ -241,7 +253,18 @@ impl<'c> World<'c> {
             .help("say `sensitive = true` in the output, or take only a part that is not sensitive")
             .into());
         }
-        Ok(if output.sensitive { value.marked(Marks::SENSITIVE) } else { value })
+        if !output.ephemeral && value.marks_deep().contains(Marks::EPHEMERAL) {
+            return Err(Diagnostic::error(
+                code::engine::EPHEMERAL,
+                format!("output `{name}` would keep an ephemeral value"),
+            )
+            .at(output.value.span, "this is ephemeral")
+            .help("say `ephemeral = true` in the output of a module that is called, or take a value that may be kept")
+            .into());
+        }
+        let ephemeral = if output.ephemeral { Marks::EPHEMERAL } else { Marks::NONE };
+        let sensitive = if output.sensitive { Marks::SENSITIVE } else { Marks::NONE };
+        Ok(value.marked(sensitive | ephemeral))
     }
 
     fn expand_module(&mut self, id: ModuleId) -> Result<(), Failures> {
@@ -251,7 +274,14 @@ impl<'c> World<'c> {
         };
         let mut failures = Diagnostics::new();
         for above in self.instances(parent) {
-            match self.repetitions(parent, &above, &call.repeat) {
+            let repetitions = match self.repetitions(parent, &above, &call.repeat) {
+                Err(messages) if self.checks => {
+                    failures.extend(messages);
+                    Ok(vec![Repetition::imagined(&call.repeat)])
+                }
+                other => other,
+            };
+            match repetitions {
                 Ok(repetitions) => {
                     if !repetitions.iter().all(Repetition::is_known) {
                         self.defer(&Node::Expand(id));
@@ -317,13 +347,25 @@ impl<'c> World<'c> {
             self.instances(parent).into_iter().map(|above| (above, Vec::new())).collect();
         if let Some(values) = self.values.modules.get(id) {
             for instance in values.instances.values() {
-                let outputs = instance.outputs.iter().map(|(name, value)| (name.clone(), value.clone()));
                 let above = instance.parent.clone().unwrap_or_default();
                 let key = instance.repetition.key.clone();
-                by_parent.entry(above).or_default().push((key, Value::object(outputs)));
+                by_parent.entry(above).or_default().push((key, self.outputs(id, instance)));
             }
         }
         by_parent.into_iter().map(|(above, items)| (above, combine(&call.repeat, items))).collect()
+    }
+
+    /// The outputs of one instance of a module that are there.
+    fn outputs(&self, id: ModuleId, instance: &Instance) -> Value {
+        let module = self.tree.module(id);
+        if self.checks && module.missing == Missing::Anything {
+            return Value::unknown(Type::Any);
+        }
+        let found = instance.outputs.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let missing =
+            module.outputs.keys().filter(|name| self.checks && !instance.outputs.contains_key(*name));
+        let missing = missing.map(|name| (name.clone(), Value::unknown(Type::Any)));
+        Value::object(found.chain(missing))
     }
 
     /// Sets what a resource's name stands for in one instance of its module.
@@ -389,7 +431,7 @@ impl<'c> World<'c> {
         Ok(deferred)
     }
 
-    fn resource(&self, id: ModuleId, key: &ResourceKey) -> &'c Resource {
+    pub(in crate::plan) fn resource(&self, id: ModuleId, key: &ResourceKey) -> &'c Resource {
         self.tree.module(id).resources.get(key).expect("a node's resource is in the configuration")
     }
 
@@ -416,7 +458,15 @@ pub fn combine(repeat: &Repeat, items: Vec<(Option<Key>, Value)>) -> Value {
     match repeat {
         Repeat::Once => items.into_iter().next().map_or_else(Value::null, |(_, value)| value),
         // Only when a configuration is checked alone: one instance stands for any number.
-        _ if items.iter().any(|(key, _)| key.is_none()) => Value::unknown(Type::Any),
+        Repeat::Count(_) | Repeat::ForEach(_) if items.iter().any(|(key, _)| key.is_none()) => {
+            let element = items.first().map_or(Type::Any, |(_, value)| value.ty());
+            let all = match repeat {
+                _ if element == Type::Any => Type::Any,
+                Repeat::ForEach(_) => Type::map(element),
+                Repeat::Count(_) | Repeat::Once => Type::list(element),
+            };
+            Value::unknown_not_null(all)
+        }
         Repeat::Count(_) => Value::tuple(items.into_iter().map(|(_, value)| value)),
         Repeat::ForEach(_) => Value::object(items.into_iter().filter_map(|(key, value)| match key {
             Some(Key::Name(name)) => Some((name, value)),

@@ -23,9 +23,23 @@ pub struct Repetition {
     pub(in crate::plan) each: Option<(Value, Value)>,
     /// `count.index`
     pub(in crate::plan) index: Option<Value>,
+    /// There is no such instance: it stands for those that there would be with other values of variables.
+    pub(in crate::plan) imagined: bool,
 }
 
 impl Repetition {
+    /// One of a block that has none, or of which it is not known how many there are.
+    pub(in crate::plan) fn imagined(repeat: &Repeat) -> Self {
+        let (each, index) = match repeat {
+            Repeat::Once => (None, None),
+            Repeat::Count(_) => (None, Some(Value::unknown_not_null(Type::Number))),
+            Repeat::ForEach(_) => {
+                (Some((Value::unknown_not_null(Type::String), Value::unknown(Type::Any))), None)
+            }
+        };
+        Self { key: None, each, index, imagined: true }
+    }
+
     pub(super) fn is_known(&self) -> bool {
         self.each.as_ref().is_none_or(|(_, value)| value.is_wholly_known())
     }
@@ -43,11 +57,12 @@ impl World<'_> {
         repeat: &Repeat,
     ) -> Result<Vec<Repetition>, Diagnostics> {
         let scope = self.scope(id, at, None);
-        match repeat {
+        let all = match repeat {
             Repeat::Once => Ok(vec![Repetition::default()]),
             Repeat::Count(expr) => self.count(expr, &evaluate(expr, &scope)?),
             Repeat::ForEach(expr) => self.for_each(expr, &evaluate(expr, &scope)?),
-        }
+        }?;
+        Ok(if self.checks && all.is_empty() { vec![Repetition::imagined(repeat)] } else { all })
     }
 
     /// The same, by the instances' keys.
@@ -71,10 +86,10 @@ impl World<'_> {
         if value.marks().is_sensitive() {
             return Err(wrong("`count` is sensitive: the number of instances would tell it".into()));
         }
-        if value.is_unknown() {
+        if value.is_unknown() && convert(value, &Type::Number).is_ok() {
             if self.context.check_only {
-                let index = Some(Value::unknown(Type::Number));
-                return Ok(vec![Repetition { key: None, each: None, index }]);
+                let index = Some(Value::unknown_not_null(Type::Number));
+                return Ok(vec![Repetition { index, ..Repetition::default() }]);
             }
             return Err(unknown_repetition("count", expr).into());
         }
@@ -83,7 +98,7 @@ impl World<'_> {
         let Some(count) = count.and_then(|count| u64::try_from(count).ok()) else {
             return Err(wrong(format!(
                 "`count` must be a whole number that is not negative, but it is {}",
-                describe(value)
+                shown(value)
             )));
         };
         if count > INSTANCES_MAX as u64 {
@@ -94,7 +109,7 @@ impl World<'_> {
         Ok((0..count)
             .map(|index| {
                 let value = Value::number(i64::try_from(index).unwrap_or(i64::MAX));
-                Repetition { key: Some(Key::Index(index)), each: None, index: Some(value) }
+                Repetition { key: Some(Key::Index(index)), index: Some(value), ..Repetition::default() }
             })
             .collect())
     }
@@ -108,10 +123,21 @@ impl World<'_> {
         if value.marks().is_sensitive() {
             return Err(wrong("`for_each` is sensitive: the keys of the instances would tell it".into()));
         }
-        if value.is_unknown() || matches!(value.kind(), Kind::Set(..)) && !value.is_wholly_known() {
+        let ty = value.ty_shallow();
+        let is_walked = match &ty {
+            Type::Any | Type::Map(_) | Type::Object(_) => true,
+            Type::Set(element) => matches!(**element, Type::Any | Type::String),
+            _ => false,
+        };
+        if is_walked && (value.is_unknown() || matches!(ty, Type::Set(_)) && !value.is_wholly_known()) {
             if self.context.check_only {
-                let each = Some((Value::unknown(Type::String), Value::unknown(Type::Any)));
-                return Ok(vec![Repetition { key: None, each, index: None }]);
+                let key = Value::unknown_not_null(Type::String);
+                let item = match ty {
+                    Type::Map(element) => Value::unknown((*element).clone()),
+                    Type::Set(_) => key.clone(),
+                    _ => Value::unknown(Type::Any),
+                };
+                return Ok(vec![Repetition { each: Some((key, item)), ..Repetition::default() }]);
             }
             return Err(unknown_repetition("for_each", expr).into());
         }
@@ -130,7 +156,7 @@ impl World<'_> {
             }
             Kind::Set(_, items) if items.is_empty() => Vec::new(),
             Kind::Null(_) => return Err(wrong("`for_each` is null".into())),
-            _ => return Err(wrong(format!("`for_each` is {}", describe(value)))),
+            _ => return Err(wrong(format!("`for_each` is {}", shown(value)))),
         };
         if entries.len() > INSTANCES_MAX {
             let count = entries.len();
@@ -141,10 +167,15 @@ impl World<'_> {
         let repetition = |(key, value): (Arc<str>, Value)| Repetition {
             key: Some(Key::Name(key.clone())),
             each: Some((Value::string(key), value)),
-            index: None,
+            ..Repetition::default()
         };
         Ok(entries.into_iter().map(repetition).collect())
     }
+}
+
+/// A value in words; of one that is not known, its type.
+fn shown(value: &Value) -> String {
+    if value.is_unknown() { value.ty_shallow().with_article() } else { describe(value) }
 }
 
 fn unknown_repetition(argument: &str, expr: &Expr) -> Diagnostic {

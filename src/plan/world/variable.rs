@@ -5,9 +5,10 @@ use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use crate::graph::ModuleId;
 use crate::lang::config::Variable;
 use crate::lang::eval::evaluate;
+use crate::lang::scope::Scope;
 use crate::lang::value::{Marks, Value, apply_defaults, convert};
-use crate::plan::condition::{WithVariable, check};
-use crate::plan::scope::Constant;
+use crate::plan::condition::{WithVariable, check, check_messages};
+use crate::plan::scope::{Anything, Constant};
 use mlo_state::ModuleAddress;
 
 impl World<'_> {
@@ -27,8 +28,11 @@ impl World<'_> {
                 let argument = call.arguments.get(name).map(|(_, expr)| expr);
                 let repetition = instance.map(|instance| &instance.repetition);
                 let scope = self.scope(parent, &above, repetition);
+                let anything = Anything(&scope);
+                let imagined = repetition.is_some_and(|repetition| repetition.imagined);
+                let scope: &dyn Scope = if imagined { &anything } else { &scope };
                 (
-                    argument.map(|expr| evaluate(expr, &scope)).transpose()?,
+                    argument.map(|expr| evaluate(expr, scope)).transpose()?,
                     argument.map_or(call.span, |expr| expr.span),
                 )
             }
@@ -36,14 +40,14 @@ impl World<'_> {
         };
         let given = given.filter(|value| variable.nullable || !value.is_null());
         let default = variable.default.as_ref();
+        let is_given = given.is_some();
         let (value, place) = match (given, default) {
             (Some(value), _) => (value, place),
             (None, Some(default)) => (evaluate(default, &Constant)?, default.span),
-            (None, None) if self.context.check_only => {
-                return Ok(mark(variable, Value::unknown(variable.ty.clone())));
-            }
+            (None, None) if self.context.check_only => (any_value(variable), variable.span),
             (None, None) => return Err(missing_variable(variable).into()),
         };
+        refuse_ephemeral(variable, &value, place)?;
         let defaults = variable.defaults.try_map(&mut |expr| evaluate(expr, &Constant))?;
         let value = apply_defaults(&value, &defaults);
         let value = convert(&value, &variable.ty).map_err(|error| {
@@ -54,8 +58,18 @@ impl World<'_> {
             .at(place, error.to_string())
             .at(variable.span, "declared here")
         })?;
+        let stands_for_any = self.checks && (!is_given || value.is_null() || self.is_imagined(id, at));
+        let value = if stands_for_any { any_value(variable) } else { value };
         self.validate(variable, (id, at), &value, deferred)?;
         Ok(mark(variable, value))
+    }
+
+    /// Whether there is no such instance of a module.
+    fn is_imagined(&self, id: ModuleId, at: &ModuleAddress) -> bool {
+        let Some((parent, _)) = self.tree.parent(id) else { return false };
+        let Some(instance) = self.instance(id, at) else { return false };
+        instance.repetition.imagined
+            || instance.parent.as_ref().is_some_and(|above| self.is_imagined(parent, above))
     }
 
     fn validate(
@@ -70,7 +84,13 @@ impl World<'_> {
         }
         // The variable itself is not stored yet: its value is laid over the scope.
         let scope = WithVariable { inner: self.scope(id, at, None), name: &variable.name.name, value };
-        check(&variable.validations, &scope, code::engine::VALIDATION, deferred)
+        let checked = check(&variable.validations, &scope, code::engine::VALIDATION, deferred);
+        if !self.checks {
+            return checked;
+        }
+        let mut failures = checked.err().unwrap_or_default();
+        failures.extend(check_messages(&variable.validations, &scope).err().unwrap_or_default());
+        if failures.has_errors() { Err(failures) } else { Ok(()) }
     }
 
     fn root_input(&self, variable: &Variable) -> Result<(Option<Value>, Span), Diagnostics> {
@@ -81,6 +101,24 @@ impl World<'_> {
         let value = input.value(&variable.ty)?;
         Ok((Some(value), span))
     }
+}
+
+/// What is ephemeral is given only to variables that say so.
+fn refuse_ephemeral(variable: &Variable, value: &Value, place: Span) -> Result<(), Diagnostics> {
+    if variable.ephemeral || !value.marks_deep().contains(Marks::EPHEMERAL) {
+        return Ok(());
+    }
+    let summary = format!("variable `{}` would keep an ephemeral value", variable.name.name);
+    Err(Diagnostic::error(code::engine::EPHEMERAL, summary)
+        .at(place, "this is ephemeral")
+        .at(variable.span, "`ephemeral = true` is not said here")
+        .into())
+}
+
+/// Stands for every value that a variable may have.
+fn any_value(variable: &Variable) -> Value {
+    let ty = variable.ty.without_optional();
+    if variable.nullable { Value::unknown(ty) } else { Value::unknown_not_null(ty) }
 }
 
 fn mark(variable: &Variable, value: Value) -> Value {

@@ -85,6 +85,13 @@ environment "prod" {
   }
   require_approval = true
 }
+module "m" {
+  source   = "./m"
+  for_each = { a = 1 }
+}
+== m/main.tf
+resource "t_x" "r" {
+}
 "#;
 
 const JSON: &str = r#"== main.tf.json
@@ -118,8 +125,11 @@ const JSON: &str = r#"== main.tf.json
     "state": {"s3": {"bucket": "p"}},
     "policy": {"replicas-minimum": "advisory", "images": "mandatory"},
     "require_approval": true
-  }}
+  }},
+  "module": {"m": {"source": "./m", "for_each": {"a": 1}}}
 }
+== m/main.tf.json
+{"resource": {"t_x": {"r": {}}}}
 "#;
 
 fn decoded(text: &str) -> Module {
