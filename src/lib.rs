@@ -3,6 +3,7 @@
 //! The map, in reading order; `ARCHITECTURE.md` says what each may look at.
 
 pub mod diag; // messages for people
+pub mod fetch; // packages from elsewhere
 pub mod lang; // HCL text to values
 pub mod manifest; // ModelDeployment YAML to a checked value with places
 pub mod modules; // HCL that is built into the binary

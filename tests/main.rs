@@ -12,6 +12,7 @@ mod gate;
 mod interrupted;
 mod killed;
 mod hostile;
+mod modules;
 mod report;
 mod secrets;
 mod straight_path;

@@ -117,6 +117,11 @@ pub(super) enum Command {
         after_help = "Examples:\n  mlo console\n  mlo console examples/iris\n  echo 'type(local.names)' | mlo console --var region=eu"
     )]
     Console(Console),
+    /// Fetch the modules that the configuration takes from elsewhere
+    #[command(
+        after_help = "Examples:\n  mlo get\n  mlo get --update\n  mlo get examples/iris --json\n\nWhat is fetched lies in `.mlo/modules`. `.mlo.lock.json` says what each source was; commit it."
+    )]
+    Get(Get),
     /// Lay configuration files out in the canonical way
     #[command(
         after_help = "Examples:\n  mlo fmt\n  mlo fmt --check --recursive\n  mlo fmt --diff --write=false main.hcl\n  mlo fmt - < main.hcl"
@@ -148,6 +153,7 @@ impl Command {
             Self::Show(options) => options.json,
             Self::Output(options) => options.json,
             Self::Version(options) => options.json,
+            Self::Get(options) => options.json,
             Self::Console(_) | Self::Fmt(_) | Self::Schema(_) | Self::Explain(_) | Self::ExitCodes => false,
         }
     }
@@ -197,6 +203,19 @@ pub(super) struct Source {
     /// Print one JSON document: short for `--format json` where that is a flag.
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) network: Network,
+}
+
+/// Whether modules are fetched.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Network {
+    /// Fetch nothing: modules from elsewhere must be there.
+    #[arg(long)]
+    pub(super) offline: bool,
+    /// Hosts that modules may be fetched from wherever their names lead, with commas between them.
+    #[arg(long = "allow-host", value_name = "HOST", value_delimiter = ',')]
+    pub(super) allow_hosts: Vec<String>,
 }
 
 impl Source {
@@ -307,6 +326,30 @@ pub(super) struct Console {
     /// Set variables from a file of `name = value` lines.
     #[arg(long = "var-file", value_name = "FILE")]
     pub(super) var_files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) network: Network,
+}
+
+/// `mlo get`
+#[derive(Debug, Args)]
+pub(super) struct Get {
+    /// The folder of the configuration.
+    #[arg(value_name = "FOLDER")]
+    pub(super) path: Option<PathBuf>,
+    /// Take every source as it is now, whatever the lock file says, and write that anew.
+    #[arg(long)]
+    pub(super) update: bool,
+    /// Set a variable: `--var name=value`. The last one counts.
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(super) vars: Vec<String>,
+    /// Set variables from a file of `name = value` lines.
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub(super) var_files: Vec<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) network: Network,
 }
 
 /// `mlo fmt`

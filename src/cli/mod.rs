@@ -7,6 +7,7 @@ mod command;
 mod exit;
 mod file;
 mod interrupt;
+mod packages;
 mod project;
 mod report;
 mod screen;
@@ -44,6 +45,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Show(options) => command::show::run(options, &arguments.global, &mut screen),
         Command::Output(options) => command::output::run(options, &arguments.global, &mut screen),
         Command::Console(options) => command::console::run(options, &arguments.global, &mut screen),
+        Command::Get(options) => command::get::run(options, &arguments.global, &mut screen),
         Command::Fmt(options) => command::fmt::run(options, &arguments.global, &mut screen),
         Command::Schema(options) => command::schema::run(options, &mut screen),
         Command::Explain(options) => command::explain::run(options, &mut screen),

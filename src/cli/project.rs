@@ -1,5 +1,6 @@
 //! A folder, or one manifest, to everything that a plan is made from.
 
+use super::packages::Packages;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
 use crate::lang::config::Module;
 use crate::lang::load::{self, LoadRequest, Root};
@@ -114,6 +115,7 @@ impl Place {
     pub(super) fn load(
         &self,
         with_models: bool,
+        packages: &Packages<'_>,
         sources: &mut SourceMap,
     ) -> Result<(Project, Diagnostics), Diagnostics> {
         let path = self.manifest.as_deref().unwrap_or(&self.folder);
@@ -121,8 +123,8 @@ impl Place {
             self.manifest.as_ref().map_or_else(|| self.shown.clone(), |path| path.display().to_string());
         let mut messages = Diagnostics::new();
         let manifests = keep(manifest::load(path, &shown, sources), &mut messages);
-        let builtin_root = self.manifest.is_some() || !load::has_configuration(&self.folder);
-        let config = self.load_config(builtin_root, sources, &mut messages);
+        let builtin_root = self.has_builtin_root();
+        let config = self.load_config(builtin_root, packages, sources, &mut messages);
         if builtin_root
             && !self.bare
             && manifests.as_ref().is_some_and(Manifests::is_empty)
@@ -154,9 +156,16 @@ impl Place {
         Ok((Project { config: Arc::new(config), manifests, values }, messages))
     }
 
-    fn load_config(
+    /// Whether the configuration is the built-in one.
+    pub(super) fn has_builtin_root(&self) -> bool {
+        self.manifest.is_some() || !load::has_configuration(&self.folder)
+    }
+
+    /// Reads the configuration alone: the folder's, or the built-in one.
+    pub(super) fn load_config(
         &self,
         builtin_root: bool,
+        packages: &Packages<'_>,
         sources: &mut SourceMap,
         messages: &mut Diagnostics,
     ) -> Option<Module> {
@@ -172,10 +181,12 @@ impl Place {
             builtin: &builtin,
             builtin_names: &builtin_names,
             version: env!("CARGO_PKG_VERSION"),
+            elsewhere: packages,
         };
         let load = if self.partly { load::load_partly } else { load::load };
         let (config, said) = load(&request, sources);
         messages.extend(said);
+        messages.extend(packages.keep_lock());
         config
     }
 }

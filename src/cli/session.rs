@@ -2,10 +2,12 @@
 
 use super::args::{Engine, Source};
 use super::exit::Exit;
+use super::packages::Packages;
 use super::project::{Place, Project};
 use super::screen::Screen;
 use super::variables;
 use crate::diag::{Diagnostic, Diagnostics, Label, SourceMap, because, code};
+use crate::fetch::Mode;
 use crate::lang::value::Value;
 use crate::plan::{Context, Inputs, Kind, Origin, Partial, Plan, PlanResult, Planner, decode_object, guess};
 use crate::policy::{self, Bundle, Denial, Gate, Subject, Verdict};
@@ -60,13 +62,14 @@ impl Session {
         kind: Kind,
         screen: &mut Screen,
     ) -> Result<(Self, Diagnostics), Failed> {
-        Self::open_place(Place::find(source.path.as_deref()), source, kind, screen)
+        let mode = if kind == Kind::Check { Mode::Present } else { Mode::Missing };
+        Self::open_place(Place::find(source.path.as_deref()), source, (kind, mode), screen)
     }
 
     /// Reads a project as far as it can be read; what is wrong comes with it.
     pub(super) fn open_partly(source: &Source, screen: &mut Screen) -> Result<(Self, Diagnostics), Failed> {
         let place = Place::find(source.path.as_deref()).map(|place| Place { partly: true, ..place });
-        Self::open_place(place, source, Kind::Check, screen)
+        Self::open_place(place, source, (Kind::Check, Mode::Present), screen)
     }
 
     /// Reads a project, of which there may be nothing.
@@ -76,18 +79,24 @@ impl Session {
         screen: &mut Screen,
     ) -> Result<(Self, Diagnostics), Failed> {
         let place = Place::find(source.path.as_deref()).map(|place| Place { bare: true, ..place });
-        Self::open_place(place, source, kind, screen)
+        Self::open_place(place, source, (kind, Mode::Missing), screen)
     }
 
     fn open_place(
         place: Result<Place, Diagnostics>,
         source: &Source,
-        kind: Kind,
+        (kind, mode): (Kind, Mode),
         screen: &mut Screen,
     ) -> Result<(Self, Diagnostics), Failed> {
         let mut sources = SourceMap::new();
         let opened = place.and_then(|place| {
-            let (project, mut messages) = place.load(kind != Kind::Destroy, &mut sources)?;
+            let packages = Packages::new(&place, source, mode);
+            let loaded = place.load(kind != Kind::Destroy, &packages, &mut sources);
+            if !source.json {
+                screen.say(&packages.news());
+            }
+            let (project, mut messages) = loaded?;
+            drop(packages);
             let gathered = variables::gather(source, &place, &project.config, &mut sources);
             let (inputs, said) = match gathered {
                 Err(said) if place.partly => (Inputs::new(), said),

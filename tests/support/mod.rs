@@ -1,6 +1,9 @@
 //! A scratch folder and the program run in it as a user runs it: a cleared environment, nothing shared but the cache
 //! in which ONNX Runtime lies.
 
+pub(crate) mod pack;
+pub(crate) mod server;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};

@@ -19,6 +19,7 @@ const fn row(folder: &'static str, may: &'static [&'static str], why: &'static s
 /// From the messages up to the command: each row looks only at rows above it.
 const ARROWS: &[Row] = &[
     row("diag", &[], "messages know nothing of what they are about"),
+    row("fetch", &["diag"], "a package is files; what they mean is for others"),
     row(
         "lang",
         &["diag", "mlo_state"],

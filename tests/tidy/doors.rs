@@ -19,9 +19,27 @@ const fn door(name: &'static str, places: &'static [&'static str], why: &'static
 
 const DOORS: &[Door] = &[
     // Systems outside, and what speaks to them.
-    door("hyper", &["src/provider/local/", "runtime/src/server"], "asks our server; is our server"),
-    door("hyper_util", &["src/provider/local/", "runtime/src/server"], "as hyper"),
-    door("http_body_util", &["src/provider/local/", "runtime/src/server", "runtime/src/routes.rs"], "bodies"),
+    door(
+        "hyper",
+        &["src/provider/local/", "src/fetch/http", "runtime/src/server"],
+        "asks our server; fetches packages; is our server",
+    ),
+    door("hyper_util", &["src/provider/local/", "src/fetch/http", "runtime/src/server"], "as hyper"),
+    door(
+        "http_body_util",
+        &["src/provider/local/", "src/fetch/http", "runtime/src/server", "runtime/src/routes.rs"],
+        "bodies",
+    ),
+    door("hyper_rustls", &["src/fetch/http"], "HTTPS"),
+    door("rustls", &["src/fetch/http"], "as hyper_rustls: whom we trust"),
+    door("tower_service", &["src/fetch/http"], "the shape of a resolver"),
+    door(
+        "base64",
+        &["src/fetch/http", "src/provider/local/file/"],
+        "user and password in a header; `local_file` has a module of that name",
+    ),
+    door("tar", &["src/fetch/archive"], "archives; entries only, it writes nothing"),
+    door("flate2", &["src/fetch/archive"], "inflates, within limits"),
     door("axum", &["runtime/src/server", "runtime/src/routes.rs", "runtime/src/protocol.rs"], "routes"),
     door("tower", &["runtime/src/server", "runtime/src/routes.rs"], "layers of routes"),
     door("ort", &["runtime/src/session"], "ONNX Runtime"),
@@ -95,6 +113,7 @@ const DOORS: &[Door] = &[
             "src/lang/fetch.rs",
             "src/manifest/read.rs",
             "src/policy/bundle.rs",
+            "src/fetch/store.rs",
             "src/provider/local/",
             "src/cli/",
             "state/src/",
@@ -103,8 +122,8 @@ const DOORS: &[Door] = &[
         "files are read where the file is named for it",
     ),
     door("tokio::fs", &["src/provider/"], "as std::fs"),
-    door("tokio::net", &["src/provider/", "runtime/src/"], "connections only by providers"),
-    door("tokio::process", &["src/provider/"], "starts programs"),
+    door("tokio::net", &["src/provider/", "src/fetch/http", "runtime/src/"], "connections"),
+    door("tokio::process", &["src/provider/", "src/fetch/git.rs"], "starts programs"),
     door("std::thread::spawn", &["src/policy/", "src/cli/", "runtime/src/"], "the walk owns its schedule"),
     door(
         "std::process::exit",
@@ -113,7 +132,7 @@ const DOORS: &[Door] = &[
     ),
     door(
         "std::net",
-        &["src/provider/", "src/manifest/", "runtime/src/", "src/cli/"],
+        &["src/provider/", "src/manifest/", "src/fetch/", "runtime/src/", "src/cli/"],
         "addresses; connections only by providers",
     ),
     door("std::process::Command", &["src/provider/local/"], "starts programs"),

@@ -10,6 +10,7 @@ use super::{Applied, Applier, settle};
 use crate::diag::{Diagnostics, SourceMap, Style, render};
 use crate::lang::config::Module;
 use crate::lang::load::{LoadRequest, Root, load};
+use crate::lang::scope::Nowhere;
 use crate::lang::value::Value;
 use crate::plan::{Context, Inputs, Kind, Origin, Plan, PlanResult, Planner};
 use crate::policy::{Bundle, Gate, Verdict, check};
@@ -69,6 +70,7 @@ impl Lab {
             builtin: &|_| None,
             builtin_names: &[],
             version: "0.1.0",
+            elsewhere: &Nowhere,
         };
         let (module, messages) = load(&request, &mut self.sources);
         module.unwrap_or_else(|| panic!("{}", self.rendered(&messages)))

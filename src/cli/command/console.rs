@@ -37,6 +37,7 @@ pub(in crate::cli) fn run(options: &Options, _: &Global, screen: &mut Screen) ->
         var_files: options.var_files.clone(),
         policies: None,
         json: false,
+        network: options.network.clone(),
     };
     let (session, messages) = match Session::open_bare(&source, Kind::Check, screen) {
         Ok(opened) => opened,

@@ -1,5 +1,6 @@
 //! The JSON twins of what is shown. Documents have a `format_version` and change by addition only.
 
+use crate::cli::packages::Got;
 use crate::cli::screen::MASK;
 use crate::diag::{Diagnostics, JsonDiagnostic, SourceMap};
 use crate::lang::value::{Kind, Number, Path, PathStep, Value};
@@ -33,6 +34,19 @@ pub(in crate::cli) fn validation(messages: &Diagnostics, sources: &SourceMap) ->
         "valid": errors == 0,
         "error_count": errors,
         "warning_count": messages.len() - errors,
+        "diagnostics": diagnostics(messages, sources),
+    })
+}
+
+/// `mlo get --json`
+pub(in crate::cli) fn got(got: &Got, messages: &Diagnostics, sources: &SourceMap) -> Json {
+    let packages = got.packages.iter().map(|[source, version, resolved, digest]| {
+        json!({ "source": source, "version": version, "resolved": resolved, "digest": digest })
+    });
+    json!({
+        "format_version": FORMAT,
+        "modules": packages.collect::<Vec<_>>(),
+        "fetched": got.fetched,
         "diagnostics": diagnostics(messages, sources),
     })
 }

@@ -34,11 +34,21 @@ codes! {
     OVERRIDE = "MLO1032", "override file",
         "Files named `override` or `*_override` change blocks of the other files in their folder. They cannot add blocks, and cannot change conditions, `depends_on`, or blocks without a name of their own.";
     MODULE_SOURCE = "MLO1040", "module source",
-        "A module is called by a path that begins with `./` or `../`, or by `mlo://name` if it comes with mlo.";
+        "A module is a folder (`./path`), one that comes with mlo (`mlo://name`), a module of a registry (`namespace/name/provider`), a repository (`git::https://host/path.git?ref=v1`), an archive (`https://host/path.zip`) or an OCI artifact (`oci://host/path:tag`); `//folder` after it names a folder in it. The message says what is wrong with this one.";
     MODULE_NESTING = "MLO1041", "modules nested too deep or in a circle",
         "A module cannot call itself, not even through others, and calls nest to a limited depth. The message shows the chain of calls.";
     MODULE_ARGUMENT = "MLO1042", "arguments of a module call",
         "A `module` block gives a value to each variable of the module that has no default, and to nothing else.";
+    MODULE_ABSENT = "MLO1043", "package of a module is not there",
+        "Modules from elsewhere lie in `.mlo/modules`. `mlo get` fetches them; so do `mlo plan`, `apply`, `destroy` and `console`, unless `--offline` is given. `mlo validate` never does.";
+    MODULE_FETCH = "MLO1044", "package of a module cannot be fetched",
+        "A repository, server or registry did not give what a module's source names. The message has its answer: mostly the name, the version or the credentials are wrong, or the network is.";
+    MODULE_LOCK = "MLO1045", "package of a module is not the locked one",
+        "`.mlo.lock.json` says what each source was when it was fetched, and what came now differs: somebody moved a tag, or replaced an archive. If that is meant, `mlo get --update` writes the lock anew.";
+    PACKAGE = "MLO1046", "package that is refused",
+        "A package has something that no module needs and that may do harm: a path that leads out of it, a link out of it, a device, two files of one name, or more than the limits. The message names it. Nothing of it was written.";
+    NOT_STATIC = "MLO1047", "not known when modules are loaded",
+        "`source` and `version` of a module are needed before anything is planned. They may use variables of the root module, whose values are given or have defaults, local values and arguments of modules that are made of such, and nothing that is sensitive.";
     UNKNOWN_NAME = "MLO1050", "nothing has this name",
         "An expression refers to something that is declared nowhere in its module. Mostly the name or its first word is misspelt.";
     NOT_HERE = "MLO1051", "a name that is not known here",

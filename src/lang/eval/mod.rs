@@ -18,6 +18,7 @@ mod operator;
 mod render;
 pub mod schema;
 mod template;
+mod variable;
 
 pub use decode::{decode, deprecations};
 pub use explain::describe;
@@ -25,6 +26,7 @@ pub use expression::evaluate;
 pub use free::evaluate_body;
 pub use meter::{Exhausted, Meter, STEPS_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX};
 pub use schema::{AttributeSchema, BlockSchema, NestedBlock, Nesting};
+pub use variable::{variable_marked, variable_value};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::arguments::{Arguments, labels};
 use super::blocks::{depends_on, empty};
-use super::files::{Files, Location, normal};
+use super::files::{Files, Location};
 use super::resources::{provider_key, provider_use, repeat};
 use super::version::{self, Constraint};
 use crate::diag::{Diagnostic, Diagnostics, Span, code, nearest};
@@ -22,18 +22,14 @@ const SHOWN_MAX: usize = 3;
 /// A `module` block before what it calls is loaded.
 pub(super) struct CallBlock {
     pub(super) name: Ident,
-    pub(super) source: Source,
+    /// `source`, as it is written.
+    pub(super) source: Expr,
     pub(super) repeat: Repeat,
     pub(super) arguments: BTreeMap<Arc<str>, (Ident, Expr)>,
     pub(super) depends_on: Vec<Reference>,
-    pub(super) version: Option<(Constraint, Span)>,
+    /// `version`, as it is written.
+    pub(super) version: Option<Expr>,
     pub(super) providers: BTreeMap<ProviderKey, ProviderUse>,
-    pub(super) span: Span,
-}
-
-/// The text of `source` and its place.
-pub(super) struct Source {
-    text: Arc<str>,
     pub(super) span: Span,
 }
 
@@ -42,13 +38,13 @@ pub(super) fn decode(block: &Block, diagnostics: &mut Diagnostics) -> Option<Cal
     let [name] = labels(block, ["name"], diagnostics)?;
     let what = format!("module `{}`", name.name);
     let mut arguments = Arguments::new(what.clone(), block.header, &block.body, diagnostics);
-    let source = arguments.text("source").map(|(text, span)| Source { text, span });
-    if source.is_none() && !block.body.attributes().any(|it| it.name.name.as_ref() == "source") {
+    let source = arguments.expr("source");
+    if source.is_none() {
         let error = Diagnostic::error(code::lang::MISSING_ARGUMENT, format!("{what} has no `source`"))
             .at(block.header, "`source = \"…\"` is missing in this block");
         arguments.diagnostics.push(error);
     }
-    let version = version(&mut arguments, source.as_ref());
+    let version = arguments.expr("version");
     let repeat = repeat(&mut arguments);
     let depends_on = depends_on(&mut arguments);
     let providers = providers(&mut arguments);
@@ -67,26 +63,27 @@ pub(super) fn decode(block: &Block, diagnostics: &mut Diagnostics) -> Option<Cal
     })
 }
 
-/// Modules of folders and of the program have no version of their own.
-fn version(arguments: &mut Arguments<'_>, source: Option<&Source>) -> Option<(Constraint, Span)> {
-    let (text, span) = arguments.text("version")?;
-    let constraint = match Constraint::parse(&text) {
-        Ok(constraint) => constraint,
-        Err(error) => {
-            arguments.diagnostics.push(version::diagnostic(&error, span));
-            return None;
-        }
-    };
-    let text = source.map_or("", |source| source.text.as_ref());
-    if text.starts_with('.') || text.starts_with("mlo://") {
+/// The constraint that the text of `version` is. Modules of folders and of the program have no version of their own.
+pub(super) fn constraint(source: &str, text: &str, span: Span) -> Result<Constraint, Box<Diagnostic>> {
+    let constraint = Constraint::parse(text).map_err(|error| Box::new(version::diagnostic(&error, span)))?;
+    if is_without_versions(source) {
         let error =
-            Diagnostic::error(code::lang::BAD_ARGUMENT, format!("module source `{text}` has no versions"))
+            Diagnostic::error(code::lang::BAD_ARGUMENT, format!("module source `{source}` has no versions"))
                 .at(span, "take this out")
                 .detail("Modules in folders and `mlo://` modules are as new as the project and the program.");
-        arguments.diagnostics.push(error);
-        return None;
+        return Err(error.into());
     }
-    Some((constraint, span))
+    Ok(constraint)
+}
+
+/// Whether what a source means is as new as the project or the program.
+pub(super) fn is_without_versions(source: &str) -> bool {
+    is_local(source) || source.starts_with("mlo://")
+}
+
+/// Whether a source is a path, as it is seen from the module that has the call.
+fn is_local(source: &str) -> bool {
+    matches!(source, "." | "..") || source.starts_with("./") || source.starts_with("../")
 }
 
 /// `providers = { inner = outer }`
@@ -110,37 +107,46 @@ fn providers(arguments: &mut Arguments<'_>) -> BTreeMap<ProviderKey, ProviderUse
     providers
 }
 
-/// The place that a source means, seen from the module that has the call.
+/// The place that a source means, seen from the module that has the call; nothing if it is elsewhere.
 pub(super) fn locate(
-    source: &Source,
+    (text, span): (&str, Span),
     caller: &Location,
     files: &Files<'_>,
-) -> Result<Location, Box<Diagnostic>> {
-    let text = source.text.as_ref();
-    let error = |code, summary: String| Diagnostic::error(code, summary).at(source.span, "");
+) -> Result<Option<Location>, Box<Diagnostic>> {
     if let Some(name) = text.strip_prefix("mlo://") {
-        return Ok(Location::Builtin(name.trim_end_matches('/').to_owned()));
+        return Ok(Some(Location::Builtin(name.trim_end_matches('/').to_owned())));
     }
-    if matches!(text, "." | "..") || text.starts_with("./") || text.starts_with("../") {
-        let location = match caller {
-            Location::Folder(folder) => normal(&folder.join(text)).map(Location::Folder),
-            Location::Builtin(name) => normal(&std::path::Path::new(name).join(text))
-                .and_then(|path| path.to_str().map(|path| Location::Builtin(path.to_owned()))),
-        };
-        return location.ok_or_else(|| {
-            Box::new(
-                error(code::lang::OUTSIDE, format!("module source `{text}` leads out of the project"))
-                    .help("everything that a configuration reads lies inside the project's folder"),
+    if is_local(text) {
+        let location = caller.beside(text).ok_or_else(|| {
+            let error = Diagnostic::error(
+                code::lang::OUTSIDE,
+                format!("module source `{text}` leads out of {}", caller.whole()),
             )
-        });
+            .at(span, "");
+            Box::new(match caller {
+                Location::Package(..) => {
+                    error.help("modules of a package use what is in it, and packages of their own")
+                }
+                _ => error.help("everything that a configuration reads lies inside the project's folder"),
+            })
+        })?;
+        return Ok(Some(location));
     }
-    let error = error(code::lang::MODULE_SOURCE, format!("module source `{text}` is not supported by this version"))
-        .detail("Supported are folders of the project (`./path`, `../path`) and modules that come with mlo (`mlo://name`).");
+    // One word is no address of anything: a folder or a built-in module was meant.
     let near =
         files.builtin_names().find(|name| *name == text).or_else(|| nearest(text, files.builtin_names()));
+    let is_address = text.contains(':') || text.contains("//") || text.split('/').count() > 2;
+    if is_address && near != Some(text) {
+        return Ok(None);
+    }
+    let error = Diagnostic::error(
+        code::lang::MODULE_SOURCE,
+        format!("module source `{text}` is neither a folder nor an address"),
+    )
+    .at(span, "")
+    .detail("A folder begins with `./` or `../`, a module that comes with mlo with `mlo://`.");
     Err(Box::new(match near {
         Some(name) => error.help(format!("did you mean `mlo://{name}`?")),
-        None if text.contains(':') || text.contains("//") || text.split('/').count() == 3 => error,
         None => error.help(format!("for a folder, write `./{}`", text.trim_start_matches('/'))),
     }))
 }

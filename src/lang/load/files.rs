@@ -3,6 +3,7 @@
 use super::arguments::twice;
 use super::{BuiltinFiles, Folder, LoadRequest, Root, blocks, overrides};
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span, code};
+use crate::lang::config::ModuleSource;
 use crate::lang::fetch::{FetchError, Project};
 use crate::lang::syntax::ast::Body;
 use crate::lang::syntax::{SOURCE_BYTES_MAX, decode, json, parse};
@@ -11,6 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+/// Bytes of an archive of the project.
+const ARCHIVE_BYTES_MAX: usize = 64 << 20;
+
 /// Where a module is: what tells whether two are the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Location {
@@ -18,6 +22,41 @@ pub(super) enum Location {
     Folder(PathBuf),
     /// `mlo://name`
     Builtin(String),
+    /// A folder of a package.
+    Package(PackageRoot, PathBuf),
+}
+
+/// A package that was fetched.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PackageRoot {
+    /// Its folder, relative to the project.
+    pub(super) at: PathBuf,
+    /// What it is called before the names of its files.
+    pub(super) shown: String,
+}
+
+impl Location {
+    /// The place that a path means, seen from this one; nothing if that leads out of what this is a part of.
+    pub(super) fn beside(&self, path: &str) -> Option<Self> {
+        match self {
+            Self::Folder(folder) => normal(&folder.join(path)).map(Self::Folder),
+            Self::Builtin(name) => {
+                let path = normal(&Path::new(name).join(path))?;
+                path.to_str().map(|path| Self::Builtin(path.to_owned()))
+            }
+            Self::Package(root, folder) => {
+                normal(&folder.join(path)).map(|path| Self::Package(root.clone(), path))
+            }
+        }
+    }
+
+    /// What this is a part of, in words.
+    pub(super) fn whole(&self) -> &'static str {
+        match self {
+            Self::Package(..) => "its package",
+            Self::Folder(_) | Self::Builtin(_) => "the project",
+        }
+    }
 }
 
 /// The files of a project and of the modules that come with the program.
@@ -58,15 +97,19 @@ impl<'r> Files<'r> {
 
     /// Names of what is in a module's folder, in order.
     pub(super) fn list(&self, location: &Location) -> Result<Vec<String>, FetchError> {
-        match (location, &self.project) {
-            (Location::Builtin(name), _) => {
+        let folder = match location {
+            Location::Builtin(name) => {
                 let files = (self.builtin)(name).ok_or(FetchError::NotFound)?;
                 let names: BTreeSet<_> = files.into_iter().map(|(name, _)| name).collect();
-                Ok(names.into_iter().collect())
+                return Ok(names.into_iter().collect());
             }
-            (Location::Folder(folder), Source::Disk(project)) => project.list(folder),
-            (Location::Folder(folder), Source::Memory(files)) => {
-                let inside = |file: &&String| Path::new(file.as_str()).starts_with(folder);
+            Location::Folder(folder) => folder.clone(),
+            Location::Package(root, folder) => root.at.join(folder),
+        };
+        match &self.project {
+            Source::Disk(project) => project.list(&folder),
+            Source::Memory(files) => {
+                let inside = |file: &&String| Path::new(file.as_str()).starts_with(&folder);
                 if !folder.as_os_str().is_empty() && !files.keys().any(|file| inside(&file)) {
                     return Err(FetchError::NotFound);
                 }
@@ -74,26 +117,51 @@ impl<'r> Files<'r> {
                 let names = names.filter(|file| file.parent() == Some(folder.as_path()));
                 Ok(names.filter_map(|file| Some(file.file_name()?.to_str()?.to_owned())).collect())
             }
-            (Location::Folder(_), Source::Nothing) => Err(FetchError::NotFound),
+            Source::Nothing => Err(FetchError::NotFound),
         }
     }
 
     fn read(&self, location: &Location, name: &str) -> Result<Cow<'r, [u8]>, FetchError> {
-        match (location, &self.project) {
-            (Location::Builtin(module), _) => {
+        match location {
+            Location::Builtin(module) => {
                 let files = (self.builtin)(module).ok_or(FetchError::NotFound)?;
                 let file = files.into_iter().find(|(file, _)| file == name).ok_or(FetchError::NotFound)?;
                 Ok(Cow::Borrowed(file.1.as_bytes()))
             }
-            (Location::Folder(folder), Source::Disk(project)) => {
-                project.read(&folder.join(name), SOURCE_BYTES_MAX).map(Cow::Owned)
+            Location::Folder(folder) => self.read_path(&folder.join(name), SOURCE_BYTES_MAX),
+            Location::Package(root, folder) => {
+                self.read_path(&root.at.join(folder).join(name), SOURCE_BYTES_MAX)
             }
-            (Location::Folder(folder), Source::Memory(files)) => {
-                let path = folder.join(name);
+        }
+    }
+
+    fn read_path(&self, path: &Path, bytes_max: usize) -> Result<Cow<'r, [u8]>, FetchError> {
+        match &self.project {
+            Source::Disk(project) => project.read(path, bytes_max).map(Cow::Owned),
+            Source::Memory(files) => {
                 let text = path.to_str().and_then(|path| files.get(path)).ok_or(FetchError::NotFound)?;
                 Ok(Cow::Borrowed(text.as_bytes()))
             }
-            (Location::Folder(_), Source::Nothing) => Err(FetchError::NotFound),
+            Source::Nothing => Err(FetchError::NotFound),
+        }
+    }
+
+    /// The bytes of an archive at a place.
+    pub(super) fn read_archive(&self, location: &Location) -> Result<Vec<u8>, FetchError> {
+        let path = match location {
+            Location::Builtin(_) => return Err(FetchError::NotFound),
+            Location::Folder(path) => path.clone(),
+            Location::Package(root, path) => root.at.join(path),
+        };
+        self.read_path(&path, ARCHIVE_BYTES_MAX).map(Cow::into_owned)
+    }
+
+    /// What a module says of where it is.
+    pub(super) fn source(&self, location: &Location) -> ModuleSource {
+        match location {
+            Location::Folder(folder) => ModuleSource::Folder(self.shown_folder(folder)),
+            Location::Package(root, folder) => ModuleSource::Folder(self.shown_folder(&root.at.join(folder))),
+            Location::Builtin(name) => ModuleSource::Builtin(name.clone()),
         }
     }
 
@@ -130,6 +198,8 @@ impl<'r> Files<'r> {
         match location {
             Location::Folder(folder) => slashes(&self.shown_folder(folder)),
             Location::Builtin(name) => format!("mlo://{name}"),
+            Location::Package(root, folder) if folder.as_os_str().is_empty() => root.shown.clone(),
+            Location::Package(root, folder) => format!("{}//{}", root.shown, slashes(folder)),
         }
     }
 
@@ -137,6 +207,7 @@ impl<'r> Files<'r> {
         match location {
             Location::Folder(folder) => slashes(&self.shown_path(&folder.join(name))),
             Location::Builtin(module) => format!("mlo://{module}/{name}"),
+            Location::Package(root, folder) => format!("{}//{}", root.shown, slashes(&folder.join(name))),
         }
     }
 }

@@ -8,12 +8,14 @@ mod arguments;
 mod blocks;
 mod calls;
 mod changes;
+mod elsewhere;
 mod engine;
 mod files;
 mod names;
 mod overrides;
 mod resources;
 mod settings;
+mod statics;
 mod type_constraint;
 mod used;
 mod version;
@@ -21,15 +23,17 @@ mod version;
 #[cfg(test)]
 mod tests;
 
+pub use elsewhere::{Elsewhere, Given, Package, PackageRequest};
 pub use files::{has_configuration, read_body};
 pub use names::check_expression;
 pub use version::{Constraint, Version};
 
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code, nearest};
-use crate::lang::config::{Missing, Module, ModuleCall, ModuleSource};
+use crate::lang::config::{Missing, Module, ModuleCall};
 use crate::lang::syntax::ast::Body;
 use calls::CallBlock;
 use files::{Files, Location};
+use statics::Statics;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -53,6 +57,8 @@ pub struct LoadRequest<'a> {
     pub builtin_names: &'a [&'a str],
     /// The program's version, `1.2.3`, which `required_version` is compared with.
     pub version: &'a str,
+    /// What gets packages, and knows what is given for variables.
+    pub elsewhere: &'a dyn Elsewhere,
 }
 
 /// Where the root module is.
@@ -109,9 +115,11 @@ fn load_for(
                 parsed: BTreeMap::new(),
                 calls: 0,
                 version: request.version,
+                elsewhere: request.elsewhere,
+                given: None,
                 diagnostics: &mut diagnostics,
             };
-            loader.load(&root, Vec::new(), &mut Vec::new())
+            loader.load(&root, Vec::new(), &mut Vec::new(), None)
         }
         Err(error) => {
             let shown = match request.root {
@@ -139,6 +147,9 @@ struct Loader<'a, 'r> {
     parsed: BTreeMap<Location, Rc<Folder>>,
     calls: usize,
     version: &'r str,
+    elsewhere: &'r dyn Elsewhere,
+    /// Values given for the root module's variables, once somebody asked.
+    given: Option<Rc<Given>>,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -152,18 +163,17 @@ struct Folder {
 }
 
 impl Loader<'_, '_> {
-    /// Loads a module and what it calls. `chain` holds the locations of the modules around it.
+    /// Loads a module and what it calls. `chain` holds the locations of the modules around it, `caller` the call of it
+    /// and what is known around that.
     fn load(
         &mut self,
         location: &Location,
         path: Vec<Arc<str>>,
         chain: &mut Vec<Location>,
+        caller: Option<(&CallBlock, &Statics<'_>)>,
     ) -> Option<Module> {
         let folder = self.folder(location)?;
-        let source = match location {
-            Location::Folder(folder) => ModuleSource::Folder(self.files.shown_folder(folder)),
-            Location::Builtin(name) => ModuleSource::Builtin(name.clone()),
-        };
+        let source = self.files.source(location);
         let mut found = Diagnostics::new();
         let mut decoded = blocks::decode(&folder.bodies, path, source, self.version, &mut found);
         // What is missing in a file with syntax errors may be in what could not be read.
@@ -173,28 +183,37 @@ impl Loader<'_, '_> {
             decoded.module.missing = Missing::Anything;
         }
         chain.push(location.clone());
+        let mut calls = BTreeMap::new();
+        let statics = Statics::new(&decoded.module, caller);
         for call in std::mem::take(&mut decoded.calls) {
             let name = call.name.name.clone();
-            let called = match self.call(&call, &decoded.module.path, chain) {
-                Some(module) => {
+            let (called, version) = match self.call(&call, &statics, chain) {
+                Some((module, version)) => {
                     calls::check_arguments(&call, &module, folder.whole, self.diagnostics);
-                    module
+                    (module, version)
                 }
-                None => calls::unread(&call, &decoded.module.path),
+                None => (calls::unread(&call, &decoded.module.path), None),
             };
-            decoded.module.calls.insert(name, call.with_module(called));
+            calls.insert(name, call.with_module(called, version));
         }
+        decoded.module.calls = calls;
         chain.pop();
         names::check(&decoded.module, self.diagnostics);
         Some(decoded.module)
     }
 
-    fn call(&mut self, call: &CallBlock, path: &[Arc<str>], chain: &mut Vec<Location>) -> Option<Module> {
-        let caller = chain.last()?;
-        let location = match calls::locate(&call.source, caller, &self.files) {
-            Ok(location) => location,
-            Err(error) => {
-                self.diagnostics.push(*error);
+    /// What a call leads to, and the constraint on its version.
+    fn call(
+        &mut self,
+        call: &CallBlock,
+        statics: &Statics<'_>,
+        chain: &mut Vec<Location>,
+    ) -> Option<(Module, Option<(Constraint, Span)>)> {
+        let located = self.locate(call, statics, chain.last()?);
+        let (location, version) = match located {
+            Ok(located) => located,
+            Err(errors) => {
+                self.diagnostics.extend(errors);
                 return None;
             }
         };
@@ -213,9 +232,9 @@ impl Loader<'_, '_> {
             self.diagnostics.push(error);
             return None;
         }
-        let mut path = path.to_vec();
+        let mut path = statics.module().path.clone();
         path.push(call.name.name.clone());
-        self.load(&location, path, chain)
+        Some((self.load(&location, path, chain, Some((call, statics)))?, version))
     }
 
     /// Why a call goes too far, if it does.
@@ -259,7 +278,7 @@ impl Loader<'_, '_> {
                     Some(near) => error.help(format!("did you mean `mlo://{near}`?")),
                     None => error,
                 },
-                Location::Folder(_) => error,
+                Location::Folder(_) | Location::Package(..) => error,
             });
             return None;
         }
@@ -278,13 +297,13 @@ impl Loader<'_, '_> {
 }
 
 impl CallBlock {
-    fn with_module(self, module: Module) -> ModuleCall {
+    fn with_module(self, module: Module, version: Option<(Constraint, Span)>) -> ModuleCall {
         ModuleCall {
             name: self.name,
             repeat: self.repeat,
             arguments: self.arguments,
             depends_on: self.depends_on,
-            version: self.version,
+            version,
             providers: self.providers,
             module,
             span: self.span,

@@ -8,6 +8,7 @@ use super::{BuiltinFiles, LoadRequest, Root, load};
 use crate::diag::{Diagnostics, SourceMap, Style, render};
 use crate::lang::config::{Module, ModuleSource, Repeat};
 use crate::lang::reference::references_in;
+use crate::lang::scope::Nowhere;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ fn load_root(root: Root<'_>) -> (Option<Module>, Diagnostics, SourceMap) {
         builtin: &builtin,
         builtin_names: &["greeter", "greeter/twice"],
         version: "0.1.0",
+        elsewhere: &Nowhere,
     };
     let (module, diagnostics) = load(&request, &mut sources);
     (module, diagnostics, sources)

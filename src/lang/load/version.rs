@@ -36,6 +36,11 @@ impl Version {
         }
         Some(Self { parts, given, pre })
     }
+
+    /// Whether it is not one before a release.
+    pub fn is_release(&self) -> bool {
+        self.pre.is_empty()
+    }
 }
 
 impl PartialEq for Version {

@@ -3,6 +3,7 @@
 use super::check;
 use crate::diag::{Diagnostics, SourceMap, Style, render};
 use crate::lang::load::{LoadRequest, Root, load_partly};
+use crate::lang::scope::Nowhere;
 use crate::lang::value::Value;
 use crate::plan::{Context, Inputs, Origin};
 use std::collections::BTreeMap;
@@ -10,8 +11,13 @@ use std::collections::BTreeMap;
 /// All that is said of a configuration, in the order of places.
 fn messages(files: &BTreeMap<String, String>) -> (Diagnostics, SourceMap) {
     let mut sources = SourceMap::new();
-    let request =
-        LoadRequest { root: Root::Memory(files), builtin: &|_| None, builtin_names: &[], version: "0.1.0" };
+    let request = LoadRequest {
+        root: Root::Memory(files),
+        builtin: &|_| None,
+        builtin_names: &[],
+        version: "0.1.0",
+        elsewhere: &Nowhere,
+    };
     let (module, mut messages) = load_partly(&request, &mut sources);
     let context = Context {
         manifests: Value::object([("iris".into(), Value::object([("model".into(), Value::string("m"))]))]),

@@ -4,9 +4,9 @@ use super::World;
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use crate::graph::ModuleId;
 use crate::lang::config::Variable;
-use crate::lang::eval::evaluate;
+use crate::lang::eval::{evaluate, variable_marked, variable_value};
 use crate::lang::scope::Scope;
-use crate::lang::value::{Marks, Value, apply_defaults, convert};
+use crate::lang::value::{Marks, Value};
 use crate::plan::condition::{WithVariable, check, check_messages};
 use crate::plan::scope::{Anything, Constant};
 use mlo_state::ModuleAddress;
@@ -39,29 +39,20 @@ impl World<'_> {
             None => self.root_input(variable)?,
         };
         let given = given.filter(|value| variable.nullable || !value.is_null());
-        let default = variable.default.as_ref();
         let is_given = given.is_some();
-        let (value, place) = match (given, default) {
-            (Some(value), _) => (value, place),
-            (None, Some(default)) => (evaluate(default, &Constant)?, default.span),
-            (None, None) if self.context.check_only => (any_value(variable), variable.span),
-            (None, None) => return Err(missing_variable(variable).into()),
+        if let Some(value) = &given {
+            refuse_ephemeral(variable, value, place)?;
+        }
+        let given = given.map(|value| (value, place));
+        let value = match variable_value(variable, given, &Constant)? {
+            Some(value) => value,
+            None if self.context.check_only => any_value(variable),
+            None => return Err(missing_variable(variable).into()),
         };
-        refuse_ephemeral(variable, &value, place)?;
-        let defaults = variable.defaults.try_map(&mut |expr| evaluate(expr, &Constant))?;
-        let value = apply_defaults(&value, &defaults);
-        let value = convert(&value, &variable.ty).map_err(|error| {
-            Diagnostic::error(
-                code::engine::VARIABLE_TYPE,
-                format!("the value of variable `{name}` is not of its type"),
-            )
-            .at(place, error.to_string())
-            .at(variable.span, "declared here")
-        })?;
         let stands_for_any = self.checks && (!is_given || value.is_null() || self.is_imagined(id, at));
         let value = if stands_for_any { any_value(variable) } else { value };
         self.validate(variable, (id, at), &value, deferred)?;
-        Ok(mark(variable, value))
+        Ok(variable_marked(variable, value))
     }
 
     /// Whether there is no such instance of a module.
@@ -119,12 +110,6 @@ fn refuse_ephemeral(variable: &Variable, value: &Value, place: Span) -> Result<(
 fn any_value(variable: &Variable) -> Value {
     let ty = variable.ty.without_optional();
     if variable.nullable { Value::unknown(ty) } else { Value::unknown_not_null(ty) }
-}
-
-fn mark(variable: &Variable, value: Value) -> Value {
-    let sensitive = if variable.sensitive { Marks::SENSITIVE } else { Marks::NONE };
-    let ephemeral = if variable.ephemeral { Marks::EPHEMERAL } else { Marks::NONE };
-    value.marked(sensitive | ephemeral)
 }
 
 fn missing_variable(variable: &Variable) -> Diagnostic {

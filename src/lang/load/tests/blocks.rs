@@ -6,6 +6,7 @@ use crate::lang::config::{Module, PolicyLevel};
 use crate::lang::load::engine::Feature;
 use crate::lang::load::{LoadRequest, load, load_for};
 use crate::lang::reference::{Target, references_in};
+use crate::lang::scope::Nowhere;
 use crate::lang::syntax::ast::Expr;
 use mlo_state::{Key, Mode};
 
@@ -135,8 +136,13 @@ const JSON: &str = r#"== main.tf.json
 fn decoded(text: &str) -> Module {
     let files = files(text);
     let mut sources = SourceMap::new();
-    let request =
-        LoadRequest { root: Root::Memory(&files), builtin: &builtin, builtin_names: &[], version: "0.1.0" };
+    let request = LoadRequest {
+        root: Root::Memory(&files),
+        builtin: &builtin,
+        builtin_names: &[],
+        version: "0.1.0",
+        elsewhere: &Nowhere,
+    };
     let (module, diagnostics) = load_for(ALL, &request, &mut sources);
     assert_eq!(rendered(&diagnostics, &sources), "");
     let refused = load(&request, &mut SourceMap::new()).1;
