@@ -22,8 +22,11 @@ impl Evaluator<'_> {
                 Step::Splat { each, span, .. } => self.splat(&value, each, *span, so_far),
             };
             if self.failures() > before {
-                self.check_steps(steps.get(at + 1..).unwrap_or(&[]));
-                return Value::unknown(Type::Any);
+                let rest = steps.get(at + 1..).unwrap_or(&[]);
+                self.check_steps(rest);
+                // How many elements there are is known all the same.
+                let known = rest.is_empty() && matches!(step, Step::Splat { .. });
+                return if known { value } else { Value::unknown(Type::Any) };
             }
             so_far = so_far.to(step.span());
         }
@@ -242,12 +245,14 @@ impl Evaluator<'_> {
         let items = value.as_items().filter(|_| !value.is_undecided_set());
         let Some(items) = items else { return self.splat_unknown(value, each, so_far) };
         let mut results = Vec::with_capacity(items.len());
+        let before = self.failures();
         for item in items {
-            let before = self.failures();
             results
                 .push(self.with_elements(marks, [], |evaluator| evaluator.walk(item.clone(), so_far, each)));
             if self.failures() > before {
-                return Value::unknown(Type::Any);
+                // The same steps would fail in the same way in other elements.
+                results.resize(items.len(), Value::unknown(Type::Any));
+                break;
             }
         }
         let result = if let Kind::Tuple(_) = value.kind() {

@@ -33,6 +33,8 @@ struct Gathered {
     /// Of conditions and keys: they decide what is in the result.
     marks: Marks,
     unknown: bool,
+    /// It is not known, because of an error, what is in the result.
+    lost: bool,
 }
 
 impl Evaluator<'_> {
@@ -49,12 +51,22 @@ impl Evaluator<'_> {
         if items.is_empty() {
             self.check_condition(each, names);
         }
+        let before = self.failures();
         for (key, value) in items {
-            let before = self.failures();
             let bound = names.bind(key, value);
-            self.with_elements(marks, bound, |evaluator| evaluator.turn(each, &mut gathered));
-            // The same expression would fail in the same way in other turns.
-            if self.failures() > before || self.is_exhausted() {
+            let failed = self.failures() > before;
+            let turn =
+                |evaluator: &mut Self| evaluator.with_elements(marks, bound, |e| e.turn(each, &mut gathered));
+            if failed {
+                // The same expression would fail in the same way in other turns.
+                self.held(|evaluator| {
+                    turn(evaluator);
+                    Value::null()
+                });
+            } else {
+                turn(self);
+            }
+            if gathered.lost || self.is_exhausted() {
                 return Value::unknown(Type::Any);
             }
         }
@@ -102,12 +114,17 @@ impl Evaluator<'_> {
             let before = self.failures();
             let decided = self.value(condition);
             if self.failures() > before {
+                gathered.lost = true;
                 return;
             }
             gathered.marks = gathered.marks | decided.marks();
             match self.truth(&decided, condition) {
                 Truth::Known(true) => {}
-                Truth::Known(false) | Truth::Failed => return,
+                Truth::Known(false) => return,
+                Truth::Failed => {
+                    gathered.lost = true;
+                    return;
+                }
                 Truth::Unknown => {
                     gathered.unknown = true;
                     // Its errors count only if it is in the result, its marks in any case.
@@ -124,11 +141,12 @@ impl Evaluator<'_> {
         };
         let before = self.failures();
         let key_value = self.value(key);
+        let known = self.failures() == before;
         let value = self.value(&each.value);
-        if self.failures() > before {
+        let Some(key_value) = known.then(|| self.key(&key_value, key)).flatten() else {
+            gathered.lost = true;
             return;
-        }
-        let Some(key_value) = self.key(&key_value, key) else { return };
+        };
         gathered.marks = gathered.marks | key_value.marks();
         let Some(name) = key_value.as_str() else {
             gathered.unknown = true;

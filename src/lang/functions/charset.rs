@@ -46,8 +46,18 @@ enum Encoding {
     Table(&'static str),
 }
 
-const ASCII: [&str; 9] =
-    ["us-ascii", "ascii", "us", "iso646-us", "iso-ir-6", "ibm367", "cp367", "csascii", "ansi_x3.4-1968"];
+const ASCII: [&str; 10] = [
+    "us-ascii",
+    "us",
+    "iso646-us",
+    "iso-ir-6",
+    "ibm367",
+    "cp367",
+    "csascii",
+    "ansi_x3.4-1968",
+    "ansi_x3.4-1986",
+    "iso_646.irv:1991",
+];
 
 fn encoding(args: &[Value]) -> Result<Encoding, CallError> {
     let name = text(args, 1).to_ascii_lowercase();

@@ -31,10 +31,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         string_result,
         |args, _| {
             let range = range(args)?;
-            if range.bits != 32 {
+            if range.bits == 128 && !range.is_mapped() {
                 return Err(argument(0, "addresses of IPv6 have no netmask"));
             }
-            Ok(Value::from(shown(range.mask(), 32).as_str()))
+            Ok(string(&shown(range.mask(), range.bits)))
         },
     ),
     Function::new(
@@ -69,6 +69,27 @@ impl Range {
     fn mask(self) -> u128 {
         let all = ones(self.bits);
         all & !ones(self.bits - self.prefix)
+    }
+
+    /// Whether its first address is one of IPv4 that is written as one of IPv6.
+    fn is_mapped(self) -> bool {
+        self.bits == 128 && Ipv6Addr::from_bits(self.first).to_ipv4_mapped().is_some()
+    }
+
+    /// The first address with the bits of a number set in it at `shift`, as Terraform sets them: of a negative number
+    /// as if it had ever more bits, and what comes out without its sign. Nothing if the result has more bits than an
+    /// address.
+    fn with(self, negative: bool, magnitude: u128, shift: u32) -> Option<u128> {
+        if magnitude == 0 {
+            return Some(self.first);
+        }
+        let shifted = magnitude.checked_shl(shift).filter(|shifted| shifted >> shift == magnitude)?;
+        let set = if negative {
+            Some((shifted.wrapping_neg() | self.first).wrapping_neg()).filter(|set| *set != 0)?
+        } else {
+            shifted | self.first
+        };
+        Some(set).filter(|set| *set <= ones(self.bits))
     }
 
     fn shown(self) -> String {
@@ -130,44 +151,46 @@ fn large(args: &[Value], index: usize) -> Result<i128, CallError> {
     number.to_string().parse().map_err(|_| argument(index, "it is larger than any number of an address"))
 }
 
+/// The lowest 64 bits of a number: what Terraform looks at to see whether it is too large.
+fn low(magnitude: u128) -> u64 {
+    u64::try_from(magnitude & u128::from(u64::MAX)).unwrap_or(u64::MAX)
+}
+
 fn host(args: &[Value], _: &Call<'_>) -> Result<Value, CallError> {
     let (range, number) = (range(args)?, large(args, 1)?);
     let last = ones(range.bits - range.prefix);
+    // A negative number counts from the end.
+    let host = if number < 0 { (number.unsigned_abs() - 1) ^ last } else { number.unsigned_abs() };
+    // The lowest 64 bits are looked at as a number with a sign, so that 2^63 and more is never too large.
+    let low = u128::try_from(low(host).cast_signed()).unwrap_or(0);
+    let fits = if number < 0 { host <= last } else { low <= last };
+    let address = range.with(false, host, 0).filter(|_| fits);
     let too_large = || failed(format!("a range with a prefix of {} bits has no host {number}", range.prefix));
-    let host = if number < 0 {
-        last.checked_sub(number.unsigned_abs() - 1).ok_or_else(too_large)?
-    } else {
-        number.unsigned_abs()
-    };
-    if host > last {
-        return Err(too_large());
-    }
-    Ok(string(&shown(range.first | host, range.bits)))
+    Ok(string(&shown(address.ok_or_else(too_large)?, range.bits)))
 }
 
 fn subnet(args: &[Value], _: &Call<'_>) -> Result<Value, CallError> {
     let range = range(args)?;
-    let new_bits = u32::try_from(whole(args, 1)?).map_err(|_| argument(1, "it must not be negative"))?;
-    let prefix =
-        range.prefix.checked_add(new_bits).filter(|prefix| *prefix <= range.bits).ok_or_else(|| {
-            argument(
-                1,
-                format!(
-                    "a prefix of {} bits cannot have {new_bits} more: an address has {}",
-                    range.prefix, range.bits
-                ),
-            )
-        })?;
-    let number = large(args, 2)?;
-    let part = u128::try_from(number).ok().filter(|number| *number <= ones(new_bits));
-    let part = part.ok_or_else(|| argument(2, format!("{new_bits} bits do not hold the number {number}")))?;
-    let shift = range.bits - prefix;
-    let first = range.first | part.checked_shl(shift).unwrap_or(0);
-    Ok(string(&Range { first, prefix, ..range }.shown()))
+    let (new_bits, number) = (whole(args, 1)?, large(args, 2)?);
+    let prefix = i64::from(range.prefix).checked_add(new_bits).and_then(|prefix| u32::try_from(prefix).ok());
+    let prefix = prefix.filter(|prefix| *prefix <= range.bits).ok_or_else(|| {
+        let (prefix, bits) = (range.prefix, range.bits);
+        argument(1, format!("a prefix of {prefix} bits cannot have {new_bits} more: an address has {bits}"))
+    })?;
+    let magnitude = number.unsigned_abs();
+    let fits = u32::try_from(new_bits).map_or(true, |bits| u128::from(low(magnitude)) <= ones(bits));
+    let first = range.with(number < 0, magnitude, range.bits - prefix).filter(|_| fits);
+    let too_large = || argument(2, format!("{new_bits} bits do not hold the number {number}"));
+    Ok(string(&Range { first: first.ok_or_else(too_large)?, prefix, ..range }.shown()))
 }
 
 fn subnets(args: &[Value], _: &Call<'_>) -> Result<Value, CallError> {
     let range = range(args)?;
+    if range.first == 0 || range.is_mapped() {
+        // In Terraform the first part comes after the range before this one, which is not there.
+        let why = "a range that begins at the first of all addresses, or has those of IPv4 written as IPv6, has no parts";
+        return if args.len() > 1 { Err(argument(0, why)) } else { Ok(Value::list(Type::String, [])) };
+    }
     // Where the next part may begin: an offset into the range, or nothing when the range is used up.
     let mut next = Some(0_u128);
     let mut parts = Vec::new();

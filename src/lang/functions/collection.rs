@@ -111,13 +111,15 @@ fn coalesce_list(args: &[Value], call: &Call<'_>) -> Result<Value, CallError> {
     Err(failed("all arguments are null or empty"))
 }
 
+/// An index past either end of a list goes on at the other end; of a tuple, past its last element only, as in Terraform.
 fn element_index(args: &[Value], length: usize) -> Result<usize, CallError> {
-    let index = whole(args, 1)?;
-    let index = u64::try_from(index).map_err(|_| argument(1, "it must not be negative"))?;
-    if length == 0 {
-        return Err(failed("an empty list has no element"));
+    let too_large = |_| argument(1, "it is too large");
+    let (index, elements) = (whole(args, 1)?, i64::try_from(length).map_err(too_large)?);
+    let within = index.checked_rem(elements).ok_or_else(|| failed("an empty list has no element"))?;
+    if within < 0 && matches!(arg(args, 0).ty_shallow(), Type::Tuple(_)) {
+        return Err(argument(1, "it must not be negative"));
     }
-    usize::try_from(index % length as u64).map_err(|_| argument(1, "it is too large"))
+    usize::try_from(index.rem_euclid(elements)).map_err(too_large)
 }
 
 fn element_result(args: &[Value]) -> Result<Type, CallError> {

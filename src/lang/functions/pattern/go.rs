@@ -181,9 +181,6 @@ impl Translator<'_> {
             if !valid {
                 return Err(bad("this cannot be the name of a group", name));
             }
-            if self.groups.iter().flatten().any(|known| known == name) {
-                return Err(bad("two groups have one name", name));
-            }
             self.rest = rest;
             self.groups.push(Some(name.to_owned()));
             self.out.push('(');

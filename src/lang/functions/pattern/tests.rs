@@ -57,7 +57,8 @@ fn patterns_are_gos() {
         ("(a", "a", "it is not a regular expression: a `(` is not closed"),
         ("a)", "a", "it is not a regular expression: a `)` closes nothing"),
         ("\\", "a", "it is not a regular expression: a `\\` ends the pattern"),
-        ("(?P<a>.)(?P<a>.)", "ab", "it is not a regular expression: two groups have one name: `a`"),
+        ("(?P<a>.)(?P<a>.)", "ab", r#"[{"a":"b"}]"#),
+        ("(?P<n>a)|(?P<n>b)", "a", r#"[{"n":null}]"#),
         ("(?P<a>.)(.)", "ab", "either all groups of a regular expression have names, or none"),
         (
             r"\p{Nothing}",
