@@ -278,9 +278,9 @@ impl Evaluator<'_> {
         let of_list = matches!(ty, Type::List(_));
         let refinement = Refinement {
             not_null: true,
-            prefix: None,
             length_min: if of_list { length_min } else { 0 },
             length_max: length_max.filter(|_| of_list),
+            ..Refinement::default()
         };
         Value::unknown_with(ty, refinement).marked(value.marks())
     }

@@ -3,7 +3,8 @@
 use super::expression::{Evaluator, Held};
 use crate::diag::{Diagnostic, Span, code};
 use crate::lang::syntax::ast::Expr;
-use crate::lang::value::{Kind, Refinement, Type, Value, convert, unify};
+use crate::lang::value::{Bounds, Kind, Refinement, Type, Value, convert, unify};
+use std::sync::Arc;
 
 /// What a condition says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,12 +138,14 @@ fn undecided(choice: &Choice, ty: Type) -> Value {
     let (true_min, true_max) = lengths(when_true);
     let (false_min, false_max) = lengths(when_false);
     let same = ty.is_collection() && when_true.ty() == when_false.ty();
-    let refinement = if same {
-        let length_max = true_max.zip(false_max).map(|(a, b)| a.max(b));
-        Refinement { not_null, prefix: None, length_min: true_min.min(false_min), length_max }
-    } else {
-        Refinement { not_null, ..Refinement::default() }
-    };
+    let mut refinement = Refinement { not_null, ..Refinement::default() };
+    if same {
+        refinement.length_min = true_min.min(false_min);
+        refinement.length_max = true_max.zip(false_max).map(|(a, b)| a.max(b));
+    }
+    if let Some((a, b)) = Bounds::of(when_true).zip(Bounds::of(when_false)) {
+        refinement.bounds = Some(Arc::new(a.or(b)));
+    }
     Value::unknown_with(ty, refinement).marked(inside)
 }
 

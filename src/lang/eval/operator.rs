@@ -3,7 +3,7 @@
 use super::expression::Evaluator;
 use crate::diag::{Diagnostic, code};
 use crate::lang::syntax::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
-use crate::lang::value::{Marks, Number, NumberError, Type, Value, convert, equal};
+use crate::lang::value::{Bounds, Marks, Number, NumberError, Type, Value, convert, equal};
 use std::cmp::Ordering;
 
 impl Evaluator<'_> {
@@ -116,14 +116,26 @@ fn apply(op: BinaryOp, left: &Value, right: &Value) -> Result<Value, Failure> {
         _ => {}
     }
     let marks = left.marks() | right.marks();
+    let by_bounds = compare_bounds(op, left, right);
     let result = match (left.as_bool(), right.as_bool(), left.as_number(), right.as_number()) {
         (Some(left), Some(right), ..) => {
             Value::bool(if op == BinaryOp::And { left && right } else { left || right })
         }
         (_, _, Some(left), Some(right)) => numbers(op, left, right).map_err(Failure::Number)?,
-        _ => Value::unknown_not_null(types(op).1),
+        _ => by_bounds.map_or_else(|| Value::unknown_not_null(types(op).1), Value::bool),
     };
     Ok(result.marked(marks))
+}
+
+/// How numbers compare that are not both known, if what is known of them decides. As in Terraform, bounds that touch
+/// do not.
+fn compare_bounds(op: BinaryOp, left: &Value, right: &Value) -> Option<bool> {
+    let order = Bounds::of(left)?.order(&Bounds::of(right)?)?;
+    match op {
+        BinaryOp::Less | BinaryOp::LessOrEqual => Some(order.is_lt()),
+        BinaryOp::Greater | BinaryOp::GreaterOrEqual => Some(order.is_gt()),
+        _ => None,
+    }
 }
 
 fn numbers(op: BinaryOp, left: &Number, right: &Number) -> Result<Value, NumberError> {

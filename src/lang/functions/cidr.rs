@@ -92,8 +92,11 @@ impl Range {
         Some(set).filter(|set| *set <= ones(self.bits))
     }
 
+    /// As Go writes it: of addresses of IPv4 that are written as those of IPv6, the prefix counts from their own first
+    /// bit.
     fn shown(self) -> String {
-        format!("{}/{}", shown(self.first, self.bits), self.prefix)
+        let prefix = if self.is_mapped() { self.prefix.saturating_sub(96) } else { self.prefix };
+        format!("{}/{prefix}", shown(self.first, self.bits))
     }
 }
 
@@ -164,7 +167,9 @@ fn host(args: &[Value], _: &Call<'_>) -> Result<Value, CallError> {
     // The lowest 64 bits are looked at as a number with a sign, so that 2^63 and more is never too large.
     let low = u128::try_from(low(host).cast_signed()).unwrap_or(0);
     let fits = if number < 0 { host <= last } else { low <= last };
-    let address = range.with(false, host, 0).filter(|_| fits);
+    // Go takes an address of IPv4 that is written as one of IPv6 for one of 32 bits here.
+    let shift = if range.is_mapped() { 96 } else { 0 };
+    let address = range.with(false, host, shift).filter(|_| fits);
     let too_large = || failed(format!("a range with a prefix of {} bits has no host {number}", range.prefix));
     Ok(string(&shown(address.ok_or_else(too_large)?, range.bits)))
 }

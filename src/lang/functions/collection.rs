@@ -3,7 +3,10 @@
 use super::{
     Call, CallError, Function, Param, ParamType, arg, argument, failed, items, number_result, whole,
 };
-use crate::lang::value::{Kind, Marks, Refinement, Type, Value, convert, equal, graphemes, unify};
+use crate::lang::value::{
+    Bounds, Kind, Marks, Number, Refinement, Type, Value, convert, equal, graphemes, unify,
+};
+use std::sync::Arc;
 
 const VARIANTS: Param = Param::any("vals").nullable().unknown().any_type();
 
@@ -171,6 +174,20 @@ fn length_result(args: &[Value]) -> Result<Type, CallError> {
     }
 }
 
+/// What is known of the length of a value of which not all is known.
+fn length_unknown(value: &Value) -> Value {
+    let (least, most) = match value.kind() {
+        Kind::Unknown(Type::Any, _) => return Value::unknown_not_null(Type::Number),
+        Kind::Unknown(_, refinement) => (refinement.length_min, refinement.length_max),
+        Kind::Set(_, items) => (1, Some(items.len() as u64)),
+        _ => (0, None),
+    };
+    let number = |length: u64| i64::try_from(length).ok().map(Number::from);
+    let bounds = Bounds { least: number(least), most: most.and_then(number) };
+    let refinement = Refinement { not_null: true, bounds: Some(Arc::new(bounds)), ..Refinement::default() };
+    Value::unknown_with(Type::Number, refinement)
+}
+
 fn length(value: &Value) -> Value {
     let count = match value.kind() {
         Kind::String(text) => Some(graphemes(text).count()),
@@ -186,7 +203,7 @@ fn length(value: &Value) -> Value {
         _ => None,
     };
     let count = count.and_then(|count| i64::try_from(count).ok());
-    count.map_or_else(|| Value::unknown_not_null(Type::Number), Value::from).marked(value.marks())
+    count.map_or_else(|| length_unknown(value), Value::from).marked(value.marks())
 }
 
 fn match_keys_result(args: &[Value]) -> Result<Type, CallError> {

@@ -9,7 +9,7 @@ use crate::lang::value::{Form, Kind, Number, Refinement, Type, Value, convert, g
 /// Widths and precisions beyond this are an error: Go's own limit.
 const WIDTH_MAX: usize = 1_000_000;
 
-const ARGS: Param = Param::any("args").nullable().unknown().any_type();
+const ARGS: Param = Param::any("args").nullable().unknown();
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new(

@@ -332,7 +332,7 @@ fn sort(args: &[Value], call: &Call<'_>) -> Result<Value, CallError> {
             (_, Some(items)) => (items.len() as u64, Some(items.len() as u64)),
             _ => (0, None),
         };
-        let refinement = Refinement { not_null: true, prefix: None, length_min, length_max };
+        let refinement = Refinement { not_null: true, length_min, length_max, ..Refinement::default() };
         return Ok(Value::unknown_with(call.result.clone(), refinement));
     }
     let mut texts = Vec::new();

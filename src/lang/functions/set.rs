@@ -59,8 +59,10 @@ fn common_set(args: &[Value]) -> Result<Type, CallError> {
     if elements.is_empty() {
         return Ok(Type::set(Type::Any));
     }
-    let element = unify(&elements).ok_or_else(|| failed("the elements of all sets must be of one type"))?;
-    Ok(Type::set(element))
+    // Something of any type beside things of known types fits to none of them.
+    let untyped = |ty: &Type| matches!(ty, Type::Any);
+    let element = unify(&elements).filter(|common| !untyped(common) || elements.iter().all(untyped));
+    element.map(Type::set).ok_or_else(|| failed("the elements of all sets must be of one type"))
 }
 
 /// The first set, without elements that `keep` does not let stay for another; or with those of the others.
@@ -171,6 +173,6 @@ fn product_unknown(args: &[Value], call: &Call<'_>) -> Value {
     }
     let length_max = most.filter(|most| *most <= COMBINATIONS_KNOWN_MAX);
     let length_min = if matches!(call.result, Type::Set(_)) { least.min(1) } else { least };
-    let refinement = Refinement { not_null: true, prefix: None, length_min, length_max };
+    let refinement = Refinement { not_null: true, length_min, length_max, ..Refinement::default() };
     Value::unknown_with(call.result.clone(), refinement).marked(inside)
 }

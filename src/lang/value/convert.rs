@@ -165,7 +165,7 @@ fn convert_at(value: &Value, ty: &Type, place: &Place<'_>) -> Result<Value, Conv
                     not_null: true,
                     length_min: 1,
                     length_max: Some(items.len() as u64),
-                    prefix: None,
+                    ..Refinement::default()
                 };
                 let element = if matches!(**element, Type::Any) { own } else { &**element };
                 return Ok(
@@ -208,9 +208,9 @@ fn refine(refinement: &Refinement, from: &Type, to: &Type) -> Refinement {
     let not_null = refinement.not_null;
     let of_length = |min: usize, max: usize| Refinement {
         not_null,
-        prefix: None,
         length_min: min as u64,
         length_max: Some(max as u64),
+        ..Refinement::default()
     };
     match (from, to) {
         (Type::Object(fields), Type::Map(_)) => of_length(fields.len(), fields.len()),
@@ -220,7 +220,7 @@ fn refine(refinement: &Refinement, from: &Type, to: &Type) -> Refinement {
             Refinement { length_min: refinement.length_min.min(1), ..refinement.clone() }
         }
         _ if from.is_collection() && to.is_collection() => refinement.clone(),
-        (Type::String, Type::String) => refinement.clone(),
+        (Type::String, Type::String) | (Type::Number, Type::Number) => refinement.clone(),
         _ => Refinement { not_null, ..Refinement::default() },
     }
 }

@@ -1,6 +1,6 @@
 //! `==`: whether two values are the same, as far as that is known.
 
-use super::{Kind, Refinement, Type, Value};
+use super::{Bounds, Kind, Refinement, Type, Value};
 
 /// Whether two values are equal: a bool, unknown if that is not known, with the marks of both and of their parts. Values
 /// of different types are not equal.
@@ -19,7 +19,7 @@ fn same(a: &Value, b: &Value) -> Option<bool> {
         (_, Kind::Unknown(ty, refinement)) => same_unknown(ty, refinement, a),
         (Kind::Null(_), _) | (_, Kind::Null(_)) => Some(a.is_null() && b.is_null()),
         _ if !(has_known_type(a) && has_known_type(b)) => {
-            if std::mem::discriminant(a.kind()) == std::mem::discriminant(b.kind()) {
+            if could_be_one_type(&a.ty(), &b.ty()) {
                 None
             } else {
                 Some(false)
@@ -35,8 +35,24 @@ fn same_unknown(ty: &Type, refinement: &Refinement, known: &Value) -> Option<boo
     if !could_be(refinement, known) {
         return Some(false);
     }
-    let undecided = known.is_null() || ty.has_any() || !has_known_type(known) || known.ty() == *ty;
-    if undecided { None } else { Some(false) }
+    if known.is_null() || could_be_one_type(ty, &known.ty()) { None } else { Some(false) }
+}
+
+/// Whether two types may turn out to be the same, once all parts of both are known.
+fn could_be_one_type(a: &Type, b: &Type) -> bool {
+    match (a, b) {
+        (Type::Any, _) | (_, Type::Any) => true,
+        (Type::List(a), Type::List(b)) | (Type::Set(a), Type::Set(b)) | (Type::Map(a), Type::Map(b)) => {
+            could_be_one_type(a, b)
+        }
+        (Type::Tuple(a), Type::Tuple(b)) => {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| could_be_one_type(a, b))
+        }
+        (Type::Object(a), Type::Object(b)) => {
+            a.keys().eq(b.keys()) && a.values().zip(b.values()).all(|(a, b)| could_be_one_type(&a.ty, &b.ty))
+        }
+        (a, b) => a == b,
+    }
 }
 
 fn could_be(refinement: &Refinement, known: &Value) -> bool {
@@ -44,6 +60,10 @@ fn could_be(refinement: &Refinement, known: &Value) -> bool {
         Kind::Null(_) => !refinement.not_null,
         Kind::String(text) => {
             refinement.prefix.as_ref().is_none_or(|prefix| text.as_bytes().starts_with(prefix.as_bytes()))
+        }
+        Kind::Number(_) => {
+            let bounds = Bounds::of(known).zip(refinement.bounds.as_deref());
+            bounds.is_none_or(|(known, bounds)| bounds.order(&known).is_none())
         }
         Kind::List(_, items) => fits(refinement, items.len()),
         Kind::Set(_, items) if known.is_wholly_known() => fits(refinement, items.len()),

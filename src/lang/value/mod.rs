@@ -24,7 +24,7 @@ pub use text::{graphemes, known_prefix, normalize, quote};
 pub(crate) use text::{is_hidden, quote_short};
 pub use types::{Field, Type};
 pub use unify::{convertible, unify};
-pub use unknown::Refinement;
+pub use unknown::{Bounds, Refinement};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -134,10 +134,10 @@ impl Value {
         Kind::Unknown(ty, Refinement::default()).into()
     }
 
-    /// Unknown of a type, with what else is known of it. Nothing is known of a value of any type but that it is not
-    /// null.
+    /// Unknown of a type, with what else is known of it; or what it is, if there is only one value that it can be.
+    /// Nothing is known of a value of any type but that it is not null.
     pub fn unknown_with(ty: Type, refinement: Refinement) -> Self {
-        Kind::Unknown(ty, refinement).into()
+        refinement.only(&ty).unwrap_or_else(|| Kind::Unknown(ty, refinement).into())
     }
 
     /// Unknown of a type, but not null.

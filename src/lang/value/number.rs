@@ -237,7 +237,9 @@ impl Number {
         let precision = self.precision();
         let times = self.divide(divisor)?.truncated().to_precision(precision)?;
         let (a, b) = (times.parts(), divisor.parts());
-        let (negative, exponent) = (a.negative != b.negative, a.exponent + b.exponent);
+        // A quotient that is cut to zero has no sign.
+        let negative = (a.negative && !times.is_zero()) != b.negative;
+        let exponent = a.exponent + b.exponent;
         let whole = Self::rounded(negative, a.mantissa * b.mantissa, exponent, precision)?;
         self.add_parts(&whole.negate(), precision)
     }
@@ -262,22 +264,22 @@ impl Number {
         if self.sign_is_negative() { self.negate() } else { self.clone() }
     }
 
-    /// The greatest whole number that is not greater.
+    /// The greatest whole number that is not greater; of either zero, the one without a sign.
     #[must_use]
     pub fn floor(&self) -> Self {
         let truncated = self.truncated();
         if self.is_whole() || !self.is_negative() {
-            return truncated;
+            return if truncated.is_zero() { Self::zero(false, self.precision()) } else { truncated };
         }
         truncated.add(&Self(Repr::Small { value: -1, precision: 1 })).unwrap_or(truncated)
     }
 
-    /// The smallest whole number that is not smaller.
+    /// The smallest whole number that is not smaller; of either zero, the one without a sign.
     #[must_use]
     pub fn ceil(&self) -> Self {
         let truncated = self.truncated();
         if self.is_whole() || self.is_negative() {
-            return truncated;
+            return if truncated.is_zero() { Self::zero(false, self.precision()) } else { truncated };
         }
         truncated.add(&Self(Repr::Small { value: 1, precision: 1 })).unwrap_or(truncated)
     }

@@ -2,7 +2,7 @@
 
 use super::{Names, run};
 use crate::diag::code;
-use crate::lang::value::{Kind, Marks, Refinement, Type, Value, convert};
+use crate::lang::value::{Bounds, Kind, Marks, Refinement, Type, Value, convert};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -220,6 +220,7 @@ fn unknown(value: &Value, refined: bool) -> Value {
         prefix: value.as_str().and_then(|text| text.get(..1)).map(Arc::from),
         length_min: length.unwrap_or(0) as u64,
         length_max: length.map(|length| length as u64 + 1),
+        bounds: value.as_number().map(|number| Arc::new(Bounds { least: Some(number.clone()), most: None })),
     };
     Value::unknown_with(value.ty(), refinement)
 }
@@ -270,6 +271,9 @@ fn fits(refinement: &Refinement, value: &Value) -> bool {
     });
     !(refinement.not_null && value.is_null())
         && value.as_str().is_none_or(|text| text.starts_with(prefix))
+        && Bounds::of(value)
+            .zip(refinement.bounds.as_deref())
+            .is_none_or(|(known, bounds)| bounds.order(&known).is_none())
         && in_bounds
 }
 

@@ -1,7 +1,8 @@
 //! Operators and forms with unknown and marked operands.
 
 use super::{Names, object, run, value};
-use crate::lang::value::{Marks, Refinement, Type, Value};
+use crate::lang::value::{Bounds, Marks, Number, Refinement, Type, Value};
+use std::sync::Arc;
 
 fn secret(value: impl Into<Value>) -> Value {
     value.into().marked(Marks::SENSITIVE)
@@ -44,8 +45,15 @@ fn prefixed(prefix: &str) -> Value {
 fn sized(ty: Type, min: u64, max: u64) -> Value {
     Value::unknown_with(
         ty,
-        Refinement { not_null: true, prefix: None, length_min: min, length_max: Some(max) },
+        Refinement { not_null: true, length_min: min, length_max: Some(max), ..Refinement::default() },
     )
+}
+
+/// A number that is not null, within bounds.
+fn between(least: i64, most: Option<i64>) -> Value {
+    let bounds = Bounds { least: Some(least.into()), most: most.map(Number::from) };
+    let refinement = Refinement { not_null: true, bounds: Some(Arc::new(bounds)), ..Refinement::default() };
+    Value::unknown_with(Type::Number, refinement)
 }
 
 #[test]
@@ -72,7 +80,33 @@ fn what_is_known_of_unknown_results() {
         ("b ? pair : tolist([\"a\"])", sized(Type::list(Type::String), 1, 2)),
         ("b ? null : null", Value::null()),
         ("b ? 1 : \"a\"", not_null(Type::String)),
-        ("any ? 1 : 2", not_null(Type::Number)),
+        ("any ? 1 : 2", between(1, Some(2))),
+        ("b ? 1 : n", Value::unknown(Type::Number)),
+        ("b ? (any ? 1 : 2) : 7", between(1, Some(7))),
+        ("b ? 1 : 1", 1.into()),
+        ("(b ? 1 : 2) < 3", true.into()),
+        ("(b ? 1 : 2) >= 3", false.into()),
+        ("(b ? 1 : 2) >= 1", not_null(Type::Bool)),
+        ("(b ? 1 : 2) == 3", false.into()),
+        ("(b ? 1 : 2) == 1", not_null(Type::Bool)),
+        ("(b ? 1 : 2) + 1", not_null(Type::Number)),
+        ("length(l) > -1", true.into()),
+        ("length(b ? pair : tolist([\"a\"])) > 0", true.into()),
+        ("length(b ? pair : tolist([\"a\"])) == 3", false.into()),
+        ("length(toset([s, \"a\"]))", between(1, Some(2))),
+        ("length(s)", between(0, None)),
+        ("length(any)", not_null(Type::Number)),
+        (
+            "b ? pair : tolist([\"x\", \"y\"])",
+            Value::list(Type::String, [Value::unknown(Type::String), Value::unknown(Type::String)]),
+        ),
+        ("b ? toset([\"x\"]) : toset([\"y\"])", Value::set(Type::String, [Value::unknown(Type::String)])),
+        ("b ? toset([]) : toset([])", Value::set(Type::Any, [])),
+        ("l == [\"a\"]", false.into()),
+        ("tolist(any) == []", false.into()),
+        ("tolist(any) == tolist([])", not_null(Type::Bool)),
+        ("[any, 1] == [\"a\", \"b\"]", false.into()),
+        ("format(\"%d\", any)", Value::unknown(Type::Any)),
         ("true ? any : 1", Value::unknown(Type::Any)),
         ("true ? 1 : any", 1.into()),
         ("[n, 1]", Value::tuple([Value::unknown(Type::Number), 1.into()])),
@@ -97,7 +131,7 @@ fn what_is_known_of_unknown_results() {
         ("\"%{ for x in l }${x}%{ endfor }\"", not_null(Type::String)),
         ("\"%{ if b }x%{ else }y%{ endif }\"", not_null(Type::String)),
         ("upper(s)", not_null(Type::String)),
-        ("length(l)", not_null(Type::Number)),
+        ("length(l)", between(0, None)),
         ("length([n, n])", 2.into()),
         ("length(sort([s, \"a\"]))", 2.into()),
         ("keys(o)", Value::tuple(["a".into(), "b".into()])),

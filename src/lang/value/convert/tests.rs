@@ -108,7 +108,12 @@ fn marks_stay_where_they_are_but_for_sets() {
 #[test]
 fn of_unknown_values_what_is_known_stays() {
     let tuple = Value::unknown_not_null(Type::Tuple([Type::Number, Type::Number].into()));
-    let of = |min, max| Refinement { not_null: true, length_min: min, length_max: Some(max), prefix: None };
+    let of = |min, max| Refinement {
+        not_null: true,
+        length_min: min,
+        length_max: Some(max),
+        ..Refinement::default()
+    };
     for (value, ty, expected) in [
         (tuple.clone(), Type::list(Type::String), Value::unknown_with(Type::list(Type::String), of(2, 2))),
         (tuple, Type::set(Type::Any), Value::unknown_with(Type::set(Type::Number), of(1, 2))),
