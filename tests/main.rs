@@ -3,14 +3,17 @@
 
 mod addresses;
 mod bad_input;
+mod checks;
 mod cli;
 mod console;
+mod data;
 mod docs;
 mod engine;
 mod fmt;
 mod gate;
 mod interrupted;
 mod killed;
+mod providers;
 mod hostile;
 mod modules;
 mod report;

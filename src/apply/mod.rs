@@ -5,8 +5,10 @@
 //! it, an operation that the plan does not list.
 
 mod adopt;
+mod check;
 mod ended;
 mod operate;
+mod read;
 mod settle;
 
 #[cfg(test)]
@@ -22,12 +24,14 @@ use crate::lang::config::ResourceKey;
 use crate::lang::eval::BlockSchema;
 use crate::lang::value::Value;
 use crate::plan::{
-    Action, Connected, Connections, Context, Counts, Kind, Plan, Repetitions, Step, World, combine,
-    encode_object, encode_output, encode_storable, provider_name,
+    Action, Checks, Connected, Connections, Context, Counts, Kind, Plan, Repetitions, Step, Values, World,
+    combine, describe, encode_object, encode_output, encode_storable, instance_name, provider_name,
 };
 use crate::policy::Approved;
 use crate::provider::{Provider, Surroundings};
-use mlo_state::{Address, BlockAddress, Guard, ModuleAddress, Object, Record, Snapshot, Status, StoreError};
+use mlo_state::{
+    Address, BlockAddress, Guard, Mode, ModuleAddress, Object, Record, Snapshot, Status, StoreError,
+};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -109,6 +113,10 @@ pub struct Applied {
     pub interrupted: bool,
     /// The state afterwards.
     pub snapshot: Snapshot,
+    /// How conditions came out.
+    pub checks: Checks,
+    /// Values of the configuration as they are known now.
+    pub values: Values,
 }
 
 impl Applier<'_> {
@@ -123,8 +131,13 @@ impl Applier<'_> {
         let mut run = Run {
             plan,
             tree: &tree,
-            world: RefCell::new(World::resume(&tree, self.context, plan.values.clone())),
+            world: RefCell::new(World::resume(
+                &tree,
+                self.context,
+                (plan.values.clone(), plan.checks.clone()),
+            )),
             connections: RefCell::new(self.connections.clone()),
+            connected_before: RefCell::default(),
             objects: RefCell::new(self.snapshot.objects.clone()),
             base: self.snapshot.clone(),
             values: RefCell::default(),
@@ -154,6 +167,8 @@ struct Run<'r, 'a, 'c> {
     tree: &'c ModuleTree<'c>,
     world: RefCell<World<'c>>,
     connections: RefCell<Connections>,
+    /// Providers as they were configured when the objects were made that go.
+    connected_before: RefCell<Connections>,
     objects: RefCell<BTreeMap<Address, Object>>,
     /// The last snapshot that was committed.
     base: Snapshot,
@@ -222,6 +237,7 @@ impl Run<'_, '_, '_> {
         }
         let result = match self.plan.steps.dag.get(number) {
             Step::Evaluate(Node::Provider(id, key)) => self.connect(*id, key).await,
+            Step::Evaluate(Node::Check(id, name)) => self.check(*id, name).await,
             Step::Evaluate(node) => self.world.borrow_mut().settle(node),
             Step::Settle(node @ Node::Resource(id, key)) => {
                 let checked = self.check_block(node, *id, key);
@@ -242,13 +258,48 @@ impl Run<'_, '_, '_> {
 
     async fn connect(&self, id: ModuleId, key: &crate::lang::config::ProviderKey) -> Result<(), Diagnostics> {
         let Some(provider) = self.applier.providers.get(key.name.as_ref()).cloned() else { return Ok(()) };
-        let config = self.world.borrow().provider_config(id, key, provider.schema())?;
-        let connection = provider.connect(&config, self.applier.surroundings).await;
-        let what = format!("provider {}", key.name);
-        let connection = connection.map_err(|error| crate::plan::describe(&error, &what, None, None))?;
-        let connected = Connected { provider: provider.clone(), connection: Some(connection) };
-        self.connections.borrow_mut().insert(provider_name(self.tree, id, key), connected);
+        let configs = self.world.borrow().provider_configs(id, key, provider.schema())?;
+        let name = provider_name(self.tree, id, key);
+        for (instance, config) in configs {
+            let name = instance_name(&name, instance.as_deref());
+            let connected = self.connected(&name, &provider, &config).await?;
+            self.connections.borrow_mut().insert(name, connected);
+        }
         Ok(())
+    }
+
+    async fn connected(
+        &self,
+        name: &str,
+        provider: &Arc<dyn Provider>,
+        config: &Value,
+    ) -> Result<Connected, Diagnostics> {
+        let connection = provider.connect(config, self.applier.surroundings).await;
+        let connection =
+            connection.map_err(|error| describe(&error, &format!("provider {name}"), None, None))?;
+        Ok(Connected { provider: provider.clone(), connection: Some(connection), before: None })
+    }
+
+    /// The provider with which an object is taken away. Where what it is configured with changes, as it was when the
+    /// object was made: this comes before the change.
+    async fn connected_before(&self, name: &str, connected: &Connected) -> Result<Connected, Diagnostics> {
+        let planned = self.applier.connections.get(name).unwrap_or(connected);
+        if planned.connection.is_some() {
+            return Ok(planned.clone());
+        }
+        let known = self.connected_before.borrow().get(name).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let Some(config) = &planned.before else {
+            let summary = format!("what provider {name} was configured with is not in the state any more");
+            return Err(Diagnostic::error(code::engine::UNKNOWN_PROVIDER, summary)
+                .help("configure it from values that are known, and apply again")
+                .into());
+        };
+        let connected = self.connected(name, &planned.provider, config).await?;
+        self.connected_before.borrow_mut().insert(name.to_owned(), connected.clone());
+        Ok(connected)
     }
 
     /// Checks what could not be checked when nothing was planned for an object.
@@ -257,6 +308,9 @@ impl Run<'_, '_, '_> {
             return Ok(());
         }
         let block = self.tree.block(id, key);
+        if let Some(resource) = self.tree.module(id).resources.get(key).filter(|_| key.mode == Mode::Data) {
+            return self.check_data(id, resource);
+        }
         let unchanged = self.plan.block_operations(&block).filter(|each| each.action == Action::NoOp);
         let mut failures = Diagnostics::new();
         for operation in unchanged {
@@ -273,12 +327,18 @@ impl Run<'_, '_, '_> {
         let block = self.tree.block(id, key);
         let values = self.values.borrow();
         let mut items: BTreeMap<ModuleAddress, Vec<_>> = BTreeMap::new();
-        for operation in self.plan.block_operations(&block) {
+        let operations = self.plan.block_operations(&block);
+        for operation in operations.filter(|operation| operation.action != Action::Read) {
             let value = values.get(&operation.address).or(operation.planned.as_ref());
             if let Some(value) = value.filter(|_| operation.action != Action::Delete) {
                 let item = (operation.address.key.clone(), value.clone());
                 items.entry(operation.address.module.clone()).or_default().push(item);
             }
+        }
+        for (address, object) in self.plan.data.get(&block).into_iter().flatten() {
+            let value = values.get(address).unwrap_or(&object.value);
+            let item = (address.key.clone(), value.clone());
+            items.entry(address.module.clone()).or_default().push(item);
         }
         let mut world = self.world.borrow_mut();
         for (at, items) in items {
@@ -348,13 +408,18 @@ impl Run<'_, '_, '_> {
         if let Some(error) = failed {
             return Err(error);
         }
+        let unfinished = self.unfinished(ended);
+        let interrupted = self.interrupted() && ended.iter().any(|ended| *ended != Ended::Done);
+        let (values, checks) = self.world.into_inner().into_parts();
         Ok(Applied {
             counts: Counts { import: self.plan.counts().import, ..self.counts.get() },
-            unfinished: self.unfinished(ended),
-            interrupted: self.interrupted() && ended.iter().any(|ended| *ended != Ended::Done),
+            unfinished,
+            interrupted,
             rolled_back: self.rolled_back.get(),
             messages: self.messages.into_inner(),
             snapshot,
+            checks,
+            values,
         })
     }
 

@@ -4,13 +4,12 @@ use super::{Event, Run, blank};
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::ModuleId;
 use crate::lang::config::{Resource, ResourceKey};
+use crate::lang::eval::BlockSchema;
 use crate::lang::value::{Kind, Path, Value};
 use crate::plan::{
-    Action, Connected, Operation, Part, Repetitions, describe, diff, mark_by_schema, plan_change,
+    Action, Connected, Operation, Part, Repetitions, describe, diff, mark_as, mark_by_schema, plan_change,
 };
-use crate::provider::{
-    Change, Connection, ErrorClass, Progress, ProviderError, ResourceSchema, Subject, retry,
-};
+use crate::provider::{Change, Connection, ErrorClass, Progress, ProviderError, Subject, retry};
 use mlo_state::{Action as Intent, Address, Object, Record, Status, StoreError};
 use std::rc::Rc;
 
@@ -40,7 +39,11 @@ impl Run<'_, '_, '_> {
             return Err(Diagnostic::error(code::engine::INTERNAL, summary).into());
         };
         match part {
-            Part::Delete => self.delete(operation, &connected).await,
+            Part::Apply if operation.action == Action::Read => self.read(operation, &connected).await,
+            Part::Delete => {
+                let connected = self.connected_before(&operation.provider, &connected).await?;
+                self.delete(operation, &connected).await
+            }
             Part::Apply => self.make(operation, &connected).await,
         }
     }
@@ -80,14 +83,14 @@ impl Run<'_, '_, '_> {
             counts.add += 1;
         }
         self.counts.set(counts);
-        self.check_after(operation, &value)
+        self.check_after(&operation.address, &value)
     }
 
     /// Checks the conditions on an object to which nothing is done, and which were not known when that was planned.
     pub(super) fn check_unchanged(&self, operation: &Operation) -> Result<(), Diagnostics> {
-        let Some((id, key, _)) = self.resource_of(operation) else { return Ok(()) };
-        self.check_before(operation, (id, &key))?;
-        operation.planned.as_ref().map_or(Ok(()), |planned| self.check_after(operation, planned))
+        let address = &operation.address;
+        self.check_before(address)?;
+        operation.planned.as_ref().map_or(Ok(()), |planned| self.check_after(address, planned))
     }
 
     /// The planned object with all that is known now; it must agree with what was planned.
@@ -98,17 +101,17 @@ impl Run<'_, '_, '_> {
         prior: Option<&Value>,
     ) -> Result<Option<Value>, Diagnostics> {
         let address = &operation.address;
-        let Some((id, key, resource)) = self.resource_of(operation) else {
+        let Some((id, key, resource)) = self.resource_of(address) else {
             return Ok(operation.planned.clone());
         };
-        self.check_before(operation, (id, &key))?;
+        self.check_before(address)?;
         let Some(planned) = operation.planned.as_ref().filter(|planned| !planned.is_wholly_known()) else {
             return Ok(operation.planned.clone());
         };
         let Some(schema) = connected.provider.schema().resources.get(address.type_name.as_ref()) else {
             return Ok(operation.planned.clone());
         };
-        let wanted = self.wanted(operation, (id, &key), schema)?;
+        let wanted = self.wanted(operation, (id, &key), &schema.block)?;
         let fail = |error: ProviderError| {
             describe(&error, &address.to_string(), Some(resource.span), Some(resource))
         };
@@ -121,68 +124,61 @@ impl Run<'_, '_, '_> {
         }
     }
 
-    fn wanted(
+    pub(super) fn wanted(
         &self,
         operation: &Operation,
         (id, key): (ModuleId, &ResourceKey),
-        schema: &ResourceSchema,
+        schema: &BlockSchema,
     ) -> Result<Value, Diagnostics> {
         let address = &operation.address;
-        let repetitions = self.repetitions_of(operation, id)?;
+        let repetitions = self.repetitions_of(address, id)?;
         let Some(repetition) = repetitions.get(&address.key) else {
             return Err(inconsistent(operation, &Path::root(), "the instance is no longer wanted").into());
         };
-        self.world.borrow().wanted((id, key), &address.module, repetition, &schema.block)
+        self.world.borrow().wanted((id, key), &address.module, repetition, schema)
     }
 
-    fn check_before(
-        &self,
-        operation: &Operation,
-        (id, key): (ModuleId, &ResourceKey),
-    ) -> Result<(), Diagnostics> {
-        if self
-            .tree
-            .module(id)
-            .resources
-            .get(key)
-            .is_none_or(|block| block.lifecycle.preconditions.is_empty())
-        {
+    /// Checks the conditions before something is done to an instance.
+    pub(super) fn check_before(&self, address: &Address) -> Result<(), Diagnostics> {
+        let Some((id, key, resource)) = self.resource_of(address) else { return Ok(()) };
+        if resource.lifecycle.preconditions.is_empty() {
             return Ok(());
         }
-        let repetitions = self.repetitions_of(operation, id)?;
-        let Some(repetition) = repetitions.get(&operation.address.key) else { return Ok(()) };
-        self.world.borrow().check_preconditions((id, key), &operation.address.module, repetition)?;
+        let repetitions = self.repetitions_of(address, id)?;
+        let Some(repetition) = repetitions.get(&address.key) else { return Ok(()) };
+        self.world.borrow().check_preconditions((id, &key), &address.module, repetition)?;
         Ok(())
     }
 
-    fn resource_of(&self, operation: &Operation) -> Option<(ModuleId, ResourceKey, &Resource)> {
-        let block = operation.address.block();
+    pub(super) fn resource_of(&self, address: &Address) -> Option<(ModuleId, ResourceKey, &Resource)> {
+        let block = address.block();
         let id = self.tree.find(&block.module)?;
         let key = ResourceKey { mode: block.mode, type_name: block.type_name, name: block.name };
         let resource = self.tree.module(id).resources.get(&key)?;
         Some((id, key, resource))
     }
 
-    fn repetitions_of(&self, operation: &Operation, id: ModuleId) -> Result<Rc<Repetitions>, Diagnostics> {
-        let place = (operation.address.block(), operation.address.module.clone());
+    fn repetitions_of(&self, address: &Address, id: ModuleId) -> Result<Rc<Repetitions>, Diagnostics> {
+        let place = (address.block(), address.module.clone());
         if let Some(found) = self.repetitions.borrow().get(&place) {
             return Ok(found.clone());
         }
-        let Some((_, _, resource)) = self.resource_of(operation) else { return Ok(Rc::default()) };
+        let Some((_, _, resource)) = self.resource_of(address) else { return Ok(Rc::default()) };
         let found = self.world.borrow().repetitions_by_key(id, &place.1, &resource.repeat)?;
         let found = Rc::new(found);
         self.repetitions.borrow_mut().insert(place, found.clone());
         Ok(found)
     }
 
-    fn check_after(&self, operation: &Operation, value: &Value) -> Result<(), Diagnostics> {
-        let Some((id, key, resource)) = self.resource_of(operation) else { return Ok(()) };
+    /// Checks the conditions on an instance as it is.
+    pub(super) fn check_after(&self, address: &Address, value: &Value) -> Result<(), Diagnostics> {
+        let Some((id, key, resource)) = self.resource_of(address) else { return Ok(()) };
         if resource.lifecycle.postconditions.is_empty() {
             return Ok(());
         }
-        let repetitions = self.repetitions_of(operation, id)?;
-        let Some(repetition) = repetitions.get(&operation.address.key) else { return Ok(()) };
-        self.world.borrow().check_postconditions((id, &key), &operation.address.module, repetition, value)?;
+        let repetitions = self.repetitions_of(address, id)?;
+        let Some(repetition) = repetitions.get(&address.key) else { return Ok(()) };
+        self.world.borrow().check_postconditions((id, &key), &address.module, repetition, value)?;
         Ok(())
     }
 
@@ -229,7 +225,7 @@ impl Run<'_, '_, '_> {
             Err(error) => {
                 (self.applier.observe)(Event::Failed { address, action });
                 self.failed(call, number, &error).await?;
-                let resource = self.resource_of(operation).map(|(_, _, resource)| resource);
+                let resource = self.resource_of(address).map(|(_, _, resource)| resource);
                 let what = format!("{} of {address}", verb(*intent));
                 Err(describe(&error, &what, operation.span, resource).into())
             }
@@ -313,7 +309,7 @@ impl Run<'_, '_, '_> {
     /// Providers know no marks: what was planned as sensitive is sensitive.
     fn with_marks(&self, operation: &Operation, value: &Value) -> Value {
         let value =
-            operation.planned.as_ref().map_or_else(|| value.clone(), |planned| marked_as(value, planned));
+            operation.planned.as_ref().map_or_else(|| value.clone(), |planned| mark_as(value, planned));
         self.with_schema(&operation.provider, &operation.address, |schema| mark_by_schema(&value, schema))
             .unwrap_or(value)
     }
@@ -406,40 +402,10 @@ fn misfit(planned: &Value, actual: &Value, at: &Path) -> Option<Path> {
     }
 }
 
-/// `value` with the marks of `like` wherever they have the same shape.
-fn marked_as(value: &Value, like: &Value) -> Value {
-    use std::sync::Arc;
-    let kind = match (value.kind(), like.kind()) {
-        (Kind::Object(items), Kind::Object(likes)) | (Kind::Map(_, items), Kind::Map(_, likes)) => {
-            let entry = |(name, item): (&Arc<str>, &Value)| {
-                let marked = likes.get(name).map_or_else(|| item.clone(), |like| marked_as(item, like));
-                (name.clone(), marked)
-            };
-            let items = Arc::new(items.iter().map(entry).collect());
-            match value.kind() {
-                Kind::Map(ty, _) => Kind::Map(ty.clone(), items),
-                _ => Kind::Object(items),
-            }
-        }
-        (Kind::List(ty, items), Kind::List(_, likes)) => Kind::List(ty.clone(), zip_marks(items, likes)),
-        (Kind::Tuple(items), Kind::Tuple(likes)) => Kind::Tuple(zip_marks(items, likes)),
-        _ => return value.clone().marked(like.marks_deep()),
-    };
-    Value::from(kind).with_marks(value.marks() | like.marks())
-}
-
-fn zip_marks(items: &[Value], likes: &[Value]) -> std::sync::Arc<[Value]> {
-    let marked = items.iter().enumerate().map(|(at, item)| match likes.get(at) {
-        Some(like) => marked_as(item, like),
-        None => item.clone(),
-    });
-    marked.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lang::value::{Marks, Type};
+    use crate::lang::value::Type;
 
     fn object(name: &str, value: Value) -> Value {
         Value::object([(name.into(), value)])
@@ -457,12 +423,5 @@ mod tests {
         ] {
             assert_eq!(fits(&planned, &actual).map(|path| path.to_string()).as_deref(), place, "{planned:?}");
         }
-    }
-
-    #[test]
-    fn what_was_planned_as_sensitive_is_sensitive() {
-        let planned = object("a", Value::unknown(Type::String).marked(Marks::SENSITIVE));
-        let marked = marked_as(&object("a", "x".into()), &planned);
-        assert!(marked.get("a").is_some_and(|value| value.marks().is_sensitive()));
     }
 }

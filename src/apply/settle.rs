@@ -3,7 +3,7 @@
 use super::blank;
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::plan::{
-    bare_provider, decode_object, describe, encode_object, mark_by_schema, mark_stored, some_of,
+    Configured, bare_provider, decode_object, describe, encode_object, mark_by_schema, mark_stored, some_of,
 };
 use crate::provider::{Connection, Progress, Provider, ResourceSchema, Subject, Surroundings, retry};
 use futures_util::stream::{self, StreamExt};
@@ -23,13 +23,13 @@ const AT_ONCE: usize = 10;
 pub async fn settle(
     guard: &dyn Guard,
     loaded: &Loaded,
-    providers: &BTreeMap<&'static str, Arc<dyn Provider>>,
+    known: (&BTreeMap<&'static str, Arc<dyn Provider>>, &Configured<'_>),
     surroundings: &Surroundings,
 ) -> Result<Diagnostics, StoreError> {
     let mut messages = Diagnostics::new();
     let mut never_made = Vec::new();
     let mut settled = stream::iter(&loaded.pending)
-        .map(|pending| async move { (pending, settle_one(loaded, pending, providers, surroundings).await) })
+        .map(|pending| async move { (pending, settle_one(loaded, pending, known, surroundings).await) })
         .buffered(AT_ONCE);
     while let Some((pending, result)) = settled.next().await {
         match result {
@@ -54,7 +54,7 @@ pub async fn settle(
 async fn settle_one(
     loaded: &Loaded,
     pending: &Pending,
-    providers: &BTreeMap<&'static str, Arc<dyn Provider>>,
+    (providers, configured): (&BTreeMap<&'static str, Arc<dyn Provider>>, &Configured<'_>),
     surroundings: &Surroundings,
 ) -> Result<Option<Object>, Diagnostics> {
     let address = &pending.address;
@@ -69,7 +69,10 @@ async fn settle_one(
     };
     let what = format!("finding out what became of {address}");
     let fail = |error: &_| Diagnostics::from(describe(error, &what, None, None));
-    let config = provider.schema().empty_config();
+    let kept_by = stored.map(|object| object.provider.as_str());
+    let (name, config) = configured
+        .provider_of(address, kept_by, provider.schema())
+        .unwrap_or_else(|| (name.to_owned(), provider.schema().empty_config()));
     let connection = provider.connect(&config, surroundings).await.map_err(|error| fail(&error))?;
     let found = look(connection.as_ref(), schema, pending, stored).await.map_err(|error| fail(&error))?;
     let Some(value) = found else { return Ok(None) };
@@ -82,7 +85,7 @@ async fn settle_one(
     })?;
     // An object that was made by a run that did not end has no dependencies yet, and whether it is whole is not known:
     // the next plan compares it with what is wanted, and gives it both.
-    let over = stored.cloned().unwrap_or_else(|| blank(name, schema.version, &pending.token, &[]));
+    let over = stored.cloned().unwrap_or_else(|| blank(&name, schema.version, &pending.token, &[]));
     Ok(Some(Object { attributes, sensitive, ..over }))
 }
 

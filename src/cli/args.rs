@@ -234,7 +234,11 @@ pub(super) struct Validate {
 
 /// What plan, apply and destroy take.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct Engine {
+    /// `check` blocks that do not hold are errors, not warnings.
+    #[arg(long)]
+    pub(super) strict_checks: bool,
     /// Operations at a time.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(super) parallelism: u16,

@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::file;
 use super::screen::Screen;
 use super::view::progress::{Progress, summary};
-use super::view::{self, Paint, json};
+use super::view::{self, Paint, checks, json};
 use crate::apply::{Applied, Event};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
 use crate::plan::{Kind, Plan};
@@ -126,6 +126,7 @@ impl<'o> Report<'o> {
         self.note("rolled_back", applied.rolled_back.into());
         self.note("interrupted", applied.interrupted.into());
         self.note("errored", applied.messages.has_errors().into());
+        self.note("checks", checks::json(&applied.checks));
         self.note("outputs", json::outputs(&applied.snapshot.outputs, false));
         self.messages(screen, &applied.messages, sources);
         if !self.is_for_people() {

@@ -14,6 +14,7 @@ use crate::policy::{self, Bundle, Denial, Gate, Subject, Verdict};
 use crate::provider::{self, Provider, Surroundings};
 use mlo_state::{Address, FileStore, Holder, Loaded, Object, Pending, Snapshot, Store, StoreError};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The environment where nothing names one.
@@ -266,6 +267,7 @@ fn context(place: &Place, project: &Project, inputs: Inputs, kind: Kind) -> Cont
         origin,
         inputs,
         check_only: kind == Kind::Check,
+        strict_checks: false,
     }
 }
 
@@ -278,8 +280,27 @@ fn surroundings(place: &Place) -> Surroundings {
         environment: Arc::new(|name| {
             std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
         }),
+        states: Arc::new(|path| Box::pin(outputs_at(path))),
         now: Arc::new(now),
     }
+}
+
+/// The outputs of the state that a path leads to: a folder of a state, a project's folder, or a manifest that has a
+/// state of its own.
+async fn outputs_at(path: PathBuf) -> Result<Option<BTreeMap<Arc<str>, Value>>, String> {
+    let folder = if path.join("state.json").is_file() {
+        path
+    } else if path.exists() {
+        let place = Place::find(Some(&path)).map_err(|_| format!("{} cannot be read", path.display()))?;
+        place.state_folder()
+    } else {
+        return Ok(None);
+    };
+    let loaded = FileStore::new(folder).read().await.map_err(|error| error.to_string())?;
+    let value = |(name, output): (String, mlo_state::Output)| {
+        crate::plan::decode_output(&output).map(|value| (Arc::from(name), value))
+    };
+    Ok(loaded.snapshot.map(|snapshot| snapshot.outputs.into_iter().filter_map(value).collect()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge reads the clock, for all that is below it")]

@@ -2,7 +2,7 @@
 
 use super::{Cycle, Dag};
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
-use crate::lang::config::{Condition, Module, ModuleCall, ProviderKey, Resource, ResourceKey};
+use crate::lang::config::{Check, Condition, Module, ModuleCall, ProviderKey, Resource, ResourceKey};
 use crate::lang::reference::{Reference, Target, references_in, references_in_body};
 use crate::lang::syntax::ast::Expr;
 use mlo_state::{BlockAddress, Mode};
@@ -117,6 +117,8 @@ pub enum Node {
     Provider(ModuleId, ProviderKey),
     /// A `resource` or `data` block.
     Resource(ModuleId, ResourceKey),
+    /// A `check` block.
+    Check(ModuleId, Arc<str>),
 }
 
 /// What a message calls a node, and where it stands.
@@ -202,6 +204,13 @@ impl Builder<'_, '_> {
         for name in module.outputs.keys() {
             self.add(Node::Output(id, name.clone()));
         }
+        for (name, check) in &module.checks {
+            if let Some(data) = &check.data {
+                let (at, provider) = self.tree.provider(id, &data.provider.key);
+                self.add(Node::Provider(at, provider));
+            }
+            self.add(Node::Check(id, name.clone()));
+        }
         self.add(Node::Close(id));
     }
 
@@ -268,6 +277,23 @@ impl Builder<'_, '_> {
                 }
             }
             Node::Close(id) => self.connect_close(node, id),
+            Node::Check(id, name) => {
+                if let Some(check) = tree.module(id).checks.get(&name) {
+                    self.connect_check(node, id, check);
+                }
+            }
+        }
+    }
+
+    /// A check comes after everything else: what it looks at outside may be made by anything.
+    fn connect_check(&mut self, node: NodeId, id: ModuleId, check: &Check) {
+        self.depend(node, &Node::Expand(id));
+        self.depend(node, &Node::Close(0));
+        if let Some(data) = &check.data {
+            self.connect_resource(node, id, data);
+        }
+        for reference in condition_references(&check.assertions) {
+            self.depend_on(node, id, &reference.target);
         }
     }
 
@@ -395,6 +421,10 @@ impl Node {
                 let alias = key.alias.as_ref().map(|alias| format!(".{alias}")).unwrap_or_default();
                 let provider = tree.module(*id).providers.get(key);
                 named(*id, format!("provider.{}{alias}", key.name), provider.map(|provider| provider.span))
+            }
+            Self::Check(id, name) => {
+                let check = tree.module(*id).checks.get(name);
+                named(*id, format!("check.{name}"), check.map(|check| check.span))
             }
             Self::Expand(id) | Self::Close(id) => match tree.parent(*id) {
                 Some((parent, call)) => named(parent, format!("module.{}", call.name.name), Some(call.span)),

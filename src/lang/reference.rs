@@ -59,6 +59,28 @@ pub fn references_in_body(body: &Body) -> Vec<Reference> {
     found
 }
 
+/// A reference with all that follows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Traversal<'e> {
+    /// The first word.
+    pub root: &'e str,
+    /// What follows it.
+    pub steps: &'e [Step],
+    /// How many of the steps name the target.
+    pub steps_used: usize,
+}
+
+/// The references of an expression with all that follows them.
+pub fn traversals_in(expr: &Expr) -> Vec<(Target, Traversal<'_>)> {
+    let mut found = Vec::new();
+    names_in(expr, &mut |Name { root, steps, .. }| {
+        if let Some((target, steps_used)) = target(root, steps) {
+            found.push((target, Traversal { root, steps, steps_used }));
+        }
+    });
+    found
+}
+
 /// The reference that an entry of `depends_on` is.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use super::document::Manifest;
 use super::value::artifact_type;
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::lang::value::{Type, Value};
-use mlo_model::{Dim, FolderProblem, ModelError, ModelFacts, Port, PortType, Root};
+use mlo_model::{FolderProblem, ModelError, ModelFacts, Port, Root};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,7 +28,6 @@ impl Artifact {
     /// dimensions are strings: `"4"`, a name, or `""` for any length. A model without a shape has a null one.
     pub fn to_value(&self) -> Value {
         let facts = &self.facts;
-        let opset = facts.opsets.get("ai.onnx").or_else(|| facts.opsets.get(""));
         let size = i64::try_from(facts.size_bytes).expect("model files are limited to 2 GiB");
         let port_type = match artifact_type() {
             Type::Object(fields) => match fields.get("inputs").map(|field| &field.ty) {
@@ -42,10 +41,7 @@ impl Artifact {
             (Arc::from("path"), Value::string(self.path.to_string_lossy())),
             (Arc::from("sha256"), Value::string(digits(&facts.digest))),
             (Arc::from("size_bytes"), Value::from(size)),
-            (
-                Arc::from("opset"),
-                opset.map_or_else(|| Value::null_of(Type::Number), |opset| Value::from(*opset)),
-            ),
+            (Arc::from("opset"), facts.opset().map_or_else(|| Value::null_of(Type::Number), Value::from)),
             (Arc::from("inputs"), list(&facts.inputs)),
             (Arc::from("outputs"), list(&facts.outputs)),
         ])
@@ -53,18 +49,9 @@ impl Artifact {
 }
 
 fn port(port: &Port) -> Value {
-    let dims = match &port.kind {
-        PortType::Tensor { dims, .. } => dims.as_deref(),
-        _ => None,
-    };
-    let dim = |dim: &Dim| match dim {
-        Dim::Known(length) => Value::string(length.to_string()),
-        Dim::Named(name) => Value::string(name.as_str()),
-        Dim::Any => Value::from(""),
-    };
-    let shape = dims.map_or_else(
+    let shape = port.shape().map_or_else(
         || Value::null_of(Type::list(Type::String)),
-        |dims| Value::list(Type::String, dims.iter().map(dim)),
+        |shape| Value::list(Type::String, shape.into_iter().map(Value::string)),
     );
     Value::object([
         (Arc::from("name"), Value::string(port.name.as_str())),

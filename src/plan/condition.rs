@@ -1,7 +1,8 @@
-//! Conditions of `validation`, `precondition` and `postcondition` blocks.
+//! Conditions of `validation`, `precondition`, `postcondition` and `assert` blocks.
 
+use super::checked::{CheckStatus, Checked, Judged};
 use crate::diag::{Code, Diagnostic, Diagnostics, Span, code};
-use crate::lang::config::Condition;
+use crate::lang::config::{Condition, ResourceKey};
 use crate::lang::eval::evaluate;
 use crate::lang::scope::{Outside, Scope};
 use crate::lang::syntax::ast::Step;
@@ -19,6 +20,30 @@ impl<S: Scope> Scope for WithVariable<'_, S> {
         match steps.first() {
             Some(Step::Attr(name)) if root == "var" && name.name.as_ref() == self.name => {
                 Ok((self.value.clone(), 1))
+            }
+            _ => self.inner.lookup(root, span, steps),
+        }
+    }
+
+    fn outside(&self) -> &dyn Outside {
+        self.inner.outside()
+    }
+}
+
+/// A scope with one data source laid over it.
+pub(super) struct WithData<'a, S> {
+    pub(super) inner: S,
+    pub(super) key: &'a ResourceKey,
+    pub(super) value: &'a Value,
+}
+
+impl<S: Scope> Scope for WithData<'_, S> {
+    fn lookup(&self, root: &str, span: Span, steps: &[Step]) -> Result<(Value, usize), Box<Diagnostic>> {
+        match steps {
+            [Step::Attr(type_name), Step::Attr(name), ..]
+                if root == "data" && type_name.name == self.key.type_name && name.name == self.key.name =>
+            {
+                Ok((self.value.clone(), 2))
             }
             _ => self.inner.lookup(root, span, steps),
         }
@@ -59,26 +84,35 @@ pub(super) fn check_messages(conditions: &[Condition], scope: &dyn Scope) -> Res
     if failures.has_errors() { Err(failures) } else { Ok(()) }
 }
 
-/// Checks conditions; one that is not known yet is left for later and sets `deferred`.
-pub(super) fn check(
-    conditions: &[Condition],
-    scope: &dyn Scope,
-    failed: Code,
-    deferred: &mut bool,
-) -> Result<(), Diagnostics> {
-    let mut failures = Diagnostics::new();
+/// Whether conditions hold. One that is not known yet is left for later.
+pub(super) fn judge(conditions: &[Condition], scope: &dyn Scope, failed: Code) -> Judged {
+    let mut checked = Checked { status: CheckStatus::Pass, problems: Vec::new() };
+    let mut messages = Diagnostics::new();
+    let mut unknown = false;
     for condition in conditions {
-        match decide(condition, scope) {
-            Ok(None) => *deferred = true,
-            Ok(Some(true)) => {}
+        let status = match decide(condition, scope) {
+            Ok(None) => CheckStatus::Unknown,
+            Ok(Some(true)) => CheckStatus::Pass,
             Ok(Some(false)) => {
-                let words = evaluate(&condition.message, scope).ok();
-                let words = words.filter(|value| !value.marks_deep().is_sensitive());
-                let words = words.as_ref().and_then(Value::as_str).unwrap_or("a condition does not hold");
-                failures.push(Diagnostic::error(failed, words).at(condition.condition.span, "this is false"));
+                let words = words(condition, scope);
+                let message = Diagnostic::error(failed, words.clone());
+                messages.push(message.at(condition.condition.span, "this is false"));
+                checked.problems.push(words);
+                CheckStatus::Fail
             }
-            Err(messages) => failures.extend(messages),
-        }
+            Err(wrong) => {
+                messages.extend(wrong);
+                CheckStatus::Error
+            }
+        };
+        unknown |= status == CheckStatus::Unknown;
+        checked.status = checked.status.max(status);
     }
-    if failures.has_errors() { Err(failures) } else { Ok(()) }
+    Judged { checked, unknown, messages }
+}
+
+/// What a condition says when it does not hold.
+fn words(condition: &Condition, scope: &dyn Scope) -> String {
+    let words = evaluate(&condition.message, scope).ok().filter(|value| !value.marks_deep().is_sensitive());
+    words.as_ref().and_then(Value::as_str).unwrap_or("a condition does not hold").to_owned()
 }

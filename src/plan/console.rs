@@ -1,23 +1,19 @@
 //! The values of a configuration as they are now: what the console's expressions see. Nothing is planned or read from
 //! outside; what the state does not have is unknown.
 
+use super::remembered;
 use super::scope::InstanceScope;
-use super::stored::{decode_object, guess, mark_stored};
-use super::world::{Context, World, combine};
+use super::world::{Context, World};
 use crate::diag::Diagnostics;
-use crate::graph::{ModuleId, ModuleTree, Node, NodeId, build};
-use crate::lang::config::ResourceKey;
-use crate::lang::eval::{BlockSchema, evaluate};
+use crate::graph::ModuleTree;
+use crate::lang::eval::evaluate;
 use crate::lang::load::check_expression;
 use crate::lang::syntax::ast::Expr;
-use crate::lang::value::{Type, Value};
+use crate::lang::value::Value;
 use crate::provider::Provider;
-use mlo_state::{Address, Mode, ModuleAddress, Object, Snapshot};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use mlo_state::{ModuleAddress, Snapshot};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// The objects of the state by their block in an instance of its module, in order.
-type Objects<'s> = HashMap<(&'s ModuleAddress, Mode, &'s str, &'s str), Vec<(&'s Address, &'s Object)>>;
 
 /// What expressions in the root module see.
 #[derive(Debug)]
@@ -34,34 +30,8 @@ impl<'c> Console<'c> {
         providers: &BTreeMap<&'static str, Arc<dyn Provider>>,
         snapshot: &Snapshot,
     ) -> (Self, Diagnostics) {
-        let mut world = World::new(tree, context);
-        let mut messages = Diagnostics::new();
+        let (world, messages) = remembered::world(tree, context, providers, snapshot);
         let root = ModuleAddress::root();
-        let graph = match build(tree) {
-            Ok(graph) => graph,
-            Err(messages) => return (Self { world, root }, messages),
-        };
-        let objects = by_block(snapshot);
-        let mut failed: HashSet<NodeId> = HashSet::new();
-        for id in &graph.order {
-            if graph.dag.dependencies(*id).any(|dependency| failed.contains(&dependency)) {
-                failed.insert(*id);
-                continue;
-            }
-            let node = graph.dag.get(*id);
-            let settled = match node {
-                Node::Resource(module, key) => {
-                    let schema = schema(tree, (*module, key), providers);
-                    set_resource(&mut world, (*module, key), schema, &objects);
-                    Ok(())
-                }
-                _ => world.settle(node),
-            };
-            if let Err(said) = settled {
-                failed.insert(*id);
-                messages.extend(said);
-            }
-        }
         (Self { world, root }, messages)
     }
 
@@ -83,53 +53,4 @@ impl<'c> Console<'c> {
         };
         evaluate(expr, &scope)
     }
-}
-
-fn by_block(snapshot: &Snapshot) -> Objects<'_> {
-    let mut objects: Objects<'_> = HashMap::new();
-    for (address, object) in &snapshot.objects {
-        let block = (&address.module, address.mode, &*address.type_name, &*address.name);
-        objects.entry(block).or_default().push((address, object));
-    }
-    objects
-}
-
-fn schema<'p>(
-    tree: &ModuleTree<'_>,
-    (id, key): (ModuleId, &ResourceKey),
-    providers: &'p BTreeMap<&'static str, Arc<dyn Provider>>,
-) -> Option<&'p BlockSchema> {
-    let resource = tree.module(id).resources.get(key)?;
-    let (_, provider) = tree.provider(id, &resource.provider.key);
-    let provider = providers.get(provider.name.as_ref())?;
-    provider.schema().resources.get(key.type_name.as_ref()).map(|schema| &schema.block)
-}
-
-/// A resource's name stands for what the state has of it.
-fn set_resource(
-    world: &mut World<'_>,
-    (id, key): (ModuleId, &ResourceKey),
-    schema: Option<&BlockSchema>,
-    objects: &Objects<'_>,
-) {
-    let Some(resource) = world.tree.module(id).resources.get(key) else { return };
-    for at in world.instances(id) {
-        let own = objects.get(&(&at, key.mode, &*key.type_name, &*key.name));
-        let value = own.map_or_else(
-            || Value::unknown(Type::Any),
-            |own| {
-                let items =
-                    own.iter().map(|(address, object)| (address.key.clone(), present(object, schema)));
-                combine(&resource.repeat, items.collect())
-            },
-        );
-        world.set_resource(id, &at, key, value);
-    }
-}
-
-/// An object of the state. One that does not fit its schema is shown as it is.
-fn present(object: &Object, schema: Option<&BlockSchema>) -> Value {
-    schema
-        .and_then(|schema| decode_object(object, schema).ok())
-        .unwrap_or_else(|| mark_stored(&guess(&object.attributes), object))
 }

@@ -4,13 +4,16 @@
 
 mod change;
 mod check;
+mod checked;
 mod condition;
 mod console;
+mod data;
 pub mod diff;
 mod inputs;
 mod moves;
 mod planner;
 mod propose;
+mod remembered;
 mod scope;
 mod steps;
 mod stored;
@@ -18,18 +21,24 @@ mod world;
 
 pub(crate) use change::{describe, plan_change, some_of};
 pub use check::check;
+pub(crate) use checked::Judged;
+pub use checked::{CheckStatus, Checkable, Checked, CheckedAt, Checks};
 pub use console::Console;
+pub(crate) use data::read_data;
+pub use data::{DataObject, ReadLater};
 pub use inputs::{Input, Inputs};
 pub use moves::{Move, carry_out as relocate};
 pub use planner::{Connected, Connections, Kind, Partial, Planner, Result as PlanResult};
-pub(crate) use planner::{bare_provider, provider_name};
+pub(crate) use planner::{bare_provider, instance_name, name_of, provider_name};
 pub use propose::propose;
+pub use remembered::Configured;
 pub use scope::{Clock, Dice, Origin};
 pub use steps::{Part, Step, Steps};
 pub use stored::{
-    Decoded, decode_object, decode_output, encode_object, encode_output, encode_storable, guess,
+    Decoded, decode_object, decode_output, encode_object, encode_output, encode_storable, guess, mark_as,
     mark_by_schema, mark_stored, sensitive_paths,
 };
+pub(crate) use world::Repetition;
 pub use world::{Context, Failures, Repetitions, Values, World, combine};
 
 use crate::diag::Span;
@@ -54,6 +63,8 @@ pub enum Action {
     Delete,
     /// It stays, and the state no longer knows of it.
     Forget,
+    /// A data source is read when the plan is applied.
+    Read,
 }
 
 /// Why, where the values alone do not say it.
@@ -83,6 +94,10 @@ pub enum Reason {
     Requested,
     /// `mlo destroy`.
     Destroy,
+    /// What a data source is asked is not known yet.
+    ConfigUnknown,
+    /// Something changes that a data source depends on.
+    DependencyPending,
 }
 
 /// One object and what is done to it.
@@ -180,6 +195,12 @@ pub struct Plan {
     pub moves: Vec<Move>,
     /// Whether all of the configuration was planned: not if the command line named parts of it.
     pub complete: bool,
+    /// What data sources say, by their blocks. Not in the state: whoever needs it reads it anew.
+    pub data: BTreeMap<BlockAddress, BTreeMap<Address, DataObject>>,
+    /// How conditions came out, as far as they are known.
+    pub checks: Checks,
+    /// Objects that were not read, since the configuration of their provider is not known yet.
+    pub unread: Vec<Address>,
     /// What was changed outside.
     pub drift: Vec<Drift>,
     /// The root module's outputs.
@@ -206,7 +227,7 @@ impl Plan {
         for operation in &self.operations {
             counts.import += usize::from(operation.importing.is_some());
             match operation.action {
-                Action::NoOp | Action::Forget => {}
+                Action::NoOp | Action::Forget | Action::Read => {}
                 Action::Create => counts.add += 1,
                 Action::Update => counts.change += 1,
                 Action::Delete => counts.destroy += 1,
@@ -224,7 +245,8 @@ impl Plan {
         self.by_block.get(block).into_iter().flatten().filter_map(|number| self.operations.get(*number))
     }
 
-    /// Whether applying it would change an object, an output, or what the state knows of an object.
+    /// Whether applying it would change an object, an output, or what the state knows of an object, or read what could
+    /// not be read before.
     pub fn has_changes(&self) -> bool {
         self.operations.iter().any(Operation::is_change) || self.outputs.values().any(OutputChange::is_change)
     }

@@ -2,9 +2,10 @@
 
 use super::world::NodeKey;
 use super::{Action, Operation};
-use crate::graph::{Dag, Graph, ModuleTree, Node};
+use crate::graph::{Dag, Graph, ModuleId, ModuleTree, Node};
 use mlo_state::BlockAddress;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// One step of an apply.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +45,13 @@ pub(super) struct Parts<'a, 'c> {
     pub(super) unsettled: &'a BTreeSet<NodeKey>,
 }
 
+impl Parts<'_, '_> {
+    /// Whether a check looks outside: then it looks again once everything is done.
+    fn rereads(&self, id: ModuleId, name: &Arc<str>) -> bool {
+        self.tree.module(id).checks.get(name).is_some_and(|check| check.data.is_some())
+    }
+}
+
 /// Lays out the steps of a plan.
 ///
 /// An object is taken away after all that the state says was made from its block; it is made or changed after all that
@@ -53,10 +61,11 @@ pub(super) fn build(parts: &Parts<'_, '_>) -> Steps {
     let deletes = steps.add_deletes(parts.operations);
     let mut by_block: HashMap<BlockAddress, Vec<usize>> = HashMap::new();
     for (number, operation) in parts.operations.iter().enumerate() {
-        if matches!(operation.action, Action::Create | Action::Update | Action::Replace) {
+        if matches!(operation.action, Action::Create | Action::Update | Action::Replace | Action::Read) {
             by_block.entry(operation.address.block()).or_default().push(number);
         }
     }
+    let acts = parts.operations.iter().any(|operation| operation.action != Action::NoOp);
     let mut gates: HashMap<usize, usize> = HashMap::new();
     for node_id in &parts.graph.order {
         let node = parts.graph.dag.get(*node_id);
@@ -75,6 +84,10 @@ pub(super) fn build(parts: &Parts<'_, '_>) -> Steps {
                     }
                     None => steps.join(&before),
                 }
+            }
+            Node::Check(module, name) => {
+                let again = parts.rereads(*module, name) || parts.unsettled.contains(&node.into());
+                (acts && again).then(|| steps.add(Step::Evaluate(node.clone()), &before))
             }
             _ if parts.unsettled.contains(&node.into()) => {
                 Some(steps.add(Step::Evaluate(node.clone()), &before))

@@ -71,6 +71,35 @@ pub fn mark_stored(value: &Value, object: &Object) -> Value {
     object.sensitive.iter().fold(value.clone(), |value, path| mark_at(&value, path))
 }
 
+/// `value` with the marks of `like` wherever they have the same shape.
+pub fn mark_as(value: &Value, like: &Value) -> Value {
+    let kind = match (value.kind(), like.kind()) {
+        (Kind::Object(items), Kind::Object(likes)) | (Kind::Map(_, items), Kind::Map(_, likes)) => {
+            let entry = |(name, item): (&Arc<str>, &Value)| {
+                let marked = likes.get(name).map_or_else(|| item.clone(), |like| mark_as(item, like));
+                (name.clone(), marked)
+            };
+            let items = Arc::new(items.iter().map(entry).collect());
+            match value.kind() {
+                Kind::Map(ty, _) => Kind::Map(ty.clone(), items),
+                _ => Kind::Object(items),
+            }
+        }
+        (Kind::List(ty, items), Kind::List(_, likes)) => Kind::List(ty.clone(), zip_marks(items, likes)),
+        (Kind::Tuple(items), Kind::Tuple(likes)) => Kind::Tuple(zip_marks(items, likes)),
+        _ => return value.clone().marked(like.marks_deep()),
+    };
+    Value::from(kind).with_marks(value.marks() | like.marks())
+}
+
+fn zip_marks(items: &[Value], likes: &[Value]) -> Arc<[Value]> {
+    let marked = items.iter().enumerate().map(|(at, item)| match likes.get(at) {
+        Some(like) => mark_as(item, like),
+        None => item.clone(),
+    });
+    marked.collect()
+}
+
 /// Marks what the schema calls sensitive.
 pub fn mark_by_schema(value: &Value, schema: &BlockSchema) -> Value {
     if !has_sensitive(schema) {
@@ -187,4 +216,17 @@ pub fn guess(attributes: &serde_json::Map<String, Json>) -> Value {
         }
     }
     Value::object(attributes.iter().map(|(name, item)| (Arc::from(name.as_str()), value(item))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_planned_as_sensitive_is_sensitive() {
+        let object = |value: Value| Value::object([("a".into(), value)]);
+        let planned = object(Value::unknown(Type::String).marked(Marks::SENSITIVE));
+        let marked = mark_as(&object("x".into()), &planned);
+        assert!(marked.get("a").is_some_and(|value| value.marks().is_sensitive()));
+    }
 }

@@ -16,7 +16,7 @@ mod schema;
 
 pub use error::{ErrorClass, ProviderError};
 pub use retry::retry;
-pub use schema::{ProviderSchema, ResourceSchema};
+pub use schema::{DataSchema, ProviderSchema, ResourceSchema};
 
 use crate::lang::value::{Path, Value};
 use mlo_state::Address;
@@ -34,6 +34,11 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Looks up a variable of the environment.
 pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
+/// Looks up the outputs of the state that a path leads to, sensitive ones marked; nothing if there is no state.
+pub type States = Arc<
+    dyn Fn(PathBuf) -> BoxFuture<'static, Result<Option<BTreeMap<Arc<str>, Value>>, String>> + Send + Sync,
+>;
+
 /// What a provider may know of the machine and the run. Everything that differs between two runs comes from here.
 #[derive(Clone)]
 pub struct Surroundings {
@@ -45,8 +50,25 @@ pub struct Surroundings {
     pub programs: PathBuf,
     /// The environment of the run.
     pub environment: Environment,
+    /// Other states: their formats are the engine's.
+    pub states: States,
     /// The wall clock.
     pub now: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>,
+}
+
+#[cfg(test)]
+impl Surroundings {
+    /// A machine with nothing on it.
+    pub(crate) fn nowhere() -> Self {
+        Self {
+            project: "/nowhere".into(),
+            home: "/nowhere/.mlo".into(),
+            programs: "/nowhere".into(),
+            environment: Arc::new(|_| None),
+            states: Arc::new(|_| Box::pin(std::future::ready(Ok(None)))),
+            now: Arc::new(|| jiff::Timestamp::UNIX_EPOCH),
+        }
+    }
 }
 
 /// All providers, by the name of their `provider` blocks.
@@ -101,6 +123,17 @@ pub trait Connection: Any + Send + Sync {
         subject: Subject<'a>,
         handle: &'a str,
     ) -> BoxFuture<'a, Result<Progress, ProviderError>>;
+
+    /// What a data source says. `config` is wholly known, an object of the data source's schema with nulls for what
+    /// only the answer tells; nothing is changed by reading.
+    fn read_data<'a>(
+        &'a self,
+        type_name: &'a str,
+        _config: &'a Value,
+    ) -> BoxFuture<'a, Result<Value, ProviderError>> {
+        let error = ProviderError::permanent(format!("there is no data source `{type_name}`"));
+        Box::pin(std::future::ready(Err(error)))
+    }
 
     /// The object that an earlier run made, or began to make, with `subject.token`: after a crash it is adopted.
     fn find<'a>(&'a self, subject: Subject<'a>) -> BoxFuture<'a, Result<Option<Value>, ProviderError>>;

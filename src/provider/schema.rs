@@ -11,6 +11,8 @@ pub struct ProviderSchema {
     pub config: BlockSchema,
     /// Of its resource types, by name.
     pub resources: BTreeMap<&'static str, ResourceSchema>,
+    /// Of its data sources, by name.
+    pub data: BTreeMap<&'static str, DataSchema>,
 }
 
 impl ProviderSchema {
@@ -21,6 +23,15 @@ impl ProviderSchema {
             attributes.map(|(name, attribute)| (name.clone(), Value::null_of(attribute.ty.clone()))),
         )
     }
+}
+
+/// Schema of a data source.
+#[derive(Debug, Clone, Default)]
+pub struct DataSchema {
+    /// What it is, in a sentence.
+    pub description: &'static str,
+    /// Arguments and attributes.
+    pub block: BlockSchema,
 }
 
 /// Schema of a resource type.

@@ -34,6 +34,13 @@ pub struct ModelFacts {
     pub nodes: u64,
 }
 
+impl ModelFacts {
+    /// Version of the default operator set.
+    pub fn opset(&self) -> Option<i64> {
+        self.opsets.get("ai.onnx").or_else(|| self.opsets.get("")).copied()
+    }
+}
+
 /// One input or output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
@@ -66,6 +73,19 @@ pub enum PortType {
     Optional(Box<PortType>),
     /// Sparse tensors, opaque types, or no type given.
     Other,
+}
+
+impl Port {
+    /// The dimensions of a tensor as text: `"4"`, a name, or `""` for any length. None where the file gives no shape.
+    pub fn shape(&self) -> Option<Vec<String>> {
+        let PortType::Tensor { dims: Some(dims), .. } = &self.kind else { return None };
+        let text = |dim: &Dim| match dim {
+            Dim::Known(length) => length.to_string(),
+            Dim::Named(name) => name.clone(),
+            Dim::Any => String::new(),
+        };
+        Some(dims.iter().map(text).collect())
+    }
 }
 
 /// One dimension of a tensor.

@@ -1,18 +1,21 @@
 //! Plan and apply together, over a provider whose calls go wrong on demand.
 
+mod data;
 mod faults;
 mod order;
 mod properties;
+mod providers;
 mod settled;
 mod values;
 
 use super::{Applied, Applier, settle};
 use crate::diag::{Diagnostics, SourceMap, Style, render};
+use crate::graph::ModuleTree;
 use crate::lang::config::Module;
 use crate::lang::load::{LoadRequest, Root, load};
 use crate::lang::scope::Nowhere;
 use crate::lang::value::Value;
-use crate::plan::{Context, Inputs, Kind, Origin, Plan, PlanResult, Planner};
+use crate::plan::{Configured, Context, Inputs, Kind, Origin, Plan, PlanResult, Planner};
 use crate::policy::{Bundle, Gate, Verdict, check};
 use crate::provider::builtin::Builtin;
 use crate::provider::fake::Fake;
@@ -88,7 +91,7 @@ impl Lab {
     }
 
     async fn planned(&mut self, kind: Kind, snapshot: &Snapshot) -> PlanResult {
-        let (context, surroundings, providers) = (context(kind), surroundings(), self.providers());
+        let (context, surroundings, providers) = (context(kind), Surroundings::nowhere(), self.providers());
         let planner = Planner {
             config: Arc::new(self.module()),
             context: &context,
@@ -162,10 +165,15 @@ impl Lab {
             left: AtomicUsize::new(self.appends_left.unwrap_or(usize::MAX)),
             failed: AtomicBool::new(false),
         };
-        let (context, surroundings, providers) = (context(kind), surroundings(), self.providers());
+        let (context, surroundings, providers) = (context(kind), Surroundings::nowhere(), self.providers());
         let mut loaded = guard.read().await.map_err(shown)?;
         if !loaded.pending.is_empty() {
-            let messages = settle(&guard, &loaded, &providers, &surroundings).await.map_err(shown)?;
+            let (config, nothing) = (self.module(), Snapshot::empty("lab"));
+            let tree = ModuleTree::new(&config);
+            let snapshot = loaded.snapshot.as_ref().unwrap_or(&nothing);
+            let configured = Configured::new(&tree, &context, &providers, snapshot);
+            let messages =
+                settle(&guard, &loaded, (&providers, &configured), &surroundings).await.map_err(shown)?;
             if messages.has_errors() {
                 return Err(self.rendered(&messages));
             }
@@ -242,16 +250,7 @@ fn context(kind: Kind) -> Context {
         working_folder: "/".into(),
         inputs: Inputs::new(),
         check_only: kind == Kind::Check,
-    }
-}
-
-fn surroundings() -> Surroundings {
-    Surroundings {
-        project: "/nowhere".into(),
-        home: "/nowhere/.mlo".into(),
-        programs: "/nowhere".into(),
-        environment: Arc::new(|_| None),
-        now: Arc::new(|| jiff::Timestamp::UNIX_EPOCH),
+        strict_checks: false,
     }
 }
 

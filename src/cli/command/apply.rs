@@ -8,9 +8,10 @@ use crate::cli::report::Report;
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Session};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
-use crate::plan::{Connections, Kind};
+use crate::graph::ModuleTree;
+use crate::plan::{Configured, Connections, Kind};
 use crate::policy::{Approved, Verdict};
-use mlo_state::{Guard, Loaded, Store, StoreError};
+use mlo_state::{Guard, Loaded, Snapshot, Store, StoreError};
 use std::io::{BufRead, IsTerminal};
 use std::time::Duration;
 
@@ -42,10 +43,11 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
     let opened = session::kind(&options.engine, destroy)
         .map_err(|messages| session::Failed { sources: SourceMap::new(), messages })
         .and_then(|kind| Ok((kind, Session::open(&options.source, kind, screen)?)));
-    let (kind, (session, messages)) = match opened {
+    let (kind, (mut session, messages)) = match opened {
         Ok(opened) => opened,
         Err(failed) => return report.fail(screen, &failed.messages, &failed.sources, Exit::Error),
     };
+    session.context.strict_checks = options.engine.strict_checks;
     report.messages(screen, &messages, &session.sources);
     let result = match session::runtime() {
         Ok(runtime) => {
@@ -156,6 +158,7 @@ impl Run<'_> {
         applied.messages = self.session.at_manifests(applied.messages);
         // What was not known before may be secret too.
         session::hide_state(screen, &applied.snapshot);
+        applied.values.each(&mut |value| screen.hide(value));
         self.report.applied(screen, &applied, self.kind, &self.session.sources);
         Ok(self.exit(&applied, interrupt, applyable || drift))
     }
@@ -182,8 +185,12 @@ impl Run<'_> {
         if loaded.pending.is_empty() {
             return Ok(loaded);
         }
-        let Session { providers, surroundings, .. } = self.session;
-        let messages = settle(guard, &loaded, providers, surroundings).await.map_err(stop)?;
+        let Session { providers, surroundings, context, project, .. } = self.session;
+        let tree = ModuleTree::new(&project.config);
+        let nothing = Snapshot::empty("");
+        let snapshot = loaded.snapshot.as_ref().unwrap_or(&nothing);
+        let configured = Configured::new(&tree, context, providers, snapshot);
+        let messages = settle(guard, &loaded, (providers, &configured), surroundings).await.map_err(stop)?;
         if messages.has_errors() {
             return Err(Stop::Failed(messages, Exit::Error));
         }

@@ -15,10 +15,11 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     let opened = session::kind(&options.engine, options.destroy)
         .map_err(|messages| Failed { sources: SourceMap::new(), messages })
         .and_then(|kind| Ok((kind, Session::open(&options.source, kind, screen)?)));
-    let (kind, (session, messages)) = match opened {
+    let (kind, (mut session, messages)) = match opened {
         Ok(opened) => opened,
         Err(Failed { sources, messages }) => return report.fail(screen, &messages, &sources, Exit::Error),
     };
+    session.context.strict_checks = options.engine.strict_checks;
     report.messages(screen, &messages, &session.sources);
     let made = match session::runtime() {
         Ok(runtime) => runtime.block_on(make(&session, kind, options, screen)),

@@ -6,7 +6,7 @@ use crate::diag::{Diagnostics, JsonDiagnostic, SourceMap};
 use crate::lang::value::{Kind, Number, Path, PathStep, Value};
 use crate::plan::{Action, Counts, Kind as PlanKind, Operation, OutputChange, Plan, Reason};
 use crate::policy::{Decision, Denial};
-use mlo_state::Output;
+use mlo_state::{Mode, Output};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -79,6 +79,8 @@ pub(in crate::cli) fn plan(plan: &Plan, errored: bool) -> Json {
         "resource_changes": changes,
         "resource_drift": drift,
         "output_changes": outputs,
+        "checks": super::checks::json(&plan.checks),
+        "not_refreshed": plan.unread.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "summary": counts(plan.counts()),
         "applyable": plan.is_applyable() && !errored,
         "complete": plan.complete && !errored,
@@ -110,11 +112,12 @@ fn resource_change(operation: &Operation) -> Json {
         Action::Replace => &["delete", "create"],
         Action::Delete => &["delete"],
         Action::Forget => &["forget"],
+        Action::Read => &["read"],
     };
     let address = &operation.address;
     let mut json = json!({
         "address": address.to_string(),
-        "mode": "managed",
+        "mode": if address.mode == Mode::Data { "data" } else { "managed" },
         "type": address.type_name.to_string(),
         "name": address.name.to_string(),
         "provider_name": operation.provider,
@@ -159,6 +162,8 @@ fn reason(operation: &Operation) -> Option<&'static str> {
         Reason::Requested => Some("replace_by_request"),
         Reason::Configuration if operation.action == Action::Replace => Some("replace_because_cannot_update"),
         Reason::Missing => Some("create_because_missing"),
+        Reason::ConfigUnknown => Some("read_because_config_unknown"),
+        Reason::DependencyPending => Some("read_because_dependency_pending"),
         Reason::Configuration | Reason::Destroy => None,
     }
 }

@@ -1,6 +1,7 @@
 //! What people and programs see. Text and JSON of the same things; nothing here decides anything.
 
 pub(super) mod change;
+pub(super) mod checks;
 pub(super) mod console;
 pub(super) mod json;
 mod paint;

@@ -23,6 +23,11 @@ impl Paint {
         self.yellow("~")
     }
 
+    /// `<=`
+    pub(in crate::cli) fn read(self) -> String {
+        self.colour("36", "<=")
+    }
+
     pub(in crate::cli) fn green(self, text: impl Display) -> String {
         self.colour("32", text)
     }

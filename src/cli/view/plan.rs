@@ -4,15 +4,35 @@ use super::Paint;
 use super::change::{Changes, output};
 use super::value::quote;
 use crate::lang::value::Path;
-use crate::plan::{Action, Counts, Drift, Kind, Operation, Plan, Reason};
+use crate::plan::{Action, Counts, Drift, Kind, Operation, Plan, ReadLater, Reason};
 use crate::policy::Decision;
 use std::fmt::Write;
+
+/// Objects that are named because they were not read; of more only the number is told.
+const UNREAD_MAX: usize = 10;
 
 /// The whole plan, its summary line last.
 pub(in crate::cli) fn text(plan: &Plan, paint: Paint) -> String {
     let mut out = String::new();
     drift(plan, paint, &mut out);
+    unread(plan, paint, &mut out);
     out + &changes(plan, true, paint)
+}
+
+/// Objects that are shown as the state has them.
+fn unread(plan: &Plan, paint: Paint, out: &mut String) {
+    if plan.unread.is_empty() {
+        return;
+    }
+    let head = "Not refreshed: the configuration of their provider is not known before the apply.";
+    let _ = writeln!(out, "{}\n", paint.bold(head));
+    for address in plan.unread.iter().take(UNREAD_MAX) {
+        let _ = writeln!(out, "  # {address}");
+    }
+    if let Some(more) = plan.unread.len().checked_sub(UNREAD_MAX).filter(|more| *more > 0) {
+        let _ = writeln!(out, "  # and {more} more");
+    }
+    out.push('\n');
 }
 
 /// The changes and the summary line.
@@ -33,7 +53,7 @@ fn changes(plan: &Plan, with_legend: bool, paint: Paint) -> String {
             legend(&changed, paint, &mut out);
         }
         for operation in changed {
-            block(operation, paint, &mut out);
+            block(plan, operation, paint, &mut out);
         }
         let _ = writeln!(out, "{}", summary(plan.counts(), paint));
     }
@@ -72,16 +92,21 @@ fn legend(operations: &[&Operation], paint: Paint, out: &mut String) {
         (Action::Delete, paint.remove(), "destroy"),
         (Action::Replace, format!("{}/{}", paint.remove(), paint.add()), "destroy, then create anew"),
         (Action::Forget, ".".to_owned(), "forget: the object stays, the state no longer knows of it"),
+        (Action::Read, paint.read(), "read a data source"),
     ] {
         if has(action) {
-            let pad = if action == Action::Replace { "" } else { "  " };
+            let pad = match action {
+                Action::Replace => "",
+                Action::Read => " ",
+                _ => "  ",
+            };
             let _ = writeln!(out, "{pad}{symbol} {word}");
         }
     }
     out.push('\n');
 }
 
-fn block(operation: &Operation, paint: Paint, out: &mut String) {
+fn block(plan: &Plan, operation: &Operation, paint: Paint, out: &mut String) {
     let Operation { address, prior, planned, replace, .. } = operation;
     let moves_only = operation.previous.as_ref().filter(|_| operation.action == Action::NoOp);
     let _ = writeln!(
@@ -95,7 +120,7 @@ fn block(operation: &Operation, paint: Paint, out: &mut String) {
     if let Some(id) = operation.importing.as_ref().filter(|_| operation.action != Action::NoOp) {
         let _ = writeln!(out, "  # (imported from {})", quote(id));
     }
-    if let Some(why) = why(operation) {
+    if let Some(why) = why(plan, operation) {
         let _ = writeln!(out, "  # {why}");
     }
     let (symbol, before, after) = match operation.action {
@@ -105,8 +130,10 @@ fn block(operation: &Operation, paint: Paint, out: &mut String) {
         Action::Update => (format!("  {}", paint.change()), prior.as_ref(), planned.as_ref()),
         Action::NoOp => ("   ".to_owned(), prior.as_ref(), planned.as_ref()),
         Action::Forget => ("  .".to_owned(), prior.as_ref(), prior.as_ref()),
+        Action::Read => (format!(" {}", paint.read()), None, planned.as_ref()),
     };
-    let _ = writeln!(out, "{symbol} resource \"{}\" \"{}\" {{", address.type_name, address.name);
+    let kind = if operation.action == Action::Read { "data" } else { "resource" };
+    let _ = writeln!(out, "{symbol} {kind} \"{}\" \"{}\" {{", address.type_name, address.name);
     out.push_str(&Changes::of(before, after, replace, paint));
     out.push_str("    }\n\n");
 }
@@ -124,12 +151,13 @@ fn heading(operation: &Operation) -> String {
         (Action::NoOp, _) if operation.previous.is_some() => {
             return format!(" has moved to {}", operation.address);
         }
+        (Action::Read, _) => " will be read during apply",
         (Action::NoOp, _) => " stays as it is",
     };
     words.to_owned()
 }
 
-fn why(operation: &Operation) -> Option<String> {
+fn why(plan: &Plan, operation: &Operation) -> Option<String> {
     let key = || {
         let address = operation.address.to_string();
         let at = address.rfind('[').unwrap_or(address.len());
@@ -156,8 +184,29 @@ fn why(operation: &Operation) -> Option<String> {
             let paths: Vec<_> = operation.replace.iter().map(Path::to_string).collect();
             Some(format!("(because {} cannot change in place)", paths.join(", ")))
         }
+        Reason::ConfigUnknown | Reason::DependencyPending => why_later(plan, operation),
         Reason::Configuration | Reason::Tainted | Reason::Requested | Reason::Destroy => None,
     }
+}
+
+/// Why a data source is not read yet.
+fn why_later(plan: &Plan, operation: &Operation) -> Option<String> {
+    let object = plan.data.get(&operation.address.block())?.get(&operation.address)?;
+    Some(match object.later.as_ref()? {
+        ReadLater::Unknown(paths) if paths.is_empty() => {
+            "(what it is asked is known only when it is applied)".to_owned()
+        }
+        ReadLater::Unknown(paths) => {
+            let are = if paths.len() == 1 { "is" } else { "are" };
+            format!("({} {are} not known yet)", paths.join(", "))
+        }
+        ReadLater::Provider(name) => format!("(the configuration of its provider `{name}` is not known yet)"),
+        ReadLater::Pending(blocks) => {
+            let names: Vec<_> = blocks.iter().map(ToString::to_string).collect();
+            let change = if names.len() == 1 { "changes" } else { "change" };
+            format!("(depends on {}, which {change})", names.join(", "))
+        }
+    })
 }
 
 /// What was changed outside, and matters: objects that are gone or differ.

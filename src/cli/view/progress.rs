@@ -69,6 +69,7 @@ fn doing(action: Action) -> &'static str {
     match action {
         Action::Delete => "Destroying",
         Action::Update => "Modifying",
+        Action::Read => "Reading",
         _ => "Creating",
     }
 }
@@ -77,6 +78,7 @@ fn done(action: Action) -> &'static str {
     match action {
         Action::Delete => "Destruction complete",
         Action::Update => "Modifications complete",
+        Action::Read => "Read complete",
         _ => "Creation complete",
     }
 }
@@ -85,6 +87,7 @@ fn noun(action: Action) -> &'static str {
     match action {
         Action::Delete => "destruction",
         Action::Update => "modification",
+        Action::Read => "read",
         _ => "creation",
     }
 }

@@ -69,4 +69,6 @@ codes! {
         "A `moved` block leads to an address where another object is already. The object stays at its old address, and is destroyed if the configuration has nothing there.";
     FORGOTTEN = "MLO3035", "no longer managed",
         "A `removed` block with `destroy = false` has mlo forget objects without destroying them. They stay as they are; to manage them again, import them.";
+    CHECK = "MLO3050", "check does not hold",
+        "An assertion of a `check` block is false, or its data source cannot be read. That stops nothing: it is a warning, or with `--strict-checks` an error at the end. The message is the one of the assertion.";
 }

@@ -62,18 +62,24 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// A digest and how it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// SHA-256 in Base64.
     Base64Sha256,
+    /// SHA-512 in Base64.
     Base64Sha512,
+    /// MD5 in hexadecimal.
     Md5,
+    /// SHA-1 in hexadecimal.
     Sha1,
+    /// SHA-256 in hexadecimal.
     Sha256,
+    /// SHA-512 in hexadecimal.
     Sha512,
 }
 
 impl Kind {
     /// The digest of bytes, as text.
-    pub(super) fn digest(self, bytes: &[u8]) -> String {
+    pub fn digest(self, bytes: &[u8]) -> String {
         match self {
             Self::Base64Sha256 => encode(&Sha256::digest(bytes)),
             Self::Base64Sha512 => encode(&Sha512::digest(bytes)),

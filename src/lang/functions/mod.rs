@@ -34,6 +34,8 @@ mod string;
 mod yaml;
 mod time;
 
+pub use digest::Kind as Digest;
+
 use crate::lang::eval::{Exhausted, Meter};
 use crate::lang::scope::{Nowhere, Outside};
 use crate::lang::value::{Marks, Refinement, Type, Value};

@@ -12,10 +12,12 @@ use crate::lang::scope::Scope;
 use crate::lang::syntax::ast::{Expr, ExprKind};
 use crate::lang::value::{Type, Value};
 use crate::plan::change::{describe, plan_change};
-use crate::plan::condition::{check as check_conditions, check_messages, decide};
+use crate::plan::condition::{WithData, check_messages, decide, judge};
 use crate::plan::moves::relocate;
 use crate::plan::planner::Connected;
+use crate::plan::propose;
 use crate::plan::scope::{Anything, InstanceScope};
+use crate::plan::stored::mark_by_schema;
 use crate::plan::world::{Context, Repetition, World, combine};
 use crate::provider::{Provider, ResourceSchema};
 use mlo_state::{Key, Mode, ModuleAddress, Snapshot};
@@ -55,6 +57,14 @@ struct Checker<'c> {
     messages: Diagnostics,
     /// Providers and types that this version does not have, with the places of the blocks that use them.
     absent: BTreeMap<Absent, Vec<Span>>,
+}
+
+/// What is known of a block: its provider, and the schema of its type.
+struct Known<'c> {
+    connected: Connected,
+    block: &'c BlockSchema,
+    /// Nothing for a data source.
+    resource: Option<&'c ResourceSchema>,
 }
 
 /// What this version does not have: said once, however many blocks use it.
@@ -104,9 +114,9 @@ impl<'c> Checker<'c> {
         let Some(resource) = self.tree.module(id).resources.get(key) else { return };
         let address = self.tree.block(id, key).to_string();
         let known = self.known(id, resource);
-        if let Some((_, schema)) = &known {
-            self.messages.extend(deprecations(&resource.body, &schema.block));
-            self.ignored(resource, &schema.block);
+        if let Some(Known { block, .. }) = &known {
+            self.messages.extend(deprecations(&resource.body, block));
+            self.ignored(resource, block);
         }
         for at in self.world.instances(id) {
             let repetitions = match self.world.repetitions(id, &at, &resource.repeat) {
@@ -132,7 +142,7 @@ impl<'c> Checker<'c> {
     }
 
     /// The provider of a block and the schema of its type, if this version has them.
-    fn known(&mut self, id: ModuleId, resource: &Resource) -> Option<(Connected, &'c ResourceSchema)> {
+    fn known(&mut self, id: ModuleId, resource: &Resource) -> Option<Known<'c>> {
         let (_, provider) = self.tree.provider(id, &resource.provider.key);
         let providers: &'c Providers = self.providers;
         let Some(found) = providers.get(provider.name.as_ref()) else {
@@ -140,13 +150,16 @@ impl<'c> Checker<'c> {
             return None;
         };
         let ResourceKey { mode, type_name, .. } = &resource.key;
-        let schema =
-            (*mode == Mode::Managed).then(|| found.schema().resources.get(type_name.as_ref())).flatten();
-        let Some(schema) = schema else {
+        let schema = found.schema();
+        let resource_schema = schema.resources.get(type_name.as_ref()).filter(|_| *mode == Mode::Managed);
+        let data = schema.data.get(type_name.as_ref()).filter(|_| *mode == Mode::Data);
+        let block = resource_schema.map(|schema| &schema.block).or(data.map(|schema| &schema.block));
+        let Some(block) = block else {
             self.absent.entry(Absent::Type(*mode, type_name.clone())).or_default().push(resource.span);
             return None;
         };
-        Some((Connected { provider: found.clone(), connection: None }, schema))
+        let connected = Connected { provider: found.clone(), connection: None, before: None };
+        Some(Known { connected, block, resource: resource_schema })
     }
 
     /// What a block's instance will be, as far as it is known, and what is wrong with it.
@@ -154,7 +167,7 @@ impl<'c> Checker<'c> {
         &self,
         (id, at): (ModuleId, &ModuleAddress),
         resource: &Resource,
-        known: Option<&(Connected, &ResourceSchema)>,
+        known: Option<&Known<'_>>,
         repetition: &Repetition,
     ) -> (Value, Result<(), Diagnostics>) {
         let scope = self.world.scope(id, at, Some(repetition));
@@ -167,7 +180,7 @@ impl<'c> Checker<'c> {
             }
         };
         let lifecycle = &resource.lifecycle;
-        add(check_conditions(&lifecycle.preconditions, scope, code::engine::PRECONDITION, &mut false));
+        add(judge(&lifecycle.preconditions, scope, code::engine::PRECONDITION).result());
         add(check_messages(&lifecycle.preconditions, scope));
         let flags = [&lifecycle.create_before_destroy, &lifecycle.prevent_destroy];
         for flag in flags.into_iter().flatten() {
@@ -177,16 +190,16 @@ impl<'c> Checker<'c> {
         let mut value = Value::unknown(Type::Any);
         match known {
             None => add(evaluate_body(&resource.body, scope)),
-            Some((connected, schema)) => {
-                value = Value::unknown_not_null(schema.block.implied_type().without_optional());
-                match self.planned(scope, resource, connected, schema).await {
+            Some(known) => {
+                value = Value::unknown_not_null(known.block.implied_type().without_optional());
+                match self.planned(scope, resource, known).await {
                     Ok(planned) => value = planned,
                     Err(messages) => add(Err(messages)),
                 }
             }
         }
         let itself = InstanceScope { itself: Some(&value), ..self.world.scope(id, at, Some(repetition)) };
-        add(check_conditions(&lifecycle.postconditions, &itself, code::engine::POSTCONDITION, &mut false));
+        add(judge(&lifecycle.postconditions, &itself, code::engine::POSTCONDITION).result());
         add(check_messages(&lifecycle.postconditions, &itself));
         (value, if wrong.has_errors() { Err(wrong) } else { Ok(()) })
     }
@@ -195,12 +208,14 @@ impl<'c> Checker<'c> {
         &self,
         scope: &dyn Scope,
         resource: &Resource,
-        connected: &Connected,
-        schema: &ResourceSchema,
+        known: &Known<'_>,
     ) -> Result<Value, Diagnostics> {
-        let wanted = decode(&resource.body, &schema.block, scope)?;
+        let wanted = decode(&resource.body, known.block, scope)?;
+        let Some(schema) = known.resource else {
+            return Ok(mark_by_schema(&propose(known.block, None, &wanted), known.block));
+        };
         crate::plan::planner::refuse_ephemeral(&wanted, resource)?;
-        let change = plan_change(connected, &resource.key, schema, (None, &wanted)).await;
+        let change = plan_change(&known.connected, &resource.key, schema, (None, &wanted)).await;
         let address = format!("{}.{}", resource.key.type_name, resource.key.name);
         let change =
             change.map_err(|error| describe(&error, &address, Some(resource.span), Some(resource)))?;
@@ -242,10 +257,10 @@ impl<'c> Checker<'c> {
     /// What no node of the graph stands for: checks and imports.
     fn module(&mut self, id: ModuleId) {
         let module = self.tree.module(id);
-        for check in module.checks.values() {
-            if let Some(data) = &check.data {
-                drop(self.known(id, data));
-            }
+        let mut asked = BTreeMap::new();
+        for (name, check) in &module.checks {
+            let known = check.data.as_ref().and_then(|data| self.known(id, data));
+            asked.extend(known.map(|known| (name.clone(), known.block)));
         }
         let Some(at) = self.world.instances(id).into_iter().next() else { return };
         let mut found = Diagnostics::new();
@@ -255,12 +270,25 @@ impl<'c> Checker<'c> {
             }
         };
         let scope = self.world.scope(id, &at, None);
-        for check in module.checks.values() {
-            add(check.data.as_ref().map_or(Ok(()), |data| evaluate_body(&data.body, &scope)));
-            for assertion in &check.assertions {
-                add(decide(assertion, &scope).map(drop));
+        for (name, check) in &module.checks {
+            let mut value = Value::unknown(Type::Any);
+            if let Some(data) = &check.data {
+                match asked.get(name).map(|block| decode(&data.body, block, &scope).map(|it| (it, *block))) {
+                    None => add(evaluate_body(&data.body, &scope)),
+                    Some(Ok((wanted, block))) => value = propose(block, None, &wanted),
+                    Some(Err(messages)) => add(Err(messages)),
+                }
             }
-            add(check_messages(&check.assertions, &scope));
+            let inner = self.world.scope(id, &at, None);
+            let nested = check.data.as_ref().map(|data| WithData { inner, key: &data.key, value: &value });
+            let scope: &dyn Scope = match &nested {
+                Some(nested) => nested,
+                None => &scope,
+            };
+            for assertion in &check.assertions {
+                add(decide(assertion, scope).map(drop));
+            }
+            add(check_messages(&check.assertions, scope));
         }
         for import in &module.imports {
             let repetition = import.for_each.as_ref().map(|_| Repetition::imagined(&import.repeat()));
@@ -300,13 +328,25 @@ impl<'c> Checker<'c> {
     fn no_type(&self, mode: Mode, name: &str) -> Diagnostic {
         let what = match mode {
             Mode::Managed => "resource type",
-            Mode::Data => "type of data source",
+            Mode::Data => "data source",
         };
         let schemas = self.providers.values().map(|provider| provider.schema());
-        let known =
-            schemas.flat_map(|schema| schema.resources.keys().copied()).filter(|_| mode == Mode::Managed);
-        Diagnostic::error(code::engine::UNKNOWN_TYPE, format!("there is no {what} `{name}`"))
-            .did_you_mean(name, known)
+        let schemas: Vec<_> = schemas.collect();
+        let resources = schemas.iter().flat_map(|schema| schema.resources.keys().copied());
+        let data = schemas.iter().flat_map(|schema| schema.data.keys().copied());
+        let (known, other): (Vec<_>, Vec<_>) = match mode {
+            Mode::Managed => (resources.collect(), data.collect()),
+            Mode::Data => (data.collect(), resources.collect()),
+        };
+        let message = Diagnostic::error(code::engine::UNKNOWN_TYPE, format!("there is no {what} `{name}`"));
+        if other.contains(&name) {
+            let (is, write, wrong) = match mode {
+                Mode::Managed => ("data source", "data", "resource"),
+                Mode::Data => ("resource type", "resource", "data"),
+            };
+            return message.help(format!("`{name}` is a {is}: write `{write}` in place of `{wrong}`"));
+        }
+        message.did_you_mean(name, known)
     }
 }
 

@@ -26,6 +26,7 @@ fn messages(files: &BTreeMap<String, String>) -> (Diagnostics, SourceMap) {
         origin: Origin::default(),
         inputs: Inputs::new(),
         check_only: true,
+        strict_checks: false,
     };
     if let Some(module) = module {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

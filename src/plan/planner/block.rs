@@ -7,7 +7,7 @@ use crate::lang::config::{Resource, ResourceKey};
 use crate::lang::eval::BlockSchema;
 use crate::lang::value::{Marks, Value};
 use crate::plan::change::{describe, plan_change};
-use crate::plan::planner::{Connected, Kind, provider_name};
+use crate::plan::planner::{Connected, Kind};
 use crate::plan::stored::{decode_object, mark_by_schema, mark_stored};
 use crate::plan::world::{Repetition, combine};
 use crate::plan::{Action, Drift, Operation, Reason, Stored, diff};
@@ -22,6 +22,8 @@ use std::sync::Arc;
 struct Instance<'r> {
     address: Address,
     repetition: Repetition,
+    /// Its provider, and the name that the state has for it.
+    provider: (String, Connected),
     wanted: Value,
     resource: &'r Resource,
 }
@@ -30,8 +32,6 @@ struct Instance<'r> {
 struct BlockPlan<'b> {
     id: ModuleId,
     key: &'b ResourceKey,
-    provider_name: String,
-    connected: Connected,
     schema: &'b ResourceSchema,
     dependencies: Arc<[BlockAddress]>,
 }
@@ -40,19 +40,15 @@ impl Walker<'_, '_, '_> {
     pub(super) async fn plan_block(&self, id: ModuleId, key: &ResourceKey) -> Result<(), Diagnostics> {
         let module = self.tree.module(id);
         let Some(resource) = module.resources.get(key) else { return Ok(()) };
-        if key.mode == Mode::Data {
-            let summary = "data sources are not supported by this version";
-            return Err(Diagnostic::error(code::engine::UNKNOWN_TYPE, summary).at(resource.span, "").into());
-        }
-        let (at, provider_key) = self.tree.provider(id, &resource.provider.key);
-        let provider_name = provider_name(self.tree, at, &provider_key);
-        let Some(connected) = self.connections.borrow().get(&provider_name).cloned() else { return Ok(()) };
-        let provider = connected.provider.clone();
+        let (_, provider_key) = self.tree.provider(id, &resource.provider.key);
+        let Some(provider) = self.planner.providers.get(provider_key.name.as_ref()).cloned() else {
+            return Ok(());
+        };
         let Some(schema) = provider.schema().resources.get(key.type_name.as_ref()) else {
             return Err(self.unknown_type(resource).into());
         };
         let dependencies = self.dependencies(id, key);
-        let block = BlockPlan { id, key, provider_name, connected, schema, dependencies };
+        let block = BlockPlan { id, key, schema, dependencies };
         let (instances, mut failures) = self.instances(&block, resource);
         let planned: Vec<_> = stream::iter(instances)
             .map(|instance| self.plan_instance(&block, instance))
@@ -83,9 +79,14 @@ impl Walker<'_, '_, '_> {
             .values()
             .flat_map(|provider| provider.schema().resources.keys().copied())
             .collect();
-        Diagnostic::error(code::engine::UNKNOWN_TYPE, format!("there is no resource type `{name}`"))
-            .at(resource.span, "")
-            .did_you_mean(name, known)
+        let message =
+            Diagnostic::error(code::engine::UNKNOWN_TYPE, format!("there is no resource type `{name}`"))
+                .at(resource.span, "");
+        let mut all = self.planner.providers.values();
+        if all.any(|provider| provider.schema().data.contains_key(name.as_ref())) {
+            return message.help(format!("`{name}` is a data source: write `data` in place of `resource`"));
+        }
+        message.did_you_mean(name, known)
     }
 
     /// Evaluates what the configuration wants of each instance.
@@ -112,12 +113,14 @@ impl Walker<'_, '_, '_> {
                     deferred |= later;
                     let wanted = world.wanted(place, &at, &repetition, &block.schema.block)?;
                     refuse_ephemeral(&wanted, resource)?;
-                    Ok(wanted)
+                    let provider = self.provider_for((block.id, resource), &at, &repetition)?;
+                    Ok(provider.zip(Some(wanted)))
                 });
                 match wanted {
-                    Ok(wanted) => {
+                    Ok(None) => {}
+                    Ok(Some((provider, wanted))) => {
                         let address = address_of(&at, block.key, repetition.key.clone());
-                        instances.push(Instance { address, repetition, wanted, resource });
+                        instances.push(Instance { address, repetition, provider, wanted, resource });
                     }
                     Err(messages) => failures.extend(messages),
                 }
@@ -140,24 +143,25 @@ impl Walker<'_, '_, '_> {
         block: &BlockPlan<'_>,
         instance: Instance<'_>,
     ) -> Result<(Address, Value), Diagnostics> {
-        let Instance { address, repetition, wanted, resource } = instance;
+        let Instance { address, repetition, provider: (provider_name, connected), wanted, resource } =
+            instance;
         let fail = |error: &ProviderError| {
             Diagnostics::from(describe(error, &address.to_string(), Some(resource.span), Some(resource)))
         };
         let stored = self.planner.snapshot.objects.get(&address);
         let prior = match stored {
-            Some(object) => self.read(&block.connected, &block.schema.block, &address, object).await?,
+            Some(object) => self.read(&connected, &block.schema.block, &address, object).await?,
             None => None,
         };
         let usable = prior.as_ref().filter(|_| stored.is_none_or(|object| object.status == Status::Ready));
-        let change = plan_change(&block.connected, block.key, block.schema, (usable, &wanted))
+        let change = plan_change(&connected, block.key, block.schema, (usable, &wanted))
             .await
             .map_err(|error| fail(&error))?;
         let (action, reason) = action_and_reason(change.action, prior.as_ref(), stored);
         if action == Action::Replace {
             self.refuse_protected(&address, resource)?;
         }
-        if change.planned.is_wholly_known() && self.planner.kind != Kind::Check {
+        if self.planner.kind != Kind::Check {
             let (place, planned) = ((block.id, block.key), &change.planned);
             let later =
                 self.world.borrow().check_postconditions(place, &address.module, &repetition, planned)?;
@@ -167,7 +171,7 @@ impl Walker<'_, '_, '_> {
             address: address.clone(),
             previous: None,
             importing: None,
-            provider: block.provider_name.clone(),
+            provider: provider_name,
             action,
             reason,
             prior,
@@ -201,7 +205,11 @@ impl Walker<'_, '_, '_> {
             )
             .detail(error.to_string())
         })?;
-        let Some(connection) = connected.connection.as_ref().filter(|_| self.planner.refresh) else {
+        if !self.planner.refresh {
+            return Ok(Some(before));
+        }
+        let Some(connection) = connected.connection.as_ref() else {
+            self.unread.borrow_mut().insert(address.clone());
             return Ok(Some(before));
         };
         let subject = Subject { type_name: &address.type_name, address, token: &object.token };
@@ -216,7 +224,8 @@ impl Walker<'_, '_, '_> {
         Ok(after)
     }
 
-    /// Blocks whose values a block is made from: those that it reaches without passing another resource.
+    /// Blocks whose values a block is made from: those that it reaches without passing another resource. What comes by a
+    /// data source comes from what that is made from: data sources are not in the state.
     pub(super) fn dependencies(&self, id: ModuleId, key: &ResourceKey) -> Arc<[BlockAddress]> {
         let Some(start) = self.graph.id(&Node::Resource(id, key.clone())) else { return Arc::new([]) };
         let mut seen = BTreeSet::new();
@@ -228,7 +237,7 @@ impl Walker<'_, '_, '_> {
                     continue;
                 }
                 match self.graph.dag.get(dependency) {
-                    Node::Resource(id, key) => {
+                    Node::Resource(id, key) if key.mode == Mode::Managed => {
                         found.insert(self.tree.block(*id, key));
                     }
                     _ => open.push(dependency),
@@ -276,7 +285,7 @@ fn token(snapshot: &Snapshot, address: &Address) -> String {
     hash.finalize().iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-fn address_of(module: &ModuleAddress, key: &ResourceKey, instance: Option<Key>) -> Address {
+pub(super) fn address_of(module: &ModuleAddress, key: &ResourceKey, instance: Option<Key>) -> Address {
     let ResourceKey { mode, type_name, name } = key.clone();
     Address { module: module.clone(), mode, type_name, name, key: instance }
 }

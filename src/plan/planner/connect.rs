@@ -2,11 +2,17 @@
 
 use super::Walker;
 use crate::diag::{Diagnostic, Diagnostics, code};
-use crate::graph::{ModuleId, ModuleTree, Node};
-use crate::lang::config::ProviderKey;
+use crate::graph::{ModuleId, ModuleTree, Node, NodeId};
+use crate::lang::config::{ProviderKey, Resource};
+use crate::lang::value::Value;
 use crate::plan::change::describe;
 use crate::plan::planner::{Connected, Kind};
-use mlo_state::{Address, Object};
+use crate::plan::remembered::{schema, set_resource};
+use crate::plan::world::{ProviderAt, Repetition, World};
+use crate::provider::Provider;
+use mlo_state::{Address, Mode, ModuleAddress, Object};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl Walker<'_, '_, '_> {
     pub(super) async fn connect(
@@ -18,18 +24,120 @@ impl Walker<'_, '_, '_> {
         let Some(provider) = self.planner.providers.get(key.name.as_ref()).cloned() else {
             return Err(self.unknown_provider(node, key).into());
         };
-        let config = self.world.borrow().provider_config(id, key, provider.schema())?;
-        let mut connected = Connected { provider: provider.clone(), connection: None };
-        if !config.is_wholly_known() {
-            self.world.borrow_mut().defer(node);
-        } else if self.planner.kind != Kind::Check {
-            let connection = provider.connect(&config, self.planner.surroundings).await;
-            let connection = connection
-                .map_err(|error| describe(&error, &format!("provider {}", key.name), None, None))?;
-            connected.connection = Some(connection);
+        let name = provider_name(self.tree, id, key);
+        // What it is configured from may never have been made: without objects nobody misses it.
+        let optional = self.planner.kind == Kind::Destroy && !self.keeps_objects(&name);
+        let configs = self.world.borrow().provider_configs(id, key, provider.schema());
+        let configs = if optional { configs.unwrap_or_default() } else { configs? };
+        for (instance, config) in configs {
+            let mut connected = Connected { provider: provider.clone(), connection: None, before: None };
+            let name = instance_name(&name, instance.as_deref());
+            if !config.is_wholly_known() {
+                self.world.borrow_mut().defer(node);
+                if self.keeps_objects(&name) {
+                    connected.before = self.config_before((id, key), instance.as_ref(), provider.as_ref());
+                }
+            } else if self.planner.kind != Kind::Check {
+                match provider.connect(&config, self.planner.surroundings).await {
+                    Ok(connection) => connected.connection = Some(connection),
+                    Err(_) if optional => continue,
+                    Err(error) => {
+                        return Err(describe(&error, &format!("provider {name}"), None, None).into());
+                    }
+                }
+            }
+            self.connections.borrow_mut().insert(name, connected);
         }
-        self.connections.borrow_mut().insert(provider_name(self.tree, id, key), connected);
         Ok(())
+    }
+
+    /// Whether the state has objects of a provider, so named, or of an instance of it.
+    fn keeps_objects(&self, name: &str) -> bool {
+        let names = self.providers.get_or_init(|| {
+            let objects = self.planner.snapshot.objects.values();
+            objects.map(|object| object.provider.as_str()).collect::<BTreeSet<_>>()
+        });
+        let instances = format!("{name}[");
+        names.contains(name)
+            || names.range(instances.as_str()..).next().is_some_and(|it| it.starts_with(&instances))
+    }
+
+    /// What a provider was configured with when its objects were made: by the state's values. What it keeps is deleted
+    /// with that, before any of what it was configured from changes.
+    fn config_before(
+        &self,
+        (id, key): (ModuleId, &ProviderKey),
+        instance: Option<&Arc<str>>,
+        provider: &dyn Provider,
+    ) -> Option<Value> {
+        let start = self.graph.id(&Node::Provider(id, key.clone()))?;
+        let mut needed: BTreeSet<NodeId> = BTreeSet::new();
+        let mut open = vec![start];
+        while let Some(node) = open.pop() {
+            open.extend(self.graph.dag.dependencies(node).filter(|next| needed.insert(*next)));
+        }
+        let mut world = World::new(self.tree, self.planner.context);
+        for node in self.graph.order.iter().filter(|node| needed.contains(*node)) {
+            match self.graph.dag.get(*node) {
+                Node::Resource(module, key) if key.mode == Mode::Managed => {
+                    let schema = schema(self.tree, (*module, key), self.planner.providers);
+                    set_resource(&mut world, (*module, key), schema, self.remembered());
+                }
+                Node::Resource(module, key) => {
+                    for at in world.instances(*module) {
+                        let known = self.world.borrow().resource_value(*module, &at, key);
+                        if let Some(value) = known {
+                            world.set_resource(*module, &at, key, value);
+                        }
+                    }
+                }
+                other => world.settle(other).ok()?,
+            }
+        }
+        let configs = world.provider_configs(id, key, provider.schema()).ok()?;
+        let config = configs.into_iter().find(|(other, _)| other.as_ref() == instance);
+        config.map(|(_, config)| config).filter(Value::is_wholly_known)
+    }
+
+    /// The provider of a block by the name that the state has for it, where all instances of the block have the same.
+    pub(super) fn provider_of(&self, id: ModuleId, resource: &Resource) -> Option<(String, Connected)> {
+        let (at, key) = self.tree.provider(id, &resource.provider.key);
+        let name = provider_name(self.tree, at, &key);
+        let connected = self.connections.borrow().get(&name).cloned()?;
+        Some((name, connected))
+    }
+
+    /// The provider of an instance of a block by the name that the state has for it. Nothing if it could not be
+    /// connected, which was said.
+    pub(super) fn provider_for(
+        &self,
+        (id, resource): (ModuleId, &Resource),
+        at: &ModuleAddress,
+        repetition: &Repetition,
+    ) -> Result<Option<(String, Connected)>, Diagnostics> {
+        if self.planner.kind == Kind::Check {
+            let (_, key) = self.tree.provider(id, &resource.provider.key);
+            let provider = self.planner.providers.get(key.name.as_ref()).cloned();
+            let unconnected = |provider| Connected { provider, connection: None, before: None };
+            return Ok(provider.map(|provider| (key.name.to_string(), unconnected(provider))));
+        }
+        let found = self.world.borrow().provider_at((id, at), &resource.provider, repetition)?;
+        let name = name_of(self.tree, &found);
+        let (place, key, instance) = found;
+        if let Some(connected) = self.connections.borrow().get(&name).cloned() {
+            return Ok(Some((name, connected)));
+        }
+        let block = self.tree.module(place).providers.get(&key);
+        let Some(for_each) = block.and_then(|block| block.for_each.as_ref()) else { return Ok(None) };
+        let summary = match instance {
+            Some(instance) => format!("provider `{}` has no configuration {instance:?}", key.name),
+            None => format!("provider `{}` has a configuration for each key, and none is chosen", key.name),
+        };
+        let span = resource.provider.instance.as_ref().map_or(resource.span, |expr| expr.span);
+        Err(Diagnostic::error(code::engine::UNKNOWN_PROVIDER, summary)
+            .at(span, "")
+            .at(for_each.span, "the keys that there are")
+            .into())
     }
 
     pub(super) fn unknown_provider(&self, node: &Node, key: &ProviderKey) -> Diagnostic {
@@ -59,11 +167,20 @@ impl Walker<'_, '_, '_> {
             let summary = format!("the state has {address}, and there is no provider `{name}`");
             return Err(Diagnostic::error(code::engine::UNKNOWN_PROVIDER, summary).into());
         };
+        if object.provider.ends_with(']') {
+            let summary = format!(
+                "{address} is kept by provider {}, which is not configured any more",
+                object.provider
+            );
+            return Err(Diagnostic::error(code::engine::UNKNOWN_PROVIDER, summary)
+                .help("bring its key back into the provider's `for_each` until its objects are gone: take them out of the configuration first, apply, then take out the key")
+                .into());
+        }
         let config = provider.schema().empty_config();
         let connection = provider.connect(&config, self.planner.surroundings).await;
         let connection =
             connection.map_err(|error| describe(&error, &format!("provider {name}"), None, None))?;
-        let connected = Connected { provider, connection: Some(connection) };
+        let connected = Connected { provider, connection: Some(connection), before: None };
         self.connections.borrow_mut().insert(object.provider.clone(), connected.clone());
         Ok(connected)
     }
@@ -81,4 +198,14 @@ pub(crate) fn bare_provider(mut name: &str) -> &str {
 pub(crate) fn provider_name(tree: &ModuleTree<'_>, id: ModuleId, key: &ProviderKey) -> String {
     let alias = key.alias.as_ref().map(|alias| format!(".{alias}")).unwrap_or_default();
     format!("{}{}{alias}", tree.prefix(id), key.name)
+}
+
+/// The same with the key of an instance: `local.by["eu"]`.
+pub(crate) fn instance_name(name: &str, instance: Option<&str>) -> String {
+    instance.map_or_else(|| name.to_owned(), |instance| format!("{name}[{instance:?}]"))
+}
+
+/// The name that the state has for the configuration that an instance of a block uses.
+pub(crate) fn name_of(tree: &ModuleTree<'_>, (id, key, instance): &ProviderAt) -> String {
+    instance_name(&provider_name(tree, *id, key), instance.as_deref())
 }

@@ -1,7 +1,9 @@
 //! The walk that makes a plan: every block is evaluated, read and compared once all that it needs is.
 
 mod block;
+mod check;
 mod connect;
+mod data;
 mod gone;
 mod moved;
 mod refresh;
@@ -9,21 +11,23 @@ mod removed;
 mod select;
 
 pub(in crate::plan) use block::refuse_ephemeral;
-pub(crate) use connect::{bare_provider, provider_name};
+pub(crate) use connect::{bare_provider, instance_name, name_of, provider_name};
 
 use crate::diag::Diagnostics;
 use crate::graph::{Graph, ModuleId, ModuleTree, Node, NodeId, Outcome, build, walk};
 use crate::lang::config::{Module, ResourceKey};
+use crate::lang::value::Value;
 use crate::plan::moves::{Move, Relocated, relocate};
+use crate::plan::remembered::{Objects, by_block, schema, set_resource};
 use crate::plan::steps::{self, Parts};
-use crate::plan::stored::{decode_output, guess};
-use crate::plan::world::{Context, World, combine};
-use crate::plan::{Drift, Operation, OutputChange, Plan, Steps};
+use crate::plan::stored::decode_output;
+use crate::plan::world::{Context, World};
+use crate::plan::{DataObject, Drift, Operation, OutputChange, Plan, Steps};
 use crate::provider::{Connection, Provider, Surroundings};
 use mlo_state::{Address, BlockAddress, Mode, Snapshot};
 use removed::RemovedBlocks;
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -74,6 +78,8 @@ pub struct Connected {
     pub provider: Arc<dyn Provider>,
     /// The connection.
     pub connection: Option<Arc<dyn Connection>>,
+    /// What it was configured with when its objects were made, where what it will be configured with is not known yet.
+    pub before: Option<Value>,
 }
 
 /// A plan with what it needs to be applied, or as much as was found before something went wrong; and all that was said.
@@ -114,6 +120,12 @@ impl Planner<'_> {
             moves,
             connections: RefCell::default(),
             operations: RefCell::default(),
+            data: RefCell::default(),
+            changing: RefCell::default(),
+            stored: OnceCell::new(),
+            providers: OnceCell::new(),
+            remembered: OnceCell::new(),
+            unread: RefCell::default(),
             drift: RefCell::default(),
             calls: Semaphore::new(self.parallelism.max(1)),
         };
@@ -138,6 +150,16 @@ struct Walker<'p, 'a, 'c> {
     moves: Vec<Move>,
     connections: RefCell<Connections>,
     operations: RefCell<BTreeMap<Address, Operation>>,
+    /// What data sources say.
+    data: RefCell<BTreeMap<BlockAddress, BTreeMap<Address, DataObject>>>,
+    /// Blocks that data sources depend on, and whether something of them changes.
+    changing: RefCell<HashMap<BlockAddress, bool>>,
+    stored: OnceCell<data::StoredByBlock<'a>>,
+    remembered: OnceCell<Objects<'a>>,
+    /// The providers that the state's objects name.
+    providers: OnceCell<BTreeSet<&'a str>>,
+    /// Objects that were not read, since their provider is not connected yet.
+    unread: RefCell<BTreeSet<Address>>,
     drift: RefCell<BTreeMap<Address, Drift>>,
     /// Provider calls under way are limited here, not in the walk: a block can have many instances.
     calls: Semaphore,
@@ -147,6 +169,7 @@ impl Walker<'_, '_, '_> {
     async fn visit(&self, node: NodeId) -> Outcome {
         let node = self.graph.dag.get(node);
         let result = match node {
+            Node::Resource(id, key) if key.mode == Mode::Data => self.plan_data(*id, key).await,
             Node::Resource(id, key) if self.planner.kind == Kind::Destroy => {
                 self.stand_in(*id, key);
                 Ok(())
@@ -156,6 +179,7 @@ impl Walker<'_, '_, '_> {
             }
             Node::Resource(id, key) => self.plan_block(*id, key).await,
             Node::Provider(id, key) => self.connect(node, *id, key).await,
+            Node::Check(id, name) => self.plan_check(node, *id, name).await,
             _ => self.world.borrow_mut().settle(node),
         };
         match result {
@@ -169,15 +193,13 @@ impl Walker<'_, '_, '_> {
 
     /// While everything is destroyed, a resource's name stands for what the state has of it.
     fn stand_in(&self, id: ModuleId, key: &ResourceKey) {
-        let Some(resource) = self.tree.module(id).resources.get(key) else { return };
-        let block = self.tree.block(id, key);
-        for at in self.world.borrow().instances(id) {
-            let objects = self.planner.snapshot.objects.iter();
-            let own = objects.filter(|(address, _)| address.module == at && address.block() == block);
-            let items =
-                own.map(|(address, object)| (address.key.clone(), guess(&object.attributes))).collect();
-            self.world.borrow_mut().set_resource(id, &at, key, combine(&resource.repeat, items));
-        }
+        let schema = schema(self.tree, (id, key), self.planner.providers);
+        set_resource(&mut self.world.borrow_mut(), (id, key), schema, self.remembered());
+    }
+
+    /// The state's objects by their blocks.
+    fn remembered(&self) -> &Objects<'_> {
+        self.remembered.get_or_init(|| by_block(self.planner.snapshot))
     }
 
     async fn finish(self, config: Arc<Module>) -> Result {
@@ -191,7 +213,7 @@ impl Walker<'_, '_, '_> {
         let operations = self.place_moved(self.operations.take());
         self.tell_forgotten(&operations);
         let mut outputs = self.output_changes();
-        let values = self.world.into_inner().into_values();
+        let (values, checks) = self.world.into_inner().into_parts();
         let messages = self.messages.into_inner();
         let unsettled = &values.unsettled;
         let parts = Parts { tree: self.tree, graph: self.graph, operations: &operations, unsettled };
@@ -217,6 +239,9 @@ impl Walker<'_, '_, '_> {
             values,
             moves: self.moves,
             complete: true,
+            data: self.data.into_inner(),
+            checks,
+            unread: self.unread.into_inner().into_iter().collect(),
             drift: self.drift.into_inner().into_values().collect(),
             outputs,
         };

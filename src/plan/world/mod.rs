@@ -1,23 +1,28 @@
 //! The values of a configuration, block by block, as they become known. Pure: values come in, values come out.
 
+mod check;
+mod provider;
 mod repeat;
+mod unknown;
 mod variable;
 
-pub(in crate::plan) use repeat::Repetition;
+pub(crate) use provider::ProviderAt;
+pub(crate) use repeat::Repetition;
 pub use repeat::Repetitions;
 
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{ModuleId, ModuleTree, Node};
-use crate::lang::config::{Missing, ProviderKey, Repeat, Resource, ResourceKey};
+use crate::lang::config::{Missing, Repeat, Resource, ResourceKey};
 use crate::lang::eval::BlockSchema;
 use crate::lang::eval::{decode, evaluate};
 use crate::lang::syntax::ast::Expr;
 use crate::lang::value::{Marks, Type, Value, convert};
-use crate::plan::condition::check;
+use crate::plan::checked::{Checkable, Checks, Moment};
+use crate::plan::condition::judge;
 use crate::plan::inputs::Inputs;
 use crate::plan::scope::{InstanceScope, Origin};
-use crate::provider::ProviderSchema;
-use mlo_state::{Key, ModuleAddress};
+use mlo_state::{Key, Mode, ModuleAddress};
+use std::cell::RefCell;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -38,6 +43,8 @@ pub struct Context {
     /// Whether variables without a value are unknown, and repetition that is not known stands for one instance: to
     /// check a configuration alone.
     pub check_only: bool,
+    /// Whether a `check` block that does not hold is an error.
+    pub strict_checks: bool,
 }
 
 /// Messages of a node that failed.
@@ -66,17 +73,20 @@ impl From<&Node> for NodeKey {
             Node::Close(id) => Self(4, *id, empty.clone(), empty),
             Node::Provider(id, key) => Self(5, *id, key.name.clone(), key.alias.clone().unwrap_or(empty)),
             Node::Resource(id, key) => Self(6, *id, key.type_name.clone(), key.name.clone()),
+            Node::Check(id, name) => Self(7, *id, name.clone(), empty),
         }
     }
 }
 
 impl Values {
-    /// Calls `look` for every value of a variable, local value and output.
+    /// Calls `look` for every value of a variable, local value, output and data source.
     pub fn each(&self, look: &mut dyn FnMut(&Value)) {
         for instance in self.modules.iter().flat_map(|module| module.instances.values()) {
             let values =
                 instance.variables.values().chain(instance.locals.values()).chain(instance.outputs.values());
             values.for_each(&mut *look);
+            let data = instance.resources.iter().filter(|(key, _)| key.mode == Mode::Data);
+            data.for_each(|(_, value)| look(value));
         }
     }
 }
@@ -110,18 +120,23 @@ pub struct World<'c> {
     /// nothing is said twice, and each block is looked at.
     pub(in crate::plan) checks: bool,
     values: Values,
+    noted: RefCell<Checks>,
 }
 
 impl<'c> World<'c> {
     /// Nothing known yet.
     pub fn new(tree: &'c ModuleTree<'c>, context: &'c Context) -> Self {
-        Self { applies: false, ..Self::resume(tree, context, Values::default()) }
+        Self { applies: false, ..Self::resume(tree, context, (Values::default(), Checks::default())) }
     }
 
     /// Goes on with what was known when the plan was made.
-    pub fn resume(tree: &'c ModuleTree<'c>, context: &'c Context, mut values: Values) -> Self {
+    pub fn resume(
+        tree: &'c ModuleTree<'c>,
+        context: &'c Context,
+        (mut values, checks): (Values, Checks),
+    ) -> Self {
         values.modules.resize_with(tree.ids().len(), ModuleValues::default);
-        Self { tree, context, applies: true, checks: false, values }
+        Self { tree, context, applies: true, checks: false, values, noted: RefCell::new(checks) }
     }
 
     /// Nothing known yet, to check a configuration for whatever its variables will be given.
@@ -129,9 +144,9 @@ impl<'c> World<'c> {
         Self { checks: true, ..Self::new(tree, context) }
     }
 
-    /// What is known.
-    pub fn into_values(self) -> Values {
-        self.values
+    /// What is known, and how conditions came out.
+    pub fn into_parts(self) -> (Values, Checks) {
+        (self.values, self.noted.into_inner())
     }
 
     pub(in crate::plan) fn instance(&self, module: ModuleId, address: &ModuleAddress) -> Option<&Instance> {
@@ -177,7 +192,7 @@ impl<'c> World<'c> {
                 self.collect_module(*id);
                 Ok(())
             }
-            Node::Close(_) | Node::Provider(..) | Node::Resource(..) => Ok(()),
+            Node::Close(_) | Node::Provider(..) | Node::Resource(..) | Node::Check(..) => Ok(()),
         }
     }
 
@@ -242,7 +257,11 @@ impl<'c> World<'c> {
     ) -> Result<Value, Diagnostics> {
         let output = self.tree.module(id).outputs.get(name).expect("a node's output is in the configuration");
         let scope = self.scope(id, at, None);
-        check(&output.preconditions, &scope, code::engine::PRECONDITION, deferred)?;
+        if !output.preconditions.is_empty() {
+            let judged = judge(&output.preconditions, &scope, code::engine::PRECONDITION);
+            let of = Checkable::Output(self.tree.module(id).path.clone(), output.name.name.clone());
+            *deferred |= self.note(of, (at.clone(), None), Moment::Before, judged)?;
+        }
         let value = evaluate(&output.value, &scope)?;
         if id == 0 && !output.sensitive && value.marks_deep().is_sensitive() {
             return Err(Diagnostic::error(
@@ -368,27 +387,22 @@ impl<'c> World<'c> {
         Value::object(found.chain(missing))
     }
 
+    /// What a resource's name stands for in one instance of its module.
+    pub(in crate::plan) fn resource_value(
+        &self,
+        id: ModuleId,
+        at: &ModuleAddress,
+        key: &ResourceKey,
+    ) -> Option<Value> {
+        self.instance(id, at)?.resources.get(key).cloned()
+    }
+
     /// Sets what a resource's name stands for in one instance of its module.
     pub(crate) fn set_resource(&mut self, id: ModuleId, at: &ModuleAddress, key: &ResourceKey, value: Value) {
         let instances = self.values.modules.get_mut(id).map(|values| &mut values.instances);
         if let Some(instance) = instances.and_then(|instances| instances.get_mut(at)) {
             instance.resources.insert(key.clone(), value);
         }
-    }
-
-    /// The configuration of a provider, or an empty one.
-    pub(crate) fn provider_config(
-        &self,
-        id: ModuleId,
-        key: &ProviderKey,
-        schema: &ProviderSchema,
-    ) -> Result<Value, Diagnostics> {
-        let Some(provider) = self.tree.module(id).providers.get(key) else {
-            return Ok(schema.empty_config());
-        };
-        // A provider in a module that has several instances is configured as in the first.
-        let Some(at) = self.instances(id).into_iter().next() else { return Ok(schema.empty_config()) };
-        decode(&provider.body, &schema.config, &self.scope(id, &at, None))
     }
 
     /// What the configuration wants of one instance of a resource.
@@ -400,35 +414,6 @@ impl<'c> World<'c> {
         schema: &BlockSchema,
     ) -> Result<Value, Diagnostics> {
         decode(&self.resource(id, key).body, schema, &self.scope(id, at, Some(repetition)))
-    }
-
-    /// Checks what must hold before anything is done to an instance. True if some of it is not known yet.
-    pub(crate) fn check_preconditions(
-        &self,
-        (id, key): (ModuleId, &ResourceKey),
-        at: &ModuleAddress,
-        repetition: &Repetition,
-    ) -> Result<bool, Diagnostics> {
-        let conditions = &self.resource(id, key).lifecycle.preconditions;
-        let mut deferred = false;
-        let scope = self.scope(id, at, Some(repetition));
-        check(conditions, &scope, code::engine::PRECONDITION, &mut deferred)?;
-        Ok(deferred)
-    }
-
-    /// Checks what must hold of an object once it is there. True if some of it is not known yet.
-    pub(crate) fn check_postconditions(
-        &self,
-        (id, key): (ModuleId, &ResourceKey),
-        at: &ModuleAddress,
-        repetition: &Repetition,
-        value: &Value,
-    ) -> Result<bool, Diagnostics> {
-        let conditions = &self.resource(id, key).lifecycle.postconditions;
-        let mut deferred = false;
-        let scope = InstanceScope { itself: Some(value), ..self.scope(id, at, Some(repetition)) };
-        check(conditions, &scope, code::engine::POSTCONDITION, &mut deferred)?;
-        Ok(deferred)
     }
 
     pub(in crate::plan) fn resource(&self, id: ModuleId, key: &ResourceKey) -> &'c Resource {

@@ -8,7 +8,7 @@ use crate::lang::eval::{describe, evaluate};
 use crate::lang::syntax::ast::Expr;
 use crate::lang::value::{Kind, Type, Value, convert};
 use mlo_state::{Key, ModuleAddress};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Instances that one block may have. Past it, a plan is no longer read by anybody.
@@ -59,8 +59,8 @@ impl World<'_> {
         let scope = self.scope(id, at, None);
         let all = match repeat {
             Repeat::Once => Ok(vec![Repetition::default()]),
-            Repeat::Count(expr) => self.count(expr, &evaluate(expr, &scope)?),
-            Repeat::ForEach(expr) => self.for_each(expr, &evaluate(expr, &scope)?),
+            Repeat::Count(expr) => self.count((id, at), expr, &evaluate(expr, &scope)?),
+            Repeat::ForEach(expr) => self.for_each((id, at), expr, &evaluate(expr, &scope)?),
         }?;
         Ok(if self.checks && all.is_empty() { vec![Repetition::imagined(repeat)] } else { all })
     }
@@ -79,7 +79,12 @@ impl World<'_> {
         Ok(all.into_iter().map(|repetition| (repetition.key.clone(), repetition)).collect())
     }
 
-    fn count(&self, expr: &Expr, value: &Value) -> Result<Vec<Repetition>, Diagnostics> {
+    fn count(
+        &self,
+        place: (ModuleId, &ModuleAddress),
+        expr: &Expr,
+        value: &Value,
+    ) -> Result<Vec<Repetition>, Diagnostics> {
         let wrong = |summary: String| {
             Diagnostics::from(Diagnostic::error(code::engine::COUNT, summary).at(expr.span, ""))
         };
@@ -91,7 +96,7 @@ impl World<'_> {
                 let index = Some(Value::unknown_not_null(Type::Number));
                 return Ok(vec![Repetition { index, ..Repetition::default() }]);
             }
-            return Err(unknown_repetition("count", expr).into());
+            return Err(self.unknown_repetition("count", place, expr).into());
         }
         let number = convert(value, &Type::Number).ok();
         let count = number.as_ref().and_then(Value::as_number).and_then(crate::lang::value::Number::as_i64);
@@ -114,7 +119,12 @@ impl World<'_> {
             .collect())
     }
 
-    fn for_each(&self, expr: &Expr, value: &Value) -> Result<Vec<Repetition>, Diagnostics> {
+    fn for_each(
+        &self,
+        place: (ModuleId, &ModuleAddress),
+        expr: &Expr,
+        value: &Value,
+    ) -> Result<Vec<Repetition>, Diagnostics> {
         let wrong = |summary: String| {
             Diagnostics::from(Diagnostic::error(code::engine::FOR_EACH, summary).at(expr.span, "").help(
                 "`for_each` takes a map, an object, or a set of strings, such as `toset([\"a\", \"b\"])`",
@@ -139,7 +149,7 @@ impl World<'_> {
                 };
                 return Ok(vec![Repetition { each: Some((key, item)), ..Repetition::default() }]);
             }
-            return Err(unknown_repetition("for_each", expr).into());
+            return Err(self.unknown_repetition("for_each", place, expr).into());
         }
         let entries: Vec<(Arc<str>, Value)> = match value.kind() {
             Kind::Map(_, entries) | Kind::Object(entries) => {
@@ -171,16 +181,45 @@ impl World<'_> {
         };
         Ok(entries.into_iter().map(repetition).collect())
     }
+
+    /// Says what is not known, and the shortest way to know it.
+    fn unknown_repetition(
+        &self,
+        argument: &str,
+        place: (ModuleId, &ModuleAddress),
+        expr: &Expr,
+    ) -> Diagnostic {
+        let unknown = self.unknown_in(place, (None, None), [expr]);
+        let paths: Vec<_> = unknown.iter().map(|unknown| format!("`{}`", unknown.path)).collect();
+        let label = match paths.as_slice() {
+            [] => "this is known only when it is applied".to_owned(),
+            [path] => format!("{path} is known only after the apply"),
+            _ => format!("{} are known only after the apply", paths.join(", ")),
+        };
+        let summary = format!("`{argument}` is not known before the apply");
+        let message = Diagnostic::error(code::engine::UNKNOWN_REPETITION, summary)
+            .at(expr.span, label)
+            .detail("How many instances there are, and their keys, must be known to plan them.");
+        let blocks: BTreeSet<_> = unknown.iter().filter_map(|unknown| unknown.block.as_ref()).collect();
+        let message = if blocks.is_empty() {
+            message
+        } else {
+            let targets: Vec<_> = blocks.iter().map(|block| format!("--target {block}")).collect();
+            message.help(format!(
+                "make what it depends on first: `mlo apply {}`, then plan again",
+                targets.join(" ")
+            ))
+        };
+        match argument {
+            "for_each" => message.help(
+                "or take keys that are known, from variables, local values or manifests, and put what is not known into the values",
+            ),
+            _ => message.help("or count something that is known: variables, local values or manifests"),
+        }
+    }
 }
 
 /// A value in words; of one that is not known, its type.
 fn shown(value: &Value) -> String {
     if value.is_unknown() { value.ty_shallow().with_article() } else { describe(value) }
-}
-
-fn unknown_repetition(argument: &str, expr: &Expr) -> Diagnostic {
-    Diagnostic::error(code::engine::UNKNOWN_REPETITION, format!("`{argument}` is not known before the apply"))
-        .at(expr.span, "this depends on something that is not there yet")
-        .detail("How many instances there are must be known to plan them.")
-        .help("let it depend on variables, local values or manifests, and put what is not known into the values, not the keys")
 }

@@ -7,7 +7,8 @@ use crate::lang::config::Variable;
 use crate::lang::eval::{evaluate, variable_marked, variable_value};
 use crate::lang::scope::Scope;
 use crate::lang::value::{Marks, Value};
-use crate::plan::condition::{WithVariable, check, check_messages};
+use crate::plan::checked::{Checkable, Moment};
+use crate::plan::condition::{WithVariable, check_messages, judge};
 use crate::plan::scope::{Anything, Constant};
 use mlo_state::ModuleAddress;
 
@@ -75,11 +76,14 @@ impl World<'_> {
         }
         // The variable itself is not stored yet: its value is laid over the scope.
         let scope = WithVariable { inner: self.scope(id, at, None), name: &variable.name.name, value };
-        let checked = check(&variable.validations, &scope, code::engine::VALIDATION, deferred);
+        let judged = judge(&variable.validations, &scope, code::engine::VALIDATION);
+        let of = Checkable::Variable(self.tree.module(id).path.clone(), variable.name.name.clone());
+        let noted = self.note(of, (at.clone(), None), Moment::Before, judged);
+        *deferred |= matches!(noted, Ok(true));
         if !self.checks {
-            return checked;
+            return noted.map(drop);
         }
-        let mut failures = checked.err().unwrap_or_default();
+        let mut failures = noted.err().unwrap_or_default();
         failures.extend(check_messages(&variable.validations, &scope).err().unwrap_or_default());
         if failures.has_errors() { Err(failures) } else { Ok(()) }
     }

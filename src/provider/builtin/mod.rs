@@ -1,6 +1,10 @@
-//! Objects that exist in the state alone: `mlo_data`, known to Terraform's users as `terraform_data`.
+//! Objects that exist in the state alone: `mlo_data`, known to Terraform's users as `terraform_data`; and what can be
+//! read of other states and of models.
 //!
-//! Goes in: any value. Comes out: the same value, once it is applied. Never happens: input or output.
+//! Goes in: any value. Comes out: the same value, once it is applied. Never happens: a change outside.
+
+mod model;
+mod state;
 
 use super::object::{attribute, hex, same, with};
 use super::{
@@ -13,17 +17,22 @@ use sha2::{Digest, Sha256};
 use std::future::ready;
 use std::sync::Arc;
 
-/// The provider of `mlo_data` and `terraform_data`, which are the same.
+/// The provider of `mlo_data` and `terraform_data`, which are the same, and of the data sources beside them.
 #[derive(Debug)]
 pub struct Builtin {
     schema: ProviderSchema,
 }
 
 impl Builtin {
-    /// Both resource types.
+    /// Both resource types, and the data sources.
     pub fn new() -> Self {
         let resources = ["mlo_data", "terraform_data"].map(|name| (name, data_schema())).into();
-        Self { schema: ProviderSchema { config: BlockSchema::new(), resources } }
+        let data = [
+            (model::TYPE, model::schema()),
+            (state::TYPE, state::schema()),
+            (state::TERRAFORM_TYPE, state::terraform_schema()),
+        ];
+        Self { schema: ProviderSchema { config: BlockSchema::new(), resources, data: data.into() } }
     }
 }
 
@@ -65,9 +74,10 @@ impl Provider for Builtin {
     fn connect<'a>(
         &'a self,
         _config: &'a Value,
-        _surroundings: &'a Surroundings,
+        surroundings: &'a Surroundings,
     ) -> BoxFuture<'a, Result<Arc<dyn Connection>, ProviderError>> {
-        Box::pin(ready(Ok(Arc::new(Memory) as Arc<dyn Connection>)))
+        let memory: Arc<dyn Connection> = Arc::new(Memory { surroundings: surroundings.clone() });
+        Box::pin(ready(Ok(memory)))
     }
 }
 
@@ -97,7 +107,10 @@ fn plan(request: &PlanRequest<'_>) -> Planned {
 }
 
 /// Nothing to connect to: the state is where these objects are.
-struct Memory;
+struct Memory {
+    /// For the data sources: other states and models lie there.
+    surroundings: Surroundings,
+}
 
 impl Connection for Memory {
     fn read<'a>(
@@ -128,6 +141,20 @@ impl Connection for Memory {
         _handle: &'a str,
     ) -> BoxFuture<'a, Result<Progress, ProviderError>> {
         Box::pin(ready(Err(ProviderError::permanent("nothing of this provider is ever pending"))))
+    }
+
+    fn read_data<'a>(
+        &'a self,
+        type_name: &'a str,
+        config: &'a Value,
+    ) -> BoxFuture<'a, Result<Value, ProviderError>> {
+        Box::pin(async move {
+            match type_name {
+                model::TYPE => model::read(&self.surroundings, config).await,
+                state::TERRAFORM_TYPE => state::read_terraform(&self.surroundings, config).await,
+                _ => state::read(&self.surroundings, config).await,
+            }
+        })
     }
 
     fn find<'a>(&'a self, _subject: Subject<'a>) -> BoxFuture<'a, Result<Option<Value>, ProviderError>> {

@@ -1,6 +1,10 @@
 use super::*;
 use futures_util::FutureExt;
 
+fn memory() -> Memory {
+    Memory { surroundings: Surroundings::nowhere() }
+}
+
 fn data(input: Value, triggers: Value, output: Value, id: Value) -> Value {
     let names = ["input", "triggers_replace", "output", "id"];
     Value::object(names.map(Arc::from).into_iter().zip([input, triggers, output, id]))
@@ -19,7 +23,7 @@ fn planned(prior: Option<&Value>, input: Value, triggers: Value) -> Planned {
 fn apply(planned: &Value, token: &str) -> Value {
     let address = "mlo_data.a".parse().expect("an address");
     let subject = Subject { type_name: "mlo_data", address: &address, token };
-    let progress = Memory.start(subject, Change::Create { planned }).now_or_never();
+    let progress = memory().start(subject, Change::Create { planned }).now_or_never();
     match progress {
         Some(Ok(Progress::Done(Some(object)))) => object,
         other => panic!("{other:?}"),
@@ -95,8 +99,8 @@ fn reading_gives_what_the_state_has() {
     let object = apply(&planned(None, text("a"), Value::null()).value, "token");
     let address = "mlo_data.a".parse().expect("an address");
     let subject = Subject { type_name: "mlo_data", address: &address, token: "token" };
-    assert_eq!(Memory.read(subject, &object).now_or_never(), Some(Ok(Some(object.clone()))));
-    assert_eq!(Memory.find(subject).now_or_never(), Some(Ok(None)));
-    let deleted = Memory.start(subject, Change::Delete { prior: &object }).now_or_never();
+    assert_eq!(memory().read(subject, &object).now_or_never(), Some(Ok(Some(object.clone()))));
+    assert_eq!(memory().find(subject).now_or_never(), Some(Ok(None)));
+    let deleted = memory().start(subject, Change::Delete { prior: &object }).now_or_never();
     assert_eq!(deleted, Some(Ok(Progress::Done(None))));
 }

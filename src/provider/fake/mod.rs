@@ -5,8 +5,8 @@
 
 use super::object::{attribute, same, with};
 use super::{
-    BoxFuture, Change, Connection, ErrorClass, PlanRequest, Planned, Progress, Provider, ProviderError,
-    ProviderSchema, ResourceSchema, Subject, Surroundings,
+    BoxFuture, Change, Connection, DataSchema, ErrorClass, PlanRequest, Planned, Progress, Provider,
+    ProviderError, ProviderSchema, ResourceSchema, Subject, Surroundings,
 };
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Type, Value};
@@ -48,6 +48,8 @@ pub(crate) enum Fault {
 pub(crate) struct Things {
     /// Living objects by their tokens.
     pub(crate) living: BTreeMap<String, (String, Value)>,
+    /// Where the objects live that do not live just anywhere, by their tokens.
+    regions: BTreeMap<String, String>,
     /// Calls that took effect, in order: `create fake_thing.a`.
     pub(crate) calls: Vec<String>,
     /// What must never happen, and did.
@@ -63,6 +65,8 @@ pub(crate) struct Things {
 pub(crate) struct Fake {
     schema: Arc<ProviderSchema>,
     things: Arc<Mutex<Things>>,
+    /// Where it is connected to: what lives elsewhere is not seen.
+    region: Option<String>,
     /// Told when the program is killed.
     pub(crate) killed: Arc<Notify>,
 }
@@ -76,9 +80,18 @@ impl Fake {
             .attribute("echo", AttributeSchema::computed(Type::Any))
             .attribute("id", AttributeSchema::computed(Type::String));
         let thing = ResourceSchema { version: 0, description: "A thing", block };
+        let fact = BlockSchema::new()
+            .attribute("query", AttributeSchema::optional(Type::Any))
+            .attribute("answer", AttributeSchema::computed(Type::Any))
+            .attribute("secret", AttributeSchema::computed(Type::String).sensitive());
+        let fact = DataSchema { description: "A fact", block: fact };
         let config = BlockSchema::new().attribute("region", AttributeSchema::optional(Type::String));
-        let schema = ProviderSchema { config, resources: [("fake_thing", thing)].into() };
-        Self { schema: Arc::new(schema), things: Arc::default(), killed: Arc::default() }
+        let schema = ProviderSchema {
+            config,
+            resources: [("fake_thing", thing)].into(),
+            data: [("fake_fact", fact)].into(),
+        };
+        Self { schema: Arc::new(schema), things: Arc::default(), region: None, killed: Arc::default() }
     }
 
     pub(crate) fn things(&self) -> MutexGuard<'_, Things> {
@@ -173,17 +186,32 @@ impl Provider for Fake {
 
     fn connect<'a>(
         &'a self,
-        _config: &'a Value,
+        config: &'a Value,
         _surroundings: &'a Surroundings,
     ) -> BoxFuture<'a, Result<Arc<dyn Connection>, ProviderError>> {
-        Box::pin(std::future::ready(Ok(Arc::new(self.clone()) as Arc<dyn Connection>)))
+        let region = attribute(config, "region").as_str().map(str::to_owned);
+        let connection: Arc<dyn Connection> = Arc::new(Self { region, ..self.clone() });
+        Box::pin(std::future::ready(Ok(connection)))
     }
 }
 
 impl Fake {
     async fn answer(&self, subject: Subject<'_>, change: Change<'_>) -> Result<Progress, ProviderError> {
         let call = name_of(subject, change);
-        let act = || self.things().act(subject, change);
+        let act = || {
+            let mut things = self.things();
+            match (&self.region, change) {
+                (Some(region), Change::Create { .. }) => {
+                    things.regions.insert(subject.token.to_owned(), region.clone());
+                }
+                (here, _) if things.regions.get(subject.token) != here.as_ref() => {
+                    let there = things.regions.get(subject.token).cloned();
+                    things.violations.push(format!("{} is in {there:?}, not in {here:?}", subject.address));
+                }
+                _ => {}
+            }
+            things.act(subject, change)
+        };
         tokio::task::yield_now().await;
         let fault = self.things().faults.get(&call).copied();
         Ok(Progress::Done(match fault {
@@ -234,7 +262,37 @@ impl Fake {
     }
 }
 
+impl Fake {
+    /// A fact answers with what it is asked.
+    async fn fact(&self, config: &Value) -> Result<Value, ProviderError> {
+        let query = attribute(config, "query");
+        let call = format!("read {}", query.as_str().unwrap_or("fact"));
+        tokio::task::yield_now().await;
+        let fault = self.things().faults.get(&call).copied();
+        let answer = match fault {
+            Some(Fault::Refused) => return Err(ProviderError::permanent("refused")),
+            Some(Fault::Throttled(left)) if left > 0 => {
+                self.fail(&call, Fault::Throttled(left - 1));
+                return Err(ProviderError::new(ErrorClass::Retryable, "throttled"));
+            }
+            Some(Fault::LeftUnknown) => Value::unknown(Type::Any),
+            Some(Fault::Nothing) => return Ok(Value::null()),
+            _ => query,
+        };
+        self.things().calls.push(call);
+        Ok(with(config, [("answer", answer), ("secret", "hush".into())]).unmarked_deep())
+    }
+}
+
 impl Connection for Fake {
+    fn read_data<'a>(
+        &'a self,
+        _type_name: &'a str,
+        config: &'a Value,
+    ) -> BoxFuture<'a, Result<Value, ProviderError>> {
+        Box::pin(self.fact(config))
+    }
+
     fn read<'a>(
         &'a self,
         subject: Subject<'a>,
@@ -272,7 +330,9 @@ impl Connection for Fake {
     }
 
     fn find<'a>(&'a self, subject: Subject<'a>) -> BoxFuture<'a, Result<Option<Value>, ProviderError>> {
-        let found = self.things().living.get(subject.token).map(|(_, value)| value.clone());
+        let things = self.things();
+        let here = things.regions.get(subject.token) == self.region.as_ref();
+        let found = things.living.get(subject.token).filter(|_| here).map(|(_, value)| value.clone());
         Box::pin(std::future::ready(Ok(found)))
     }
 }

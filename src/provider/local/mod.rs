@@ -4,21 +4,26 @@
 //! command. Never happens: a file written half, a signal to a process that is not ours.
 
 mod command;
+mod data;
 mod disk;
 mod file;
 mod service;
 
+use super::object::text;
 use super::{
     BoxFuture, Change, Connection, PlanRequest, Planned, Progress, Provider, ProviderError, ProviderSchema,
     Subject, Surroundings,
 };
-use crate::lang::eval::BlockSchema;
-use crate::lang::value::Value;
+use crate::lang::eval::{AttributeSchema, BlockSchema};
+use crate::lang::value::{Type, Value};
 use std::any::Any;
 use std::future::ready;
 use std::sync::Arc;
 
-/// The provider of `local_command`, `local_file` and `local_inference_service`.
+/// The argument of the provider's configuration.
+const ROOT: &str = "root";
+
+/// The provider of `local_command`, `local_file`, also as a data source, and `local_inference_service`.
 #[derive(Debug)]
 pub struct Local {
     schema: ProviderSchema,
@@ -33,7 +38,11 @@ impl Local {
             (service::TYPE, service::schema()),
         ];
         let resources = types.into();
-        Self { schema: ProviderSchema { config: BlockSchema::new(), resources } }
+        let data = [(data::TYPE, data::schema())].into();
+        let root = AttributeSchema::optional(Type::String)
+            .describe("Folder that relative paths begin at, in place of the project's; relative to that");
+        let config = BlockSchema::new().attribute(ROOT, root);
+        Self { schema: ProviderSchema { config, resources, data } }
     }
 }
 
@@ -69,11 +78,15 @@ impl Provider for Local {
 
     fn connect<'a>(
         &'a self,
-        _config: &'a Value,
+        config: &'a Value,
         surroundings: &'a Surroundings,
     ) -> BoxFuture<'a, Result<Arc<dyn Connection>, ProviderError>> {
+        let mut surroundings = surroundings.clone();
+        if let Some(root) = text(config, ROOT) {
+            surroundings.project.push(root);
+        }
         let machine: Arc<dyn Connection> =
-            Arc::new(Machine { surroundings: surroundings.clone(), begun: command::Begun::default() });
+            Arc::new(Machine { surroundings, begun: command::Begun::default() });
         Box::pin(ready(Ok(machine)))
     }
 }
@@ -129,6 +142,14 @@ impl Connection for Machine {
                 _ => Err(ProviderError::permanent("nothing of this type is ever pending")),
             }
         })
+    }
+
+    fn read_data<'a>(
+        &'a self,
+        _type_name: &'a str,
+        config: &'a Value,
+    ) -> BoxFuture<'a, Result<Value, ProviderError>> {
+        Box::pin(ready(data::read(&self.surroundings, config)))
     }
 
     fn find<'a>(&'a self, subject: Subject<'a>) -> BoxFuture<'a, Result<Option<Value>, ProviderError>> {

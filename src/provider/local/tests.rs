@@ -38,7 +38,7 @@ impl Project {
             project: path,
             programs: programs(),
             environment: Arc::new(environment),
-            now: Arc::new(|| jiff::Timestamp::UNIX_EPOCH),
+            ..Surroundings::nowhere()
         };
         let provider = Local::new();
         let connection = provider.connect(&Value::null(), &surroundings).await.expect("a connection");
@@ -168,7 +168,7 @@ fn every_provider_and_its_types_are_registered() {
     assert_eq!(
         types,
         [
-            ("local", vec!["local_file", "local_inference_service"]),
+            ("local", vec!["local_command", "local_file", "local_inference_service"]),
             ("mlo", vec!["mlo_data", "terraform_data"]),
             ("terraform", vec!["mlo_data", "terraform_data"]),
         ]

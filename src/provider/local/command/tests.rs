@@ -22,13 +22,8 @@ fn object(create: &str, find: &str) -> Value {
 }
 
 fn surroundings(folder: &Path) -> Surroundings {
-    Surroundings {
-        project: folder.to_owned(),
-        home: folder.join(".mlo"),
-        programs: folder.to_owned(),
-        environment: Arc::new(|_| None),
-        now: Arc::new(|| jiff::Timestamp::UNIX_EPOCH),
-    }
+    let (project, home, programs) = (folder.to_owned(), folder.join(".mlo"), folder.to_owned());
+    Surroundings { project, home, programs, ..Surroundings::nowhere() }
 }
 
 async fn connect(folder: &Path) -> Arc<dyn Connection> {

@@ -3,7 +3,7 @@
 //! Goes in: content as text, as base64, or as another file. Comes out: a file that is written whole or not at all.
 //! Never happens: a file of somebody else overwritten, a link followed, a device written to.
 
-mod base64;
+pub(super) mod base64;
 
 use super::disk;
 use crate::diag::code::provider::{ARGUMENT, NOT_OURS, UNREADABLE};
@@ -139,9 +139,15 @@ fn content(object: &Value, surroundings: Option<&Surroundings>) -> Option<Result
 }
 
 fn read_source(path: &Path) -> Result<Vec<u8>, ProviderError> {
+    read_whole(path, "source")
+}
+
+/// The bytes of a regular file that an argument names.
+pub(super) fn read_whole(path: &Path, argument: &str) -> Result<Vec<u8>, ProviderError> {
     let wrong = |what: &str| {
-        let error = ProviderError::permanent(format!("the source {} {what}", path.display()));
-        error.code(&UNREADABLE).at(path_of("source"))
+        let kind = if argument == "source" { "source" } else { "file" };
+        let error = ProviderError::permanent(format!("the {kind} {} {what}", path.display()));
+        error.code(&UNREADABLE).at(path_of(argument))
     };
     let unreadable = |error: io::Error| {
         let absent = error.kind() == io::ErrorKind::NotFound;

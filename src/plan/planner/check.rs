@@ -1,0 +1,90 @@
+//! `check` blocks: what does not hold is said and stops nothing, unless that is asked for.
+
+use super::Walker;
+use super::data::{DataBlock, Question};
+use crate::diag::Diagnostics;
+use crate::graph::{ModuleId, Node};
+use crate::lang::config::Check;
+use crate::lang::value::Value;
+use crate::plan::Judged;
+use crate::plan::planner::{Connected, Kind};
+use crate::plan::world::Repetition;
+use mlo_state::ModuleAddress;
+use std::sync::Arc;
+
+impl Walker<'_, '_, '_> {
+    /// Checks a block in every instance of its module.
+    pub(super) async fn plan_check(
+        &self,
+        node: &Node,
+        id: ModuleId,
+        name: &Arc<str>,
+    ) -> Result<(), Diagnostics> {
+        let Some(check) = self.tree.module(id).checks.get(name) else { return Ok(()) };
+        if self.planner.kind == Kind::Check {
+            return self.validate_check(id, check);
+        }
+        let instances = self.world.borrow().instances(id);
+        for at in instances {
+            let judged = self.judge_check((id, check), &at).await?;
+            if judged.unknown {
+                self.world.borrow_mut().defer(node);
+            }
+            let said = self.world.borrow().note_check((id, check), &at, judged);
+            self.messages.borrow_mut().extend(said);
+        }
+        Ok(())
+    }
+
+    /// Whether the data source of a check is one.
+    fn validate_check(&self, id: ModuleId, check: &Check) -> Result<(), Diagnostics> {
+        let Some(data) = &check.data else { return Ok(()) };
+        let Some((_, Connected { provider, .. })) = self.provider_of(id, data) else { return Ok(()) };
+        let block = self.data_block((id, data), &provider.schema().data)?;
+        let world = self.world.borrow();
+        for at in world.instances(id) {
+            world.check_question((id, check), &at, &block.schema.block).transpose()?;
+        }
+        Ok(())
+    }
+
+    async fn judge_check(
+        &self,
+        (id, check): (ModuleId, &Check),
+        at: &ModuleAddress,
+    ) -> Result<Judged, Diagnostics> {
+        let Some(data) = &check.data else {
+            return Ok(self.world.borrow().check_assertions((id, check), at, None));
+        };
+        let once = Repetition::default();
+        let Some(asked) = self.provider_for((id, data), at, &once)? else { return Ok(Judged::unknown()) };
+        let provider = asked.1.provider.clone();
+        let block = self.data_block((id, data), &provider.schema().data)?;
+        let question = self.world.borrow().check_question((id, check), at, &block.schema.block);
+        let read = match question {
+            Some(Ok(wanted)) => {
+                let address = super::block::address_of(at, &data.key, None);
+                let question = Question { address, repetition: once, provider: asked, wanted };
+                self.ask_for_check(&block, &question).await
+            }
+            Some(Err(messages)) => Err(messages),
+            None => Ok(None),
+        };
+        Ok(match read {
+            Ok(value) => self.world.borrow().check_assertions((id, check), at, value.as_ref()),
+            Err(messages) => Judged::failed(messages),
+        })
+    }
+
+    /// What the data source says; nothing if it cannot be read yet.
+    async fn ask_for_check(
+        &self,
+        block: &DataBlock<'_>,
+        question: &Question,
+    ) -> Result<Option<Value>, Diagnostics> {
+        if self.later(block, question, false).is_some() {
+            return Ok(None);
+        }
+        self.read_now(block, question).await.map(Some)
+    }
+}

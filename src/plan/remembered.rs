@@ -1,0 +1,163 @@
+//! Resources as the state has them: what their names stand for where nothing is planned or read.
+
+use super::planner::{instance_name, name_of, provider_name};
+use super::stored::{decode_object, guess, mark_stored};
+use super::world::{Context, ProviderAt, World, combine};
+use crate::diag::Diagnostics;
+use crate::graph::{ModuleId, ModuleTree, Node, NodeId, build};
+use crate::lang::config::ResourceKey;
+use crate::lang::eval::BlockSchema;
+use crate::lang::value::{Type, Value};
+use crate::provider::{Provider, ProviderSchema};
+use mlo_state::{Address, Mode, ModuleAddress, Object, Snapshot};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// The values of a configuration with what the state has of its resources. What went wrong is said, and has no value.
+pub(super) fn world<'c>(
+    tree: &'c ModuleTree<'c>,
+    context: &'c Context,
+    providers: &BTreeMap<&'static str, Arc<dyn Provider>>,
+    snapshot: &Snapshot,
+) -> (World<'c>, Diagnostics) {
+    let mut world = World::new(tree, context);
+    let mut messages = Diagnostics::new();
+    let graph = match build(tree) {
+        Ok(graph) => graph,
+        Err(messages) => return (world, messages),
+    };
+    let objects = by_block(snapshot);
+    let mut failed: HashSet<NodeId> = HashSet::new();
+    for id in &graph.order {
+        if graph.dag.dependencies(*id).any(|dependency| failed.contains(&dependency)) {
+            failed.insert(*id);
+            continue;
+        }
+        let node = graph.dag.get(*id);
+        let settled = match node {
+            Node::Resource(module, key) => {
+                let schema = schema(tree, (*module, key), providers);
+                set_resource(&mut world, (*module, key), schema, &objects);
+                Ok(())
+            }
+            _ => world.settle(node),
+        };
+        if let Err(said) = settled {
+            failed.insert(*id);
+            messages.extend(said);
+        }
+    }
+    (world, messages)
+}
+
+/// What providers were configured with when the state's objects were made.
+#[derive(Debug)]
+pub struct Configured<'c> {
+    world: World<'c>,
+}
+
+impl<'c> Configured<'c> {
+    /// Evaluates a configuration with what the state has of its resources.
+    pub fn new(
+        tree: &'c ModuleTree<'c>,
+        context: &'c Context,
+        providers: &BTreeMap<&'static str, Arc<dyn Provider>>,
+        snapshot: &Snapshot,
+    ) -> Self {
+        // Whatever is wrong is said when the plan is made.
+        Self { world: world(tree, context, providers, snapshot).0 }
+    }
+
+    /// What the provider of an object was configured with, and the name that the state has for it: the one that
+    /// `stored` says, else the one that the object's block uses. Nothing if the configuration does not say.
+    pub(crate) fn provider_of(
+        &self,
+        address: &Address,
+        stored: Option<&str>,
+        schema: &ProviderSchema,
+    ) -> Option<(String, Value)> {
+        let tree = self.world.tree;
+        let (id, key, name) = if let Some(stored) = stored {
+            let base = stored.split_once('[').map_or(stored, |(base, _)| base);
+            let all = tree.ids().flat_map(|id| tree.module(id).providers.keys().map(move |key| (id, key)));
+            let (id, key) = all.into_iter().find(|(id, key)| provider_name(tree, *id, key) == base)?;
+            (id, key.clone(), stored.to_owned())
+        } else {
+            let used = self.used_by(address)?;
+            let name = name_of(tree, &used);
+            (used.0, used.1, name)
+        };
+        let base = provider_name(tree, id, &key);
+        let mut configs = self.world.provider_configs(id, &key, schema).ok()?.into_iter();
+        configs.find_map(|(instance, config)| {
+            let same = instance_name(&base, instance.as_deref()) == name;
+            same.then(|| (name.clone(), config)).filter(|(_, config)| config.is_wholly_known())
+        })
+    }
+
+    /// The configuration of a provider that the block of an object uses.
+    fn used_by(&self, address: &Address) -> Option<ProviderAt> {
+        let tree = self.world.tree;
+        let id = tree.find(&address.module.block())?;
+        let Address { mode, type_name, name, .. } = address.clone();
+        let resource = tree.module(id).resources.get(&ResourceKey { mode, type_name, name })?;
+        let all = self.world.repetitions_by_key(id, &address.module, &resource.repeat).ok()?;
+        let place = (id, &address.module);
+        self.world.provider_at(place, &resource.provider, all.get(&address.key)?).ok()
+    }
+}
+
+/// The objects of the state by their block in an instance of its module, in order.
+pub(super) type Objects<'s> =
+    HashMap<(&'s ModuleAddress, Mode, &'s str, &'s str), Vec<(&'s Address, &'s Object)>>;
+
+/// The objects of a state by their blocks.
+pub(super) fn by_block(snapshot: &Snapshot) -> Objects<'_> {
+    let mut objects: Objects<'_> = HashMap::new();
+    for (address, object) in &snapshot.objects {
+        let block = (&address.module, address.mode, &*address.type_name, &*address.name);
+        objects.entry(block).or_default().push((address, object));
+    }
+    objects
+}
+
+/// The schema of a block's type, if its provider has one.
+pub(super) fn schema<'p>(
+    tree: &ModuleTree<'_>,
+    (id, key): (ModuleId, &ResourceKey),
+    providers: &'p BTreeMap<&'static str, Arc<dyn Provider>>,
+) -> Option<&'p BlockSchema> {
+    let resource = tree.module(id).resources.get(key)?;
+    let (_, provider) = tree.provider(id, &resource.provider.key);
+    let provider = providers.get(provider.name.as_ref())?;
+    provider.schema().resources.get(key.type_name.as_ref()).map(|schema| &schema.block)
+}
+
+/// A resource's name stands for what the state has of it.
+pub(super) fn set_resource(
+    world: &mut World<'_>,
+    (id, key): (ModuleId, &ResourceKey),
+    schema: Option<&BlockSchema>,
+    objects: &Objects<'_>,
+) {
+    let Some(resource) = world.tree.module(id).resources.get(key) else { return };
+    for at in world.instances(id) {
+        let own = objects.get(&(&at, key.mode, &*key.type_name, &*key.name));
+        let value = own.map_or_else(
+            || Value::unknown(Type::Any),
+            |own| {
+                let items =
+                    own.iter().map(|(address, object)| (address.key.clone(), present(object, schema)));
+                combine(&resource.repeat, items.collect())
+            },
+        );
+        world.set_resource(id, &at, key, value);
+    }
+}
+
+/// An object of the state. One that does not fit its schema is shown as it is.
+fn present(object: &Object, schema: Option<&BlockSchema>) -> Value {
+    schema
+        .and_then(|schema| decode_object(object, schema).ok())
+        .unwrap_or_else(|| mark_stored(&guess(&object.attributes), object))
+}

@@ -1,0 +1,106 @@
+//! Outputs of other states: `mlo_state`, known to Terraform's users as `terraform_remote_state`.
+//!
+//! Goes in: where a state is. Comes out: its outputs as one object; what is sensitive there is sensitive here. Never
+//! happens: a lock taken, or a change of that state.
+
+use crate::diag::code::provider::{ARGUMENT, UNREADABLE};
+use crate::lang::eval::{AttributeSchema, BlockSchema};
+use crate::lang::value::{Path, Type, Value};
+use crate::provider::object::{attribute, text, with};
+use crate::provider::{DataSchema, ProviderError, Surroundings};
+
+/// Name of the data source.
+pub(super) const TYPE: &str = "mlo_state";
+/// Its name for those who come from Terraform, with Terraform's arguments.
+pub(super) const TERRAFORM_TYPE: &str = "terraform_remote_state";
+/// The one environment that a state has so far.
+const WORKSPACE: &str = "default";
+
+pub(super) fn schema() -> DataSchema {
+    let path = AttributeSchema::required(Type::String).describe(
+        "A project's folder, a manifest that was applied alone, or the folder of a state; relative to the project's folder",
+    );
+    let block = with_outputs(BlockSchema::new().attribute("path", path));
+    DataSchema { description: "The outputs of another state", block }
+}
+
+pub(super) fn terraform_schema() -> DataSchema {
+    let block = BlockSchema::new()
+        .attribute(
+            "backend",
+            AttributeSchema::required(Type::String)
+                .describe("The kind of store; \"local\" is the one that there is"),
+        )
+        .attribute(
+            "config",
+            AttributeSchema::optional(Type::Any)
+                .describe("`{ path = … }`: as the argument `path` of `mlo_state`"),
+        )
+        .attribute("workspace", AttributeSchema::optional(Type::String).describe("\"default\", or nothing"));
+    DataSchema { description: "The outputs of another state", block: with_outputs(block) }
+}
+
+fn with_outputs(block: BlockSchema) -> BlockSchema {
+    block
+        .attribute(
+            "defaults",
+            AttributeSchema::optional(Type::Any)
+                .describe("An object of values for outputs that are not there"),
+        )
+        .attribute(
+            "outputs",
+            AttributeSchema::computed(Type::Any).describe("The outputs of the root module, by their names"),
+        )
+}
+
+pub(super) async fn read(surroundings: &Surroundings, config: &Value) -> Result<Value, ProviderError> {
+    let path = text(config, "path").unwrap_or_default();
+    let outputs = outputs(surroundings, path, attribute(config, "defaults"));
+    outputs.await.map(|outputs| with(config, [("outputs", outputs)])).map_err(|error| error.at(at("path")))
+}
+
+pub(super) async fn read_terraform(
+    surroundings: &Surroundings,
+    config: &Value,
+) -> Result<Value, ProviderError> {
+    let wrong = |summary: &str, argument: &str| {
+        ProviderError::permanent(summary.to_owned()).code(&ARGUMENT).at(at(argument))
+    };
+    if text(config, "backend") != Some("local") {
+        return Err(
+            wrong("states are read from folders alone", "backend").help("write `backend = \"local\"`")
+        );
+    }
+    if text(config, "workspace").is_some_and(|workspace| workspace != WORKSPACE) {
+        return Err(wrong("a state has one workspace, \"default\"", "workspace"));
+    }
+    let place = attribute(config, "config");
+    let Some(path) = text(&place, "path") else {
+        return Err(wrong("`config` does not say where the state is", "config")
+            .help("write `config = { path = \"../other\" }`"));
+    };
+    let outputs = outputs(surroundings, path, attribute(config, "defaults"));
+    outputs.await.map(|outputs| with(config, [("outputs", outputs)])).map_err(|error| error.at(at("config")))
+}
+
+/// The outputs that are there, over the defaults.
+async fn outputs(surroundings: &Surroundings, path: &str, defaults: Value) -> Result<Value, ProviderError> {
+    let whole = surroundings.project.join(path);
+    let found = (surroundings.states)(whole).await.map_err(|problem| {
+        ProviderError::permanent(format!("the state at `{path}` cannot be read"))
+            .code(&UNREADABLE)
+            .detail(problem)
+    })?;
+    let Some(found) = found else {
+        return Err(ProviderError::permanent(format!("there is no state at `{path}`"))
+            .code(&UNREADABLE)
+            .help("apply that project first, or check the path; it is relative to this project's folder"));
+    };
+    let mut outputs = defaults.as_entries().cloned().unwrap_or_default();
+    outputs.extend(found);
+    Ok(Value::object(outputs).with_marks(defaults.marks()))
+}
+
+fn at(argument: &str) -> Path {
+    Path::root().name(argument)
+}
