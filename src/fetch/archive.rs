@@ -95,7 +95,7 @@ fn entries<R: Read>(archive: &mut tar::Archive<R>, limit: u64) -> Result<Gatheri
                 if bytes > limit || size > gathered.room() {
                     return Err(bomb());
                 }
-                let mut content = Vec::new();
+                let mut content = Vec::with_capacity(usize::try_from(size).map_err(broken)?);
                 entry.read_to_end(&mut content).map_err(broken)?;
                 if content.len() as u64 != size {
                     return Err(broken(format!("`{}` ends early", crate::diag::escape(&name))));

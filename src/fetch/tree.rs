@@ -17,8 +17,8 @@ const PATH_BYTES_MAX: usize = 1_024;
 /// Links that are followed to get at one file.
 const HOPS_MAX: usize = 10;
 
-/// The bytes of a file.
-pub(super) type Bytes = Arc<[u8]>;
+/// The bytes of a file. What was read is kept, not copied.
+pub(super) type Bytes = Arc<Vec<u8>>;
 
 /// What was read of a package so far.
 #[derive(Debug, Default)]
@@ -68,7 +68,7 @@ impl Gathering {
         if self.bytes > BYTES_MAX {
             return Err(too_large());
         }
-        self.files.insert(path, bytes.into());
+        self.files.insert(path, Arc::new(bytes));
         Ok(())
     }
 
@@ -213,7 +213,8 @@ fn beside(link: &str, target: &str) -> Option<String> {
 impl Tree {
     /// `sha256:…` of all paths and contents.
     pub(super) fn digest(&self) -> String {
-        let files = self.files.iter().map(|(path, bytes)| (path.as_str(), hex(&Sha256::digest(bytes))));
+        let files =
+            self.files.iter().map(|(path, bytes)| (path.as_str(), hex(&Sha256::digest(bytes.as_slice()))));
         digest(files)
     }
 

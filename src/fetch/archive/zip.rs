@@ -129,7 +129,8 @@ fn data(bytes: &[u8], entry: &Entry<'_>) -> Result<(usize, usize), FetchError> {
 }
 
 fn inflate(packed: &[u8], entry: &Entry<'_>) -> Result<Vec<u8>, FetchError> {
-    let mut content = Vec::new();
+    // What all files have together was looked at before.
+    let mut content = Vec::with_capacity(usize::try_from(entry.unpacked).map_err(broken)?);
     match entry.method {
         0 => content.extend_from_slice(packed),
         8 => {

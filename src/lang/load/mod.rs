@@ -187,14 +187,14 @@ impl Loader<'_, '_> {
         let statics = Statics::new(&decoded.module, caller);
         for call in std::mem::take(&mut decoded.calls) {
             let name = call.name.name.clone();
-            let (called, version) = match self.call(&call, &statics, chain) {
+            let (module, version) = match self.call(&call, &statics, chain) {
                 Some((module, version)) => {
                     calls::check_arguments(&call, &module, folder.whole, self.diagnostics);
                     (module, version)
                 }
                 None => (calls::unread(&call, &decoded.module.path), None),
             };
-            calls.insert(name, call.with_module(called, version));
+            calls.insert(name, call.with_module(module, version));
         }
         decoded.module.calls = calls;
         chain.pop();
