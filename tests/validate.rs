@@ -156,3 +156,14 @@ fn all_errors_are_said_in_one_run_in_the_shape_of_terraforms() {
     assert_eq!(contents["snippet"]["context"], "resource \"local_file\" \"f\"");
     assert_eq!(contents["address"], "local_file.f");
 }
+
+#[test]
+fn a_condition_that_does_not_hold_is_shown_with_its_values() {
+    let text = "variable \"n\" {\n  type = number\n  validation {\n    condition     = var.n < 3\n    error_message = \"Too large.\"\n  }\n}\nvariable \"s\" {\n  sensitive = true\n  validation {\n    condition     = var.s != \"hunter2\"\n    error_message = \"Known.\"\n  }\n}\n";
+    let project = Project::with(&[("main.tf", text)]);
+    project.ok(&["validate"]);
+    let said = project.mlo(&["validate", "--var", "n=5", "--var", "s=hunter2"]);
+    said.ends_with(1)
+        .has(&["Too large.", "main.tf:4:21", "Here `var.n` is 5.", "Known.", "Here `var.s` is sensitive."])
+        .has_not(&["is \"hunter2\""]);
+}

@@ -3,7 +3,7 @@
 use super::checked::{CheckStatus, Checked, Judged};
 use crate::diag::{Code, Diagnostic, Diagnostics, Span, code};
 use crate::lang::config::{Condition, ResourceKey};
-use crate::lang::eval::evaluate;
+use crate::lang::eval::{evaluate, with_values};
 use crate::lang::scope::{Outside, Scope};
 use crate::lang::syntax::ast::Step;
 use crate::lang::value::{Type, Value, convert};
@@ -96,7 +96,8 @@ pub(super) fn judge(conditions: &[Condition], scope: &dyn Scope, failed: Code) -
             Ok(Some(false)) => {
                 let words = words(condition, scope);
                 let message = Diagnostic::error(failed, words.clone());
-                messages.push(message.at(condition.condition.span, "this is false"));
+                let message = message.at(condition.condition.span, "this is false");
+                messages.push(with_values(message, &condition.condition, scope));
                 checked.problems.push(words);
                 CheckStatus::Fail
             }

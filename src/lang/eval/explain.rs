@@ -2,6 +2,7 @@
 
 use super::expression::Evaluator;
 use crate::diag::{Diagnostic, Involved};
+use crate::lang::scope::Scope;
 use crate::lang::syntax::ast::{Expr, ExprKind, Step, TemplatePart};
 use crate::lang::value::{Form, Kind, Marks, Value, quote_short};
 use std::fmt::Write as _;
@@ -43,6 +44,11 @@ pub fn describe(value: &Value) -> String {
 
 pub(super) fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// An error with what the names in an expression stand for.
+pub fn with_values(error: Diagnostic, expr: &Expr, scope: &dyn Scope) -> Diagnostic {
+    add_values(&mut Evaluator::new(scope), error, &[expr])
 }
 
 /// Adds to an error what the names in some expressions stand for.

@@ -21,7 +21,7 @@ mod template;
 mod variable;
 
 pub use decode::{decode, deprecations};
-pub use explain::describe;
+pub use explain::{describe, with_values};
 pub use expression::evaluate;
 pub use free::evaluate_body;
 pub use meter::{Exhausted, Meter, STEPS_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX};
