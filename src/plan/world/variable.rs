@@ -75,6 +75,7 @@ impl World<'_> {
             return Ok(());
         }
         // The variable itself is not stored yet: its value is laid over the scope.
+        let value = &variable_marked(variable, value.clone());
         let scope = WithVariable { inner: self.scope(id, at, None), name: &variable.name.name, value };
         let judged = judge(&variable.validations, &scope, code::engine::VALIDATION);
         let of = Checkable::Variable(self.tree.module(id).path.clone(), variable.name.name.clone());
