@@ -13,6 +13,7 @@ mod fmt;
 mod gate;
 mod interrupted;
 mod killed;
+mod lifecycle;
 mod providers;
 mod hostile;
 mod modules;

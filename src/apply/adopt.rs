@@ -28,7 +28,7 @@ impl Run<'_, '_, '_> {
         }
         snapshot.serial += 1;
         self.applier.guard.commit(snapshot.clone()).await?;
-        self.objects.borrow_mut().clone_from(&snapshot.objects);
+        self.state.replace(snapshot.clone());
         self.base = snapshot;
         Ok(())
     }

@@ -77,6 +77,8 @@ pub enum Event<'a> {
     Started {
         /// The object.
         address: &'a Address,
+        /// Its key, if it is one that was set aside.
+        deposed: Option<&'a str>,
         /// What is done: create, update or delete.
         action: Action,
     },
@@ -84,6 +86,8 @@ pub enum Event<'a> {
     Finished {
         /// The object.
         address: &'a Address,
+        /// Its key, if it is one that was set aside.
+        deposed: Option<&'a str>,
         /// What was done: create, update or delete.
         action: Action,
         /// The object as it is; nothing after a delete.
@@ -93,6 +97,8 @@ pub enum Event<'a> {
     Failed {
         /// The object.
         address: &'a Address,
+        /// Its key, if it is one that was set aside.
+        deposed: Option<&'a str>,
         /// What was tried: create, update or delete.
         action: Action,
     },
@@ -138,7 +144,7 @@ impl Applier<'_> {
             )),
             connections: RefCell::new(self.connections.clone()),
             connected_before: RefCell::default(),
-            objects: RefCell::new(self.snapshot.objects.clone()),
+            state: RefCell::new(self.snapshot.clone()),
             base: self.snapshot.clone(),
             values: RefCell::default(),
             repetitions: RefCell::default(),
@@ -169,7 +175,8 @@ struct Run<'r, 'a, 'c> {
     connections: RefCell<Connections>,
     /// Providers as they were configured when the objects were made that go.
     connected_before: RefCell<Connections>,
-    objects: RefCell<BTreeMap<Address, Object>>,
+    /// What exists, as far as the run has come.
+    state: RefCell<Snapshot>,
     /// The last snapshot that was committed.
     base: Snapshot,
     /// Objects as they are after their operation.
@@ -190,16 +197,13 @@ impl Run<'_, '_, '_> {
     async fn record_what_was_read(&self) -> Result<(), StoreError> {
         let mut records = Vec::new();
         for drift in &self.plan.drift {
-            let Some(stored) = self.base.objects.get(&drift.address) else { continue };
+            let (address, deposed) = (drift.address.clone(), drift.deposed.clone());
+            let Some(stored) = stored(&self.base, &address, deposed.as_deref()) else { continue };
             let object =
-                drift.after.as_ref().and_then(|value| self.encode(&drift.address, value, blank_like(stored)));
-            let address = drift.address.clone();
-            self.remember(&address, object.clone());
-            records.push(Record::Done {
-                operation: self.take_number(),
-                address,
-                object: object.map(Box::new),
-            });
+                drift.after.as_ref().and_then(|value| self.encode(&address, value, blank_like(stored)));
+            self.remember(&address, deposed.as_deref(), object.clone());
+            let (operation, object) = (self.take_number(), object.map(Box::new));
+            records.push(Record::Done { operation, address, deposed, object });
         }
         if records.is_empty() { Ok(()) } else { self.applier.guard.append(records).await }
     }
@@ -352,12 +356,22 @@ impl Run<'_, '_, '_> {
         number
     }
 
-    fn remember(&self, address: &Address, object: Option<Object>) {
-        let mut objects = self.objects.borrow_mut();
-        match object {
-            Some(object) => objects.insert(address.clone(), object),
-            None => objects.remove(address),
-        };
+    fn remember(&self, address: &Address, deposed: Option<&str>, object: Option<Object>) {
+        let mut state = self.state.borrow_mut();
+        match (object, deposed) {
+            (Some(object), None) => {
+                state.objects.insert(address.clone(), object);
+            }
+            (Some(object), Some(key)) => {
+                state.deposed.entry(address.clone()).or_default().insert(key.to_owned(), object);
+            }
+            (None, None) => {
+                state.objects.remove(address);
+            }
+            (None, Some(key)) => {
+                state.forget_deposed(address, key);
+            }
+        }
     }
 
     /// The stored form of a value, with all else as in `over`. What of it cannot be stored is left out, which is said:
@@ -387,8 +401,7 @@ impl Run<'_, '_, '_> {
     async fn finish(self, ended: &[Ended]) -> Result<Applied, StoreError> {
         self.report_skipped(ended);
         let failed = self.state_failed.borrow_mut().take();
-        let mut snapshot = self.base.clone();
-        snapshot.objects = self.objects.take();
+        let mut snapshot = self.state.replace(Snapshot::empty(""));
         for operation in &self.plan.operations {
             // Marks, dependencies and the provider's name can change without the object.
             if operation.action == Action::NoOp
@@ -425,7 +438,7 @@ impl Run<'_, '_, '_> {
 
     fn write_outputs(&self, snapshot: &mut Snapshot) {
         if self.plan.kind == Kind::Destroy {
-            if snapshot.objects.is_empty() {
+            if snapshot.objects.is_empty() && snapshot.deposed.is_empty() {
                 snapshot.outputs.clear();
             }
             return;
@@ -440,6 +453,14 @@ impl Run<'_, '_, '_> {
                 snapshot.outputs.insert(name.to_string(), stored);
             }
         }
+    }
+}
+
+/// The object of an address, or one that was set aside there.
+fn stored<'s>(snapshot: &'s Snapshot, address: &Address, deposed: Option<&str>) -> Option<&'s Object> {
+    match deposed {
+        None => snapshot.objects.get(address),
+        Some(key) => snapshot.deposed.get(address)?.get(key),
     }
 }
 

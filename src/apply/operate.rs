@@ -7,7 +7,8 @@ use crate::lang::config::{Resource, ResourceKey};
 use crate::lang::eval::BlockSchema;
 use crate::lang::value::{Kind, Path, Value};
 use crate::plan::{
-    Action, Connected, Operation, Part, Repetitions, describe, diff, mark_as, mark_by_schema, plan_change,
+    Action, Comparison, Connected, Operation, Part, Repetitions, deposed_key, describe, diff, mark_as,
+    mark_by_schema, plan_change,
 };
 use crate::provider::{Change, Connection, ErrorClass, Progress, ProviderError, Subject, retry};
 use mlo_state::{Action as Intent, Address, Object, Record, Status, StoreError};
@@ -20,6 +21,9 @@ struct Call<'o> {
     token: &'o str,
     prior: Option<&'o Value>,
     planned: Option<Value>,
+    /// The key of an object that was set aside: the one that is deleted, or the one that gives way to the one that is
+    /// made.
+    deposed: Option<String>,
 }
 
 /// How a call ended, when the state could be written.
@@ -52,7 +56,8 @@ impl Run<'_, '_, '_> {
         let token =
             operation.stored.as_ref().map_or(operation.token.as_str(), |stored| stored.token.as_str());
         let prior = operation.prior.as_ref();
-        let call = Call { operation, intent: Intent::Delete, token, prior, planned: None };
+        let deposed = operation.deposed.clone().or_else(|| gives_way(operation));
+        let call = Call { operation, intent: Intent::Delete, token, prior, planned: None, deposed };
         self.call(&call, connected).await?;
         let mut counts = self.counts.get();
         counts.destroy += 1;
@@ -74,7 +79,8 @@ impl Run<'_, '_, '_> {
         let intent = if updates { Intent::Update } else { Intent::Create };
         let stored = operation.stored.as_ref().filter(|_| updates);
         let token = stored.map_or(operation.token.as_str(), |stored| stored.token.as_str());
-        let call = Call { operation, intent, token, prior, planned };
+        let deposed = gives_way(operation);
+        let call = Call { operation, intent, token, prior, planned, deposed };
         let Some(value) = self.call(&call, connected).await? else { return Ok(()) };
         let mut counts = self.counts.get();
         if updates {
@@ -111,11 +117,12 @@ impl Run<'_, '_, '_> {
         let Some(schema) = connected.provider.schema().resources.get(address.type_name.as_ref()) else {
             return Ok(operation.planned.clone());
         };
-        let wanted = self.wanted(operation, (id, &key), &schema.block)?;
+        let (wanted, kept) = self.wanted(operation, (id, &key), &schema.block, prior)?;
         let fail = |error: ProviderError| {
             describe(&error, &address.to_string(), Some(resource.span), Some(resource))
         };
-        let now = plan_change(connected, &key, schema, (prior, &wanted)).await.map_err(fail)?.planned;
+        let comparison = Comparison { prior, wanted: &wanted, kept: &kept, must_replace: false };
+        let now = plan_change(connected, &key, schema, comparison).await.map_err(fail)?.planned;
         match fits(planned, &now) {
             None => Ok(Some(now)),
             Some(path) => {
@@ -124,18 +131,23 @@ impl Run<'_, '_, '_> {
         }
     }
 
+    /// What the configuration wants of an object, and the same with what it leaves as it is in `prior`.
     pub(super) fn wanted(
         &self,
         operation: &Operation,
         (id, key): (ModuleId, &ResourceKey),
         schema: &BlockSchema,
-    ) -> Result<Value, Diagnostics> {
+        prior: Option<&Value>,
+    ) -> Result<(Value, Value), Diagnostics> {
         let address = &operation.address;
         let repetitions = self.repetitions_of(address, id)?;
         let Some(repetition) = repetitions.get(&address.key) else {
             return Err(inconsistent(operation, &Path::root(), "the instance is no longer wanted").into());
         };
-        self.world.borrow().wanted((id, key), &address.module, repetition, schema)
+        let (world, at) = (self.world.borrow(), &address.module);
+        let wanted = world.wanted((id, key), at, repetition, schema)?;
+        let kept = world.laid_over((id, key), (at, repetition), schema, (prior, &wanted))?;
+        Ok((wanted, kept))
     }
 
     /// Checks the conditions before something is done to an instance.
@@ -186,22 +198,23 @@ impl Run<'_, '_, '_> {
     async fn call(&self, call: &Call<'_>, connected: &Connected) -> Result<Option<Value>, Diagnostics> {
         let Call { operation, intent, .. } = call;
         let address = &operation.address;
-        let number = self.take_number();
-        let token = call.token.to_owned();
-        let record = Record::Intend { operation: number, address: address.clone(), action: *intent, token };
-        self.append(vec![record]).await?;
+        let number = self.begin(call).await?;
         let action = match intent {
             Intent::Create => Action::Create,
             Intent::Update => Action::Update,
             Intent::Delete => Action::Delete,
         };
+        // Of a create, the key is that of the object that gives way.
+        let deposed = call.deposed.as_deref().filter(|_| *intent == Intent::Delete);
         let end = {
             // Intents that are ready together share a sync; the calls take turns.
             let _permit = self.calls.acquire().await;
             if self.is_stopped() {
-                return self.not_begun(address, number).await;
+                let message = "not begun: the run was stopped".to_owned();
+                self.end_without(call, number, None, message).await?;
+                return Err(Diagnostics::new());
             }
-            (self.applier.observe)(Event::Started { address, action });
+            (self.applier.observe)(Event::Started { address, deposed, action });
             match connected.connection.as_deref() {
                 Some(connection) => self.carry_out(call, connection, number).await,
                 None => Err(ProviderError::permanent("its provider is not connected")),
@@ -212,18 +225,19 @@ impl Run<'_, '_, '_> {
             Ok(CallEnd::Done(value)) => {
                 let value = value.map(|value| self.with_marks(operation, &value));
                 let object = value.as_ref().and_then(|value| self.object(call, value, Status::Ready));
-                self.remember(address, object.clone());
-                let object = object.map(Box::new);
-                self.append(vec![Record::Done { operation: number, address: address.clone(), object }])
-                    .await?;
+                self.remember(address, deposed, object.clone());
+                let (address, object) = (address.clone(), object.map(Box::new));
+                let key = deposed.map(str::to_owned);
+                self.append(vec![Record::Done { operation: number, address, deposed: key, object }]).await?;
+                let address = &operation.address;
                 if let Some(value) = &value {
                     self.values.borrow_mut().insert(address.clone(), value.clone());
                 }
-                (self.applier.observe)(Event::Finished { address, action, object: value.as_ref() });
+                (self.applier.observe)(Event::Finished { address, deposed, action, object: value.as_ref() });
                 Ok(value)
             }
             Err(error) => {
-                (self.applier.observe)(Event::Failed { address, action });
+                (self.applier.observe)(Event::Failed { address, deposed, action });
                 self.failed(call, number, &error).await?;
                 let resource = self.resource_of(address).map(|(_, _, resource)| resource);
                 let what = format!("{} of {address}", verb(*intent));
@@ -232,11 +246,42 @@ impl Run<'_, '_, '_> {
         }
     }
 
-    /// The run was stopped between an intent and its call.
-    async fn not_begun(&self, address: &Address, operation: u64) -> Result<Option<Value>, Diagnostics> {
-        let (address, message) = (address.clone(), "not begun: the run was stopped".to_owned());
-        self.append(vec![Record::Failed { operation, address, object: None, message }]).await?;
-        Err(Diagnostics::new())
+    /// Makes the intent durable; what gives way is set aside with it. Gives the operation's number.
+    async fn begin(&self, call: &Call<'_>) -> Result<u64, Diagnostics> {
+        let (operation, address) = (self.take_number(), call.operation.address.clone());
+        let mut records = Vec::new();
+        if let (Intent::Create, Some(key)) = (call.intent, &call.deposed) {
+            self.state.borrow_mut().depose(&address, key);
+            records.push(Record::Deposed { address: address.clone(), key: key.clone() });
+        }
+        let (token, deposed) = (call.token.to_owned(), call.deposed.clone());
+        records.push(Record::Intend { operation, address, deposed, action: call.intent, token });
+        self.append(records).await?;
+        Ok(operation)
+    }
+
+    /// A call came to nothing, or left an object half made. If there is none, what gave way is put back.
+    async fn end_without(
+        &self,
+        call: &Call<'_>,
+        operation: u64,
+        object: Option<Object>,
+        message: String,
+    ) -> Result<(), Diagnostics> {
+        let address = &call.operation.address;
+        let is_none = object.is_none();
+        let deposed = call.deposed.clone().filter(|_| call.intent == Intent::Delete);
+        if object.is_some() {
+            self.remember(address, deposed.as_deref(), object.clone());
+        }
+        let object = object.map(Box::new);
+        let mut records =
+            vec![Record::Failed { operation, address: address.clone(), deposed, object, message }];
+        if let (Intent::Create, Some(key), true) = (call.intent, &call.deposed, is_none) {
+            self.state.borrow_mut().restore(address, key);
+            records.push(Record::Restored { address: address.clone(), key: key.clone() });
+        }
+        self.append(records).await
     }
 
     async fn carry_out(
@@ -280,7 +325,6 @@ impl Run<'_, '_, '_> {
     }
 
     async fn failed(&self, call: &Call<'_>, number: u64, error: &ProviderError) -> Result<(), Diagnostics> {
-        let address = &call.operation.address;
         if error.class == ErrorClass::Retryable {
             // Nobody knows whether it took effect: the intent stays open, and the next run finds out.
             return Ok(());
@@ -292,12 +336,7 @@ impl Run<'_, '_, '_> {
         let status = if call.intent == Intent::Create { Status::Tainted } else { Status::Ready };
         let object = error.object.as_ref().map(|value| self.with_marks(call.operation, value));
         let object = object.and_then(|value| self.object(call, &value, status));
-        if object.is_some() {
-            self.remember(address, object.clone());
-        }
-        let (object, message) = (object.map(Box::new), error.summary.clone());
-        self.append(vec![Record::Failed { operation: number, address: address.clone(), object, message }])
-            .await
+        self.end_without(call, number, object, error.summary.clone()).await
     }
 
     fn object(&self, call: &Call<'_>, value: &Value, status: Status) -> Option<Object> {
@@ -328,6 +367,12 @@ impl Run<'_, '_, '_> {
             }
         }
     }
+}
+
+/// The key under which the object is set aside that a replacement makes a new one before.
+fn gives_way(operation: &Operation) -> Option<String> {
+    let first = operation.action == Action::Replace && operation.create_before_destroy;
+    operation.stored.as_ref().filter(|_| first).map(|stored| deposed_key(&stored.token))
 }
 
 fn verb(intent: Intent) -> &'static str {

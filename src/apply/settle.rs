@@ -38,8 +38,7 @@ pub async fn settle(
                     (Action::Create, None) => never_made.push(pending.address.to_string()),
                     _ => messages.push(said(pending, object.is_some())),
                 }
-                let (operation, address) = (pending.operation, pending.address.clone());
-                guard.append(vec![Record::Done { operation, address, object: object.map(Box::new) }]).await?;
+                guard.append(outcome(loaded, pending, object)).await?;
             }
             Err(failure) => messages.extend(failure),
         }
@@ -51,6 +50,37 @@ pub async fn settle(
     Ok(messages)
 }
 
+/// What the journal says of an intent whose outcome was found. What gave way to an object that was never made is put
+/// back, and is no object of this intent where it was never set aside.
+fn outcome(loaded: &Loaded, pending: &Pending, object: Option<Object>) -> Vec<Record> {
+    let (operation, address) = (pending.operation, pending.address.clone());
+    if pending.action != Action::Create {
+        let (deposed, object) = (pending.deposed.clone(), object.map(Box::new));
+        return vec![Record::Done { operation, address, deposed, object }];
+    }
+    let present = loaded.snapshot.as_ref().and_then(|snapshot| snapshot.objects.get(&address));
+    let other = present.is_some_and(|present| present.token != pending.token);
+    let key = pending.deposed.clone();
+    let mut records = Vec::new();
+    match object {
+        Some(object) => {
+            let key = key.filter(|_| other);
+            records.extend(key.map(|key| Record::Deposed { address: address.clone(), key }));
+            records.push(Record::Done { operation, address, deposed: None, object: Some(Box::new(object)) });
+        }
+        None if other => {
+            let message = "it was never made".to_owned();
+            records.push(Record::Failed { operation, address, deposed: None, object: None, message });
+        }
+        None => {
+            let restored = key.map(|key| Record::Restored { address: address.clone(), key });
+            records.push(Record::Done { operation, address, deposed: None, object: None });
+            records.extend(restored);
+        }
+    }
+    records
+}
+
 async fn settle_one(
     loaded: &Loaded,
     pending: &Pending,
@@ -58,7 +88,8 @@ async fn settle_one(
     surroundings: &Surroundings,
 ) -> Result<Option<Object>, Diagnostics> {
     let address = &pending.address;
-    let stored = loaded.snapshot.as_ref().and_then(|snapshot| snapshot.objects.get(address));
+    let deposed = pending.deposed.as_deref().filter(|_| pending.action != Action::Create);
+    let stored = loaded.snapshot.as_ref().and_then(|snapshot| super::stored(snapshot, address, deposed));
     let owner = owner(address, stored, providers);
     let Some((name, provider, schema)) = owner else {
         let summary = format!(

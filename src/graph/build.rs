@@ -307,7 +307,7 @@ impl Builder<'_, '_> {
             self.depend_on(node, id, &reference.target);
         }
         let lifecycle = &resource.lifecycle;
-        let exprs = [&lifecycle.create_before_destroy, &lifecycle.prevent_destroy];
+        let exprs = [&lifecycle.create_before_destroy, &lifecycle.prevent_destroy, &lifecycle.ignore_changes];
         self.depend_on_exprs(node, id, exprs.into_iter().flatten().chain(&lifecycle.replace_triggered_by));
         for reference in condition_references(&lifecycle.preconditions) {
             self.depend_on(node, id, &reference.target);

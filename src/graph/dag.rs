@@ -37,6 +37,11 @@ impl<N> Dag<N> {
         self.graph.add_edge(NodeIndex::new(node), NodeIndex::new(dependency), ());
     }
 
+    /// The same edges between other nodes, which have the same numbers.
+    pub fn map<M>(&self, mut node: impl FnMut(&N) -> M) -> Dag<M> {
+        Dag { graph: self.graph.map(|_, old| node(old), |_, ()| ()) }
+    }
+
     /// How many nodes there are.
     pub fn len(&self) -> usize {
         self.graph.node_count()

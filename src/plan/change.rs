@@ -15,38 +15,54 @@ pub(crate) struct PlannedChange {
     pub(crate) replace: Vec<Path>,
 }
 
+/// What is compared.
+pub(crate) struct Comparison<'a> {
+    /// The object as it is, if it can be changed.
+    pub(crate) prior: Option<&'a Value>,
+    /// As the configuration says.
+    pub(crate) wanted: &'a Value,
+    /// The same, with what it leaves as it is in `prior`.
+    pub(crate) kept: &'a Value,
+    /// Whether a new object is made in any case.
+    pub(crate) must_replace: bool,
+}
+
 /// Compares what is with what is wanted, and asks the provider what will be.
 pub(crate) async fn plan_change(
     connected: &Connected,
     key: &ResourceKey,
     schema: &ResourceSchema,
-    (prior, wanted): (Option<&Value>, &Value),
+    Comparison { prior, wanted, kept, must_replace }: Comparison<'_>,
 ) -> Result<PlannedChange, ProviderError> {
     let connection = connected.connection.as_deref();
-    let ask = async |prior: Option<&Value>| {
+    let ask = async |prior: Option<&Value>, wanted: &Value| {
         let proposed = propose(&schema.block, prior, wanted);
         let request = PlanRequest { type_name: &key.type_name, prior, wanted, proposed };
         let mut planned = connected.provider.plan(connection, request).await?;
         planned.value = mark_by_schema(&planned.value, &schema.block);
         Ok(planned)
     };
-    let planned = ask(prior).await?;
     let Some(prior) = prior else {
-        return Ok(PlannedChange { action: Action::Create, planned: planned.value, replace: Vec::new() });
+        let planned = ask(None, wanted).await?.value;
+        return Ok(PlannedChange { action: Action::Create, planned, replace: Vec::new() });
     };
-    if diff::same(prior, &planned.value) {
-        return Ok(PlannedChange { action: Action::NoOp, planned: planned.value, replace: Vec::new() });
+    let planned = ask(Some(prior), kept).await?;
+    let mut replace = Vec::new();
+    if !diff::same(prior, &planned.value) {
+        let changed = diff::changed(prior, &planned.value);
+        replace = diff::forces_new(&schema.block, &changed);
+        replace.extend(planned.replace);
+        replace.sort();
+        replace.dedup();
+    } else if !must_replace {
+        return Ok(PlannedChange { action: Action::NoOp, planned: planned.value, replace });
     }
-    let changed = diff::changed(prior, &planned.value);
-    let mut replace = diff::forces_new(&schema.block, &changed);
-    replace.extend(planned.replace);
-    replace.sort();
-    replace.dedup();
-    if replace.is_empty() {
+    if replace.is_empty() && !must_replace {
         return Ok(PlannedChange { action: Action::Update, planned: planned.value, replace });
     }
-    let planned = ask(None).await?;
-    Ok(PlannedChange { action: Action::Replace, planned: planned.value, replace })
+    // Of a new object nothing can stay as it was.
+    let planned = ask(None, wanted).await?.value;
+    Ok(PlannedChange { action: Action::Replace, planned, replace })
 }
 
 /// Names in one message: more are not read.

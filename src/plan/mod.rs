@@ -9,6 +9,7 @@ mod condition;
 mod console;
 mod data;
 pub mod diff;
+mod ignore;
 mod inputs;
 mod moves;
 mod planner;
@@ -19,7 +20,7 @@ mod steps;
 mod stored;
 mod world;
 
-pub(crate) use change::{describe, plan_change, some_of};
+pub(crate) use change::{Comparison, describe, plan_change, some_of};
 pub use check::check;
 pub(crate) use checked::Judged;
 pub use checked::{CheckStatus, Checkable, Checked, CheckedAt, Checks};
@@ -76,6 +77,10 @@ pub enum Reason {
     Missing,
     /// An earlier create failed halfway.
     Tainted,
+    /// Something that its `replace_triggered_by` names changes.
+    Triggered,
+    /// A new object took its place, and it is not gone yet.
+    Deposed,
     /// Its block is not in the configuration.
     NoBlock,
     /// Its module is not in the configuration.
@@ -109,6 +114,12 @@ pub struct Operation {
     pub previous: Option<Address>,
     /// What its provider knows it by, if it is there and the state takes it in.
     pub importing: Option<String>,
+    /// If the object is one that was set aside: its key.
+    pub deposed: Option<String>,
+    /// Whether a replacement makes the new object before it takes the old one away.
+    pub create_before_destroy: bool,
+    /// The entries of `replace_triggered_by` because of which it is replaced.
+    pub triggered_by: Vec<String>,
     /// The provider that keeps it, as the state names it: `local`, `local.west`.
     pub provider: String,
     /// What is done.
@@ -133,6 +144,46 @@ pub struct Operation {
     pub dependencies: Arc<[BlockAddress]>,
 }
 
+impl Operation {
+    /// An object of the state to which nothing is done.
+    pub(crate) fn on(address: &Address, object: &Object) -> Self {
+        Self {
+            address: address.clone(),
+            previous: None,
+            importing: None,
+            deposed: None,
+            create_before_destroy: false,
+            triggered_by: Vec::new(),
+            provider: object.provider.clone(),
+            action: Action::NoOp,
+            reason: Reason::Configuration,
+            prior: None,
+            planned: None,
+            replace: Vec::new(),
+            stored: Some(object.into()),
+            schema_version: object.schema_version,
+            token: object.token.clone(),
+            span: None,
+            dependencies: object.dependencies.clone().into(),
+        }
+    }
+}
+
+/// What an object is called: its address, and the key if it was set aside.
+pub fn object_name(address: &Address, deposed: Option<&str>) -> String {
+    match deposed {
+        None => address.to_string(),
+        Some(key) => format!("{address} (deposed object {key})"),
+    }
+}
+
+/// The key under which the object of an idempotency token is set aside: eight hexadecimal digits, as Terraform has
+/// them.
+pub(crate) fn deposed_key(token: &str) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(token).iter().take(4).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
 /// What the state has of an object beside its attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
@@ -153,6 +204,8 @@ impl From<&Object> for Stored {
 pub struct Drift {
     /// Its address.
     pub address: Address,
+    /// If the object is one that was set aside: its key.
+    pub deposed: Option<String>,
     /// As the state has it.
     pub before: Value,
     /// As it is; nothing if it is gone.

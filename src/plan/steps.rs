@@ -2,7 +2,8 @@
 
 use super::world::NodeKey;
 use super::{Action, Operation};
-use crate::graph::{Dag, Graph, ModuleId, ModuleTree, Node};
+use crate::graph::{Dag, Graph, ModuleId, ModuleTree, Node, NodeId};
+use crate::lang::config::ResourceKey;
 use mlo_state::BlockAddress;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -54,56 +55,43 @@ impl Parts<'_, '_> {
 
 /// Lays out the steps of a plan.
 ///
-/// An object is taken away after all that the state says was made from its block; it is made or changed after all that
-/// its block refers to is made, and after what was made from it and goes is gone.
+/// What must come first, comes first:
+/// - an object is made or changed after all that its block refers to is made;
+/// - it is taken away after all that the state says was made from its block and goes;
+/// - of a replacement, one half comes after the other half.
+///
+/// What would better come first does, where that makes no circle:
+/// - what was made from a block and goes is gone before something of the block is made or changed;
+/// - what was made from a block, or refers to it now, is made or changed before something of the block is taken away:
+///   it lets go of the old object, or has taken up the new one.
 pub(super) fn build(parts: &Parts<'_, '_>) -> Steps {
-    let mut steps = Steps::default();
-    let deletes = steps.add_deletes(parts.operations);
-    let mut by_block: HashMap<BlockAddress, Vec<usize>> = HashMap::new();
-    for (number, operation) in parts.operations.iter().enumerate() {
-        if matches!(operation.action, Action::Create | Action::Update | Action::Replace | Action::Read) {
-            by_block.entry(operation.address.block()).or_default().push(number);
-        }
-    }
-    let acts = parts.operations.iter().any(|operation| operation.action != Action::NoOp);
-    let mut gates: HashMap<usize, usize> = HashMap::new();
-    for node_id in &parts.graph.order {
-        let node = parts.graph.dag.get(*node_id);
-        let mut before: BTreeSet<usize> =
-            parts.graph.dag.dependencies(*node_id).filter_map(|id| gates.get(&id).copied()).collect();
-        let gate = match node {
-            Node::Resource(module, key) => {
-                let block = parts.tree.block(*module, key);
-                match by_block.get(&block) {
-                    Some(operations) => {
-                        before.extend(deletes.before.get(&block));
-                        Some(steps.add_block(node, operations, &before, &deletes.of))
-                    }
-                    None if parts.unsettled.contains(&node.into()) => {
-                        Some(steps.add(Step::Settle(node.clone()), &before))
-                    }
-                    None => steps.join(&before),
-                }
-            }
-            Node::Check(module, name) => {
-                let again = parts.rereads(*module, name) || parts.unsettled.contains(&node.into());
-                (acts && again).then(|| steps.add(Step::Evaluate(node.clone()), &before))
-            }
-            _ if parts.unsettled.contains(&node.into()) => {
-                Some(steps.add(Step::Evaluate(node.clone()), &before))
-            }
-            _ => steps.join(&before),
-        };
-        if let Some(gate) = gate {
-            gates.insert(*node_id, gate);
-        }
-    }
+    let (steps, gates) = Default::default();
+    let mut layout = Layout { parts, steps, gates, go_first: Vec::new(), let_go: Vec::new() };
+    let deletes = layout.add_deletes();
+    layout.add_nodes(&deletes);
+    layout.let_go_first(&deletes);
+    // An object in use often cannot be taken away at all: that comes first.
+    let Layout { mut steps, let_go, go_first, .. } = layout;
+    steps.grant(&let_go);
+    steps.grant(&go_first);
     steps
+}
+
+struct Layout<'a, 'c> {
+    parts: &'a Parts<'a, 'c>,
+    steps: Steps,
+    /// The step after which a node of the graph is done.
+    gates: HashMap<NodeId, usize>,
+    /// Steps that take something away, after those that let go of it.
+    let_go: Vec<(usize, usize)>,
+    /// Steps that make or change something, after those that take away what was made from it.
+    go_first: Vec<(usize, usize)>,
 }
 
 /// The steps that take objects away.
 #[derive(Default)]
 struct Deletes {
+    order: DeleteOrder,
     /// By operation.
     of: HashMap<usize, usize>,
     /// By block: the step after which all that was made from it and goes is gone.
@@ -128,51 +116,158 @@ impl Steps {
         }
     }
 
-    fn add_block(
-        &mut self,
-        node: &Node,
-        operations: &[usize],
-        before: &BTreeSet<usize>,
-        deletes: &HashMap<usize, usize>,
-    ) -> usize {
-        let begin = self.join(before);
-        let ends = operations.iter().map(|operation| {
-            let waits = begin.into_iter().chain(deletes.get(operation).copied()).collect();
-            self.add(Step::Operate(*operation, Part::Apply), &waits)
-        });
-        let ends = ends.collect();
-        self.add(Step::Settle(node.clone()), &ends)
-    }
-
-    fn add_deletes(&mut self, operations: &[Operation]) -> Deletes {
-        let mut deletes = Deletes::default();
-        let goes = |operation: &Operation| matches!(operation.action, Action::Delete | Action::Replace);
-        if !operations.iter().any(goes) {
-            return deletes;
+    /// Adds those of the edges that lie in no circle.
+    fn grant(&mut self, wishes: &[(usize, usize)]) {
+        if wishes.is_empty() {
+            return;
         }
-        let order = DeleteOrder::new(operations);
+        let mut all = self.dag.map(|_| ());
+        for (step, earlier) in wishes {
+            all.depend(*step, *earlier);
+        }
+        let circle = all.components();
+        for (step, earlier) in wishes {
+            if circle.get(*step) != circle.get(*earlier) {
+                self.dag.depend(*step, *earlier);
+            }
+        }
+    }
+}
+
+impl Layout<'_, '_> {
+    fn add_deletes(&mut self) -> Deletes {
+        let goes = |operation: &Operation| matches!(operation.action, Action::Delete | Action::Replace);
+        if !self.parts.operations.iter().any(goes) {
+            return Deletes::default();
+        }
+        let mut deletes = Deletes { order: DeleteOrder::new(self.parts.operations), ..Deletes::default() };
         let mut after: HashMap<usize, usize> = HashMap::new();
-        for number in order.first_to_last() {
-            let Some(block) = order.blocks.get(number) else { continue };
+        for number in deletes.order.first_to_last() {
+            let Some(block) = deletes.order.blocks.get(number) else { continue };
+            let dependents = deletes.order.dependents(number);
             let waits: BTreeSet<usize> =
-                order.dependents(number).filter_map(|dependent| after.get(&dependent).copied()).collect();
-            let before = self.join(&waits);
+                dependents.filter_map(|dependent| after.get(&dependent).copied()).collect();
+            let before = self.steps.join(&waits);
             deletes.before.extend(before.map(|step| (block.address.clone(), step)));
             let waits = before.into_iter().collect();
             let mut ends = BTreeSet::new();
             for operation in &block.goes {
-                let step = self.add(Step::Operate(*operation, Part::Delete), &waits);
+                let step = self.steps.add(Step::Operate(*operation, Part::Delete), &waits);
                 deletes.of.insert(*operation, step);
                 ends.insert(step);
             }
-            let gone = if ends.is_empty() { before } else { self.join(&ends) };
+            let gone = if ends.is_empty() { before } else { self.steps.join(&ends) };
             after.extend(gone.map(|step| (number, step)));
         }
         deletes
     }
+
+    fn add_nodes(&mut self, deletes: &Deletes) {
+        let parts = self.parts;
+        let mut by_block: HashMap<BlockAddress, Vec<usize>> = HashMap::new();
+        for (number, operation) in parts.operations.iter().enumerate() {
+            if matches!(operation.action, Action::Create | Action::Update | Action::Replace | Action::Read) {
+                by_block.entry(operation.address.block()).or_default().push(number);
+            }
+        }
+        let acts = parts.operations.iter().any(|operation| operation.action != Action::NoOp);
+        for node_id in &parts.graph.order {
+            let node = parts.graph.dag.get(*node_id);
+            let dependencies = parts.graph.dag.dependencies(*node_id);
+            let before: BTreeSet<usize> =
+                dependencies.filter_map(|id| self.gates.get(&id).copied()).collect();
+            let unsettled = parts.unsettled.contains(&node.into());
+            let block = match node {
+                Node::Resource(module, key) => Some(parts.tree.block(*module, key)),
+                _ => None,
+            };
+            let operations = block.as_ref().and_then(|block| by_block.get(block));
+            let gate = match (operations, block) {
+                (Some(operations), Some(block)) => {
+                    Some(self.add_block(node, (&block, operations), &before, deletes))
+                }
+                (_, Some(_)) if unsettled => Some(self.steps.add(Step::Settle(node.clone()), &before)),
+                (_, None) => match node {
+                    Node::Check(module, name) => (acts && (parts.rereads(*module, name) || unsettled))
+                        .then(|| self.steps.add(Step::Evaluate(node.clone()), &before)),
+                    _ if unsettled => Some(self.steps.add(Step::Evaluate(node.clone()), &before)),
+                    _ => self.steps.join(&before),
+                },
+                _ => self.steps.join(&before),
+            };
+            self.gates.extend(gate.map(|gate| (*node_id, gate)));
+        }
+    }
+
+    fn add_block(
+        &mut self,
+        node: &Node,
+        (block, operations): (&BlockAddress, &[usize]),
+        before: &BTreeSet<usize>,
+        deletes: &Deletes,
+    ) -> usize {
+        let begin = self.steps.join(before);
+        let mut ends = BTreeSet::new();
+        for number in operations {
+            let own = deletes.of.get(number).copied();
+            let first = self.parts.operations.get(*number).is_some_and(|each| each.create_before_destroy);
+            let waits = begin.into_iter().chain(own.filter(|_| !first)).collect();
+            let step = self.steps.add(Step::Operate(*number, Part::Apply), &waits);
+            if let Some(delete) = own.filter(|_| first) {
+                self.steps.dag.depend(delete, step);
+            }
+            self.go_first.extend(deletes.before.get(block).map(|gone| (step, *gone)));
+            ends.insert(step);
+        }
+        self.steps.add(Step::Settle(node.clone()), &ends)
+    }
+
+    /// What uses a block's objects lets go of those that are taken away, or takes up those that are made, before.
+    fn let_go_first(&mut self, deletes: &Deletes) {
+        if deletes.of.is_empty() {
+            return;
+        }
+        // By node: the step after which all resources that refer to it are done.
+        let mut users: HashMap<NodeId, usize> = HashMap::new();
+        for node_id in self.parts.graph.order.iter().rev() {
+            let mut gates = BTreeSet::new();
+            for dependent in self.parts.graph.dag.dependents(*node_id) {
+                let node = self.parts.graph.dag.get(dependent);
+                let known = if matches!(node, Node::Resource(..)) { &self.gates } else { &users };
+                gates.extend(known.get(&dependent).copied());
+            }
+            let joined = self.steps.join(&gates);
+            users.extend(joined.map(|step| (*node_id, step)));
+        }
+        for (number, block) in deletes.order.blocks.iter().enumerate() {
+            let node = |block: &BlockAddress| {
+                let id = self.parts.tree.find(&block.module)?;
+                let (mode, type_name, name) = (block.mode, block.type_name.clone(), block.name.clone());
+                self.parts.graph.id(&Node::Resource(id, ResourceKey { mode, type_name, name }))
+            };
+            let made_from_it = deletes.order.dependents(number);
+            let made_from_it = made_from_it.filter_map(|other| deletes.order.blocks.get(other));
+            let gates = made_from_it.filter_map(|other| self.gates.get(&node(&other.address)?).copied());
+            let gates: BTreeSet<usize> =
+                gates.chain(node(&block.address).and_then(|node| users.get(&node).copied())).collect();
+            // What is taken away before its new object is made is away before anything can use that.
+            let can_wait = |number: &&usize| {
+                let operation = self.parts.operations.get(**number);
+                operation.is_some_and(|each| each.action == Action::Delete || each.create_before_destroy)
+            };
+            let steps = block.goes.iter().filter(can_wait).filter_map(|operation| deletes.of.get(operation));
+            let steps: Vec<usize> = steps.copied().collect();
+            if steps.is_empty() {
+                continue;
+            }
+            let done = self.steps.join(&gates);
+            self.let_go.extend(steps.into_iter().filter_map(|step| Some((step, done?))));
+        }
+    }
 }
 
 /// Blocks of the state's objects, ordered so that what was made from a block comes before the block.
+#[derive(Default)]
 struct DeleteOrder {
     blocks: Vec<Block>,
     /// An edge leads from a block to one that was made from it.

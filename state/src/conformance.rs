@@ -37,6 +37,7 @@ pub async fn all(open_new: &dyn Fn() -> Box<dyn Fn() -> Box<dyn Store>>) {
     crash_keeps_outcomes_and_intents(&*open_new()).await;
     crash_in_the_first_run_keeps_all(&*open_new()).await;
     failure_keeps_what_is_known(&*open_new()).await;
+    objects_that_gave_way_are_kept(&*open_new()).await;
     commit_keeps_open_intents(&*open_new()).await;
     operations_begin_once(&*open_new()).await;
     appends_at_once_all_survive(&*open_new()).await;
@@ -230,6 +231,7 @@ pub async fn failure_keeps_what_is_known(open: Open<'_>) {
     let failed = |operation, object: Option<Object>| Record::Failed {
         operation,
         address: address(operation),
+        deposed: None,
         object: object.map(Box::new),
         message: "the disk is full".to_owned(),
     };
@@ -240,6 +242,43 @@ pub async fn failure_keeps_what_is_known(open: Open<'_>) {
     snapshot.objects.insert(address(1), tainted);
     let loaded = open().read().await.expect("it can be read");
     assert_eq!((loaded.snapshot, loaded.pending), (Some(snapshot), vec![]));
+}
+
+/// An object that gives way to a new one is kept beside it until it is gone, and put back if there is no new one.
+pub async fn objects_that_gave_way_are_kept(open: Open<'_>) {
+    let store = open();
+    let guard = lock(&*store).await;
+    let mut snapshot = Snapshot { serial: 1, ..Snapshot::empty(LINEAGE) };
+    for number in 1..=3 {
+        snapshot.objects.insert(address(number), object("old"));
+    }
+    guard.commit(snapshot.clone()).await.expect("serial 1 follows serial 0");
+    let key = |number| format!("0000000{number}");
+    let depose = |number| Record::Deposed { address: address(number), key: key(number) };
+    let gone = |number| Record::Done {
+        operation: 10 + number,
+        address: address(number),
+        deposed: Some(key(number)),
+        object: None,
+    };
+    let made = |number| done(number, Some(object("new")));
+    guard
+        .append(vec![depose(1), depose(2), depose(3), intend(1), intend(2), intend(3)])
+        .await
+        .expect("append");
+    let restored = Record::Restored { address: address(3), key: key(3) };
+    guard.append(vec![made(1), made(2), gone(2), restored]).await.expect("records can be appended");
+    for number in 1..=2 {
+        snapshot.depose(&address(number), &key(number));
+        snapshot.objects.insert(address(number), object("new"));
+    }
+    snapshot.forget_deposed(&address(2), &key(2));
+    assert_eq!(snapshot.deposed_objects().count(), 1);
+    let loaded = open().read().await.expect("it can be read");
+    assert_eq!(loaded.snapshot, Some(snapshot.clone()));
+    snapshot.serial = 2;
+    guard.commit(snapshot.clone()).await.expect("serial 2 follows serial 1");
+    assert_eq!(open().read().await.expect("it can be read").snapshot, Some(snapshot));
 }
 
 /// A commit forgets no intent without an outcome.
@@ -308,7 +347,7 @@ pub async fn unreadable_addresses_are_refused(open: Open<'_>) {
     guard.begin(LINEAGE.to_owned()).await.expect("a store that holds nothing takes a lineage");
     let unreadable = Address { type_name: "a.b[".into(), ..address(1) };
     let (action, token) = (Action::Create, String::new());
-    let intent = Record::Intend { operation: 1, address: unreadable.clone(), action, token };
+    let intent = Record::Intend { operation: 1, address: unreadable.clone(), deposed: None, action, token };
     assert!(guard.append(vec![intent]).await.is_err(), "the record is refused");
     let mut snapshot = Snapshot { serial: 1, ..Snapshot::empty(LINEAGE) };
     snapshot.objects.insert(unreadable, object("made"));
@@ -393,9 +432,9 @@ fn output() -> Output {
 
 fn intend(operation: u64) -> Record {
     let (action, token) = (Action::Create, format!("token-{operation}"));
-    Record::Intend { operation, address: address(operation), action, token }
+    Record::Intend { operation, address: address(operation), deposed: None, action, token }
 }
 
 fn done(operation: u64, object: Option<Object>) -> Record {
-    Record::Done { operation, address: address(operation), object: object.map(Box::new) }
+    Record::Done { operation, address: address(operation), deposed: None, object: object.map(Box::new) }
 }

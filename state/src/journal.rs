@@ -39,6 +39,8 @@ pub enum Record {
         operation: u64,
         /// What it acts on.
         address: Address,
+        /// The key of the object, if it is one that was set aside.
+        deposed: Option<String>,
         /// What it does.
         action: Action,
         /// Idempotency token that the call is made with.
@@ -57,6 +59,8 @@ pub enum Record {
         operation: u64,
         /// What it acted on.
         address: Address,
+        /// The key of the object, if it is one that was set aside.
+        deposed: Option<String>,
         /// The object as it is now; `None`: it is gone.
         object: Option<Box<Object>>,
     },
@@ -66,10 +70,26 @@ pub enum Record {
         operation: u64,
         /// What it acted on.
         address: Address,
+        /// The key of the object, if it is one that was set aside.
+        deposed: Option<String>,
         /// What is known to exist now, usually tainted; `None`: nothing but what was known before.
         object: Option<Box<Object>>,
         /// What the provider said, for people.
         message: String,
+    },
+    /// The object of an address is set aside: a new one takes its place before it goes.
+    Deposed {
+        /// Its address.
+        address: Address,
+        /// What tells it from others that were set aside there.
+        key: String,
+    },
+    /// The object is put back, because no new one took its place.
+    Restored {
+        /// Its address.
+        address: Address,
+        /// What tells it from others that were set aside there.
+        key: String,
     },
     /// The root module's outputs, all of them, replacing those before.
     Outputs {
@@ -85,6 +105,8 @@ pub struct Pending {
     pub operation: u64,
     /// What it acts on.
     pub address: Address,
+    /// The key of the object, if it is one that was set aside.
+    pub deposed: Option<String>,
     /// What it does.
     pub action: Action,
     /// Idempotency token that the call was made with, or would have been.
@@ -124,13 +146,19 @@ pub(crate) fn replay(
         ledger.note(&record)?;
         match record {
             Record::Intend { .. } | Record::Progress { .. } | Record::Failed { object: None, .. } => {}
-            Record::Done { address, object: None, .. } => {
+            Record::Done { address, deposed: None, object: None, .. } => {
                 snapshot.objects.remove(&address);
             }
-            Record::Done { address, object: Some(object), .. }
-            | Record::Failed { address, object: Some(object), .. } => {
-                snapshot.objects.insert(address, *object);
+            Record::Done { address, deposed: Some(key), object: None, .. } => {
+                snapshot.forget_deposed(&address, &key);
             }
+            Record::Done { address, deposed, object: Some(object), .. }
+            | Record::Failed { address, deposed, object: Some(object), .. } => match deposed {
+                None => drop(snapshot.objects.insert(address, *object)),
+                Some(key) => drop(snapshot.deposed.entry(address).or_default().insert(key, *object)),
+            },
+            Record::Deposed { address, key } => snapshot.depose(&address, &key),
+            Record::Restored { address, key } => snapshot.restore(&address, &key),
             Record::Outputs { outputs } => snapshot.outputs = outputs,
         }
     }
@@ -148,10 +176,10 @@ impl Ledger {
     /// Takes one record into account.
     pub(crate) fn note(&mut self, record: &Record) -> Result<(), Damage> {
         let operation = match record {
-            Record::Intend { operation, address, action, token } => {
-                let (operation, action) = (*operation, *action);
+            Record::Intend { operation, address, deposed, action, token } => {
+                let (operation, action, deposed) = (*operation, *action, deposed.clone());
                 let (address, token) = (address.clone(), token.clone());
-                let pending = Pending { operation, address, action, token, handle: None };
+                let pending = Pending { operation, address, deposed, action, token, handle: None };
                 if self.open.insert(operation, pending).is_some() {
                     return Err(Damage::Reopened { operation });
                 }
@@ -167,7 +195,7 @@ impl Ledger {
                 self.open.remove(operation);
                 *operation
             }
-            Record::Outputs { .. } => return Ok(()),
+            Record::Deposed { .. } | Record::Restored { .. } | Record::Outputs { .. } => return Ok(()),
         };
         self.next = self.next.max(operation.saturating_add(1));
         Ok(())
@@ -187,7 +215,10 @@ impl Ledger {
                 Record::Done { operation, .. } | Record::Failed { operation, .. } => {
                     is_open.insert(*operation, false);
                 }
-                Record::Progress { .. } | Record::Outputs { .. } => {}
+                Record::Progress { .. }
+                | Record::Deposed { .. }
+                | Record::Restored { .. }
+                | Record::Outputs { .. } => {}
             }
         }
         records.iter().try_for_each(|record| self.note(record))
@@ -211,9 +242,9 @@ impl Ledger {
     /// Records that open the open operations again, for a journal that follows a commit.
     pub(crate) fn carried(&self) -> Vec<Record> {
         let records = self.open.values().flat_map(|pending| {
-            let Pending { operation, address, action, token, handle } = pending.clone();
+            let Pending { operation, address, deposed, action, token, handle } = pending.clone();
             let progress = handle.map(|handle| Record::Progress { operation, handle });
-            [Some(Record::Intend { operation, address, action, token }), progress]
+            [Some(Record::Intend { operation, address, deposed, action, token }), progress]
         });
         records.flatten().collect()
     }

@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub mlo_version: String,
     /// What exists, by address.
     pub objects: BTreeMap<Address, Object>,
+    /// What gave way to a new object of its address and is not gone yet, by the key that tells several apart.
+    pub deposed: BTreeMap<Address, BTreeMap<String, Object>>,
     /// The root module's outputs, by name.
     pub outputs: BTreeMap<String, Output>,
 }
@@ -52,8 +54,41 @@ impl Snapshot {
             serial: 0,
             mlo_version: PROGRAM_VERSION.to_owned(),
             objects: BTreeMap::new(),
+            deposed: BTreeMap::new(),
             outputs: BTreeMap::new(),
         }
+    }
+
+    /// The objects that gave way and are not gone yet, in order.
+    pub fn deposed_objects(&self) -> impl Iterator<Item = (&Address, &str, &Object)> {
+        let keys = |(address, objects)| std::iter::repeat(address).zip(objects);
+        self.deposed.iter().flat_map(keys).map(|(address, (key, object))| (address, key.as_str(), object))
+    }
+
+    /// Sets the object of an address aside, so that a new one can take its place. Nothing happens where there is none.
+    pub fn depose(&mut self, address: &Address, key: &str) {
+        if let Some(object) = self.objects.remove(address) {
+            self.deposed.entry(address.clone()).or_default().insert(key.to_owned(), object);
+        }
+    }
+
+    /// Puts an object that was set aside back, unless another has its place.
+    pub fn restore(&mut self, address: &Address, key: &str) {
+        if !self.objects.contains_key(address)
+            && let Some(object) = self.forget_deposed(address, key)
+        {
+            self.objects.insert(address.clone(), object);
+        }
+    }
+
+    /// Takes an object that was set aside out.
+    pub fn forget_deposed(&mut self, address: &Address, key: &str) -> Option<Object> {
+        let objects = self.deposed.get_mut(address)?;
+        let object = objects.remove(key);
+        if objects.is_empty() {
+            self.deposed.remove(address);
+        }
+        object
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod data;
 mod faults;
+mod lifecycle;
 mod order;
 mod properties;
 mod providers;
@@ -63,6 +64,7 @@ impl Lab {
     /// Another configuration: `main.tf`, and more files after lines `== name`.
     fn configure(&mut self, text: &str) {
         let text = format!("\n== main.tf\n{text}");
+        self.fake.things().may_overlap |= text.contains("create_before_destroy = true");
         let files = text.split("\n== ").skip(1).map(|file| file.split_once('\n').unwrap());
         self.files = files.map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
     }
@@ -127,13 +129,17 @@ impl Lab {
         self.loaded().snapshot.unwrap_or_else(|| Snapshot::empty("lab"))
     }
 
-    /// Addresses of the state's objects, `(tainted)` after those that are.
+    /// Addresses of the state's objects, `(tainted)` or `(deposed)` after those that are.
     fn objects(&self) -> Vec<String> {
         let shown = |(address, object): (&mlo_state::Address, &mlo_state::Object)| match object.status {
             mlo_state::Status::Ready => address.to_string(),
             mlo_state::Status::Tainted => format!("{address} (tainted)"),
         };
-        self.snapshot().objects.iter().map(shown).collect()
+        let snapshot = self.snapshot();
+        let deposed = snapshot.deposed_objects().map(|(address, ..)| format!("{address} (deposed)"));
+        let mut all: Vec<_> = snapshot.objects.iter().map(shown).chain(deposed).collect();
+        all.sort();
+        all
     }
 
     /// Plans and applies as the command does. Nothing if the program was killed.
@@ -231,8 +237,9 @@ impl Lab {
 
     fn assert_no_orphans(&self) {
         assert_eq!(self.fake.things().violations, [""; 0]);
+        let objects = self.objects().into_iter().filter(|address| address.contains("fake_thing."));
         let things: Vec<_> =
-            self.objects().into_iter().filter(|address| address.contains("fake_thing.")).collect();
+            objects.map(|name| name.replace(" (deposed)", "").replace(" (tainted)", "")).collect();
         assert_eq!(things, self.fake.living(), "the state and what is there");
     }
 }

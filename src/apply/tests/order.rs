@@ -63,6 +63,10 @@ fn thing(name: &str, arguments: &str) -> String {
 fn steps_come_in_the_order_that_references_and_the_state_ask_for() {
     let a = |fixed: u8| thing("a", &format!("fixed = {fixed}"));
     let b = || thing("b", "value = fake_thing.a.id");
+    let creates_first = "lifecycle {\n  create_before_destroy = true\n}";
+    let first = |fixed: u8| thing("a", &format!("fixed = {fixed}\n{creates_first}"));
+    let from_a =
+        |fixed: u8| thing("b", &format!("value = fake_thing.a.id\nfixed = {fixed}\n{creates_first}"));
     let far = || thing("c", "value = local.l") + "locals {\n  l = fake_thing.b.id\n}\n";
     let waits = || thing("z", "value = 1\ndepends_on = [fake_thing.b]");
     let module = |inner: &str, outer: &str| {
@@ -82,6 +86,20 @@ fn steps_come_in_the_order_that_references_and_the_state_ask_for() {
         (a(1) + &b(), a(2), vec!["delete b < delete a", "delete a < create a"]),
         (a(1) + &b() + &far(), a(2) + &thing("b", "value = 1"), vec!["delete c < update b"]),
         (a(1) + &b() + &waits(), a(2) + &b(), vec!["delete z < delete a"]),
+        // What is let go of goes last.
+        (a(1) + &b(), thing("b", "value = 1"), vec!["update b < delete a"]),
+        (
+            first(1) + &b(),
+            first(2) + &b(),
+            vec!["create a < update b", "update b < delete a", "create a < delete a"],
+        ),
+        // What is made from another makes that one go first too.
+        (
+            a(1) + &from_a(1),
+            a(2) + &from_a(2),
+            vec!["create a < create b", "create b < delete b", "delete b < delete a"],
+        ),
+        (a(1) + &from_a(1), a(2), vec!["delete b < delete a", "delete a < create a"]),
         (
             a(1) + &thing("b", "fixed = fake_thing.a.id"),
             a(2) + &thing("b", "fixed = fake_thing.a.id"),
@@ -150,16 +168,28 @@ proptest! {
         let numbers = 0..plan.operations.len();
         for number in numbers.clone() {
             let halves = ((number, Part::Delete), (number, Part::Apply));
-            prop_assert_ne!(order.is(halves.0, halves.1), Some(false));
             let own = &plan.operations[number];
+            let first = own.create_before_destroy && own.action == Action::Replace;
+            prop_assert_ne!(order.is(halves.0, halves.1), Some(first));
+            prop_assert_ne!(order.is(halves.1, halves.0), Some(!first));
             for other in numbers.clone() {
-                let block = plan.operations[other].address.block();
+                let used = &plan.operations[other];
+                let block = used.address.block();
                 if own.dependencies.contains(&block) && own.action != Action::Delete {
                     prop_assert_ne!(order.is((other, Part::Apply), (number, Part::Apply)), Some(false));
+                    if used.action == Action::Replace && used.create_before_destroy {
+                        // The new object is taken up before the old one goes.
+                        prop_assert_ne!(order.is((number, Part::Apply), (other, Part::Delete)), Some(false));
+                    }
                 }
                 if own.stored.as_ref().is_some_and(|stored| stored.dependencies.contains(&block)) {
                     prop_assert_ne!(order.is((number, Part::Delete), (other, Part::Delete)), Some(false));
-                    prop_assert_ne!(order.is((number, Part::Delete), (other, Part::Apply)), Some(false));
+                    if own.action == Action::Update && used.action == Action::Delete {
+                        prop_assert_ne!(order.is((number, Part::Apply), (other, Part::Delete)), Some(false));
+                    }
+                    if used.action == Action::Replace && !first && !used.create_before_destroy {
+                        prop_assert_ne!(order.is((number, Part::Delete), (other, Part::Apply)), Some(false));
+                    }
                 }
             }
         }

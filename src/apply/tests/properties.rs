@@ -13,12 +13,36 @@ pub(super) struct Block {
     value: u8,
     fixed: u8,
     through_local: bool,
+    lifecycle: Lifecycle,
+}
+
+/// Arguments of `lifecycle`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lifecycle {
+    creates_first: bool,
+    ignores_value: bool,
+    /// Whether what it is made from replaces it when that changes.
+    triggered: bool,
 }
 
 fn block() -> impl Strategy<Value = Block> {
     let count = prop_oneof![2 => Just(None), 1 => (0..3_usize).prop_map(Some)];
-    (prop::collection::vec(0..8_usize, 0..3), count, 0..3_u8, 0..2_u8, any::<bool>()).prop_map(
-        |(from, count, value, fixed, through_local)| Block { from, count, value, fixed, through_local },
+    let rarely = || prop::bool::weighted(0.2);
+    let lifecycle = (prop::bool::weighted(0.3), rarely(), rarely());
+    let lifecycle = lifecycle.prop_map(|(creates_first, ignores_value, triggered)| Lifecycle {
+        creates_first,
+        ignores_value,
+        triggered,
+    });
+    (prop::collection::vec(0..8_usize, 0..3), count, 0..3_u8, 0..2_u8, any::<bool>(), lifecycle).prop_map(
+        |(from, count, value, fixed, through_local, lifecycle)| Block {
+            from,
+            count,
+            value,
+            fixed,
+            through_local,
+            lifecycle,
+        },
     )
 }
 
@@ -35,9 +59,10 @@ pub(super) fn text(blocks: &[Option<Block>]) -> String {
     };
     for (number, block) in blocks.iter().enumerate() {
         let Some(block) = block else { continue };
-        let from: Vec<_> =
+        let made_from: Vec<_> =
             block.from.iter().filter(|from| **from < number && blocks[**from].is_some()).collect();
-        let from: Vec<_> = from.into_iter().map(|from| name(*from)).collect();
+        let lifecycle = lifecycle(block.lifecycle, &made_from);
+        let from: Vec<_> = made_from.into_iter().map(|from| name(*from)).collect();
         let mut from = format!("[{}]", from.join(", "));
         if block.through_local {
             writeln!(text, "locals {{\n  l{number} = {from}\n}}").unwrap();
@@ -46,12 +71,24 @@ pub(super) fn text(blocks: &[Option<Block>]) -> String {
         let count = block.count.map(|count| format!("  count = {count}\n")).unwrap_or_default();
         writeln!(
             text,
-            "resource \"fake_thing\" \"n{number}\" {{\n{count}  value = [{}, {from}]\n  fixed = {}\n}}",
-            block.value, block.fixed
+            "resource \"fake_thing\" \"n{number}\" {{\n{count}  value = [{}, {from}]\n  fixed = {}\n{}}}",
+            block.value, block.fixed, lifecycle
         )
         .unwrap();
     }
     text
+}
+
+fn lifecycle(Lifecycle { creates_first, ignores_value, triggered }: Lifecycle, from: &[&usize]) -> String {
+    let mut text = format!("  lifecycle {{\n    create_before_destroy = {creates_first}\n");
+    if ignores_value {
+        text += "    ignore_changes = [value]\n";
+    }
+    if triggered {
+        let from: Vec<_> = from.iter().map(|from| format!("fake_thing.n{from}")).collect();
+        writeln!(text, "    replace_triggered_by = [{}]", from.join(", ")).unwrap();
+    }
+    text + "  }\n"
 }
 
 fn fault() -> impl Strategy<Value = (String, Fault)> {

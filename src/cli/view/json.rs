@@ -109,6 +109,7 @@ fn resource_change(operation: &Operation) -> Json {
         Action::NoOp => &["no-op"],
         Action::Create => &["create"],
         Action::Update => &["update"],
+        Action::Replace if operation.create_before_destroy => &["create", "delete"],
         Action::Replace => &["delete", "create"],
         Action::Delete => &["delete"],
         Action::Forget => &["forget"],
@@ -134,6 +135,9 @@ fn resource_change(operation: &Operation) -> Json {
         }
         if let Some(previous) = &operation.previous {
             object.insert("previous_address".into(), json!(previous.to_string()));
+        }
+        if let Some(key) = &operation.deposed {
+            object.insert("deposed".into(), json!(key));
         }
         if let (Some(id), Some(Json::Object(change))) = (&operation.importing, object.get_mut("change")) {
             change.insert("importing".into(), json!({ "id": id }));
@@ -162,9 +166,10 @@ fn reason(operation: &Operation) -> Option<&'static str> {
         Reason::Requested => Some("replace_by_request"),
         Reason::Configuration if operation.action == Action::Replace => Some("replace_because_cannot_update"),
         Reason::Missing => Some("create_because_missing"),
+        Reason::Triggered => Some("replace_by_triggers"),
         Reason::ConfigUnknown => Some("read_because_config_unknown"),
         Reason::DependencyPending => Some("read_because_dependency_pending"),
-        Reason::Configuration | Reason::Destroy => None,
+        Reason::Configuration | Reason::Deposed | Reason::Destroy => None,
     }
 }
 

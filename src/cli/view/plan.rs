@@ -4,7 +4,7 @@ use super::Paint;
 use super::change::{Changes, output};
 use super::value::quote;
 use crate::lang::value::Path;
-use crate::plan::{Action, Counts, Drift, Kind, Operation, Plan, ReadLater, Reason};
+use crate::plan::{Action, Counts, Drift, Kind, Operation, Plan, ReadLater, Reason, object_name};
 use crate::policy::Decision;
 use std::fmt::Write;
 
@@ -85,16 +85,23 @@ pub(in crate::cli) fn summary(counts: Counts, paint: Paint) -> String {
 
 fn legend(operations: &[&Operation], paint: Paint, out: &mut String) {
     out.push_str("mlo will do the following:\n");
-    let has = |action: Action| operations.iter().any(|operation| operation.action == action);
-    for (action, symbol, word) in [
-        (Action::Create, paint.add(), "create"),
-        (Action::Update, paint.change(), "update in place"),
-        (Action::Delete, paint.remove(), "destroy"),
-        (Action::Replace, format!("{}/{}", paint.remove(), paint.add()), "destroy, then create anew"),
-        (Action::Forget, ".".to_owned(), "forget: the object stays, the state no longer knows of it"),
-        (Action::Read, paint.read(), "read a data source"),
+    let has = |action: Action, first: bool| {
+        operations.iter().any(|operation| {
+            operation.action == action
+                && (action != Action::Replace || operation.create_before_destroy == first)
+        })
+    };
+    let replace = |first, second| format!("{first}/{second}");
+    for (action, first, symbol, word) in [
+        (Action::Create, false, paint.add(), "create"),
+        (Action::Update, false, paint.change(), "update in place"),
+        (Action::Delete, false, paint.remove(), "destroy"),
+        (Action::Replace, false, replace(paint.remove(), paint.add()), "destroy, then create anew"),
+        (Action::Replace, true, replace(paint.add(), paint.remove()), "create anew, then destroy"),
+        (Action::Forget, false, ".".to_owned(), "forget: the object stays, the state no longer knows of it"),
+        (Action::Read, false, paint.read(), "read a data source"),
     ] {
-        if has(action) {
+        if has(action, first) {
             let pad = match action {
                 Action::Replace => "",
                 Action::Read => " ",
@@ -109,11 +116,8 @@ fn legend(operations: &[&Operation], paint: Paint, out: &mut String) {
 fn block(plan: &Plan, operation: &Operation, paint: Paint, out: &mut String) {
     let Operation { address, prior, planned, replace, .. } = operation;
     let moves_only = operation.previous.as_ref().filter(|_| operation.action == Action::NoOp);
-    let _ = writeln!(
-        out,
-        "  # {}",
-        paint.bold(format!("{}{}", moves_only.unwrap_or(address), heading(operation)))
-    );
+    let name = object_name(moves_only.unwrap_or(address), operation.deposed.as_deref());
+    let _ = writeln!(out, "  # {}", paint.bold(format!("{}{}", name, heading(operation))));
     if let Some(previous) = operation.previous.as_ref().filter(|_| operation.action != Action::NoOp) {
         let _ = writeln!(out, "  # (moved from {previous})");
     }
@@ -126,7 +130,14 @@ fn block(plan: &Plan, operation: &Operation, paint: Paint, out: &mut String) {
     let (symbol, before, after) = match operation.action {
         Action::Create => (format!("  {}", paint.add()), None, planned.as_ref()),
         Action::Delete => (format!("  {}", paint.remove()), prior.as_ref(), None),
-        Action::Replace => (format!("{}/{}", paint.remove(), paint.add()), prior.as_ref(), planned.as_ref()),
+        Action::Replace => {
+            let (first, second) = if operation.create_before_destroy {
+                (paint.add(), paint.remove())
+            } else {
+                (paint.remove(), paint.add())
+            };
+            (format!("{first}/{second}"), prior.as_ref(), planned.as_ref())
+        }
         Action::Update => (format!("  {}", paint.change()), prior.as_ref(), planned.as_ref()),
         Action::NoOp => ("   ".to_owned(), prior.as_ref(), planned.as_ref()),
         Action::Forget => ("  .".to_owned(), prior.as_ref(), prior.as_ref()),
@@ -167,6 +178,11 @@ fn why(plan: &Plan, operation: &Operation) -> Option<String> {
         Reason::Missing => {
             Some("(because it is gone: somebody deleted or stopped it outside of mlo)".to_owned())
         }
+        Reason::Triggered => {
+            let triggers = operation.triggered_by.join(", ");
+            Some(format!("(because of `replace_triggered_by`: {triggers} changes)"))
+        }
+        Reason::Deposed => Some("(because a new object took its place)".to_owned()),
         Reason::NoBlock => Some("(because its block is not in the configuration)".to_owned()),
         Reason::NoModule => Some("(because its module is not in the configuration)".to_owned()),
         Reason::NoIndex => Some(format!("(because index {} is past `count`)", key())),
@@ -215,9 +231,13 @@ fn drift(plan: &Plan, paint: Paint, out: &mut String) {
         return;
     }
     let _ = writeln!(out, "{}\n", paint.bold("Changed outside of mlo since the last apply:"));
-    for Drift { address, before, after } in &plan.drift {
+    for Drift { address, deposed, before, after } in &plan.drift {
         let what = if after.is_some() { "has changed" } else { "is gone" };
-        let _ = writeln!(out, "  # {}", paint.bold(format!("{address} {what}")));
+        let _ = writeln!(
+            out,
+            "  # {}",
+            paint.bold(format!("{} {what}", object_name(address, deposed.as_deref())))
+        );
         if after.is_none() {
             out.push('\n');
             continue;

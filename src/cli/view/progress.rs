@@ -3,7 +3,7 @@
 use super::Paint;
 use super::change::identity;
 use crate::apply::Event;
-use crate::plan::{Action, Counts};
+use crate::plan::{Action, Counts, object_name};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -43,20 +43,20 @@ impl Progress {
     )]
     pub(in crate::cli) fn line(&mut self, event: Event<'_>) -> String {
         match event {
-            Event::Started { address, action } => {
-                let address = address.to_string();
+            Event::Started { address, deposed, action } => {
+                let address = object_name(address, deposed);
                 let line = format!("{}: {}...\n", self.paint.bold(&address), doing(action));
                 self.started.insert(address, (action, Instant::now()));
                 line
             }
-            Event::Finished { address, action, object } => {
-                let address = address.to_string();
+            Event::Finished { address, deposed, action, object } => {
+                let address = object_name(address, deposed);
                 let time = self.started.remove(&address).map_or(Duration::ZERO, |(_, since)| since.elapsed());
                 let id = identity(object);
                 format!("{}: {} after {}{id}\n", self.paint.bold(&address), done(action), seconds(time))
             }
-            Event::Failed { address, action } => {
-                let address = address.to_string();
+            Event::Failed { address, deposed, action } => {
+                let address = object_name(address, deposed);
                 let time = self.started.remove(&address).map_or(Duration::ZERO, |(_, since)| since.elapsed());
                 let failed = self.paint.red(format!("{} failed", noun(action)));
                 format!("{}: {failed} after {}\n", self.paint.bold(&address), seconds(time))
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(progress.heartbeat(), "");
         for index in 0..12 {
             let address: mlo_state::Address = format!("terraform_data.a[{index}]").parse().unwrap();
-            progress.line(Event::Started { address: &address, action: Action::Delete });
+            progress.line(Event::Started { address: &address, deposed: None, action: Action::Delete });
         }
         let text = progress.heartbeat();
         assert!(text.starts_with("terraform_data.a[0]: Still destroying... [0s elapsed]\n"), "{text}");

@@ -93,10 +93,7 @@ impl Names<'_> {
         names_in_body(&resource.body, &mut |name| self.name(name, place));
         let lifecycle = &resource.lifecycle;
         lifecycle.replace_triggered_by.iter().for_each(|entry| self.trigger(entry));
-        self.exprs(
-            lifecycle.create_before_destroy.iter().chain(&lifecycle.prevent_destroy),
-            Place::default(),
-        );
+        self.exprs(lifecycle.create_before_destroy.iter().chain(&lifecycle.prevent_destroy), place);
         self.exprs(&lifecycle.replace_triggered_by, place);
         self.conditions(&lifecycle.preconditions, place);
         self.conditions(&lifecycle.postconditions, Place { itself: true, ..place });

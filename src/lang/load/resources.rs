@@ -110,31 +110,8 @@ fn lifecycle(block: &Block, diagnostics: &mut Diagnostics) -> Lifecycle {
         preconditions: conditions(&mut arguments, "precondition"),
         postconditions: conditions(&mut arguments, "postcondition"),
     };
-    if let Some(expr) = &lifecycle.ignore_changes
-        && !is_ignore_list(expr)
-    {
-        let error = Diagnostic::error(
-            code::lang::BAD_ARGUMENT,
-            "`ignore_changes` must be a list of arguments of this resource, or `all`",
-        )
-        .at(expr.span, "expected `[name, …]` or `all`")
-        .help("write names without quotes, such as `[tags, size]`");
-        arguments.diagnostics.push(error);
-    }
     arguments.finish();
     lifecycle
-}
-
-fn is_ignore_list(expr: &Expr) -> bool {
-    match &expr.kind {
-        ExprKind::Name(word) => word.as_ref() == "all",
-        ExprKind::Tuple(items) => items.iter().all(|item| match &item.kind {
-            ExprKind::Name(_) => true,
-            ExprKind::Access { target, .. } => matches!(target.kind, ExprKind::Name(_)),
-            _ => false,
-        }),
-        _ => false,
-    }
 }
 
 /// Decodes a `provider` block.

@@ -122,7 +122,9 @@ pub fn carry_out(snapshot: &Snapshot, moves: &[Move]) -> Snapshot {
     let to: HashMap<&Address, &Address> = moves.iter().map(|one| (&one.from, &one.to)).collect();
     let now = |address: &Address| to.get(address).map_or(address, |to| *to).clone();
     let objects = snapshot.objects.iter().map(|(address, object)| (now(address), object.clone()));
-    let mut present = Snapshot { objects: objects.collect(), ..snapshot.clone() };
+    let deposed = snapshot.deposed.iter().map(|(address, objects)| (now(address), objects.clone()));
+    let (objects, deposed) = (objects.collect(), deposed.collect());
+    let mut present = Snapshot { objects, deposed, ..snapshot.clone() };
     let blocks = renamed_blocks(&present, moves);
     for object in present.objects.values_mut() {
         if object.dependencies.iter().any(|block| blocks.contains_key(block)) {

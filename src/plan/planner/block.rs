@@ -6,7 +6,7 @@ use crate::graph::{ModuleId, Node};
 use crate::lang::config::{Resource, ResourceKey};
 use crate::lang::eval::BlockSchema;
 use crate::lang::value::{Marks, Value};
-use crate::plan::change::{describe, plan_change};
+use crate::plan::change::{Comparison, PlannedChange, describe, plan_change};
 use crate::plan::planner::{Connected, Kind};
 use crate::plan::stored::{decode_object, mark_by_schema, mark_stored};
 use crate::plan::world::{Repetition, combine};
@@ -29,9 +29,9 @@ struct Instance<'r> {
 }
 
 /// What the instances of a block share.
-struct BlockPlan<'b> {
-    id: ModuleId,
-    key: &'b ResourceKey,
+pub(super) struct BlockPlan<'b> {
+    pub(super) id: ModuleId,
+    pub(super) key: &'b ResourceKey,
     schema: &'b ResourceSchema,
     dependencies: Arc<[BlockAddress]>,
 }
@@ -150,19 +150,27 @@ impl Walker<'_, '_, '_> {
         };
         let stored = self.planner.snapshot.objects.get(&address);
         let prior = match stored {
-            Some(object) => self.read(&connected, &block.schema.block, &address, object).await?,
+            Some(object) => {
+                self.read(&connected, &block.schema.block, (&address, None), object).await?
+            }
             None => None,
         };
         let usable = prior.as_ref().filter(|_| stored.is_none_or(|object| object.status == Status::Ready));
-        let change = plan_change(&connected, block.key, block.schema, (usable, &wanted))
+        let (place, own) = ((block.id, block.key), (&address.module, &repetition));
+        let kept = self.world.borrow().laid_over(place, own, &block.schema.block, (usable, &wanted))?;
+        let triggered_by = self.triggers(block.id, own, resource)?;
+        let must_replace = !triggered_by.is_empty();
+        let comparison = Comparison { prior: usable, wanted: &wanted, kept: &kept, must_replace };
+        let change = plan_change(&connected, block.key, block.schema, comparison)
             .await
             .map_err(|error| fail(&error))?;
-        let (action, reason) = action_and_reason(change.action, prior.as_ref(), stored);
+        let (action, reason) = action_and_reason(&change, prior.as_ref(), stored, must_replace);
+        let create_before_destroy = self.creates_first(block, own, resource)?;
         if action == Action::Replace {
-            self.refuse_protected(&address, resource)?;
+            self.refuse_protected(&address, Some(&repetition), resource)?;
         }
         if self.planner.kind != Kind::Check {
-            let (place, planned) = ((block.id, block.key), &change.planned);
+            let planned = &change.planned;
             let later =
                 self.world.borrow().check_postconditions(place, &address.module, &repetition, planned)?;
             self.defer_if(later, block);
@@ -171,6 +179,9 @@ impl Walker<'_, '_, '_> {
             address: address.clone(),
             previous: None,
             importing: None,
+            deposed: None,
+            create_before_destroy,
+            triggered_by: if action == Action::Replace { triggered_by } else { Vec::new() },
             provider: provider_name,
             action,
             reason,
@@ -195,7 +206,7 @@ impl Walker<'_, '_, '_> {
         &self,
         connected: &Connected,
         schema: &BlockSchema,
-        address: &Address,
+        (address, deposed): (&Address, Option<&str>),
         object: &Object,
     ) -> Result<Option<Value>, Diagnostics> {
         let before = decode_object(object, schema).map_err(|error| {
@@ -218,8 +229,10 @@ impl Walker<'_, '_, '_> {
         let after = after.map_err(|error| describe(&error, &format!("reading {address}"), None, None))?;
         let after = after.map(|value| mark_by_schema(&mark_stored(&value, object), schema));
         if after.as_ref().is_none_or(|after| !diff::same(&before, after)) {
-            let drift = Drift { address: address.clone(), before, after: after.clone() };
-            self.drift.borrow_mut().insert(address.clone(), drift);
+            let deposed = deposed.map(str::to_owned);
+            let place = (address.clone(), deposed.clone());
+            let drift = Drift { address: address.clone(), deposed, before, after: after.clone() };
+            self.drift.borrow_mut().insert(place, drift);
         }
         Ok(after)
     }
@@ -248,14 +261,22 @@ impl Walker<'_, '_, '_> {
     }
 }
 
-fn action_and_reason(action: Action, prior: Option<&Value>, stored: Option<&Object>) -> (Action, Reason) {
+fn action_and_reason(
+    change: &PlannedChange,
+    prior: Option<&Value>,
+    stored: Option<&Object>,
+    triggered: bool,
+) -> (Action, Reason) {
     let tainted = stored.is_some_and(|object| object.status == Status::Tainted);
-    match (action, prior) {
+    match (change.action, prior) {
+        (Action::Replace, _) if triggered && change.replace.is_empty() => {
+            (Action::Replace, Reason::Triggered)
+        }
         // A tainted object is there and must go.
         (Action::Create, Some(_)) if tainted => (Action::Replace, Reason::Tainted),
         (Action::Create, Some(_)) => (Action::Replace, Reason::Configuration),
-        (Action::Create, None) if stored.is_some() => (action, Reason::Missing),
-        _ => (action, Reason::Configuration),
+        (Action::Create, None) if stored.is_some() => (Action::Create, Reason::Missing),
+        (action, _) => (action, Reason::Configuration),
     }
 }
 

@@ -10,20 +10,26 @@ use futures_util::stream::{self, StreamExt};
 use mlo_state::{Address, Key, Object};
 
 impl Walker<'_, '_, '_> {
-    /// Objects that the configuration no longer has go.
+    /// Objects that the configuration no longer has go, and those that gave way to a new one.
     pub(super) async fn plan_orphans(&self) {
         let orphans: Vec<_> = {
             let known = self.operations.borrow();
             let objects = self.planner.snapshot.objects.iter();
-            objects.filter(|(address, _)| !known.contains_key(address)).collect()
+            let orphans = objects.filter(|(address, _)| !known.contains_key(address));
+            let orphans = orphans.map(|(address, object)| (address, None, object));
+            let deposed = self.planner.snapshot.deposed_objects();
+            orphans.chain(deposed.map(|(address, key, object)| (address, Some(key), object))).collect()
         };
         let planned: Vec<_> = stream::iter(orphans)
-            .map(|(address, object)| self.plan_orphan(address, object))
+            .map(|(address, deposed, object)| self.plan_orphan((address, deposed), object))
             .buffered(self.planner.parallelism.max(1))
             .collect()
             .await;
         for result in planned {
             match result {
+                Ok(Some(operation)) if operation.deposed.is_some() => {
+                    self.deposed.borrow_mut().push(operation);
+                }
                 Ok(Some(operation)) => {
                     self.operations.borrow_mut().insert(operation.address.clone(), operation);
                 }
@@ -35,38 +41,30 @@ impl Walker<'_, '_, '_> {
 
     async fn plan_orphan(
         &self,
-        address: &Address,
+        (address, deposed): (&Address, Option<&str>),
         object: &Object,
     ) -> Result<Option<Operation>, Diagnostics> {
-        if self.removed.forgets(address) {
+        if deposed.is_none() && self.removed.forgets(address) {
             return Ok(Some(self.forget(address, object)));
         }
         let connected = self.connect_for(address, object).await?;
         let provider = connected.provider.clone();
         let schema = Self::stored_schema(provider.as_ref(), address)?;
-        let prior = self.read(&connected, &schema.block, address, object).await?;
+        let prior = self.read(&connected, &schema.block, (address, deposed), object).await?;
         if prior.is_none() {
             // Gone already: the drift says so, and the next snapshot forgets it.
             return Ok(None);
         }
-        if let Some(resource) = self.block_of(address) {
-            self.refuse_protected(address, resource)?;
+        if let Some(resource) = self.block_of(address).filter(|_| deposed.is_none()) {
+            self.refuse_protected(address, None, resource)?;
         }
         Ok(Some(Operation {
-            address: address.clone(),
-            previous: None,
-            importing: None,
-            provider: object.provider.clone(),
+            deposed: deposed.map(str::to_owned),
             action: Action::Delete,
-            reason: self.why_gone(address),
+            reason: if deposed.is_some() { Reason::Deposed } else { self.why_gone(address) },
             prior,
-            planned: None,
-            replace: Vec::new(),
-            stored: Some(object.into()),
             schema_version: schema.version,
-            token: object.token.clone(),
-            span: None,
-            dependencies: object.dependencies.clone().into(),
+            ..Operation::on(address, object)
         }))
     }
 
@@ -80,21 +78,6 @@ impl Walker<'_, '_, '_> {
                 format!("the state has {address}, and there is no resource type `{}`", address.type_name);
             Diagnostic::error(code::engine::UNKNOWN_TYPE, summary).into()
         })
-    }
-
-    pub(super) fn refuse_protected(&self, address: &Address, resource: &Resource) -> Result<(), Diagnostics> {
-        let (id, flag) =
-            (self.tree.find(&address.module.block()), resource.lifecycle.prevent_destroy.as_ref());
-        let world = self.world.borrow();
-        if id.map(|id| world.flag(id, &address.module, flag)).transpose()? != Some(true) {
-            return Ok(());
-        }
-        let summary = format!("{address} is protected, and the plan would take it away");
-        let message = Diagnostic::error(code::engine::PREVENT_DESTROY, summary).at(resource.span, "");
-        let message = flag.into_iter().fold(message, |message, flag| message.at(flag.span, "protected here"));
-        Err(message
-            .help("take `prevent_destroy` out if the object may go, or undo what takes it away")
-            .into())
     }
 
     /// The block of an object, if the configuration has it.

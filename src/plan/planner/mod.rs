@@ -5,6 +5,7 @@ mod check;
 mod connect;
 mod data;
 mod gone;
+mod lifecycle;
 mod moved;
 mod refresh;
 mod removed;
@@ -126,7 +127,9 @@ impl Planner<'_> {
             providers: OnceCell::new(),
             remembered: OnceCell::new(),
             unread: RefCell::default(),
+            deposed: RefCell::default(),
             drift: RefCell::default(),
+            creates_first: RefCell::default(),
             calls: Semaphore::new(self.parallelism.max(1)),
         };
         let wanted = walker.wanted_nodes();
@@ -160,7 +163,11 @@ struct Walker<'p, 'a, 'c> {
     providers: OnceCell<BTreeSet<&'a str>>,
     /// Objects that were not read, since their provider is not connected yet.
     unread: RefCell<BTreeSet<Address>>,
-    drift: RefCell<BTreeMap<Address, Drift>>,
+    /// Operations on objects that were set aside.
+    deposed: RefCell<Vec<Operation>>,
+    drift: RefCell<BTreeMap<(Address, Option<String>), Drift>>,
+    /// Blocks that make a new object before the old one goes.
+    creates_first: RefCell<BTreeSet<NodeId>>,
     /// Provider calls under way are limited here, not in the walk: a block can have many instances.
     calls: Semaphore,
 }
@@ -210,7 +217,10 @@ impl Walker<'_, '_, '_> {
                 Kind::Apply | Kind::Destroy => self.plan_orphans().await,
             }
         }
-        let operations = self.place_moved(self.operations.take());
+        let mut operations = self.place_moved(self.operations.take());
+        self.spread_creates_first(&mut operations);
+        operations.extend(self.deposed.take());
+        operations.sort_by(|a, b| (&a.address, &a.deposed).cmp(&(&b.address, &b.deposed)));
         self.tell_forgotten(&operations);
         let mut outputs = self.output_changes();
         let (values, checks) = self.world.into_inner().into_parts();

@@ -4,8 +4,8 @@ use super::Walker;
 use crate::diag::Diagnostics;
 use crate::graph::ModuleId;
 use crate::lang::config::ResourceKey;
+use crate::plan::Operation;
 use crate::plan::world::combine;
-use crate::plan::{Action, Operation, Reason};
 use futures_util::stream::{self, StreamExt};
 use mlo_state::{Address, ModuleAddress, Object};
 
@@ -30,7 +30,9 @@ impl Walker<'_, '_, '_> {
         let orphans: Vec<_> = {
             let (known, drift) = (self.operations.borrow(), self.drift.borrow());
             let objects = self.planner.snapshot.objects.iter();
-            objects.filter(|(at, _)| !known.contains_key(*at) && !drift.contains_key(*at)).collect()
+            objects
+                .filter(|(at, _)| !known.contains_key(*at) && !drift.contains_key(&((*at).clone(), None)))
+                .collect()
         };
         if let Err(messages) = self.refresh_all(orphans).await {
             self.messages.borrow_mut().extend(messages);
@@ -74,22 +76,12 @@ impl Walker<'_, '_, '_> {
         let connected = self.connect_for(address, object).await?;
         let provider = connected.provider.clone();
         let schema = Self::stored_schema(provider.as_ref(), address)?;
-        let read = self.read(&connected, &schema.block, address, object).await?;
+        let read = self.read(&connected, &schema.block, (address, None), object).await?;
         Ok(read.map(|value| Operation {
-            address: address.clone(),
-            previous: None,
-            importing: None,
-            provider: object.provider.clone(),
-            action: Action::NoOp,
-            reason: Reason::Configuration,
             prior: Some(value.clone()),
             planned: Some(value),
-            replace: Vec::new(),
-            stored: Some(object.into()),
             schema_version: schema.version,
-            token: object.token.clone(),
-            span: None,
-            dependencies: object.dependencies.clone().into(),
+            ..Operation::on(address, object)
         }))
     }
 }

@@ -49,20 +49,10 @@ impl Walker<'_, '_, '_> {
     /// An object that stays, and that the state no longer knows of. Nobody is asked about it.
     pub(super) fn forget(&self, address: &Address, object: &Object) -> Operation {
         Operation {
-            address: address.clone(),
-            previous: None,
-            importing: None,
-            provider: object.provider.clone(),
             action: Action::Forget,
             reason: Reason::Removed,
             prior: Some(self.as_stored(address, object)),
-            planned: None,
-            replace: Vec::new(),
-            stored: Some(object.into()),
-            schema_version: object.schema_version,
-            token: object.token.clone(),
-            span: None,
-            dependencies: object.dependencies.clone().into(),
+            ..Operation::on(address, object)
         }
     }
 

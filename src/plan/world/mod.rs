@@ -1,11 +1,13 @@
 //! The values of a configuration, block by block, as they become known. Pure: values come in, values come out.
 
 mod check;
+mod lifecycle;
 mod provider;
 mod repeat;
 mod unknown;
 mod variable;
 
+pub(in crate::plan) use lifecycle::Trigger;
 pub(crate) use provider::ProviderAt;
 pub(crate) use repeat::Repetition;
 pub use repeat::Repetitions;
@@ -15,8 +17,7 @@ use crate::graph::{ModuleId, ModuleTree, Node};
 use crate::lang::config::{Missing, Repeat, Resource, ResourceKey};
 use crate::lang::eval::BlockSchema;
 use crate::lang::eval::{decode, evaluate};
-use crate::lang::syntax::ast::Expr;
-use crate::lang::value::{Marks, Type, Value, convert};
+use crate::lang::value::{Marks, Type, Value};
 use crate::plan::checked::{Checkable, Checks, Moment};
 use crate::plan::condition::judge;
 use crate::plan::inputs::Inputs;
@@ -418,22 +419,6 @@ impl<'c> World<'c> {
 
     pub(in crate::plan) fn resource(&self, id: ModuleId, key: &ResourceKey) -> &'c Resource {
         self.tree.module(id).resources.get(key).expect("a node's resource is in the configuration")
-    }
-
-    /// A `lifecycle` argument that is a bool; false where it is not given or not known.
-    pub(in crate::plan) fn flag(
-        &self,
-        id: ModuleId,
-        at: &ModuleAddress,
-        expr: Option<&Expr>,
-    ) -> Result<bool, Diagnostics> {
-        let Some(expr) = expr else { return Ok(false) };
-        let value = evaluate(expr, &self.scope(id, at, None))?;
-        let value = convert(&value, &Type::Bool).map_err(|error| {
-            Diagnostic::error(code::engine::CONDITION, "this must be true or false")
-                .at(expr.span, error.to_string())
-        })?;
-        Ok(value.as_bool().unwrap_or(false))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A provider for tests: objects in memory that outlive a run, and faults on demand.
 //!
 //! Goes in: which call shall go wrong, and how. Comes out: what was called, in order, and what is there. Never happens:
-//! two living objects of one address without a note of it.
+//! two living objects of one address without a note of it, unless that was allowed.
 
 use super::object::{attribute, same, with};
 use super::{
@@ -54,6 +54,8 @@ pub(crate) struct Things {
     pub(crate) calls: Vec<String>,
     /// What must never happen, and did.
     pub(crate) violations: Vec<String>,
+    /// Whether a new object may be made while the old one of its address lives.
+    pub(crate) may_overlap: bool,
     faults: BTreeMap<String, Fault>,
     polls: BTreeMap<String, u32>,
     /// How often each address was made: ids tell it, and are the same in whatever order things are made.
@@ -141,7 +143,7 @@ impl Things {
         if prior.is_none() && matches!(change, Change::Update { .. }) {
             self.violations.push(format!("{address} was updated and is not there"));
         }
-        if prior.is_none() && self.living.values().any(|(other, _)| *other == address) {
+        if prior.is_none() && !self.may_overlap && self.living.values().any(|(other, _)| *other == address) {
             self.violations.push(format!("{address} was made twice"));
         }
         let id = prior.map_or_else(

@@ -133,7 +133,9 @@ pub(crate) fn encode_records(records: &[Record]) -> Result<Vec<u8>, EncodeError>
 
 fn check_writable(record: &Record) -> Result<(), EncodeError> {
     match record {
-        Record::Intend { address, .. } => writable::address(address),
+        Record::Intend { address, .. }
+        | Record::Deposed { address, .. }
+        | Record::Restored { address, .. } => writable::address(address),
         Record::Done { address, object, .. } | Record::Failed { address, object, .. } => {
             writable::address(address)?;
             object.as_deref().map_or(Ok(()), writable::object)
@@ -240,27 +242,64 @@ struct HeaderIn {
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum RecordOut<'a> {
-    Intend { operation: u64, address: &'a Address, action: Action, token: &'a str },
-    Progress { operation: u64, handle: &'a str },
-    Done { operation: u64, address: &'a Address, object: Option<ObjectOut<'a>> },
-    Failed { operation: u64, address: &'a Address, object: Option<ObjectOut<'a>>, message: &'a str },
-    Outputs { outputs: BTreeMap<&'a str, OutputOut<'a>> },
+    Intend {
+        operation: u64,
+        address: &'a Address,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deposed: Option<&'a str>,
+        action: Action,
+        token: &'a str,
+    },
+    Progress {
+        operation: u64,
+        handle: &'a str,
+    },
+    Done {
+        operation: u64,
+        address: &'a Address,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deposed: Option<&'a str>,
+        object: Option<ObjectOut<'a>>,
+    },
+    Failed {
+        operation: u64,
+        address: &'a Address,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deposed: Option<&'a str>,
+        object: Option<ObjectOut<'a>>,
+        message: &'a str,
+    },
+    Deposed {
+        address: &'a Address,
+        key: &'a str,
+    },
+    Restored {
+        address: &'a Address,
+        key: &'a str,
+    },
+    Outputs {
+        outputs: BTreeMap<&'a str, OutputOut<'a>>,
+    },
 }
 
 impl<'a> From<&'a Record> for RecordOut<'a> {
     fn from(record: &'a Record) -> Self {
         match record {
-            Record::Intend { operation, address, action, token } => {
-                Self::Intend { operation: *operation, address, action: *action, token }
+            Record::Intend { operation, address, deposed, action, token } => {
+                let deposed = deposed.as_deref();
+                Self::Intend { operation: *operation, address, deposed, action: *action, token }
             }
             Record::Progress { operation, handle } => Self::Progress { operation: *operation, handle },
-            Record::Done { operation, address, object } => {
-                Self::Done { operation: *operation, address, object: object.as_deref().map(ObjectOut::from) }
+            Record::Done { operation, address, deposed, object } => {
+                let (deposed, object) = (deposed.as_deref(), object.as_deref().map(ObjectOut::from));
+                Self::Done { operation: *operation, address, deposed, object }
             }
-            Record::Failed { operation, address, object, message } => {
-                let object = object.as_deref().map(ObjectOut::from);
-                Self::Failed { operation: *operation, address, object, message }
+            Record::Failed { operation, address, deposed, object, message } => {
+                let (deposed, object) = (deposed.as_deref(), object.as_deref().map(ObjectOut::from));
+                Self::Failed { operation: *operation, address, deposed, object, message }
             }
+            Record::Deposed { address, key } => Self::Deposed { address, key },
+            Record::Restored { address, key } => Self::Restored { address, key },
             Record::Outputs { outputs } => Self::Outputs {
                 outputs: outputs.iter().map(|(name, output)| (&**name, output.into())).collect(),
             },
@@ -272,27 +311,62 @@ impl<'a> From<&'a Record> for RecordOut<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum RecordIn {
-    Intend { operation: u64, address: Address, action: Action, token: String },
-    Progress { operation: u64, handle: String },
-    Done { operation: u64, address: Address, object: Option<Box<ObjectIn>> },
-    Failed { operation: u64, address: Address, object: Option<Box<ObjectIn>>, message: String },
-    Outputs { outputs: BTreeMap<String, OutputIn> },
+    Intend {
+        operation: u64,
+        address: Address,
+        #[serde(default)]
+        deposed: Option<String>,
+        action: Action,
+        token: String,
+    },
+    Progress {
+        operation: u64,
+        handle: String,
+    },
+    Done {
+        operation: u64,
+        address: Address,
+        #[serde(default)]
+        deposed: Option<String>,
+        object: Option<Box<ObjectIn>>,
+    },
+    Failed {
+        operation: u64,
+        address: Address,
+        #[serde(default)]
+        deposed: Option<String>,
+        object: Option<Box<ObjectIn>>,
+        message: String,
+    },
+    Deposed {
+        address: Address,
+        key: String,
+    },
+    Restored {
+        address: Address,
+        key: String,
+    },
+    Outputs {
+        outputs: BTreeMap<String, OutputIn>,
+    },
 }
 
 impl From<RecordIn> for Record {
     fn from(record: RecordIn) -> Self {
+        let read = |object: Option<Box<ObjectIn>>| object.map(|object| Box::new((*object).into()));
         match record {
-            RecordIn::Intend { operation, address, action, token } => {
-                Self::Intend { operation, address, action, token }
+            RecordIn::Intend { operation, address, deposed, action, token } => {
+                Self::Intend { operation, address, deposed, action, token }
             }
             RecordIn::Progress { operation, handle } => Self::Progress { operation, handle },
-            RecordIn::Done { operation, address, object } => {
-                Self::Done { operation, address, object: object.map(|object| Box::new((*object).into())) }
+            RecordIn::Done { operation, address, deposed, object } => {
+                Self::Done { operation, address, deposed, object: read(object) }
             }
-            RecordIn::Failed { operation, address, object, message } => {
-                let object = object.map(|object| Box::new((*object).into()));
-                Self::Failed { operation, address, object, message }
+            RecordIn::Failed { operation, address, deposed, object, message } => {
+                Self::Failed { operation, address, deposed, object: read(object), message }
             }
+            RecordIn::Deposed { address, key } => Self::Deposed { address, key },
+            RecordIn::Restored { address, key } => Self::Restored { address, key },
             RecordIn::Outputs { outputs } => {
                 let outputs = outputs.into_iter().map(|(name, output)| (name, output.into()));
                 Self::Outputs { outputs: outputs.collect() }

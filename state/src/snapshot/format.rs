@@ -67,7 +67,7 @@ impl Snapshot {
         if !is_lineage(&self.lineage) {
             return Err(EncodeError::Unreadable { what: "the lineage of the state could not be read back" });
         }
-        for (address, object) in &self.objects {
+        for (address, _, object) in self.entries() {
             writable::address(address)?;
             writable::object(object)?;
         }
@@ -81,9 +81,9 @@ impl Snapshot {
             "{{\"format_version\":{SNAPSHOT_FORMAT_VERSION},\n\"mlo_version\":\"{PROGRAM_VERSION}\",\n"
         )?;
         write!(out, "\"lineage\":\"{}\",\n\"serial\":{},\n\"objects\":[", self.lineage, self.serial)?;
-        for (index, (address, object)) in self.objects.iter().enumerate() {
+        for (index, (address, deposed, object)) in self.entries().enumerate() {
             out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
-            serde_json::to_writer(&mut *out, &EntryOut { address, object: object.into() })?;
+            serde_json::to_writer(&mut *out, &EntryOut { address, deposed, object: object.into() })?;
         }
         out.write_all(b"\n],\n\"outputs\":{")?;
         for (index, (name, output)) in self.outputs.iter().enumerate() {
@@ -93,6 +93,12 @@ impl Snapshot {
             serde_json::to_writer(&mut *out, &OutputOut::from(output))?;
         }
         out.write_all(b"\n},\n")
+    }
+
+    /// All objects, those that were set aside last.
+    fn entries(&self) -> impl Iterator<Item = (&Address, Option<&str>, &Object)> {
+        let current = self.objects.iter().map(|(address, object)| (address, None, object));
+        current.chain(self.deposed_objects().map(|(address, key, object)| (address, Some(key), object)))
     }
 
     /// Reads a file back.
@@ -192,6 +198,8 @@ impl<W: Write> Write for Digesting<W> {
 #[derive(Serialize)]
 struct EntryOut<'a> {
     address: &'a Address,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deposed: Option<&'a str>,
     object: ObjectOut<'a>,
 }
 
@@ -200,6 +208,8 @@ struct EntryOut<'a> {
 #[serde(deny_unknown_fields)]
 struct EntryIn {
     address: Address,
+    #[serde(default)]
+    deposed: Option<String>,
     object: ObjectIn,
 }
 
@@ -233,6 +243,7 @@ impl SnapshotIn {
             serial: self.serial,
             mlo_version: self.mlo_version,
             objects: self.objects.objects,
+            deposed: self.objects.deposed,
             outputs: self.outputs.into_iter().map(|(name, output)| (name, Output::from(output))).collect(),
         })
     }
@@ -241,8 +252,20 @@ impl SnapshotIn {
 /// The objects, put into their map one by one as they are read.
 struct ObjectsIn {
     objects: BTreeMap<Address, Object>,
+    deposed: BTreeMap<Address, BTreeMap<String, Object>>,
     /// An address that came twice.
     twice: Option<Address>,
+}
+
+/// Whether the place was free.
+fn insert<K: Ord>(objects: &mut BTreeMap<K, Object>, key: K, object: Object) -> bool {
+    match objects.entry(key) {
+        Entry::Vacant(place) => {
+            place.insert(object);
+            true
+        }
+        Entry::Occupied(_) => false,
+    }
 }
 
 impl<'de> Deserialize<'de> for ObjectsIn {
@@ -257,14 +280,19 @@ impl<'de> Deserialize<'de> for ObjectsIn {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<ObjectsIn, A::Error> {
-                let (mut objects, mut twice) = (BTreeMap::new(), None);
-                while let Some(EntryIn { address, object }) = seq.next_element()? {
-                    match objects.entry(address) {
-                        Entry::Vacant(place) => drop(place.insert(object.into())),
-                        Entry::Occupied(place) => twice = Some(place.key().clone()),
+                let mut read = ObjectsIn { objects: BTreeMap::new(), deposed: BTreeMap::new(), twice: None };
+                while let Some(EntryIn { address, deposed, object }) = seq.next_element()? {
+                    let is_new = match deposed {
+                        None => insert(&mut read.objects, address.clone(), object.into()),
+                        Some(key) => {
+                            insert(read.deposed.entry(address.clone()).or_default(), key, object.into())
+                        }
+                    };
+                    if !is_new {
+                        read.twice = Some(address);
                     }
                 }
-                Ok(ObjectsIn { objects, twice })
+                Ok(read)
             }
         }
 

@@ -26,12 +26,18 @@ pub(crate) fn object(state: &str) -> Object {
 
 pub(crate) fn intend(operation: u64) -> Record {
     let address = format!("t.n[{operation}]").parse().unwrap();
-    Record::Intend { operation, address, action: Action::Create, token: format!("t-{operation}") }
+    Record::Intend {
+        operation,
+        address,
+        deposed: None,
+        action: Action::Create,
+        token: format!("t-{operation}"),
+    }
 }
 
 pub(crate) fn done(operation: u64, object: Option<Object>) -> Record {
     let address = format!("t.n[{operation}]").parse().unwrap();
-    Record::Done { operation, address, object: object.map(Box::new) }
+    Record::Done { operation, address, deposed: None, object: object.map(Box::new) }
 }
 
 /// The journal that a folder store writes for these appends.
@@ -53,15 +59,21 @@ async fn file_has_a_header_and_a_line_for_each_group() {
     let failed = Record::Failed {
         operation: 2,
         address: "t.n[2]".parse().unwrap(),
+        deposed: None,
         object: None,
         message: "no space".to_owned(),
     };
     let progress = Record::Progress { operation: 2, handle: "op/2".to_owned() };
     let outputs = Record::Outputs { outputs: [].into() };
+    let (address, key) = (|| "t.n[3]".parse().unwrap(), || "00c0ffee".to_owned());
+    let deposed = Record::Deposed { address: address(), key: key() };
+    let restored = Record::Restored { address: address(), key: key() };
+    let gone = Record::Done { operation: 3, address: address(), deposed: Some(key()), object: None };
     let journal = written(vec![
         vec![intend(1), progress],
         vec![done(1, Some(object("x"))), done(2, None)],
         vec![failed, outputs],
+        vec![deposed, gone, restored],
     ])
     .await;
     let text = String::from_utf8(journal).unwrap();
@@ -80,6 +92,9 @@ async fn file_has_a_header_and_a_line_for_each_group() {
              \"status\":\"ready\",\"token\":\"t\"}}},{\"done\":{\"operation\":2,\"address\":\"t.n[2]\",\"object\":null}}]",
             "[{\"failed\":{\"operation\":2,\"address\":\"t.n[2]\",\"object\":null,\"message\":\"no space\"}},\
              {\"outputs\":{\"outputs\":{}}}]",
+            "[{\"deposed\":{\"address\":\"t.n[3]\",\"key\":\"00c0ffee\"}},\
+             {\"done\":{\"operation\":3,\"address\":\"t.n[3]\",\"deposed\":\"00c0ffee\",\"object\":null}},\
+             {\"restored\":{\"address\":\"t.n[3]\",\"key\":\"00c0ffee\"}}]",
         ]
     );
     let second = text.lines().nth(1).unwrap();
@@ -168,10 +183,14 @@ fn records_fold_in_order() {
 
 fn records() -> impl Strategy<Value = Vec<Record>> {
     // Outcomes come with intents in any order and number, as the journals of several runs have them.
-    let record = (0..6_u64, 0..4_u8).prop_map(|(operation, kind)| match kind {
+    let address = |operation: u64| format!("t.n[{operation}]").parse().unwrap();
+    let key = || "00c0ffee".to_owned();
+    let record = (0..6_u64, 0..6_u8).prop_map(move |(operation, kind)| match kind {
         0 => intend(operation),
         1 => done(operation, Some(object("made"))),
         2 => done(operation, None),
+        3 => Record::Deposed { address: address(operation), key: key() },
+        4 => Record::Restored { address: address(operation), key: key() },
         _ => Record::Progress { operation, handle: "op".to_owned() },
     });
     prop::collection::vec(record, 0..20)

@@ -20,7 +20,10 @@ pub(crate) fn sample() -> Snapshot {
     };
     let tainted = Object { status: Status::Tainted, handle: Some("op/9".to_owned()), ..object.clone() };
     snapshot.objects.insert("local_service.web[10]".parse().unwrap(), tainted);
-    snapshot.objects.insert("local_service.web[9]".parse().unwrap(), object);
+    let old = Object { token: "t-0".to_owned(), ..object.clone() };
+    let address: mlo_state::Address = "local_service.web[9]".parse().unwrap();
+    snapshot.deposed.entry(address.clone()).or_default().insert("00c0ffee".to_owned(), old);
+    snapshot.objects.insert(address, object);
     let output = Output { value: json!("http://localhost"), value_type: json!("string"), sensitive: false };
     snapshot.outputs.insert("url".to_owned(), output);
     snapshot
@@ -37,11 +40,11 @@ pub(crate) fn bytes(snapshot: &Snapshot) -> Vec<u8> {
 #[test]
 fn file_has_an_object_a_line_and_ends_in_its_digest() {
     let text = String::from_utf8(bytes(&sample())).unwrap();
-    let object = |index, status, handle| {
+    let object = |index, deposed, (status, token), handle| {
         format!(
-            "{{\"address\":\"local_service.web[{index}]\",\"object\":{{\"provider\":\"local\",\"schema_version\":1,\
+            "{{\"address\":\"local_service.web[{index}]\"{deposed},\"object\":{{\"provider\":\"local\",\"schema_version\":1,\
              \"attributes\":{{\"env\":{{\"a\":0.1,\"b\":\"2\"}},\"port\":8080}},\"sensitive\":[[\"env\",0]],\
-             \"dependencies\":[\"module.m.local_file.model\"],\"status\":\"{status}\",\"token\":\"t-1\"{handle}}}}}"
+             \"dependencies\":[\"module.m.local_file.model\"],\"status\":\"{status}\",\"token\":\"{token}\"{handle}}}}}"
         )
     };
     let expected = [
@@ -50,8 +53,9 @@ fn file_has_an_object_a_line_and_ends_in_its_digest() {
         "\"lineage\":\"5f2b-lineage\",".to_owned(),
         "\"serial\":7,".to_owned(),
         "\"objects\":[".to_owned(),
-        object(9, "ready", "") + ",",
-        object(10, "tainted", ",\"handle\":\"op/9\""),
+        object(9, "", ("ready", "t-1"), "") + ",",
+        object(10, "", ("tainted", "t-1"), ",\"handle\":\"op/9\"") + ",",
+        object(9, ",\"deposed\":\"00c0ffee\"", ("ready", "t-0"), ""),
         "],".to_owned(),
         "\"outputs\":{".to_owned(),
         "\"url\":{\"value\":\"http://localhost\",\"value_type\":\"string\",\"sensitive\":false}".to_owned(),

@@ -1,0 +1,128 @@
+//! What `lifecycle` blocks make of a plan: protection, the order of a replacement, and what sets one off.
+
+use super::Walker;
+use super::block::BlockPlan;
+use crate::diag::{Diagnostic, Diagnostics, code};
+use crate::graph::{ModuleId, Node, NodeId};
+use crate::lang::config::Resource;
+use crate::lang::value::{Path, PathStep, Value};
+use crate::plan::world::{Repetition, Trigger};
+use crate::plan::{Action, Operation, diff};
+use mlo_state::{Address, ModuleAddress};
+use std::collections::BTreeSet;
+
+impl Walker<'_, '_, '_> {
+    pub(super) fn refuse_protected(
+        &self,
+        address: &Address,
+        repetition: Option<&Repetition>,
+        resource: &Resource,
+    ) -> Result<(), Diagnostics> {
+        let (id, flag) =
+            (self.tree.find(&address.module.block()), resource.lifecycle.prevent_destroy.as_ref());
+        let world = self.world.borrow();
+        let protected = id.map(|id| world.flag(id, &address.module, repetition, flag)).transpose()?;
+        if protected != Some(true) {
+            return Ok(());
+        }
+        let summary = format!("{address} is protected, and the plan would take it away");
+        let message = Diagnostic::error(code::engine::PREVENT_DESTROY, summary).at(resource.span, "");
+        let message = flag.into_iter().fold(message, |message, flag| message.at(flag.span, "protected here"));
+        Err(message
+            .help("take `prevent_destroy` out if the object may go, or undo what takes it away")
+            .into())
+    }
+
+    /// Whether the block itself wants the new object made before the old one goes. Noted for what it depends on.
+    pub(super) fn creates_first(
+        &self,
+        block: &BlockPlan<'_>,
+        (at, repetition): (&ModuleAddress, &Repetition),
+        resource: &Resource,
+    ) -> Result<bool, Diagnostics> {
+        let flag = resource.lifecycle.create_before_destroy.as_ref();
+        let first = self.world.borrow().flag(block.id, at, Some(repetition), flag)?;
+        if first {
+            let node = self.graph.id(&Node::Resource(block.id, block.key.clone()));
+            self.creates_first.borrow_mut().extend(node);
+        }
+        Ok(first)
+    }
+
+    /// The entries of `replace_triggered_by` that name something which changes.
+    pub(super) fn triggers(
+        &self,
+        id: ModuleId,
+        (at, repetition): (&ModuleAddress, &Repetition),
+        resource: &Resource,
+    ) -> Result<Vec<String>, Diagnostics> {
+        let mut found = Vec::new();
+        for entry in &resource.lifecycle.replace_triggered_by {
+            let Some(trigger) = self.world.borrow().trigger(id, (at, repetition), entry)? else { continue };
+            if self.changes(at, &trigger) {
+                found.push(trigger.to_string());
+            }
+        }
+        Ok(found)
+    }
+
+    fn changes(&self, at: &ModuleAddress, trigger: &Trigger) -> bool {
+        let address = super::block::address_of(at, &trigger.key, trigger.instance.clone());
+        let operations = self.operations.borrow();
+        let is_of_block = |other: &Address| {
+            (&other.module, other.mode) == (&address.module, address.mode)
+                && (&other.type_name, &other.name) == (&address.type_name, &address.name)
+        };
+        operations
+            .range(&address..)
+            .map(|(_, operation)| operation)
+            .take_while(|operation| is_of_block(&operation.address))
+            .filter(|operation| trigger.instance.is_none() || operation.address == address)
+            .any(|operation| sets_off(operation, &trigger.path))
+    }
+
+    /// What has something that creates first depend on it creates first too: otherwise a new object would have to be
+    /// there before what it is made from.
+    pub(super) fn spread_creates_first(&self, operations: &mut [Operation]) {
+        let first: BTreeSet<NodeId> = self.creates_first.take();
+        if first.is_empty() {
+            return;
+        }
+        let mut forced = BTreeSet::new();
+        for node in self.graph.order.iter().rev() {
+            if first.contains(node) || forced.contains(node) {
+                forced.extend(self.graph.dag.dependencies(*node));
+            }
+        }
+        let blocks: BTreeSet<_> = forced
+            .into_iter()
+            .filter_map(|node| match self.graph.dag.get(node) {
+                Node::Resource(id, key) => Some(self.tree.block(*id, key)),
+                _ => None,
+            })
+            .collect();
+        for operation in operations {
+            operation.create_before_destroy |= blocks.contains(&operation.address.block());
+        }
+    }
+}
+
+/// Whether an operation on what an entry names sets a replacement off.
+fn sets_off(operation: &Operation, path: &Path) -> bool {
+    if !matches!(operation.action, Action::Update | Action::Replace) {
+        return false;
+    }
+    let part = |value: Option<&Value>| value.and_then(|value| at_path(value, path)).cloned();
+    match (part(operation.prior.as_ref()), part(operation.planned.as_ref())) {
+        (Some(before), Some(after)) => !diff::same(&before, &after),
+        (None, None) => false,
+        _ => true,
+    }
+}
+
+fn at_path<'v>(value: &'v Value, path: &Path) -> Option<&'v Value> {
+    path.0.iter().try_fold(value, |value, step| match step {
+        PathStep::Name(name) => value.get(name),
+        PathStep::Index(index) => value.as_items()?.get(*index),
+    })
+}
