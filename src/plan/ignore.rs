@@ -9,6 +9,7 @@ use std::sync::Arc;
 pub(super) fn keep(ignored: &Ignored, schema: &BlockSchema, prior: &Value, wanted: &Value) -> Value {
     match ignored {
         Ignored::All => keep_all(schema, prior, wanted),
+        Ignored::Unknown => wanted.clone(),
         Ignored::Paths(paths) => {
             paths.iter().fold(wanted.clone(), |wanted, Path(steps)| keep_at(&wanted, prior, steps))
         }

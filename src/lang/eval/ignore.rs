@@ -4,8 +4,8 @@
 //! meant as they are written; every other expression is evaluated, and what it gives is text that reads as such a path,
 //! so that a variable can hold a list of them.
 
-use super::{BlockSchema, evaluate};
-use crate::diag::{Diagnostic, Diagnostics, Span, code, nearest};
+use super::{AttributeSchema, BlockSchema, evaluate};
+use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use crate::lang::scope::Scope;
 use crate::lang::syntax::ast::{Expr, ExprKind, Step};
 use crate::lang::syntax::parse_expression;
@@ -18,45 +18,60 @@ pub enum Ignored {
     All,
     /// These parts. A number as an index is a position.
     Paths(Vec<Path>),
+    /// That is not known yet.
+    Unknown,
 }
 
-/// What an `ignore_changes` argument says.
+/// Words that values begin with, and names of arguments do not where the resource has none of that name.
+const ROOTS: [&str; 9] = ["var", "local", "each", "count", "module", "data", "manifest", "terraform", "mlo"];
+
+/// What an `ignore_changes` argument of a resource of a type says. `messages` gets a warning for each name that only the
+/// provider sets.
 ///
 /// # Errors
-/// What cannot be evaluated, is not known, or names no argument of the resource.
-pub fn ignored(expr: &Expr, schema: &BlockSchema, scope: &dyn Scope) -> Result<Ignored, Diagnostics> {
-    let mut reader = Reader { schema, scope, paths: Vec::new(), all: false };
-    reader.read(expr)?;
-    Ok(if reader.all { Ignored::All } else { Ignored::Paths(reader.paths) })
+/// What cannot be evaluated, or names no argument of the resource: all of it.
+pub fn ignored(
+    expr: &Expr,
+    (type_name, schema): (&str, &BlockSchema),
+    scope: &dyn Scope,
+    messages: &mut Diagnostics,
+) -> Result<Ignored, Diagnostics> {
+    let (paths, found) = (Vec::new(), Diagnostics::new());
+    let mut reader = Reader { type_name, schema, scope, paths, all: false, unknown: false, found };
+    reader.read(expr);
+    if reader.found.has_errors() {
+        return Err(reader.found);
+    }
+    messages.extend(reader.found);
+    Ok(match reader {
+        Reader { all: true, .. } => Ignored::All,
+        Reader { unknown: true, .. } => Ignored::Unknown,
+        Reader { paths, .. } => Ignored::Paths(paths),
+    })
 }
 
 struct Reader<'a> {
+    type_name: &'a str,
     schema: &'a BlockSchema,
     scope: &'a dyn Scope,
     paths: Vec<Path>,
     all: bool,
+    unknown: bool,
+    found: Diagnostics,
 }
 
 impl Reader<'_> {
-    fn read(&mut self, expr: &Expr) -> Result<(), Diagnostics> {
+    fn read(&mut self, expr: &Expr) {
         match &expr.kind {
             ExprKind::Paren(inner) => self.read(inner),
-            ExprKind::Tuple(items) => items.iter().try_for_each(|item| self.read(item)),
-            ExprKind::Conditional { cases, otherwise } => {
-                for (condition, value) in cases {
-                    if self.holds(condition)? {
-                        return self.read(value);
-                    }
-                }
-                self.read(otherwise)
-            }
-            ExprKind::Name(word) if word.as_ref() == "all" && !self.has(word) => {
-                self.all = true;
-                Ok(())
-            }
-            ExprKind::Name(word) => self.path(word, &[], expr.span),
+            ExprKind::Tuple(items) => items.iter().for_each(|item| self.read(item)),
+            ExprKind::Conditional { cases, otherwise } => self.choose(cases, otherwise),
+            ExprKind::Name(word) if word.as_ref() == "all" && !self.has(word) => self.all = true,
+            ExprKind::Name(word) => self.path(word, &[], (expr.span, expr.span)),
             ExprKind::Access { target, steps } => match &target.kind {
-                ExprKind::Name(word) if self.has(word) => self.path(word, steps, expr.span),
+                ExprKind::Name(word) if self.has(word) || !ROOTS.contains(&word.as_ref()) => {
+                    self.path(word, steps, (target.span, expr.span));
+                }
                 _ => self.value(expr),
             },
             _ => self.value(expr),
@@ -67,101 +82,135 @@ impl Reader<'_> {
         self.schema.attributes.contains_key(word) || self.schema.blocks.contains_key(word)
     }
 
-    fn holds(&self, condition: &Expr) -> Result<bool, Diagnostics> {
-        let value = evaluate(condition, self.scope)?;
-        value.as_bool().ok_or_else(|| unfit(condition.span, "this must be known, and true or false"))
+    fn choose(&mut self, cases: &[(Expr, Expr)], otherwise: &Expr) {
+        for (condition, value) in cases {
+            match evaluate(condition, self.scope) {
+                Err(messages) => return self.found.extend(messages),
+                Ok(holds) if holds.is_unknown() => return self.unknown = true,
+                Ok(holds) => match holds.as_bool() {
+                    Some(true) => return self.read(value),
+                    Some(false) => {}
+                    None => return self.unfit(condition.span, "this must be true or false"),
+                },
+            }
+        }
+        self.read(otherwise);
     }
 
-    fn path(&mut self, word: &str, steps: &[Step], span: Span) -> Result<(), Diagnostics> {
-        if !self.has(word) {
-            let known = self.schema.attributes.keys().chain(self.schema.blocks.keys());
-            let summary = format!("`ignore_changes` names `{word}`, and the resource has no such argument");
-            let error = Diagnostic::error(code::lang::BAD_ARGUMENT, summary).at(span, "");
-            return Err(match nearest(word, known.map(AsRef::as_ref)) {
-                Some(near) => error.help(format!("did you mean `{near}`?")).into(),
-                None => error.into(),
-            });
+    fn path(&mut self, word: &str, steps: &[Step], (first, whole): (Span, Span)) {
+        if !self.is_argument(word, first) {
+            return;
         }
         let mut path = Path::root().name(word);
         for step in steps {
-            path.0.push(match step {
-                Step::Attr(name) => PathStep::Name(name.name.clone()),
-                Step::Index(index, span) => self.index(index, *span)?,
-                Step::Splat { span, .. } => {
-                    return Err(unfit(*span, "a path names one part: an index or a name stands here"));
-                }
-            });
+            let step = match step {
+                Step::Attr(name) => Ok(Some(PathStep::Name(name.name.clone()))),
+                Step::Index(index, _) => self.index(index),
+                Step::Splat { .. } => Ok(None),
+            };
+            match step {
+                Ok(Some(step)) => path.0.push(step),
+                Ok(None) => return self.unfit(whole, "in a path stand names, known strings and positions"),
+                Err(messages) => return self.found.extend(messages),
+            }
         }
         self.paths.push(path);
-        Ok(())
     }
 
-    fn index(&self, index: &Expr, span: Span) -> Result<PathStep, Diagnostics> {
+    /// Whether a word is a name of something that a configuration can set; if not, what it is.
+    fn is_argument(&mut self, word: &str, span: Span) -> bool {
+        let (type_name, attribute) = (self.type_name, self.schema.attributes.get(word));
+        if self.schema.blocks.contains_key(word) || attribute.is_some_and(AttributeSchema::is_argument) {
+            return true;
+        }
+        self.found.push(if attribute.is_some() {
+            let summary = format!("`{word}` of `{type_name}` is set by the provider alone");
+            let warning = Diagnostic::warning(code::lang::BAD_ARGUMENT, summary).at(span, "not an argument");
+            warning.help("take it out: what is not in the configuration is never changed by it")
+        } else {
+            let known = self.schema.attributes.iter().filter(|(_, attribute)| attribute.is_argument());
+            let known = known.map(|(name, _)| name).chain(self.schema.blocks.keys()).map(AsRef::as_ref);
+            let summary = format!("`{type_name}` has no argument `{word}`");
+            let error = Diagnostic::error(code::lang::UNKNOWN_ARGUMENT, summary).at(span, "no such argument");
+            error.did_you_mean(word, known)
+        });
+        false
+    }
+
+    fn index(&self, index: &Expr) -> Result<Option<PathStep>, Diagnostics> {
         let value = evaluate(index, self.scope)?;
-        let step = match value.kind() {
+        Ok(match value.kind() {
             Kind::String(name) => Some(PathStep::Name(name.clone())),
             Kind::Number(number) => {
                 number.as_i64().and_then(|number| usize::try_from(number).ok()).map(PathStep::Index)
             }
             _ => None,
-        };
-        step.ok_or_else(|| unfit(span, "an index is a known string or a position"))
+        })
     }
 
     /// What an expression gives: the text of a path, or a list of such texts.
-    fn value(&mut self, expr: &Expr) -> Result<(), Diagnostics> {
-        let value = evaluate(expr, self.scope)?;
-        if !value.is_wholly_known() {
-            return Err(unfit(expr.span, "this must be known before anything is planned"));
+    fn value(&mut self, expr: &Expr) {
+        match evaluate(expr, self.scope) {
+            Ok(value) if value.is_wholly_known() => self.texts(&value, expr.span),
+            Ok(_) => self.unknown = true,
+            Err(messages) => self.found.extend(messages),
         }
-        self.texts(&value, expr.span)
     }
 
-    fn texts(&mut self, value: &Value, span: Span) -> Result<(), Diagnostics> {
+    fn texts(&mut self, value: &Value, span: Span) {
         if let Some(items) = value.as_items() {
-            return items.iter().try_for_each(|item| self.texts(item, span));
+            return items.iter().for_each(|item| self.texts(item, span));
         }
         let Some(text) = value.as_str() else {
-            return Err(unfit(span, "expected names of arguments, or text that holds such names"));
+            return self.unfit(span, "expected names of arguments, or text that holds such names");
         };
-        let not_a_path =
-            || unfit(span, &format!("`{text}` is not the name of an argument or a path from one"));
-        let parsed = parse_expression(span.source, text).map_err(|_| not_a_path())?;
-        let constant = |index: &Expr| matches!(index.kind, ExprKind::String(_) | ExprKind::Number(_));
-        match &parsed.kind {
-            ExprKind::Name(word) if word.as_ref() == "all" && !self.has(word) => self.all = true,
-            ExprKind::Name(word) => self.path(word, &[], span)?,
-            ExprKind::Access { target, steps } => {
-                let plain = steps.iter().all(|step| match step {
-                    Step::Attr(_) => true,
-                    Step::Index(index, _) => constant(index),
-                    Step::Splat { .. } => false,
-                });
-                let ExprKind::Name(word) = &target.kind else { return Err(not_a_path()) };
-                if !plain {
-                    return Err(not_a_path());
+        // Nothing is evaluated in it: a path is all that it may be.
+        let parsed = parse_expression(span.source, text).ok().filter(is_plain);
+        match parsed.as_ref().map(|parsed| &parsed.kind) {
+            Some(ExprKind::Name(word)) if word.as_ref() == "all" && !self.has(word) => self.all = true,
+            Some(ExprKind::Name(word)) => self.path(word, &[], (span, span)),
+            Some(ExprKind::Access { target, steps }) => {
+                if let ExprKind::Name(word) = &target.kind {
+                    self.path(word, steps, (span, span));
                 }
-                self.path(word, steps, span)?;
             }
-            _ => return Err(not_a_path()),
+            _ => {
+                let label = format!("`{text}` is not the name of an argument or a path from one");
+                self.unfit(span, &label);
+            }
         }
-        Ok(())
+    }
+
+    fn unfit(&mut self, span: Span, label: &str) {
+        let summary = "`ignore_changes` must name arguments of the resource, or be `all`";
+        let error = Diagnostic::error(code::lang::BAD_ARGUMENT, summary).at(span, label);
+        self.found.push(error.help("write names without quotes, such as `[tags, labels[\"team\"]]`, or a variable that holds such names as strings"));
     }
 }
 
-fn unfit(span: Span, label: &str) -> Diagnostics {
-    Diagnostic::error(code::lang::BAD_ARGUMENT, "`ignore_changes` must name arguments of the resource, or be `all`")
-        .at(span, label)
-        .help("write names without quotes, such as `[tags, labels[\"team\"]]`, or a variable that holds such names as strings")
-        .into()
+/// Whether an expression is a name, or a path of names and constant indices from one.
+fn is_plain(expr: &Expr) -> bool {
+    let constant = |index: &Expr| matches!(index.kind, ExprKind::String(_) | ExprKind::Number(_));
+    match &expr.kind {
+        ExprKind::Name(_) => true,
+        ExprKind::Access { target, steps } => {
+            matches!(target.kind, ExprKind::Name(_))
+                && steps.iter().all(|step| match step {
+                    Step::Attr(_) => true,
+                    Step::Index(index, _) => constant(index),
+                    Step::Splat { .. } => false,
+                })
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::diag::SourceMap;
+    use crate::lang::eval::NestedBlock;
     use crate::lang::eval::tests::Names;
-    use crate::lang::eval::{AttributeSchema, NestedBlock};
     use crate::lang::value::Type;
 
     fn said(text: &str) -> String {
@@ -177,7 +226,9 @@ mod tests {
             .with("key", "b");
         let mut sources = SourceMap::new();
         let source = sources.add("main.hcl", text);
-        match ignored(&parse_expression(source, text).unwrap(), &schema, &names) {
+        let expr = parse_expression(source, text).unwrap();
+        match ignored(&expr, ("thing", &schema), &names, &mut Diagnostics::new()) {
+            Ok(Ignored::Unknown) => "unknown".to_owned(),
             Ok(Ignored::All) => "all".to_owned(),
             Ok(Ignored::Paths(paths)) => paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
             Err(messages) => messages.iter().next().unwrap().summary.clone(),
@@ -197,10 +248,10 @@ mod tests {
             ("[size, concat(paths)]", "size tags.a port[0].number"),
             ("[\"tags\"]", "tags"),
             ("\"all\"", "all"),
-            ("[sise]", "`ignore_changes` names `sise`, and the resource has no such argument"),
+            ("[sise]", "`thing` has no argument `sise`"),
             ("[\"1 + 1\"]", no_path),
             ("[port[*].number]", no_path),
-            ("[upper(later)]", no_path),
+            ("[upper(later)]", "unknown"),
             ("5", no_path),
         ] {
             assert_eq!(said(text), expected, "{text}");

@@ -7,11 +7,10 @@
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use crate::graph::{ModuleId, ModuleTree, Node, build_partly};
 use crate::lang::config::{Module, ProviderKey, Resource, ResourceKey};
-use crate::lang::eval::{AttributeSchema, BlockSchema, decode, deprecations, evaluate, evaluate_body};
+use crate::lang::eval::{BlockSchema, decode, deprecations, evaluate, evaluate_body, ignored};
 use crate::lang::scope::Scope;
-use crate::lang::syntax::ast::{Expr, ExprKind};
 use crate::lang::value::{Type, Value};
-use crate::plan::change::{describe, plan_change};
+use crate::plan::change::{Comparison, describe, plan_change};
 use crate::plan::condition::{WithData, check_messages, decide, judge};
 use crate::plan::moves::relocate;
 use crate::plan::planner::Connected;
@@ -116,7 +115,7 @@ impl<'c> Checker<'c> {
         let known = self.known(id, resource);
         if let Some(Known { block, .. }) = &known {
             self.messages.extend(deprecations(&resource.body, block));
-            self.ignored(resource, block);
+            self.ignored(id, resource, block);
         }
         for at in self.world.instances(id) {
             let repetitions = match self.world.repetitions(id, &at, &resource.repeat) {
@@ -139,6 +138,19 @@ impl<'c> Checker<'c> {
             }
             self.world.set_resource(id, &at, key, combine(&resource.repeat, items));
         }
+    }
+
+    /// What `ignore_changes` names is an argument of the type.
+    fn ignored(&mut self, id: ModuleId, resource: &Resource, schema: &BlockSchema) {
+        let Some(expr) = &resource.lifecycle.ignore_changes else { return };
+        let Some(at) = self.world.instances(id).into_iter().next() else { return };
+        let (mut found, repetition) = (Diagnostics::new(), Repetition::imagined(&resource.repeat));
+        let scope = self.world.scope(id, &at, Some(&repetition));
+        let what = (resource.key.type_name.as_ref(), schema);
+        if let Err(messages) = ignored(expr, what, &Anything(&scope), &mut found) {
+            found.extend(messages);
+        }
+        self.messages.extend(found);
     }
 
     /// The provider of a block and the schema of its type, if this version has them.
@@ -184,7 +196,7 @@ impl<'c> Checker<'c> {
         add(check_messages(&lifecycle.preconditions, scope));
         let flags = [&lifecycle.create_before_destroy, &lifecycle.prevent_destroy];
         for flag in flags.into_iter().flatten() {
-            add(self.world.flag(id, at, Some(flag)).map(drop));
+            add(self.world.flag(id, at, Some(repetition), Some(flag)).map(drop));
         }
         add(resource.provider.instance.as_ref().map_or(Ok(()), |key| evaluate(key, scope).map(drop)));
         let mut value = Value::unknown(Type::Any);
@@ -215,43 +227,12 @@ impl<'c> Checker<'c> {
             return Ok(mark_by_schema(&propose(known.block, None, &wanted), known.block));
         };
         crate::plan::planner::refuse_ephemeral(&wanted, resource)?;
-        let change = plan_change(&known.connected, &resource.key, schema, (None, &wanted)).await;
+        let comparison = Comparison { prior: None, wanted: &wanted, kept: &wanted, must_replace: false };
+        let change = plan_change(&known.connected, &resource.key, schema, comparison).await;
         let address = format!("{}.{}", resource.key.type_name, resource.key.name);
         let change =
             change.map_err(|error| describe(&error, &address, Some(resource.span), Some(resource)))?;
         Ok(change.planned)
-    }
-
-    /// What `ignore_changes` names is an argument of the type.
-    fn ignored(&mut self, resource: &Resource, schema: &BlockSchema) {
-        let Some(Expr { kind: ExprKind::Tuple(entries), .. }) = &resource.lifecycle.ignore_changes else {
-            return;
-        };
-        for entry in entries {
-            let first = match &entry.kind {
-                ExprKind::Access { target, .. } => target,
-                _ => entry,
-            };
-            let ExprKind::Name(name) = &first.kind else { continue };
-            let attribute = schema.attributes.get(name);
-            if schema.blocks.contains_key(name) || attribute.is_some_and(AttributeSchema::is_argument) {
-                continue;
-            }
-            let known = schema.attributes.iter().filter(|(_, attribute)| attribute.is_argument());
-            let known = known.map(|(name, _)| name).chain(schema.blocks.keys()).map(AsRef::as_ref);
-            let type_name = &resource.key.type_name;
-            let (summary, label) = match attribute {
-                None => (format!("`{type_name}` has no argument `{name}`"), "no such argument"),
-                Some(_) => {
-                    (format!("`{name}` of `{type_name}` is set by the provider alone"), "not an argument")
-                }
-            };
-            let error = Diagnostic::error(code::lang::UNKNOWN_ARGUMENT, summary).at(first.span, label);
-            self.messages.push(match attribute {
-                None => error.did_you_mean(name, known),
-                Some(_) => error.help("take it out: what is not in the configuration is never changed by it"),
-            });
-        }
     }
 
     /// What no node of the graph stands for: checks and imports.

@@ -4,7 +4,7 @@ use super::{Repetition, World};
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::ModuleId;
 use crate::lang::config::ResourceKey;
-use crate::lang::eval::{BlockSchema, evaluate, ignored};
+use crate::lang::eval::{BlockSchema, Ignored, evaluate, ignored};
 use crate::lang::syntax::ast::{Expr, ExprKind, Step};
 use crate::lang::value::{Kind, Path, PathStep, Type, Value, convert};
 use crate::plan::ignore::keep;
@@ -75,7 +75,13 @@ impl World<'_> {
         (prior, wanted): (Option<&Value>, &Value),
     ) -> Result<Value, Diagnostics> {
         let Some(expr) = &self.resource(id, key).lifecycle.ignore_changes else { return Ok(wanted.clone()) };
-        let ignored = ignored(expr, schema, &self.scope(id, at, Some(repetition)))?;
+        let (scope, what) = (self.scope(id, at, Some(repetition)), (key.type_name.as_ref(), schema));
+        // Warnings are the check's to give.
+        let ignored = ignored(expr, what, &scope, &mut Diagnostics::new())?;
+        if ignored == Ignored::Unknown {
+            let summary = "`ignore_changes` must be known before anything is planned";
+            return Err(Diagnostic::error(code::engine::CONDITION, summary).at(expr.span, "").into());
+        }
         Ok(prior.map_or_else(|| wanted.clone(), |prior| keep(&ignored, schema, prior, wanted)))
     }
 
