@@ -15,7 +15,7 @@ impl Run<'_, '_, '_> {
         let Some(schema) = connected.provider.schema().data.get(address.type_name.as_ref()) else {
             return Ok(());
         };
-        let wanted = self.wanted(operation, (id, &key), &schema.block)?;
+        let (wanted, _) = self.wanted(operation, (id, &key), &schema.block, None)?;
         let fail = |summary: String| Diagnostic::error(code::engine::INTERNAL, summary).into();
         let Some(connection) = connected.connection.as_deref() else {
             return Err(fail(format!("{address}: its provider `{}` is not connected", operation.provider)));
@@ -28,18 +28,23 @@ impl Run<'_, '_, '_> {
             if self.is_stopped() {
                 return Err(Diagnostics::new());
             }
-            (self.applier.observe)(Event::Started { address, action: Action::Read });
+            (self.applier.observe)(Event::Started { address, deposed: None, action: Action::Read });
             read_data(connection, (&address.type_name, schema), &wanted).await
         };
         match read {
             Ok(value) => {
                 let object = Some(&value);
-                (self.applier.observe)(Event::Finished { address, action: Action::Read, object });
+                (self.applier.observe)(Event::Finished {
+                    address,
+                    deposed: None,
+                    action: Action::Read,
+                    object,
+                });
                 self.values.borrow_mut().insert(address.clone(), value.clone());
                 self.check_after(address, &value)
             }
             Err(error) => {
-                (self.applier.observe)(Event::Failed { address, action: Action::Read });
+                (self.applier.observe)(Event::Failed { address, deposed: None, action: Action::Read });
                 Err(describe(&error, &address.to_string(), Some(resource.span), Some(resource)).into())
             }
         }

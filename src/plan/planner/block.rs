@@ -150,9 +150,7 @@ impl Walker<'_, '_, '_> {
         };
         let stored = self.planner.snapshot.objects.get(&address);
         let prior = match stored {
-            Some(object) => {
-                self.read(&connected, &block.schema.block, (&address, None), object).await?
-            }
+            Some(object) => self.read(&connected, &block.schema.block, (&address, None), object).await?,
             None => None,
         };
         let usable = prior.as_ref().filter(|_| stored.is_none_or(|object| object.status == Status::Ready));

@@ -296,6 +296,9 @@ fn read_operation(
         ReadLater::Unknown(_) | ReadLater::Provider(_) => Reason::ConfigUnknown,
     };
     Operation {
+        deposed: None,
+        create_before_destroy: false,
+        triggered_by: Vec::new(),
         address: question.address.clone(),
         previous: None,
         importing: None,

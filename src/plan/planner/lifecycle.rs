@@ -59,14 +59,14 @@ impl Walker<'_, '_, '_> {
         let mut found = Vec::new();
         for entry in &resource.lifecycle.replace_triggered_by {
             let Some(trigger) = self.world.borrow().trigger(id, (at, repetition), entry)? else { continue };
-            if self.changes(at, &trigger) {
+            if self.is_set_off(at, &trigger) {
                 found.push(trigger.to_string());
             }
         }
         Ok(found)
     }
 
-    fn changes(&self, at: &ModuleAddress, trigger: &Trigger) -> bool {
+    fn is_set_off(&self, at: &ModuleAddress, trigger: &Trigger) -> bool {
         let address = super::block::address_of(at, &trigger.key, trigger.instance.clone());
         let operations = self.operations.borrow();
         let is_of_block = |other: &Address| {
