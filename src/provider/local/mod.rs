@@ -4,7 +4,6 @@
 //! command. Never happens: a file written half, a signal to a process that is not ours.
 
 mod command;
-mod data;
 mod disk;
 mod file;
 mod service;
@@ -38,7 +37,7 @@ impl Local {
             (service::TYPE, service::schema()),
         ];
         let resources = types.into();
-        let data = [(data::TYPE, data::schema())].into();
+        let data = [(file::data::TYPE, file::data::schema())].into();
         let root = AttributeSchema::optional(Type::String)
             .describe("Folder that relative paths begin at, in place of the project's; relative to that");
         let config = BlockSchema::new().attribute(ROOT, root);
@@ -149,7 +148,7 @@ impl Connection for Machine {
         _type_name: &'a str,
         config: &'a Value,
     ) -> BoxFuture<'a, Result<Value, ProviderError>> {
-        Box::pin(ready(data::read(&self.surroundings, config)))
+        Box::pin(ready(file::data::read(&self.surroundings, config)))
     }
 
     fn find<'a>(&'a self, subject: Subject<'a>) -> BoxFuture<'a, Result<Option<Value>, ProviderError>> {

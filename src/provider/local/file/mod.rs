@@ -3,7 +3,8 @@
 //! Goes in: content as text, as base64, or as another file. Comes out: a file that is written whole or not at all.
 //! Never happens: a file of somebody else overwritten, a link followed, a device written to.
 
-pub(super) mod base64;
+mod base64;
+pub(super) mod data;
 
 use super::disk;
 use crate::diag::code::provider::{ARGUMENT, NOT_OURS, UNREADABLE};
@@ -143,7 +144,7 @@ fn read_source(path: &Path) -> Result<Vec<u8>, ProviderError> {
 }
 
 /// The bytes of a regular file that an argument names.
-pub(super) fn read_whole(path: &Path, argument: &str) -> Result<Vec<u8>, ProviderError> {
+fn read_whole(path: &Path, argument: &str) -> Result<Vec<u8>, ProviderError> {
     let wrong = |what: &str| {
         let kind = if argument == "source" { "source" } else { "file" };
         let error = ProviderError::permanent(format!("the {kind} {} {what}", path.display()));

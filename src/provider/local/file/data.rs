@@ -3,7 +3,7 @@
 //! Goes in: a path. Comes out: the content of the regular file there, and its digests. Never happens: a device or a pipe
 //! read, or a file that no value could hold.
 
-use super::file::{base64, read_whole};
+use super::{base64, read_whole};
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::functions::Digest;
 use crate::lang::value::{Type, Value};
@@ -11,7 +11,7 @@ use crate::provider::object::{text, text_or_null, with};
 use crate::provider::{DataSchema, ProviderError, Surroundings};
 
 /// Name of the data source.
-pub(super) const TYPE: &str = "local_file";
+pub(in crate::provider::local) const TYPE: &str = "local_file";
 /// Digests by their attributes. `id` is the one that Terraform's provider has there.
 const DIGESTS: [(&str, Digest, &str); 7] = [
     ("content_base64sha256", Digest::Base64Sha256, "SHA-256 of the content in base64"),
@@ -23,7 +23,7 @@ const DIGESTS: [(&str, Digest, &str); 7] = [
     ("id", Digest::Sha1, "The same as `content_sha1`"),
 ];
 
-pub(super) fn schema() -> DataSchema {
+pub(in crate::provider::local) fn schema() -> DataSchema {
     let block = BlockSchema::new()
         .attribute(
             "filename",
@@ -41,7 +41,10 @@ pub(super) fn schema() -> DataSchema {
     DataSchema { description: "The content of a file on this machine", block }
 }
 
-pub(super) fn read(surroundings: &Surroundings, config: &Value) -> Result<Value, ProviderError> {
+pub(in crate::provider::local) fn read(
+    surroundings: &Surroundings,
+    config: &Value,
+) -> Result<Value, ProviderError> {
     let path = surroundings.project.join(text(config, "filename").unwrap_or_default());
     let bytes = read_whole(&path, "filename")?;
     let digests = DIGESTS.map(|(name, digest, _)| (name, Value::string(digest.digest(&bytes))));
