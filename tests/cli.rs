@@ -55,7 +55,7 @@ fn every_document_is_json_whatever_happened() {
     assert_eq!(project.json(&["plan"], 0)["applyable"], true);
     assert_eq!(project.json(&["apply", "--auto-approve"], 0)["outputs"]["o"]["value"], 1);
     assert_eq!(project.json(&["output"], 0)["o"]["value"], 1);
-    assert_eq!(project.json(&["show"], 0)["outputs"]["o"]["value"], 1);
+    assert_eq!(project.json(&["show"], 0)["values"]["outputs"]["o"]["value"], 1);
     assert!(project.json(&["version"], 0)["mlo_version"].is_string());
     assert_eq!(project.ok(&["output", "o", "--raw"]).out, "1");
     assert_eq!(project.json(&["destroy", "--auto-approve"], 0)["summary"]["destroy"], 0);

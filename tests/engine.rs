@@ -38,7 +38,7 @@ output "b" { value = terraform_data.b.output }
     project.mlo(&["plan", "--detailed-exitcode", "--var", "size=2"]).ends_with(2).has(&[
         "  # terraform_data.a will be updated in place\n  ~ resource \"terraform_data\" \"a\" {\n",
         "~ size = 1 -> 2",
-        "unchanged element hidden",
+        "            name = \"a\"\n          ~ size = 1 -> 2\n        }\n",
         "Plan: 0 to add, ",
     ]);
     project.mlo(&["plan", "--var", "size=3"]).ends_with(0).has(&[

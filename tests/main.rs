@@ -8,6 +8,7 @@ mod cli;
 mod console;
 mod data;
 mod docs;
+mod documents;
 mod engine;
 mod fmt;
 mod gate;

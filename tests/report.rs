@@ -82,7 +82,7 @@ fn one_run_writes_several_forms_and_files_are_private() {
     project.mlo(&["plan", "--out-json", "no/such/folder.json"]).ends_with(1).has(&["cannot be written"]);
     project.ok(&["apply", "--auto-approve", "--out-json", "apply.json"]).has(&["2 added"]);
     let document: Json = serde_json::from_str(&project.read("apply.json")).unwrap();
-    assert_eq!(document["summary"], json!({"add": 2, "change": 0, "destroy": 0}));
+    assert_eq!(document["summary"], json!({"add": 2, "change": 0, "destroy": 0, "import": 0}));
 }
 
 #[test]
@@ -113,4 +113,112 @@ fn a_flag_can_be_given_by_its_variable_and_the_flag_counts_more() {
     with(&["plan", "--format", "human"], &[("MLO_FORMAT", "json")]).ends_with(0).has(&["Plan: 2 to add"]);
     with(&["plan"], &[("MLO_JSON", "0"), ("MLO_DETAILED_EXITCODE", "1")]).ends_with(2).has(&["Plan: 2"]);
     with(&["plan"], &[("MLO_DESTROY", "1")]).ends_with(0).has(&["Plan: 2 to add"]);
+}
+
+#[test]
+fn lines_of_json_tell_what_happens_as_terraform_does() {
+    let project = project(&format!("{TWO}output \"o\" {{ value = terraform_data.a.output }}\n"));
+    let lines = |arguments: &[&str], code: i32| -> Vec<Json> {
+        let said = project.mlo(arguments);
+        said.ends_with(code);
+        said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let types = |lines: &[Json]| -> Vec<String> {
+        lines.iter().map(|line| line["type"].as_str().unwrap().to_owned()).collect()
+    };
+    let plan = lines(&["plan", "--format", "ndjson"], 0);
+    assert_eq!(
+        types(&plan),
+        ["version", "planned_change", "planned_change", "change_summary", "outputs", "policy"]
+    );
+    assert_eq!(plan[1]["change"]["action"], json!("create"));
+    assert_eq!(plan[1]["@message"], json!("local_file.f: Plan to create"));
+    assert_eq!(plan[1]["change"]["resource"]["resource_key"], json!(null));
+    assert_eq!(
+        plan[3]["changes"],
+        json!({"add": 2, "change": 0, "import": 0, "remove": 0, "operation": "plan"})
+    );
+    let apply = lines(&["apply", "--auto-approve", "--format", "ndjson"], 0);
+    let started = apply.iter().find(|line| line["type"] == "apply_start").unwrap();
+    assert_eq!(started["hook"]["action"], json!("create"));
+    let done = apply.iter().rfind(|line| line["type"] == "apply_complete").unwrap();
+    assert!(done["hook"]["id_value"].is_string() && done["hook"]["elapsed_seconds"].is_u64(), "{done}");
+    assert_eq!(types(&apply).last().map(String::as_str), Some("outputs"));
+    assert!(apply.iter().all(|line| line["@timestamp"].is_string() && line["@level"].is_string()));
+    project.write("f.txt", "by hand\n");
+    assert!(types(&lines(&["plan", "--format", "ndjson"], 0)).contains(&"resource_drift".to_owned()));
+    project.write("bad.hcl", "output \"x\" { value = nothing.here }\n");
+    let failed = lines(&["plan", "--format", "ndjson"], 1);
+    assert_eq!(types(&failed), ["version", "diagnostic"]);
+    assert_eq!(failed[1]["@level"], json!("error"));
+}
+
+#[test]
+fn a_comment_has_its_marker_the_verdict_and_the_riskiest_first() {
+    let project = project(TWO);
+    project.ok(&["apply", "--auto-approve"]);
+    project.write(
+        "main.hcl",
+        "resource \"terraform_data\" \"new\" { input = \"```\\n</details> @all\" }\nresource \"terraform_data\" \"a\" { input = 2 }\n",
+    );
+    let said = project.ok(&["plan", "--format", "markdown", "--out-md", "plan.md"]);
+    assert_eq!(said.out, project.read("plan.md"));
+    said.has(&[
+        "<!-- mlo:plan env=dev -->\n### mlo plan · `dev` · ✅ can be applied\n",
+        "**1 to add, 1 to change, 1 to destroy**",
+        "- `-` `local_file.f` is destroyed\n- `~` `terraform_data.a` is updated\n- `+` `terraform_data.new` is created\n",
+        "!       input  = 1 -> 2\n",
+        "````diff",
+    ]);
+    project.write("bad.hcl", "output \"x\" { value = file(\"@none\") }\n");
+    project.mlo(&["plan", "--format", "markdown"]).ends_with(1).has(&[
+        "❌ failed",
+        "not the whole plan",
+        "bad.hcl:1",
+    ]);
+}
+
+#[test]
+fn a_workflow_gets_annotations_a_folded_log_a_summary_and_outputs() {
+    let project = project(
+        "resource \"terraform_data\" \"a\" { input = \"::error::x\" }\noutput \"x\" { value = file(\"none\") }\n",
+    );
+    let files = ["summary.md", "outputs"].map(|name| project.path().join(name));
+    let run = || {
+        let mut command = project.command(&["plan", "--format", "github"]);
+        said(command.env("GITHUB_STEP_SUMMARY", &files[0]).env("GITHUB_OUTPUT", &files[1]))
+    };
+    run().ends_with(1).has(&["::error file=main.hcl,line=2,endLine=2,", "::group::mlo\n::stop-commands::"]);
+    project.edit("main.hcl", "file(\"none\")", "1");
+    run().ends_with(0).has(&["Plan: 1 to add"]);
+    assert!(
+        project.read("outputs").ends_with("exitcode=0\nchanges=true\nadd=1\nchange=0\ndestroy=0\nimport=0\n")
+    );
+    assert_eq!(project.read("summary.md").matches("<!-- mlo:plan env=dev -->").count(), 2);
+}
+
+#[test]
+fn a_change_says_why_where_the_configuration_is_not_the_only_reason() {
+    let project = project(TWO);
+    project.ok(&["apply", "--auto-approve"]);
+    project.write("f.txt", "by hand\n");
+    project.ok(&["plan"]).has(&["# changed outside of mlo\n"]);
+    project.edit("main.hcl", "one\\n", "two\\n");
+    project.ok(&["plan"]).has(&["# configuration\n"]);
+    project.edit("main.hcl", "input = 1", "input = 2");
+    let said = project.ok(&["plan"]);
+    assert!(said.out.contains("~ input  = 1 -> 2\n"), "{}", said.all());
+}
+
+#[test]
+fn secrets_are_in_no_form_of_a_report() {
+    let project = project(
+        "variable \"token\" {\n  sensitive = true\n  default = \"hunter2-secret\"\n}\nresource \"terraform_data\" \"a\" { input = var.token }\nresource \"terraform_data\" \"b\" { input = nonsensitive(sha256(var.token)) != \"\" ? nonsensitive(\"x ${var.token}\") : \"\" }\n",
+    );
+    for format in ["human", "json", "ndjson", "markdown", "github"] {
+        let said = project.ok(&["plan", "--format", format, "--out-md", "p.md", "--out-json", "p.json"]);
+        assert!(!said.all().contains("hunter2"), "{format}: {}", said.all());
+        assert!(!project.read("p.md").contains("hunter2"));
+        assert!(!project.read("p.json").contains("hunter2"));
+    }
 }

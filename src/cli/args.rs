@@ -166,6 +166,12 @@ pub(super) enum Format {
     Human,
     /// One JSON document, at the end.
     Json,
+    /// A line of JSON for each thing that happens, as it happens.
+    Ndjson,
+    /// A comment for a pull request, at the end.
+    Markdown,
+    /// For a step of a GitHub workflow: annotations, a folded log, a summary, outputs.
+    Github,
 }
 
 /// How a run is told, and where else.
@@ -177,6 +183,9 @@ pub(super) struct Shown {
     /// Write the JSON document to this file too.
     #[arg(long, value_name = "FILE")]
     pub(super) out_json: Option<PathBuf>,
+    /// Write the comment for a pull request to this file too.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out_md: Option<PathBuf>,
     /// Show warnings as one line each.
     #[arg(long)]
     pub(super) compact_warnings: bool,

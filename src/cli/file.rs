@@ -51,3 +51,8 @@ fn sync(folder: &Path) -> io::Result<()> {
 fn sync(_: &Path) -> io::Result<()> {
     Ok(())
 }
+
+/// Adds to the end of a file.
+pub(super) fn append(path: &Path, text: &str) -> io::Result<()> {
+    File::options().create(true).append(true).open(path)?.write_all(text.as_bytes())
+}

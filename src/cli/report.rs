@@ -7,14 +7,17 @@ use super::args::{Format, Shown};
 use super::exit::Exit;
 use super::file;
 use super::screen::Screen;
+use super::session;
+use super::view::github::{Annotations, group};
+use super::view::markdown::Page;
 use super::view::progress::{Progress, summary};
-use super::view::{self, Paint, checks, json};
+use super::view::{self, Paint, checks, json, stream};
 use crate::apply::{Applied, Event};
-use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
-use crate::plan::{Kind, Plan};
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, Style, because, code, render};
+use crate::plan::{Counts, Kind, Plan};
 use crate::policy::{Decision, Denial};
 use serde_json::{Map, Value as Json};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 /// Tells one run.
@@ -23,13 +26,30 @@ pub(super) struct Report<'o> {
     format: Format,
     /// What the whole run comes to, as one document.
     document: RefCell<Map<String, Json>>,
+    /// The same as a comment.
+    page: RefCell<Page>,
+    /// The same as annotations of a workflow, and what its log says.
+    annotations: RefCell<Annotations>,
+    log: RefCell<String>,
+    counts: Cell<Option<(Counts, bool)>>,
     progress: RefCell<Progress>,
 }
 
 impl<'o> Report<'o> {
     pub(super) fn new(shown: &'o Shown, format: Format, screen: &Screen) -> Self {
-        let progress = RefCell::new(Progress::new(Paint(screen.style())));
-        Self { shown, format, document: RefCell::default(), progress }
+        let style = if format == Format::Human { screen.style() } else { Style::Plain };
+        let report = Self {
+            shown,
+            format,
+            document: RefCell::default(),
+            page: RefCell::default(),
+            annotations: RefCell::default(),
+            log: RefCell::default(),
+            counts: Cell::default(),
+            progress: RefCell::new(Progress::new(Paint(style))),
+        };
+        report.stream(screen, [stream::version()]);
+        report
     }
 
     /// Whether a person reads along, who could be asked.
@@ -44,82 +64,127 @@ impl<'o> Report<'o> {
             let list = document.entry("diagnostics").or_insert_with(|| Json::Array(Vec::new()));
             list.as_array_mut().into_iter().for_each(|list| list.extend(more.iter().cloned()));
         }
-        if self.is_for_people() {
-            self.say_messages(screen, messages, sources);
+        self.page.borrow_mut().messages(messages, sources);
+        match self.format {
+            Format::Human if !self.shown.compact_warnings || messages.has_errors() => {
+                screen.report(messages, sources);
+            }
+            Format::Human => screen.say(&view::warnings::compact(messages, sources)),
+            Format::Ndjson => self.stream(screen, stream::diagnostics(messages, sources)),
+            Format::Github => {
+                for message in messages {
+                    self.annotations.borrow_mut().add(message, sources);
+                    self.tell(screen, &format!("{}\n", render(message, sources, Style::Plain)));
+                }
+            }
+            Format::Json | Format::Markdown => {}
         }
-    }
-
-    fn say_messages(&self, screen: &Screen, messages: &Diagnostics, sources: &SourceMap) {
-        if !self.shown.compact_warnings || messages.has_errors() {
-            return screen.report(messages, sources);
-        }
-        screen.say(&view::warnings::compact(messages, sources));
     }
 
     /// What would be done, or, where that is all that was found before something went wrong, a part of it.
     pub(super) fn plan(&self, screen: &Screen, plan: &Plan, errored: bool) {
-        if self.wants_document() {
-            self.note("plan", json::plan(plan, errored));
-        }
-        if self.is_for_people() {
-            let paint = Paint(screen.style());
-            let text = if self.shown.concise {
-                view::plan::concise(plan, paint)
-            } else {
-                view::plan::text(plan, paint)
-            };
-            screen.print(&text);
-            if errored {
-                screen.print("\nThis is what was found before the errors; it is not the whole plan.\n");
+        self.counts.set(Some((plan.counts(), plan.is_applyable())));
+        if self.format == Format::Json || self.shown.out_json.is_some() {
+            let mut document = json::plan(plan, errored);
+            if let Some(document) = document.as_object_mut() {
+                let now = session::now().round(jiff::Unit::Second).unwrap_or_default();
+                document.insert("timestamp".into(), now.to_string().into());
             }
+            self.note("plan", document);
+        }
+        if self.wants_page() {
+            self.page.borrow_mut().plan(plan, errored);
+        }
+        match self.format {
+            Format::Human | Format::Github => {
+                let paint = self.paint(screen);
+                let text = if self.shown.concise {
+                    view::plan::concise(plan, paint)
+                } else {
+                    view::plan::text(plan, paint)
+                };
+                self.tell(screen, &text);
+                if errored {
+                    self.tell(
+                        screen,
+                        "\nThis is what was found before the errors; it is not the whole plan.\n",
+                    );
+                }
+            }
+            Format::Ndjson => self.stream(screen, stream::plan(plan)),
+            Format::Json | Format::Markdown => {}
         }
     }
 
     /// The checklist, and what somebody should look at.
     pub(super) fn approval(&self, screen: &Screen, decision: &Decision, sources: &SourceMap) {
-        self.note("policy", json::approval(decision));
-        if !self.is_for_people() {
-            return;
-        }
-        let text = view::plan::policy(decision, Paint(screen.style()));
+        self.policy(screen, json::approval(decision));
+        self.page.borrow_mut().approval(decision);
+        let text = view::plan::policy(decision, self.paint(screen));
         if !text.is_empty() && !self.shown.concise {
-            screen.print(&format!("\n{text}"));
+            self.tell(screen, &format!("\n{text}"));
         }
         for warning in &decision.warnings {
-            screen.report_one(&warning.diagnostic(), sources);
+            self.message_of_policy(screen, &warning.diagnostic(), sources);
         }
     }
 
     /// The headline, each violation with its line, and what to do.
     pub(super) fn denial(&self, screen: &Screen, denial: &Denial, sources: &SourceMap) {
-        self.note("policy", json::denial(denial, sources));
-        if !self.is_for_people() {
-            return;
+        self.policy(screen, json::denial(denial, sources));
+        self.page.borrow_mut().denial(denial, sources);
+        let paint = self.paint(screen);
+        self.say(screen, &format!("\n{}\n\n", paint.red(paint.bold(denial.headline()))));
+        for message in &denial.diagnostics() {
+            self.message_of_policy(screen, message, sources);
         }
-        let paint = Paint(screen.style());
-        screen.say(&format!("\n{}\n\n", paint.red(paint.bold(denial.headline()))));
-        screen.report(&denial.diagnostics(), sources);
-        screen.say(&denial.action_list());
-        screen.say("Nothing was changed.\n");
+        self.say(screen, &denial.action_list());
+        self.say(screen, "Nothing was changed.\n");
     }
 
-    /// A call that begins or has ended. On stderr in every form but one of lines, where stdout is the document.
+    fn policy(&self, screen: &Screen, document: Json) {
+        self.stream(screen, [stream::policy(&document)]);
+        self.note("policy", document);
+    }
+
+    /// A message that the document has under `policy`.
+    fn message_of_policy(&self, screen: &Screen, message: &Diagnostic, sources: &SourceMap) {
+        match self.format {
+            Format::Human => screen.report_one(message, sources),
+            Format::Github => {
+                self.annotations.borrow_mut().add(message, sources);
+                self.tell(screen, &format!("{}\n", render(message, sources, Style::Plain)));
+            }
+            Format::Json | Format::Ndjson | Format::Markdown => {}
+        }
+    }
+
+    /// A call that begins or has ended.
     pub(super) fn event(&self, screen: &Screen, event: Event<'_>) {
-        let line = self.progress.borrow_mut().line(event);
-        if !self.shown.concise {
+        let (line, elapsed) = self.progress.borrow_mut().line(event);
+        if self.format == Format::Ndjson {
+            self.stream(screen, [stream::event(event, &line, elapsed)]);
+        } else if !self.shown.concise {
             screen.say(&line);
         }
     }
 
     /// That nothing has hung.
     pub(super) fn heartbeat(&self, screen: &Screen) {
-        if !self.shown.concise {
-            screen.say(&self.progress.borrow().heartbeat());
+        let progress = self.progress.borrow();
+        if self.format == Format::Ndjson {
+            let running = progress.running().map(|(object, action, elapsed)| {
+                stream::progress(&object.0, action, &progress.still(object, action, elapsed), elapsed)
+            });
+            self.stream(screen, running);
+        } else if !self.shown.concise {
+            screen.say(&progress.heartbeat());
         }
     }
 
     /// How an apply went.
     pub(super) fn applied(&self, screen: &Screen, applied: &Applied, kind: Kind, sources: &SourceMap) {
+        let outputs = json::outputs(&applied.snapshot.outputs, false);
         self.note("summary", json::counts(applied.counts));
         self.note("failed", applied.unfinished.failed.into());
         self.note("skipped", applied.unfinished.skipped.into());
@@ -127,25 +192,53 @@ impl<'o> Report<'o> {
         self.note("interrupted", applied.interrupted.into());
         self.note("errored", applied.messages.has_errors().into());
         self.note("checks", checks::json(&applied.checks));
-        self.note("outputs", json::outputs(&applied.snapshot.outputs, false));
+        self.note("outputs", outputs.clone());
         self.messages(screen, &applied.messages, sources);
-        if !self.is_for_people() {
-            return;
-        }
         let what = if kind == Kind::Destroy { "Destroy" } else { "Apply" };
-        let paint = Paint(screen.style());
+        let paint = self.paint(screen);
         if applied.interrupted || applied.messages.has_errors() {
-            screen.say(&format!("{}\n", paint.yellow(not_complete(what, applied))));
-            return;
+            let text = not_complete(what, applied);
+            self.stream(screen, stream::applied(&text, applied.counts, kind, outputs));
+            return self.say(screen, &format!("{}\n", paint.yellow(text)));
         }
-        screen.print(&format!("\n{}", summary(what, applied.counts, paint)));
+        let last = summary(what, applied.counts, paint);
+        self.stream(screen, stream::applied(&last, applied.counts, kind, outputs));
+        self.tell(screen, &format!("\n{last}"));
         if !applied.snapshot.outputs.is_empty() && kind != Kind::Destroy && !self.shown.concise {
-            screen.print(&format!("\nOutputs:\n\n{}", view::state::outputs(&applied.snapshot.outputs)));
+            self.tell(screen, &format!("\nOutputs:\n\n{}", view::state::outputs(&applied.snapshot.outputs)));
         }
     }
 
-    fn wants_document(&self) -> bool {
-        self.format == Format::Json || self.shown.out_json.is_some()
+    fn paint(&self, screen: &Screen) -> Paint {
+        Paint(if self.is_for_people() { screen.style() } else { Style::Plain })
+    }
+
+    /// Text for people: at once, or in the log that is folded.
+    fn tell(&self, screen: &Screen, text: &str) {
+        match self.format {
+            Format::Human => screen.print(text),
+            Format::Github => self.log.borrow_mut().push_str(text),
+            Format::Json | Format::Ndjson | Format::Markdown => {}
+        }
+    }
+
+    /// The same, where it is no data.
+    fn say(&self, screen: &Screen, text: &str) {
+        if self.is_for_people() { screen.say(text) } else { self.tell(screen, text) }
+    }
+
+    fn stream(&self, screen: &Screen, lines: impl IntoIterator<Item = Map<String, Json>>) {
+        if self.format != Format::Ndjson {
+            return;
+        }
+        for mut line in lines {
+            line.insert("@timestamp".into(), session::now().to_string().into());
+            screen.print_json_line(Json::Object(line));
+        }
+    }
+
+    fn wants_page(&self) -> bool {
+        matches!(self.format, Format::Markdown | Format::Github) || self.shown.out_md.is_some()
     }
 
     fn note(&self, name: &str, value: Json) {
@@ -192,22 +285,52 @@ impl<'o> Report<'o> {
         }
     }
 
+    /// What is told at the end, and the files.
     fn write(&self, screen: &Screen, document: Map<String, Json>, exit: Exit) -> Exit {
         let document = Json::Object(document);
-        let written =
-            self.shown.out_json.as_deref().map_or(Ok(()), |path| {
-                write_file(path, &format!("{}\n", screen.json_text(document.clone())))
-            });
-        if self.format == Format::Json {
-            screen.print_json(document);
+        let page = if self.wants_page() { self.comment(screen) } else { String::new() };
+        let mut failed = Diagnostics::new();
+        let mut keep =
+            |written: Result<(), Diagnostics>| written.err().into_iter().for_each(|it| failed.extend(it));
+        if let Some(path) = &self.shown.out_json {
+            keep(write_file(path, &format!("{}\n", screen.json_text(document.clone()))));
         }
-        match written {
-            Ok(()) => exit,
-            Err(messages) => {
-                screen.report(&messages, &SourceMap::new());
-                if exit == Exit::Done { Exit::Error } else { exit }
+        if let Some(path) = &self.shown.out_md {
+            keep(write_file(path, &page));
+        }
+        match self.format {
+            Format::Human | Format::Ndjson => {}
+            Format::Json => screen.print_json(document),
+            Format::Markdown => screen.print_open(&page),
+            Format::Github => {
+                let log = group("mlo", &screen.masked(&self.log.borrow()), &session::random_name());
+                screen.print(&self.annotations.borrow().text());
+                screen.print_open(&log);
+                keep(append("GITHUB_STEP_SUMMARY", &page));
+                keep(append("GITHUB_OUTPUT", &self.step_outputs(exit)));
             }
         }
+        screen.report(&failed, &SourceMap::new());
+        if failed.has_errors() && exit == Exit::Done { Exit::Error } else { exit }
+    }
+
+    fn comment(&self, screen: &Screen) -> String {
+        let whole = match (&self.shown.out_json, session::run_url()) {
+            (Some(path), _) => format!("All of it is in `{}`.", path.display()),
+            (None, Some(url)) => format!("All of it is in [the log]({url})."),
+            (None, None) => "All of it is what `mlo plan` shows.".to_owned(),
+        };
+        self.page.borrow().text(&|text| screen.masked(text), &whole)
+    }
+
+    /// What later steps of a workflow can ask for.
+    fn step_outputs(&self, exit: Exit) -> String {
+        let (counts, changes) = self.counts.get().unwrap_or_default();
+        let Counts { add, change, destroy, import } = counts;
+        let code = exit.code();
+        format!(
+            "exitcode={code}\nchanges={changes}\nadd={add}\nchange={change}\ndestroy={destroy}\nimport={import}\n"
+        )
     }
 }
 
@@ -227,10 +350,19 @@ fn not_complete(what: &str, applied: &Applied) -> String {
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), Diagnostics> {
-    file::write_private(path, text).map_err(|error| {
-        let summary = format!("`{}` cannot be written: {}", path.display(), because(&error));
-        Diagnostic::error(code::engine::FILE, summary)
-            .help("name a file in a folder that you may write to")
-            .into()
-    })
+    file::write_private(path, text).map_err(|error| cannot_write(path, &error))
+}
+
+/// Adds to the file that a variable of the workflow names, if there is one.
+fn append(variable: &str, text: &str) -> Result<(), Diagnostics> {
+    let Some(path) = std::env::var_os(variable).filter(|path| !path.is_empty()) else { return Ok(()) };
+    let path = Path::new(&path);
+    file::append(path, text).map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Diagnostics {
+    let summary = format!("`{}` cannot be written: {}", path.display(), because(error));
+    Diagnostic::error(code::engine::FILE, summary)
+        .help("name a file in a folder that you may write to")
+        .into()
 }

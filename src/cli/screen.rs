@@ -92,6 +92,13 @@ impl Screen {
         let _ = writeln!(out, "{text}");
     }
 
+    /// A JSON document on one line, its secrets masked.
+    pub(super) fn print_json_line(&self, mut document: serde_json::Value) {
+        mask_json(&mut document, &|text| self.masked(text));
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(out, "{}", escape_json(&document.to_string())).and_then(|()| out.flush());
+    }
+
     /// A JSON document as text over many lines, its secrets masked.
     pub(super) fn json_text(&self, mut document: serde_json::Value) -> String {
         mask_json(&mut document, &|text| self.masked(text));

@@ -189,7 +189,7 @@ impl Session {
 
 /// The state as it is now, or an empty one of a new lineage.
 pub(super) fn snapshot_or_new(loaded: Loaded) -> Snapshot {
-    loaded.snapshot.unwrap_or_else(|| Snapshot::empty(new_lineage()))
+    loaded.snapshot.unwrap_or_else(|| Snapshot::empty(random_name()))
 }
 
 /// Addresses in one message: more are not read.
@@ -221,7 +221,7 @@ pub(super) fn what_is_open(pending: &[Pending]) -> Diagnostics {
 }
 
 /// 128 random bits as hexadecimal digits.
-fn new_lineage() -> String {
+pub(super) fn random_name() -> String {
     let mut bytes = [0_u8; 16];
     fill_random(&mut bytes);
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
@@ -308,23 +308,27 @@ pub(super) fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
+/// Where the log of this run of a pipeline is.
+pub(super) fn run_url() -> Option<String> {
+    let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    match (variable("GITHUB_SERVER_URL"), variable("GITHUB_REPOSITORY"), variable("GITHUB_RUN_ID")) {
+        (Some(server), Some(repository), Some(run)) => {
+            Some(format!("{server}/{repository}/actions/runs/{run}"))
+        }
+        _ => variable("CI_JOB_URL"),
+    }
+}
+
 /// Who takes a lock, for those who wait for it.
 pub(super) fn holder(operation: &str) -> Holder {
     let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     let user = variable("USER").or_else(|| variable("USERNAME")).unwrap_or_else(|| "somebody".into());
-    let run_url =
-        match (variable("GITHUB_SERVER_URL"), variable("GITHUB_REPOSITORY"), variable("GITHUB_RUN_ID")) {
-            (Some(server), Some(repository), Some(run)) => {
-                Some(format!("{server}/{repository}/actions/runs/{run}"))
-            }
-            _ => variable("CI_JOB_URL"),
-        };
     Holder {
         operation: operation.to_owned(),
         who: format!("{user}@{}", host_name()),
         pid: std::process::id(),
         since: now().to_string(),
-        run_url,
+        run_url: run_url(),
     }
 }
 

@@ -108,7 +108,7 @@ impl Diagnostic {
     }
 
     /// The message without what it quotes of the hidden parts of the sources that it is about.
-    fn censored<'a>(&'a self, sources: &'a SourceMap) -> std::borrow::Cow<'a, Self> {
+    pub(crate) fn censored<'a>(&'a self, sources: &'a SourceMap) -> std::borrow::Cow<'a, Self> {
         let hidden = |label: &'a Label| {
             let Span { source, start, end } = label.span;
             sources.get(source).hidden_words(&(start..end)).collect::<Vec<_>>()

@@ -10,6 +10,7 @@ pub mod fetch;
 pub mod format;
 pub mod functions;
 pub mod load;
+pub mod mention;
 pub mod reference;
 pub mod scope;
 pub mod syntax;

@@ -261,7 +261,7 @@ impl Scope for Anything<'_> {
 }
 
 /// A scope without names: for defaults and other constants.
-pub(super) struct Constant;
+pub(crate) struct Constant;
 
 impl Scope for Constant {
     fn lookup(&self, root: &str, span: Span, _steps: &[Step]) -> Result<(Value, usize), Box<Diagnostic>> {

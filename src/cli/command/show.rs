@@ -19,7 +19,7 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
     };
     let Some(snapshot) = snapshot else {
         if options.json {
-            screen.print_json(json!({ "format_version": "1.0", "resources": [], "outputs": {} }));
+            screen.print_json(json!({ "format_version": json::FORMAT, "resources": [] }));
         } else {
             screen.say("There is no state yet: nothing was applied here.\n");
             session::hint_at_other_states(screen, &place, "show");
@@ -29,24 +29,7 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
     session::hide_state(screen, &snapshot);
     let values = session::stored_values(&snapshot);
     if options.json {
-        let resources = values.iter().map(|(address, object, value)| {
-            json!({
-                "address": address.to_string(),
-                "type": address.type_name.to_string(),
-                "name": address.name.to_string(),
-                "provider_name": object.provider,
-                "tainted": object.status == Status::Tainted,
-                "values": json::known(value),
-                "depends_on": object.dependencies.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            })
-        });
-        screen.print_json(json!({
-            "format_version": "1.0",
-            "lineage": snapshot.lineage,
-            "serial": snapshot.serial,
-            "resources": resources.collect::<Vec<_>>(),
-            "outputs": json::outputs(&snapshot.outputs, false),
-        }));
+        screen.print_json(json::state(&snapshot, &values));
         return Exit::Done;
     }
     if values.is_empty() && snapshot.outputs.is_empty() {

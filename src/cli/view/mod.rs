@@ -3,11 +3,14 @@
 pub(super) mod change;
 pub(super) mod checks;
 pub(super) mod console;
+pub(super) mod github;
 pub(super) mod json;
+pub(super) mod markdown;
 mod paint;
 pub(super) mod plan;
 pub(super) mod progress;
 pub(super) mod state;
+pub(super) mod stream;
 mod value;
 pub(super) mod warnings;
 

@@ -1,11 +1,15 @@
 //! A plan as text: what Terraform users know, and a line each for what they do not.
 
 use super::Paint;
-use super::change::{Changes, output};
+use super::change::{Causes, Changes, output};
 use super::value::quote;
-use crate::lang::value::Path;
+use crate::graph::ModuleTree;
+use crate::lang::config::ResourceKey;
+use crate::lang::value::{Path, Value};
 use crate::plan::{Action, Counts, Drift, Kind, Operation, Plan, ReadLater, Reason, object_name};
 use crate::policy::Decision;
+use mlo_state::Address;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Objects that are named because they were not read; of more only the number is told.
@@ -52,8 +56,9 @@ fn changes(plan: &Plan, with_legend: bool, paint: Paint) -> String {
         if with_legend {
             legend(&changed, paint, &mut out);
         }
+        let judge = Judge::new(plan);
         for operation in changed {
-            block(plan, operation, paint, &mut out);
+            block(operation, &judge, paint, &mut out);
         }
         let _ = writeln!(out, "{}", summary(plan.counts(), paint));
     }
@@ -113,7 +118,36 @@ fn legend(operations: &[&Operation], paint: Paint, out: &mut String) {
     out.push('\n');
 }
 
-fn block(plan: &Plan, operation: &Operation, paint: Paint, out: &mut String) {
+/// Finds what the changes of objects are judged by.
+pub(super) struct Judge<'p> {
+    plan: &'p Plan,
+    tree: ModuleTree<'p>,
+    stored: BTreeMap<&'p Address, &'p Value>,
+}
+
+impl<'p> Judge<'p> {
+    pub(super) fn new(plan: &'p Plan) -> Self {
+        let drift = plan.drift.iter().filter(|drift| drift.deposed.is_none());
+        let stored = drift.map(|drift| (&drift.address, &drift.before)).collect();
+        Self { plan, tree: ModuleTree::new(&plan.config), stored }
+    }
+
+    fn causes(&self, operation: &Operation) -> Causes<'p> {
+        let Address { module, mode, type_name, name, .. } = operation.address.clone();
+        // Of what is made anew or taken away every attribute changes for one reason, which is said above it.
+        if operation.action != Action::Update && operation.action != Action::Replace
+            || self.plan.kind == Kind::Destroy
+        {
+            return Causes::default();
+        }
+        let key = ResourceKey { mode, type_name, name };
+        let block = self.tree.find(&module.block()).and_then(|id| self.tree.module(id).resources.get(&key));
+        Causes { stored: self.stored.get(&operation.address).copied(), block }
+    }
+}
+
+/// The lines of one operation: what happens to which object and why, and its attributes.
+pub(super) fn block(operation: &Operation, judge: &Judge<'_>, paint: Paint, out: &mut String) {
     let Operation { address, prior, planned, replace, .. } = operation;
     let moves_only = operation.previous.as_ref().filter(|_| operation.action == Action::NoOp);
     let name = object_name(moves_only.unwrap_or(address), operation.deposed.as_deref());
@@ -124,7 +158,7 @@ fn block(plan: &Plan, operation: &Operation, paint: Paint, out: &mut String) {
     if let Some(id) = operation.importing.as_ref().filter(|_| operation.action != Action::NoOp) {
         let _ = writeln!(out, "  # (imported from {})", quote(id));
     }
-    if let Some(why) = why(plan, operation) {
+    if let Some(why) = why(judge.plan, operation) {
         let _ = writeln!(out, "  # {why}");
     }
     let (symbol, before, after) = match operation.action {
@@ -145,7 +179,7 @@ fn block(plan: &Plan, operation: &Operation, paint: Paint, out: &mut String) {
     };
     let kind = if operation.action == Action::Read { "data" } else { "resource" };
     let _ = writeln!(out, "{symbol} {kind} \"{}\" \"{}\" {{", address.type_name, address.name);
-    out.push_str(&Changes::of(before, after, replace, paint));
+    out.push_str(&Changes::of(before, after, (replace, judge.causes(operation)), paint));
     out.push_str("    }\n\n");
 }
 
@@ -244,7 +278,7 @@ fn drift(plan: &Plan, paint: Paint, out: &mut String) {
         }
         let symbol = paint.change();
         let _ = writeln!(out, "  {symbol} resource \"{}\" \"{}\" {{", address.type_name, address.name);
-        out.push_str(&Changes::of(Some(before), after.as_ref(), &[], paint));
+        out.push_str(&Changes::of(Some(before), after.as_ref(), (&[], Causes::default()), paint));
         out.push_str("    }\n\n");
     }
 }

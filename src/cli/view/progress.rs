@@ -4,6 +4,7 @@ use super::Paint;
 use super::change::identity;
 use crate::apply::Event;
 use crate::plan::{Action, Counts, object_name};
+use mlo_state::Address;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -11,9 +12,12 @@ use std::time::{Duration, Instant};
 /// Lines of one heartbeat; of what else goes on only the number is told.
 const HEARTBEAT_LINES_MAX: usize = 10;
 
+/// An object's address, and its key if it was set aside.
+type Object = (Address, Option<String>);
+
 /// Writes a line for each event and knows how long each took.
 pub(in crate::cli) struct Progress {
-    started: BTreeMap<String, (Action, Instant)>,
+    started: BTreeMap<Object, (Action, Instant)>,
     paint: Paint,
 }
 
@@ -22,13 +26,28 @@ impl Progress {
         Self { started: BTreeMap::new(), paint }
     }
 
-    /// A line for each call that is under way: nothing has hung.
+    /// The calls that are under way, each with the time that it takes so far.
+    pub(in crate::cli) fn running(&self) -> impl Iterator<Item = (&Object, Action, Duration)> {
+        self.started.iter().map(|(object, (action, since))| (object, *action, since.elapsed()))
+    }
+
+    /// That a call goes on: nothing has hung.
+    pub(in crate::cli) fn still(
+        &self,
+        (address, deposed): &Object,
+        action: Action,
+        elapsed: Duration,
+    ) -> String {
+        let doing = doing(action).to_lowercase();
+        let name = object_name(address, deposed.as_deref());
+        format!("{}: Still {doing}... [{} elapsed]\n", self.paint.bold(name), seconds(elapsed))
+    }
+
+    /// A line for each call that is under way, up to a number.
     pub(in crate::cli) fn heartbeat(&self) -> String {
         let mut out = String::new();
-        for (address, (action, since)) in self.started.iter().take(HEARTBEAT_LINES_MAX) {
-            let doing = doing(*action).to_lowercase();
-            let time = seconds(since.elapsed());
-            let _ = writeln!(out, "{}: Still {doing}... [{time} elapsed]", self.paint.bold(address));
+        for (object, action, elapsed) in self.running().take(HEARTBEAT_LINES_MAX) {
+            out.push_str(&self.still(object, action, elapsed));
         }
         if let Some(more) = self.started.len().checked_sub(HEARTBEAT_LINES_MAX).filter(|more| *more > 0) {
             let _ = writeln!(out, "and {more} more");
@@ -36,32 +55,35 @@ impl Progress {
         out
     }
 
-    /// The line of an event.
+    /// The line of an event, and how long the call took if it has ended.
     #[expect(
         clippy::disallowed_methods,
         reason = "the edge reads the clock: the time is shown and used for nothing else"
     )]
-    pub(in crate::cli) fn line(&mut self, event: Event<'_>) -> String {
-        match event {
-            Event::Started { address, deposed, action } => {
-                let address = object_name(address, deposed);
-                let line = format!("{}: {}...\n", self.paint.bold(&address), doing(action));
-                self.started.insert(address, (action, Instant::now()));
-                line
-            }
-            Event::Finished { address, deposed, action, object } => {
-                let address = object_name(address, deposed);
-                let time = self.started.remove(&address).map_or(Duration::ZERO, |(_, since)| since.elapsed());
-                let id = identity(object);
-                format!("{}: {} after {}{id}\n", self.paint.bold(&address), done(action), seconds(time))
-            }
-            Event::Failed { address, deposed, action } => {
-                let address = object_name(address, deposed);
-                let time = self.started.remove(&address).map_or(Duration::ZERO, |(_, since)| since.elapsed());
-                let failed = self.paint.red(format!("{} failed", noun(action)));
-                format!("{}: {failed} after {}\n", self.paint.bold(&address), seconds(time))
-            }
+    pub(in crate::cli) fn line(&mut self, event: Event<'_>) -> (String, Duration) {
+        let (Event::Started { address, deposed, .. }
+        | Event::Finished { address, deposed, .. }
+        | Event::Failed { address, deposed, .. }) = event;
+        let shown = self.paint.bold(object_name(address, deposed));
+        let key = (address.clone(), deposed.map(str::to_owned));
+        if let Event::Started { action, .. } = event {
+            self.started.insert(key.clone(), (action, Instant::now()));
         }
+        let time = match event {
+            Event::Started { .. } => Duration::ZERO,
+            _ => self.started.remove(&key).map_or(Duration::ZERO, |(_, since)| since.elapsed()),
+        };
+        let line = match event {
+            Event::Started { action, .. } => format!("{shown}: {}...\n", doing(action)),
+            Event::Finished { action, object, .. } => {
+                format!("{shown}: {} after {}{}\n", done(action), seconds(time), identity(object))
+            }
+            Event::Failed { action, .. } => {
+                let failed = self.paint.red(format!("{} failed", noun(action)));
+                format!("{shown}: {failed} after {}\n", seconds(time))
+            }
+        };
+        (line, time)
     }
 }
 

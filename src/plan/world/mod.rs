@@ -80,6 +80,12 @@ impl From<&Node> for NodeKey {
 }
 
 impl Values {
+    /// Values of the root module's variables, by name.
+    pub fn root_variables(&self) -> BTreeMap<&Arc<str>, &Value> {
+        let root = self.modules.first().and_then(|module| module.instances.get(&ModuleAddress::root()));
+        root.into_iter().flat_map(|root| &root.variables).collect()
+    }
+
     /// Calls `look` for every value of a variable, local value, output and data source.
     pub fn each(&self, look: &mut dyn FnMut(&Value)) {
         for instance in self.modules.iter().flat_map(|module| module.instances.values()) {

@@ -1,25 +1,39 @@
 //! What changes in a value, line by line, as Terraform users know it.
 
+mod cause;
+mod inside;
+mod pair;
+mod quantity;
+
+pub(in crate::cli) use cause::Causes;
+
 use super::Paint;
 use super::value::{inline, key, quote};
 use crate::cli::screen::MASK;
 use crate::diag::escape;
 use crate::lang::value::{Kind, Path, PathStep, Value};
 use crate::plan::diff::same;
+use inside::{both, inside};
+use pair::{Pair, pair, pair_sets};
+use quantity::same_quantity;
 use similar::{ChangeTag, TextDiff};
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::time::Duration;
 
 /// Unchanged lines shown on each side of a changed line of a text.
 const CONTEXT_LINES: usize = 3;
+/// Longest search for the shortest difference of two texts; after it, a longer difference will do.
+const DIFF_TIME_MAX: Duration = Duration::from_millis(500);
 /// Attributes that are shown even if they do not change, because they say which object it is.
 const NAMING: [&str; 2] = ["id", "name"];
 
 /// The lines between the braces of an object: `indent` is where the symbols stand.
-pub(super) struct Changes<'a> {
+pub(in crate::cli) struct Changes<'a> {
     paint: Paint,
     /// Places whose change needs a new object.
     replace: &'a [Path],
+    causes: Causes<'a>,
     out: String,
 }
 
@@ -34,13 +48,13 @@ enum Fate {
 
 impl<'a> Changes<'a> {
     /// The lines for an object that was `before` and will be `after`.
-    pub(super) fn of(
+    pub(in crate::cli) fn of(
         before: Option<&Value>,
         after: Option<&Value>,
-        replace: &'a [Path],
+        (replace, causes): (&'a [Path], Causes<'a>),
         paint: Paint,
     ) -> String {
-        let mut changes = Self { paint, replace, out: String::new() };
+        let mut changes = Self { paint, replace, causes, out: String::new() };
         changes.entries(before, after, 6, &Path::root());
         changes.out
     }
@@ -68,7 +82,8 @@ impl<'a> Changes<'a> {
             })
             .filter(|(_, old, new, _)| !(old.is_none_or(Value::is_null) && new.is_none_or(Value::is_null)))
             .collect();
-        let naming = |name: &str| at.0.is_empty() && NAMING.contains(&name);
+        let is_object = !matches!(after.or(before).map(Value::kind), Some(Kind::Map(..)));
+        let naming = |name: &str| is_object && NAMING.contains(&name);
         let hidden = shown.iter().filter(|(name, _, _, fate)| *fate == Fate::Kept && !naming(name)).count();
         let visible = || shown.iter().filter(|(name, _, _, fate)| *fate != Fate::Kept || naming(name));
         let width = visible().map(|(name, ..)| key(name).chars().count()).max().unwrap_or(0);
@@ -79,7 +94,7 @@ impl<'a> Changes<'a> {
             self.value(*old, *new, indent, &path);
             self.out.push('\n');
         }
-        self.hidden(hidden, if at.0.is_empty() { "attribute" } else { "element" }, indent);
+        self.hidden(hidden, if is_object { "attribute" } else { "element" }, indent);
     }
 
     fn hidden(&mut self, count: usize, what: &str, indent: usize) {
@@ -92,57 +107,97 @@ impl<'a> Changes<'a> {
 
     /// What stands right of the equals sign.
     fn value(&mut self, old: Option<&Value>, new: Option<&Value>, indent: usize, at: &Path) {
-        let forced = if self.replace.iter().any(|path| path == at) {
-            self.paint.red(" # forces replacement")
-        } else {
-            String::new()
-        };
         let old = old.filter(|value| !value.is_null());
         let new = new.filter(|value| !value.is_null());
+        let forced = self.forced(at);
         match (old, new) {
             (None, None) => self.out.push_str("null"),
-            (None, Some(new)) => self.whole(new, Fate::Added, indent, &forced),
+            (None, Some(new)) => {
+                let note = self.note(at, old, Some(new));
+                self.whole(new, Fate::Added, indent, &format!("{forced}{note}"));
+            }
             (Some(old), None) => {
-                self.whole(old, Fate::Removed, indent, &forced);
-                let _ = write!(self.out, " {} null", self.paint.yellow("->"));
+                self.whole(old, Fate::Removed, indent, "");
+                let note = self.note(at, Some(old), None);
+                let _ = write!(self.out, " {} null{forced}{note}", self.paint.yellow("->"));
             }
             (Some(old), Some(new)) if same(old, new) => self.whole(old, Fate::Kept, indent, &forced),
-            (Some(old), Some(new)) => self.changed(old, new, indent, (at, &forced)),
+            (Some(old), Some(new)) => self.changed(old, new, indent, at),
         }
     }
 
-    fn changed(&mut self, old: &Value, new: &Value, indent: usize, (at, forced): (&Path, &str)) {
+    /// ` # forces replacement`, if a change here does.
+    fn forced(&self, at: &Path) -> String {
+        let forces = self.replace.iter().any(|path| path == at);
+        if forces { self.paint.red(" # forces replacement") } else { String::new() }
+    }
+
+    /// Why a leaf changes, where that has to be said. Of what only comes or only goes it goes without saying.
+    fn note(&self, at: &Path, old: Option<&Value>, new: Option<&Value>) -> String {
+        let cause = self.causes.of(at, old, new).and_then(|cause| cause.note(self.causes));
+        cause.map(|cause| self.paint.dim(format!(" # {cause}"))).unwrap_or_default()
+    }
+
+    fn changed(&mut self, old: &Value, new: &Value, indent: usize, at: &Path) {
+        let (forced, note) = (self.forced(at), self.note(at, Some(old), Some(new)));
         if old.marks().is_sensitive() || new.marks().is_sensitive() {
-            let _ = write!(self.out, "{MASK}{forced}");
+            let _ = write!(self.out, "{MASK}{forced}{note}");
             return;
         }
         match (old.kind(), new.kind()) {
-            (Kind::String(old), Kind::String(new)) if is_text(old) || is_text(new) => {
-                self.text(old, new, indent, forced);
+            (Kind::String(old), Kind::String(new))
+                if both(old, new).is_some() || is_text(old) || is_text(new) =>
+            {
+                self.text(old, new, indent, (at, &format!("{forced}{note}")));
             }
             (Kind::Map(..) | Kind::Object(_), Kind::Map(..) | Kind::Object(_)) => {
                 let _ = writeln!(self.out, "{{{forced}");
                 self.entries(Some(old), Some(new), indent + 4, at);
                 let _ = write!(self.out, "{}}}", " ".repeat(indent + 2));
             }
+            (Kind::Set(_, old), Kind::Set(_, new)) => {
+                let _ = writeln!(self.out, "[{forced}{note}");
+                self.items(&pair_sets(old, new), indent + 4, at);
+                let _ = write!(self.out, "{}]", " ".repeat(indent + 2));
+            }
             (
                 Kind::List(_, old) | Kind::Set(_, old) | Kind::Tuple(old),
                 Kind::List(_, new) | Kind::Set(_, new) | Kind::Tuple(new),
             ) => {
-                let _ = writeln!(self.out, "[{forced}");
-                self.items(old, new, indent + 4, at);
+                let (pairs, moved) = pair(old, new);
+                let order = if moved { self.paint.dim(" # order changes") } else { String::new() };
+                let _ = writeln!(self.out, "[{forced}{order}");
+                self.items(&pairs, indent + 4, at);
                 let _ = write!(self.out, "{}]", " ".repeat(indent + 2));
             }
             _ => {
+                let same_amount = same_quantity(at, old, new);
+                let same_amount =
+                    if same_amount { self.paint.dim(" # (same quantity)") } else { String::new() };
                 self.whole(old, Fate::Removed, indent, "");
                 let _ = write!(self.out, " {} ", self.paint.yellow("->"));
-                self.whole(new, Fate::Added, indent, forced);
+                self.whole(new, Fate::Added, indent, &format!("{forced}{same_amount}{note}"));
             }
         }
     }
 
     /// A value that comes or goes as a whole; its parts have their own lines.
     fn whole(&mut self, value: &Value, fate: Fate, indent: usize, forced: &str) {
+        if let Kind::String(text) = value.kind()
+            && !value.marks().is_sensitive()
+            && let Some(inside) = inside(text)
+        {
+            let _ = write!(
+                self.out,
+                "{}({forced}\n{}{} ",
+                inside.function,
+                " ".repeat(indent + 4),
+                self.symbol(fate)
+            );
+            self.whole(&inside.value, fate, indent + 4, "");
+            let _ = write!(self.out, "\n{})", " ".repeat(indent + 2));
+            return;
+        }
         if let Kind::String(text) = value.kind()
             && !value.marks().is_sensitive()
             && is_text(text)
@@ -183,43 +238,41 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// Elements that stay are paired with themselves; what changed in place is shown as such.
-    fn items(&mut self, old: &[Value], new: &[Value], indent: usize, at: &Path) {
-        let spell =
-            |values: &[Value]| -> Vec<String> { values.iter().map(|value| format!("{value:?}")).collect() };
-        let (old_keys, new_keys) = (spell(old), spell(new));
-        let operations = similar::capture_diff_slices(similar::Algorithm::Myers, &old_keys, &new_keys);
+    /// The elements that come, go or change; the others are counted.
+    fn items(&mut self, pairs: &[Pair<'_>], indent: usize, at: &Path) {
         let mut kept = 0;
-        for operation in operations {
-            let (olds, news) = (operation.old_range(), operation.new_range());
-            if operation.tag() == similar::DiffTag::Equal {
-                kept += olds.len();
+        for Pair { old, new, index } in pairs {
+            let fate = fate(*old, *new);
+            if fate == Fate::Kept {
+                kept += 1;
                 continue;
             }
-            let paired = olds.len().min(news.len());
-            for offset in 0..olds.len().max(news.len()) {
-                let before = old.get(olds.start + offset).filter(|_| offset < olds.len());
-                let after = new.get(news.start + offset).filter(|_| offset < news.len());
-                let fate = if offset < paired { Fate::Changed } else { fate(before, after) };
-                let _ = write!(self.out, "{}{} ", " ".repeat(indent), self.symbol(fate));
-                match (before, after) {
-                    (Some(before), Some(after)) => {
-                        self.changed(before, after, indent, (&at.index(news.start + offset), ""));
-                    }
-                    (Some(only), None) | (None, Some(only)) => self.whole(only, fate, indent, ""),
-                    (None, None) => {}
-                }
-                self.out.push_str(",\n");
+            let _ = write!(self.out, "{}{} ", " ".repeat(indent), self.symbol(fate));
+            match (old, new) {
+                (Some(old), Some(new)) => self.changed(old, new, indent, &at.index(*index)),
+                (Some(only), None) | (None, Some(only)) => self.whole(only, fate, indent, ""),
+                (None, None) => {}
             }
+            self.out.push_str(",\n");
         }
         self.hidden(kept, "element", indent);
     }
 
-    /// Two texts of several lines, line by line.
-    fn text(&mut self, old: &str, new: &str, indent: usize, forced: &str) {
-        let _ = writeln!(self.out, "<<-EOT{forced}");
+    /// Two texts: by what they say, if they are JSON or YAML, else line by line.
+    fn text(&mut self, old: &str, new: &str, indent: usize, (at, after): (&Path, &str)) {
+        if let Some((old, new)) = both(old, new) {
+            let symbol = self.symbol(Fate::Changed);
+            let _ = write!(self.out, "{}({after}\n{}{symbol} ", old.function, " ".repeat(indent + 4));
+            // Why the whole text changes is said already.
+            let causes = std::mem::take(&mut self.causes);
+            self.changed(&old.value, &new.value, indent + 4, at);
+            self.causes = causes;
+            let _ = write!(self.out, "\n{})", " ".repeat(indent + 2));
+            return;
+        }
+        let _ = writeln!(self.out, "<<-EOT{after}");
         let pad = " ".repeat(indent + 4);
-        let diff = TextDiff::from_lines(old, new);
+        let diff = TextDiff::configure().timeout(DIFF_TIME_MAX).diff_lines(old, new);
         let groups = diff.grouped_ops(CONTEXT_LINES);
         for (number, group) in groups.iter().enumerate() {
             if number > 0 || group.first().is_some_and(|first| first.old_range().start > 0) {
@@ -257,7 +310,7 @@ fn fate(old: Option<&Value>, new: Option<&Value>) -> Fate {
 
 /// One value that becomes another, for outputs: the lines after `name = `.
 pub(super) fn output(before: Option<&Value>, after: Option<&Value>, indent: usize, paint: Paint) -> String {
-    let mut changes = Changes { paint, replace: &[], out: String::new() };
+    let mut changes = Changes { paint, replace: &[], causes: Causes::default(), out: String::new() };
     changes.value(before, after, indent, &Path(vec![PathStep::Index(0)]));
     changes.out
 }
@@ -282,7 +335,7 @@ mod tests {
     }
 
     fn shown(before: Option<&Value>, after: Option<&Value>, replace: &[Path]) -> String {
-        Changes::of(before, after, replace, Paint(Style::Plain))
+        Changes::of(before, after, (replace, Causes::default()), Paint(Style::Plain))
     }
 
     #[test]
@@ -315,7 +368,7 @@ mod tests {
         ]);
         assert_eq!(
             shown(Some(&before), Some(&after), &[Path::root().name("v")]),
-            "        id   = \"i\"\n      ~ tags = {\n          ~ b = 1 -> 2\n            # (1 unchanged element hidden)\n        }\n      ~ v    = \"1.0.0\" -> \"1.0.1\" # forces replacement\n        # (1 unchanged attribute hidden)\n"
+            "        id   = \"i\"\n      ~ tags = {\n          ~ b = 1 -> 2\n            # (1 unchanged attribute hidden)\n        }\n      ~ v    = \"1.0.0\" -> \"1.0.1\" # forces replacement\n        # (1 unchanged attribute hidden)\n"
         );
     }
 
@@ -327,6 +380,74 @@ mod tests {
         assert_eq!(
             shown(Some(&before), Some(&after), &[]),
             "      ~ l = [\n          - \"b\",\n          + \"d\",\n            # (2 unchanged elements hidden)\n        ]\n      ~ t = <<-EOT\n            x\n          - y\n          + Y\n            z\n        EOT\n"
+        );
+    }
+
+    /// What `text` shows of an attribute `v` that goes from one value to another, without the first indentation.
+    fn changed(old: &Value, new: &Value) -> String {
+        let text = shown(Some(&object(&[("v", old.clone())])), Some(&object(&[("v", new.clone())])), &[]);
+        text.lines().map(|line| line.get(6..).unwrap_or("").to_owned() + "\n").collect::<String>()
+    }
+
+    fn container(name: &str, image: &str) -> Value {
+        object(&[("image", image.into()), ("name", name.into())])
+    }
+
+    #[test]
+    fn elements_with_names_are_paired_by_name_and_not_by_place() {
+        let old = Value::tuple([container("a", "1"), container("b", "1"), container("c", "1")]);
+        let new = Value::tuple([container("new", "1"), container("b", "2"), container("c", "1")]);
+        assert_eq!(
+            changed(&old, &new),
+            "~ v = [\n    + {\n        + image = \"1\"\n        + name  = \"new\"\n      },\n    - {\n        - image = \"1\"\n        - name  = \"a\"\n      },\n    ~ {\n        ~ image = \"1\" -> \"2\"\n          name  = \"b\"\n      },\n      # (1 unchanged element hidden)\n  ]\n"
+        );
+        let swapped = Value::tuple([container("b", "1"), container("a", "1"), container("c", "1")]);
+        assert_eq!(
+            changed(&old, &swapped),
+            "~ v = [ # order changes\n      # (3 unchanged elements hidden)\n  ]\n"
+        );
+        // Two of one name: by place.
+        let twice = Value::tuple([container("a", "1"), container("a", "2")]);
+        let other = Value::tuple([container("a", "1"), container("a", "3")]);
+        assert_eq!(
+            changed(&twice, &other),
+            "~ v = [\n    ~ {\n        ~ image = \"2\" -> \"3\"\n          name  = \"a\"\n      },\n      # (1 unchanged element hidden)\n  ]\n"
+        );
+    }
+
+    #[test]
+    fn sets_change_by_element() {
+        let set = |items: &[&str]| Value::set(Type::String, items.iter().map(|item| (*item).into()));
+        assert_eq!(
+            changed(&set(&["a", "b", "c"]), &set(&["a", "c", "d"])),
+            "~ v = [\n    - \"b\",\n    + \"d\",\n      # (2 unchanged elements hidden)\n  ]\n"
+        );
+    }
+
+    #[test]
+    fn json_and_yaml_in_strings_change_by_what_they_say() {
+        assert_eq!(
+            changed(&"{\"a\":1,\"b\":[1,2]}".into(), &"{\"b\":[1,3],\"a\":1}".into()),
+            "~ v = jsonencode(\n    ~ {\n        ~ b = [\n            ~ 2 -> 3,\n              # (1 unchanged element hidden)\n          ]\n          # (1 unchanged attribute hidden)\n      }\n  )\n"
+        );
+        assert_eq!(
+            changed(&"kind: Pod\nreplicas: 1\n".into(), &"kind: Pod\nreplicas: 2\n".into()),
+            "~ v = yamlencode(\n    ~ {\n        ~ replicas = 1 -> 2\n          # (1 unchanged attribute hidden)\n      }\n  )\n"
+        );
+        // Only the spelling: by its lines.
+        assert_eq!(
+            changed(&"a: 1\n# old\n".into(), &"a: 1\n# new\n".into()),
+            "~ v = <<-EOT\n      a: 1\n    - # old\n    + # new\n  EOT\n"
+        );
+        assert_eq!(changed(&"{ no json".into(), &"{ at all".into()), "~ v = \"{ no json\" -> \"{ at all\"\n");
+    }
+
+    #[test]
+    fn a_quantity_that_is_only_spelled_otherwise_says_so() {
+        let limits = |cpu: &str| object(&[("limits", object(&[("cpu", cpu.into())]))]);
+        assert_eq!(
+            changed(&limits("1"), &limits("1000m")),
+            "~ v = {\n    ~ limits = {\n        ~ cpu = \"1\" -> \"1000m\" # (same quantity)\n      }\n  }\n"
         );
     }
 

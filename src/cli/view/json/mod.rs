@@ -1,0 +1,75 @@
+//! The JSON twins of what is shown. Documents have a `format_version` and change by addition only. What Terraform has
+//! is in Terraform's shape; our own fields come in addition.
+
+mod configuration;
+mod plan;
+mod policy;
+mod state;
+mod value;
+
+pub(in crate::cli) use plan::{plan, reason};
+pub(in crate::cli) use policy::{approval, denial};
+pub(in crate::cli) use state::state;
+
+use crate::cli::packages::Got;
+use crate::cli::screen::MASK;
+use crate::diag::{Diagnostics, JsonDiagnostic, SourceMap};
+use crate::plan::Counts;
+use mlo_state::Output;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+
+/// Version of the documents that are not a plan.
+pub(in crate::cli) const FORMAT: &str = "1.0";
+
+/// A command that could not do what it should.
+pub(in crate::cli) fn failure(messages: &Diagnostics, sources: &SourceMap) -> Json {
+    json!({ "format_version": FORMAT, "valid": false, "errored": true, "diagnostics": diagnostics(messages, sources) })
+}
+
+/// Messages.
+pub(in crate::cli) fn diagnostics(messages: &Diagnostics, sources: &SourceMap) -> Json {
+    let list = messages.iter().map(|message| JsonDiagnostic::new(message, sources));
+    serde_json::to_value(list.collect::<Vec<_>>()).expect("messages are plain data")
+}
+
+/// `mlo validate --json`, in the shape of Terraform's.
+pub(in crate::cli) fn validation(messages: &Diagnostics, sources: &SourceMap) -> Json {
+    let errors = messages.iter().filter(|message| message.severity == crate::diag::Severity::Error).count();
+    json!({
+        "format_version": FORMAT,
+        "valid": errors == 0,
+        "error_count": errors,
+        "warning_count": messages.len() - errors,
+        "diagnostics": diagnostics(messages, sources),
+    })
+}
+
+/// `mlo get --json`
+pub(in crate::cli) fn got(got: &Got, messages: &Diagnostics, sources: &SourceMap) -> Json {
+    let packages = got.packages.iter().map(|[source, version, resolved, digest]| {
+        json!({ "source": source, "version": version, "resolved": resolved, "digest": digest })
+    });
+    json!({
+        "format_version": FORMAT,
+        "modules": packages.collect::<Vec<_>>(),
+        "fetched": got.fetched,
+        "diagnostics": diagnostics(messages, sources),
+    })
+}
+
+/// All outputs: `{name: {sensitive, type, value}}`, as Terraform has it. Sensitive values are masked unless
+/// `with_sensitive` says that they were asked for.
+pub(in crate::cli) fn outputs(outputs: &BTreeMap<String, Output>, with_sensitive: bool) -> Json {
+    let entry = |(name, output): (&String, &Output)| {
+        let hidden = output.sensitive && !with_sensitive;
+        let value = if hidden { json!(MASK) } else { output.value.clone() };
+        (name.clone(), json!({ "sensitive": output.sensitive, "type": output.value_type, "value": value }))
+    };
+    Json::Object(outputs.iter().map(entry).collect())
+}
+
+/// How many.
+pub(in crate::cli) fn counts(counts: Counts) -> Json {
+    json!({ "add": counts.add, "change": counts.change, "destroy": counts.destroy, "import": counts.import })
+}

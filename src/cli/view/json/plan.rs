@@ -1,0 +1,238 @@
+//! A plan as a document, in the shape of `terraform show -json`.
+
+use super::state::{Entry, modules, named};
+use super::value::{known, path, sensitive, unknown};
+use super::{FORMAT, configuration, counts};
+use crate::lang::value::Value;
+use crate::plan::{Action, Drift, Kind, Operation, OutputChange, Plan, Reason, encode_output};
+use mlo_state::Address;
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+
+/// Version of the plan's document: Terraform's, with our fields added.
+const PLAN_FORMAT: &str = "1.2";
+
+/// A plan. Sensitive values are masked; what is not known yet is absent from `after` and true in `after_unknown`.
+pub(in crate::cli) fn plan(plan: &Plan, errored: bool) -> Json {
+    let variables = plan.values.root_variables().into_iter();
+    let variables: Map<_, _> =
+        variables.map(|(name, value)| (name.to_string(), json!({ "value": known(value) }))).collect();
+    let outputs: Map<String, Json> =
+        plan.outputs.iter().map(|(name, output)| (name.to_string(), output_change(output))).collect();
+    let mut document = json!({
+        "format_version": PLAN_FORMAT,
+        "mlo_version": env!("CARGO_PKG_VERSION"),
+        "lineage": plan.lineage,
+        "serial": plan.serial,
+        "environment": plan.environment,
+        "destroy": plan.kind == Kind::Destroy,
+        "variables": variables,
+        "planned_values": planned_values(plan),
+        "resource_changes": plan.operations.iter().map(resource_change).collect::<Vec<_>>(),
+        "output_changes": outputs,
+        "prior_state": {
+            "format_version": FORMAT,
+            "mlo_version": env!("CARGO_PKG_VERSION"),
+            "values": prior_values(plan),
+        },
+        "configuration": configuration::configuration(&plan.config),
+        "relevant_attributes": configuration::relevant_attributes(&plan.config),
+        "checks": crate::cli::view::checks::json(&plan.checks),
+        "not_refreshed": plan.unread.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "summary": counts(plan.counts()),
+        "applyable": plan.is_applyable() && !errored,
+        "complete": plan.complete && !errored,
+        "errored": errored,
+    });
+    if let Some(document) = document.as_object_mut() {
+        if plan.has_drift() {
+            document.insert("resource_drift".into(), drift(plan));
+        }
+        let empty = |document: &Map<String, Json>, name: &str| {
+            document.get(name).and_then(Json::as_object).is_some_and(Map::is_empty)
+        };
+        for name in ["variables", "output_changes"] {
+            if empty(document, name) {
+                document.shift_remove(name);
+            }
+        }
+    }
+    document
+}
+
+/// What the objects and outputs will be, as far as it is known.
+fn planned_values(plan: &Plan) -> Json {
+    let kept = plan
+        .operations
+        .iter()
+        .filter(|operation| !matches!(operation.action, Action::Delete | Action::Forget));
+    let entries = kept
+        .filter(|operation| operation.deposed.is_none())
+        .filter_map(|operation| Some(entry(operation, operation.planned.as_ref()?, false)));
+    let outputs = plan.outputs.iter().filter_map(|(name, change)| {
+        let after = change.after.as_ref()?;
+        Some((name.to_string(), output(Some(after), change.sensitive)))
+    });
+    values(outputs.collect(), modules(entries))
+}
+
+/// What the objects are now, and the outputs as far as they are known without a change.
+fn prior_values(plan: &Plan) -> Json {
+    let entries = plan
+        .operations
+        .iter()
+        .filter_map(|operation| Some(entry(operation, operation.prior.as_ref()?, true)));
+    let outputs = plan.outputs.iter().filter_map(|(name, change)| {
+        let known = change.after.as_ref().filter(|after| after.is_wholly_known());
+        let value = known.or(change.before.as_ref())?;
+        Some((name.to_string(), output(Some(value), change.sensitive)))
+    });
+    values(outputs.collect(), modules(entries))
+}
+
+fn values(outputs: Map<String, Json>, root_module: Json) -> Json {
+    let mut values = Map::new();
+    if !outputs.is_empty() {
+        values.insert("outputs".into(), Json::Object(outputs));
+    }
+    values.insert("root_module".into(), root_module);
+    Json::Object(values)
+}
+
+fn entry<'a>(operation: &'a Operation, value: &'a Value, with_dependencies: bool) -> Entry<'a> {
+    let stored = operation.stored.as_ref().filter(|_| with_dependencies);
+    Entry {
+        address: &operation.address,
+        provider: &operation.provider,
+        schema_version: operation.schema_version,
+        value,
+        dependencies: stored.map_or(&[], |stored| &stored.dependencies),
+        tainted: with_dependencies && operation.reason == Reason::Tainted,
+    }
+}
+
+/// `{sensitive, type, value}`, the last two only where the value is wholly known.
+fn output(value: Option<&Value>, is_sensitive: bool) -> Json {
+    let mut json = Map::from_iter([("sensitive".to_owned(), json!(is_sensitive))]);
+    if let Some((value, stored)) =
+        value.and_then(|value| Some((value, encode_output(value, is_sensitive).ok()?)))
+    {
+        json.insert("type".into(), stored.value_type);
+        let shown = if is_sensitive { json!(crate::cli::screen::MASK) } else { known(value) };
+        json.insert("value".into(), shown);
+    }
+    Json::Object(json)
+}
+
+fn drift(plan: &Plan) -> Json {
+    let providers: BTreeMap<&Address, &str> =
+        plan.operations.iter().map(|each| (&each.address, each.provider.as_str())).collect();
+    let one = |drift: &Drift| {
+        let actions: &[&str] = if drift.after.is_some() { &["update"] } else { &["delete"] };
+        let first_word = drift.address.type_name.split('_').next().unwrap_or("");
+        let provider = providers.get(&drift.address).copied().unwrap_or(first_word);
+        let mut json = named(&drift.address, provider);
+        json.insert("change".into(), change(actions, Some(&drift.before), drift.after.as_ref()));
+        Json::Object(json)
+    };
+    plan.drift.iter().map(one).collect()
+}
+
+fn resource_change(operation: &Operation) -> Json {
+    let actions: &[&str] = match operation.action {
+        Action::NoOp => &["no-op"],
+        Action::Create => &["create"],
+        Action::Update => &["update"],
+        Action::Replace if operation.create_before_destroy => &["create", "delete"],
+        Action::Replace => &["delete", "create"],
+        Action::Delete => &["delete"],
+        Action::Forget => &["forget"],
+        Action::Read => &["read"],
+    };
+    let mut json = named(&operation.address, &operation.provider);
+    let after =
+        operation.planned.as_ref().filter(|_| !matches!(operation.action, Action::Delete | Action::Forget));
+    let mut change = change(actions, operation.prior.as_ref(), after);
+    if let Some(change) = change.as_object_mut().filter(|_| !operation.replace.is_empty()) {
+        change.insert("replace_paths".into(), operation.replace.iter().map(path).collect());
+    }
+    if let (Some(id), Some(change)) = (&operation.importing, change.as_object_mut()) {
+        change.insert("importing".into(), json!({ "id": id }));
+    }
+    json.insert("change".into(), change);
+    if let Some(previous) = &operation.previous {
+        json.insert("previous_address".into(), json!(previous.to_string()));
+    }
+    if let Some(key) = &operation.deposed {
+        json.insert("deposed".into(), json!(key));
+    }
+    if let Some(reason) = reason(operation) {
+        json.insert("action_reason".into(), json!(reason));
+    }
+    Json::Object(json)
+}
+
+/// Why something is done, in Terraform's words, where the values do not say it.
+pub(in crate::cli) fn reason(operation: &Operation) -> Option<&'static str> {
+    match operation.reason {
+        Reason::Tainted => Some("replace_because_tainted"),
+        Reason::NoBlock | Reason::Removed => Some("delete_because_no_resource_config"),
+        Reason::NoModule => Some("delete_because_no_module"),
+        Reason::NoIndex => Some("delete_because_count_index"),
+        Reason::NoKey => Some("delete_because_each_key"),
+        Reason::WrongRepetition => Some("delete_because_wrong_repetition"),
+        Reason::NoMoveTarget => Some("delete_because_no_move_target"),
+        Reason::Requested => Some("replace_by_request"),
+        Reason::Configuration if operation.action == Action::Replace => Some("replace_because_cannot_update"),
+        Reason::Triggered => Some("replace_by_triggers"),
+        Reason::ConfigUnknown => Some("read_because_config_unknown"),
+        Reason::DependencyPending => Some("read_because_dependency_pending"),
+        Reason::Missing => Some("create_because_missing"),
+        Reason::Configuration | Reason::Deposed | Reason::Destroy => None,
+    }
+}
+
+fn change(actions: &[&str], before: Option<&Value>, after: Option<&Value>) -> Json {
+    let mut json = json!({
+        "actions": actions,
+        "before": before.map_or(Json::Null, known),
+        "after": after.map_or(Json::Null, known),
+        "after_unknown": after.filter(|after| !after.is_wholly_known()).map_or(json!({}), unknown),
+        "before_sensitive": before.map_or(json!(false), sensitive),
+        "after_sensitive": after.map_or(json!(false), sensitive),
+    });
+    leave_out_unknown(&mut json, after);
+    json
+}
+
+/// What is not known at all is absent, not null.
+fn leave_out_unknown(json: &mut Json, after: Option<&Value>) {
+    if let Some(json) = json.as_object_mut().filter(|_| after.is_some_and(Value::is_unknown)) {
+        json.shift_remove("after");
+    }
+}
+
+fn output_change(output: &OutputChange) -> Json {
+    let actions: &[&str] = match (&output.before, &output.after) {
+        (None, Some(_)) => &["create"],
+        (Some(_), None) => &["delete"],
+        _ if output.is_change() => &["update"],
+        _ => &["no-op"],
+    };
+    let shown = |value: Option<&Value>| match value {
+        Some(value) if output.sensitive && !value.is_unknown() => json!(crate::cli::screen::MASK),
+        Some(value) => known(value),
+        None => Json::Null,
+    };
+    let after = output.after.as_ref();
+    let mut json = json!({
+        "actions": actions,
+        "before": shown(output.before.as_ref()),
+        "after": shown(after),
+        "after_unknown": after.filter(|after| !after.is_wholly_known()).map_or(json!(false), unknown),
+        "before_sensitive": output.sensitive,
+        "after_sensitive": output.sensitive,
+    });
+    leave_out_unknown(&mut json, after);
+    json
+}

@@ -1,0 +1,61 @@
+//! What the policies said, as a document.
+
+use super::diagnostics;
+use crate::diag::SourceMap;
+use crate::policy::{Decision, Denial};
+use serde_json::{Value as Json, json};
+
+/// What the policies said when they let everything through.
+pub(in crate::cli) fn approval(decision: &Decision) -> Json {
+    json!({ "verdict": "approved", "decision": self::decision(decision), "violations": [], "actions": [] })
+}
+
+/// What the policies said when they did not.
+pub(in crate::cli) fn denial(denial: &Denial, sources: &SourceMap) -> Json {
+    let violations: Vec<_> = denial
+        .violations
+        .iter()
+        .map(|violation| {
+            json!({
+                "rule": violation.rule,
+                "model": violation.subject,
+                "message": violation.message,
+                "path": violation.path,
+                "place": violation.span.map(|span| sources.place(span)),
+                "level": violation.level.as_str(),
+                "actions": violation.actions,
+            })
+        })
+        .collect();
+    json!({
+        "verdict": "denied",
+        "decision": denial.decision.as_ref().map(decision),
+        "violations": violations,
+        "actions": denial.actions(),
+        "diagnostics": diagnostics(&denial.diagnostics(), sources),
+    })
+}
+
+fn decision(decision: &Decision) -> Json {
+    let evaluations: Vec<_> = decision
+        .evaluations
+        .iter()
+        .map(|evaluation| {
+            let rules = evaluation.rules.iter().map(|rule| {
+                json!({ "rule": rule.rule, "title": rule.title, "shown": rule.shown, "passed": rule.passed })
+            });
+            json!({ "model": evaluation.subject, "rules": rules.collect::<Vec<_>>() })
+        })
+        .collect();
+    let warnings: Vec<_> = decision
+        .warnings
+        .iter()
+        .map(|warning| json!({ "model": warning.subject, "message": warning.message }))
+        .collect();
+    json!({
+        "bundle": decision.bundle,
+        "environment": decision.environment,
+        "evaluations": evaluations,
+        "warnings": warnings,
+    })
+}
