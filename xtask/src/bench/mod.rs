@@ -4,8 +4,11 @@
 //! programs by [`child::median`], and prints a [`table::Table`].
 
 mod child;
+mod engine;
 mod lang;
+mod shapes;
 mod table;
+mod terraform;
 
 use std::fs;
 use std::path::PathBuf;
@@ -22,12 +25,20 @@ struct Bench {
     run: fn(&Place) -> Result<(), Failure>,
 }
 
-const BENCHES: &[Bench] = &[Bench {
-    name: "lang",
-    about: "parse, decode and evaluate thousands of resources, beside Terraform",
-    packages: &["mlo"],
-    run: lang::run,
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "lang",
+        about: "parse, decode and evaluate thousands of resources, beside Terraform",
+        packages: &["mlo"],
+        run: lang::run,
+    },
+    Bench {
+        name: "engine",
+        about: "plan and apply thousands of resources in three shapes, beside Terraform",
+        packages: &["mlo"],
+        run: engine::run,
+    },
+];
 
 /// What a bench works with.
 pub(crate) struct Place {
