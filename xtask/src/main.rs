@@ -1,5 +1,5 @@
-//! Chores of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench NAME`,
-//! `cargo xtask onnxruntime`.
+//! Chores of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask fuzz`,
+//! `cargo xtask bench NAME`, `cargo xtask onnxruntime`.
 //!
 //! Needs Rust and Python 3; whatever else a chore needs it obtains itself, pinned, once, into the user's cache
 //! folder. Nothing is installed outside that folder and `target/`.
@@ -11,6 +11,7 @@ mod cache;
 mod command;
 mod demo;
 mod failure;
+mod fuzz;
 mod http;
 mod onnxruntime;
 mod python;
@@ -30,6 +31,8 @@ Usage: cargo xtask <chore> [--offline]
 
   demo           build, then take examples/iris from its manifest to a prediction
   test           every check of the repository; --full raises the counts of the random ones
+  fuzz --seconds N
+                 the random tests of the language with one seed after the other, for so long
   bench NAME     time and memory of a release build; the names are below
   onnxruntime    obtain ONNX Runtime into the user's cache folder and print its path
 
@@ -42,6 +45,7 @@ enum Chore {
     Demo,
     Test { full: bool },
     Bench { name: String },
+    Fuzz { seconds: u64 },
     OnnxRuntime,
     Help,
 }
@@ -71,6 +75,7 @@ fn run(chore: &Chore, offline: bool) -> Result<(), Failure> {
     match chore {
         Chore::Demo => demo::run(&workspace, &cache),
         Chore::Test { full } => test::run(&workspace, &cache, *full),
+        Chore::Fuzz { seconds } => fuzz::run(&workspace, *seconds),
         Chore::Bench { name } => bench::run(&workspace, name),
         Chore::OnnxRuntime => {
             println!("{}", onnxruntime::obtain(&workspace, &cache)?.display());
@@ -91,6 +96,10 @@ fn parse(arguments: &[String]) -> Result<(Chore, bool), String> {
         Some("bench") => match words.next() {
             Some(name) if bench::is_bench(name) => Chore::Bench { name: name.to_owned() },
             name => return Err(name.unwrap_or("bench").to_owned()),
+        },
+        Some("fuzz") => match (words.next(), words.next().map(str::parse)) {
+            (Some("--seconds"), Some(Ok(seconds))) => Chore::Fuzz { seconds },
+            (word, _) => return Err(word.unwrap_or("fuzz").to_owned()),
         },
         Some("test") => return test_options(words).map(|chore| (chore, offline)),
         Some(word) => return Err(word.to_owned()),
@@ -123,6 +132,9 @@ mod tests {
             ("onnxruntime", Ok((Chore::OnnxRuntime, false))),
             ("test", Ok((Chore::Test { full: false }, false))),
             ("--offline test --full", Ok((Chore::Test { full: true }, true))),
+            ("fuzz --seconds 60", Ok((Chore::Fuzz { seconds: 60 }, false))),
+            ("fuzz", Err("fuzz".to_owned())),
+            ("fuzz --seconds long", Err("--seconds".to_owned())),
             ("bench lang", Ok((Chore::Bench { name: "lang".to_owned() }, false))),
             ("bench", Err("bench".to_owned())),
             ("bench pi", Err("pi".to_owned())),

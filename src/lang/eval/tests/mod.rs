@@ -1,6 +1,7 @@
 //! The evaluator against text: tables of expressions and what they are.
 
 mod conformance;
+mod fuzz;
 mod limits;
 mod messages;
 mod properties;
