@@ -29,7 +29,7 @@ fn same_in_every_run(json: &mut Json) {
         Json::String(text) => {
             let groups: Vec<_> = text.split('-').map(str::len).collect();
             if groups == [8, 4, 4, 4, 12] {
-                *text = "UUID".to_owned();
+                "UUID".clone_into(text);
             }
         }
         Json::Array(items) => items.iter_mut().for_each(same_in_every_run),

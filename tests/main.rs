@@ -21,6 +21,7 @@ mod modules;
 mod report;
 mod secrets;
 mod straight_path;
+mod terraform;
 mod support;
 mod tidy;
 mod validate;
