@@ -445,7 +445,8 @@ impl Run<'_, '_, '_> {
         }
         let world = self.world.borrow();
         let declared = &self.tree.module(0).outputs;
-        snapshot.outputs.retain(|name, _| declared.contains_key(name.as_str()));
+        // A plan for a part of the configuration says nothing of outputs that are not in it.
+        snapshot.outputs.retain(|name, _| !self.plan.complete || declared.contains_key(name.as_str()));
         for (name, output) in declared {
             // An output that is not known because something failed keeps its earlier value.
             let value = world.root_output(name).filter(|value| value.is_wholly_known());

@@ -1,8 +1,10 @@
 //! The command line.
 
 use super::exit::Exit;
+use crate::plan::{AddressPattern, Requests};
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use mlo_state::Address;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -260,6 +262,23 @@ pub(super) struct Engine {
     /// Exit with 2 if there are changes.
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
+    /// Plan only this module, block or instance, and what it depends on. Can be given several times.
+    #[arg(long = "target", value_name = "ADDRESS", conflicts_with = "excludes")]
+    pub(super) targets: Vec<AddressPattern>,
+    /// Plan all but this module, block or instance, and what depends on it. Can be given several times.
+    #[arg(long = "exclude", value_name = "ADDRESS")]
+    pub(super) excludes: Vec<AddressPattern>,
+    /// Make a new object for this instance, and take the old one away. Can be given several times.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "refresh_only")]
+    pub(super) replace: Vec<Address>,
+}
+
+impl Engine {
+    /// What is asked of parts of the configuration.
+    pub(super) fn requests(&self) -> Requests {
+        let (targets, excludes) = (self.targets.clone(), self.excludes.clone());
+        Requests { targets, excludes, replace: self.replace.clone() }
+    }
 }
 
 /// `mlo plan`

@@ -127,6 +127,7 @@ impl Session {
 
     /// Makes a plan from what the state holds.
     pub(super) async fn plan(&self, kind: Kind, engine: Option<&Engine>, snapshot: &Snapshot) -> PlanResult {
+        let requests = engine.map(Engine::requests).unwrap_or_default();
         let planner = Planner {
             config: self.project.config.clone(),
             context: &self.context,
@@ -136,6 +137,7 @@ impl Session {
             kind,
             refresh: kind != Kind::Check && engine.is_none_or(|engine| engine.refresh),
             parallelism: engine.map_or(1, |engine| usize::from(engine.parallelism)),
+            requests: &requests,
         };
         let (made, messages) = planner.run().await;
         (made, self.at_manifests(messages))

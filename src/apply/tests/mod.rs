@@ -16,7 +16,7 @@ use crate::lang::config::Module;
 use crate::lang::load::{LoadRequest, Root, load};
 use crate::lang::scope::Nowhere;
 use crate::lang::value::Value;
-use crate::plan::{Configured, Context, Inputs, Kind, Origin, Plan, PlanResult, Planner};
+use crate::plan::{Configured, Context, Inputs, Kind, Origin, Plan, PlanResult, Planner, Requests};
 use crate::policy::{Bundle, Gate, Verdict, check};
 use crate::provider::builtin::Builtin;
 use crate::provider::fake::Fake;
@@ -38,6 +38,7 @@ struct Lab {
     /// Appends until writing fails.
     appends_left: Option<usize>,
     parallelism: usize,
+    requests: Requests,
     interrupt: watch::Sender<bool>,
 }
 
@@ -55,6 +56,7 @@ impl Lab {
             gate,
             appends_left: None,
             parallelism: 4,
+            requests: Requests::default(),
             interrupt: watch::channel(false).0,
         };
         lab.configure(text);
@@ -103,6 +105,7 @@ impl Lab {
             kind,
             refresh: kind != Kind::Check,
             parallelism: self.parallelism,
+            requests: &self.requests,
         };
         planner.run().await
     }

@@ -69,6 +69,10 @@ codes! {
         "A `moved` block leads to an address where another object is already. The object stays at its old address, and is destroyed if the configuration has nothing there.";
     FORGOTTEN = "MLO3035", "no longer managed",
         "A `removed` block with `destroy = false` has mlo forget objects without destroying them. They stay as they are; to manage them again, import them.";
+    NO_PART = "MLO3036", "nothing has this address",
+        "The command line names a module, block or instance that is neither in the configuration nor in the state. Addresses look like `local_file.name`, `local_file.name[0]` or `module.name[\"key\"].local_file.name`; `mlo state list` shows those of the state.";
+    PARTIAL = "MLO3037", "plan for a part",
+        "`--target` or `--exclude` leaves parts of the configuration out of the plan. They stay as they are, even where the configuration wants them otherwise. Meant for mending what went wrong; plan the whole afterwards.";
     CHECK = "MLO3050", "check does not hold",
         "An assertion of a `check` block is false, or its data source cannot be read. That stops nothing: it is a warning, or with `--strict-checks` an error at the end. The message is the one of the assertion.";
 }

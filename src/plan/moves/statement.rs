@@ -2,7 +2,8 @@
 
 use crate::graph::ModuleTree;
 use crate::lang::config::{Moved, Place, ResourceKey};
-use mlo_state::{Address, Key, ModuleAddress, ModuleStep};
+use crate::plan::AddressPattern;
+use mlo_state::{Address, ModuleStep};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -86,62 +87,21 @@ impl Statement<'_> {
 
     /// Whether all instances of a block or module move, each with its key.
     pub(super) fn is_whole(&self) -> bool {
-        last_key(&self.moved.from).is_none() && last_key(&self.moved.to).is_none()
+        AddressPattern::from(&self.moved.from).last_key().is_none()
+            && AddressPattern::from(&self.moved.to).last_key().is_none()
     }
 
-    /// The address after the move, if it is about this one, which has its shape.
+    /// The address after the move, if it is about this one.
     fn destination(&self, address: &Address) -> Option<Address> {
-        let Moved { from, to, .. } = self.moved;
-        let steps = address.module.steps();
-        let (outer, rest) = steps.split_at_checked(self.module.len())?;
-        let (inner, below) = rest.split_at_checked(from.modules.len())?;
-        let whole = self.is_whole();
-        let is_last = |at: usize| from.resource.is_none() && at + 1 == from.modules.len();
-        let same = inner.iter().zip(&from.modules).enumerate();
-        let mut same = same.map(|(at, (is, said))| is.key == said.key || whole && is_last(at));
-        if !same.all(|same| same) {
-            return None;
-        }
-        let mut modules = to.modules.clone();
-        let Some((resource, key)) = &to.resource else {
-            if whole && let (Some(now), Some(before)) = (modules.last_mut(), inner.last()) {
-                now.key.clone_from(&before.key);
-            }
-            modules.extend_from_slice(below);
-            return Some(Address { module: module(outer, modules), ..address.clone() });
-        };
-        let said = from.resource.as_ref().and_then(|(_, key)| key.as_ref());
-        if !whole && said != address.key.as_ref() {
-            return None;
-        }
-        let ResourceKey { mode, type_name, name } = resource.clone();
-        let key = if whole { address.key.clone() } else { key.clone() };
-        Some(Address { module: module(outer, modules), mode, type_name, name, key })
+        let (from, to) = (AddressPattern::from(&self.moved.from), AddressPattern::from(&self.moved.to));
+        from.renamed(&to, self.module.len(), address)
     }
 
     /// An end of the move as an address, keys of the modules around the block left out.
     pub(super) fn spell(&self, place: &Place) -> String {
+        let mut part = AddressPattern::from(place);
         let around = self.module.iter().map(|name| ModuleStep { name: name.clone(), key: None });
-        let modules = module(&around.collect::<Vec<_>>(), place.modules.clone());
-        match &place.resource {
-            None => modules.to_string(),
-            Some((ResourceKey { mode, type_name, name }, key)) => {
-                let (mode, type_name, name) = (*mode, type_name.clone(), name.clone());
-                Address { module: modules, mode, type_name, name, key: key.clone() }.to_string()
-            }
-        }
+        part.modules.splice(..0, around);
+        part.to_string()
     }
-}
-
-/// The key of the last step of a place.
-fn last_key(place: &Place) -> Option<&Key> {
-    match &place.resource {
-        Some((_, key)) => key.as_ref(),
-        None => place.modules.last().and_then(|step| step.key.as_ref()),
-    }
-}
-
-fn module(outer: &[ModuleStep], inner: Vec<ModuleStep>) -> ModuleAddress {
-    let steps = outer.iter().cloned().chain(inner);
-    steps.fold(ModuleAddress::root(), |module, step| module.child(step.name, step.key))
 }

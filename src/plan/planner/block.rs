@@ -49,7 +49,7 @@ impl Walker<'_, '_, '_> {
         };
         let dependencies = self.dependencies(id, key);
         let block = BlockPlan { id, key, schema, dependencies };
-        let (instances, mut failures) = self.instances(&block, resource);
+        let (instances, left_out, mut failures) = self.instances(&block, resource);
         let planned: Vec<_> = stream::iter(instances)
             .map(|instance| self.plan_instance(&block, instance))
             .buffered(self.planner.parallelism.max(1))
@@ -64,6 +64,11 @@ impl Walker<'_, '_, '_> {
                 }
                 Err(messages) => failures.extend(messages),
             }
+        }
+        for (address, value) in left_out {
+            let items = values.entry(address.module).or_default();
+            items.push((address.key, value));
+            items.sort_by(|(a, _), (b, _)| a.cmp(b));
         }
         for (at, items) in values {
             self.world.borrow_mut().set_resource(id, &at, key, combine(&resource.repeat, items));
@@ -89,15 +94,15 @@ impl Walker<'_, '_, '_> {
         message.did_you_mean(name, known)
     }
 
-    /// Evaluates what the configuration wants of each instance.
+    /// Evaluates what the configuration wants of each instance; what stands for those that are not planned; failures.
     fn instances<'r>(
         &self,
         block: &BlockPlan<'_>,
         resource: &'r Resource,
-    ) -> (Vec<Instance<'r>>, Diagnostics) {
+    ) -> (Vec<Instance<'r>>, Vec<(Address, Value)>, Diagnostics) {
         let world = self.world.borrow();
         let mut failures = Diagnostics::new();
-        let mut instances = Vec::new();
+        let (mut instances, mut left_out) = (Vec::new(), Vec::new());
         let mut deferred = false;
         for at in world.instances(block.id) {
             let repetitions = match world.repetitions(block.id, &at, &resource.repeat) {
@@ -109,6 +114,12 @@ impl Walker<'_, '_, '_> {
             };
             for repetition in repetitions {
                 let place = (block.id, block.key);
+                let address = address_of(&at, block.key, repetition.key.clone());
+                if !self.is_planned(&address) {
+                    let value = self.leave_out(&address);
+                    left_out.push((address, value));
+                    continue;
+                }
                 let wanted = world.check_preconditions(place, &at, &repetition).and_then(|later| {
                     deferred |= later;
                     let wanted = world.wanted(place, &at, &repetition, &block.schema.block)?;
@@ -119,7 +130,6 @@ impl Walker<'_, '_, '_> {
                 match wanted {
                     Ok(None) => {}
                     Ok(Some((provider, wanted))) => {
-                        let address = address_of(&at, block.key, repetition.key.clone());
                         instances.push(Instance { address, repetition, provider, wanted, resource });
                     }
                     Err(messages) => failures.extend(messages),
@@ -128,7 +138,7 @@ impl Walker<'_, '_, '_> {
         }
         drop(world);
         self.defer_if(deferred, block);
-        (instances, failures)
+        (instances, left_out, failures)
     }
 
     /// Has a block's conditions looked at again when it is applied.
@@ -157,12 +167,14 @@ impl Walker<'_, '_, '_> {
         let (place, own) = ((block.id, block.key), (&address.module, &repetition));
         let kept = self.world.borrow().laid_over(place, own, &block.schema.block, (usable, &wanted))?;
         let triggered_by = self.triggers(block.id, own, resource)?;
-        let must_replace = !triggered_by.is_empty();
+        let is_requested = self.planner.requests.replace.contains(&address);
+        let must_replace = is_requested || !triggered_by.is_empty();
         let comparison = Comparison { prior: usable, wanted: &wanted, kept: &kept, must_replace };
         let change = plan_change(&connected, block.key, block.schema, comparison)
             .await
             .map_err(|error| fail(&error))?;
         let (action, reason) = action_and_reason(&change, prior.as_ref(), stored, must_replace);
+        let reason = if action == Action::Replace && is_requested { Reason::Requested } else { reason };
         let create_before_destroy = self.creates_first(block, own, resource)?;
         if action == Action::Replace {
             self.refuse_protected(&address, Some(&repetition), resource)?;

@@ -20,6 +20,7 @@ impl Walker<'_, '_, '_> {
             let deposed = self.planner.snapshot.deposed_objects();
             orphans.chain(deposed.map(|(address, key, object)| (address, Some(key), object))).collect()
         };
+        let orphans = self.within_requests(orphans);
         let planned: Vec<_> = stream::iter(orphans)
             .map(|(address, deposed, object)| self.plan_orphan((address, deposed), object))
             .buffered(self.planner.parallelism.max(1))

@@ -7,6 +7,7 @@ mod data;
 mod gone;
 mod lifecycle;
 mod moved;
+mod partial;
 mod refresh;
 mod removed;
 mod select;
@@ -23,10 +24,11 @@ use crate::plan::remembered::{Objects, by_block, schema, set_resource};
 use crate::plan::steps::{self, Parts};
 use crate::plan::stored::decode_output;
 use crate::plan::world::{Context, World};
-use crate::plan::{DataObject, Drift, Operation, OutputChange, Plan, Steps};
+use crate::plan::{DataObject, Drift, Operation, OutputChange, Plan, Requests, Steps};
 use crate::provider::{Connection, Provider, Surroundings};
 use mlo_state::{Address, BlockAddress, Mode, Snapshot};
 use removed::RemovedBlocks;
+use select::{Selection, select};
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -67,6 +69,8 @@ pub struct Planner<'a> {
     pub refresh: bool,
     /// Provider calls at a time.
     pub parallelism: usize,
+    /// What is asked of parts of the configuration.
+    pub requests: &'a Requests,
 }
 
 /// Connected providers by the name that the state has for them.
@@ -111,8 +115,14 @@ impl Planner<'_> {
             return (Err(Partial(None)), messages);
         }
         let present = Planner { config: config.clone(), snapshot: &snapshot, ..*self };
+        let selection = match select(&present, &tree, &graph) {
+            Ok(selection) => selection,
+            Err(messages) => return (Err(Partial(None)), messages),
+        };
         let walker = Walker {
             planner: &present,
+            selection,
+            left_out: RefCell::default(),
             tree: &tree,
             graph: &graph,
             world: RefCell::new(World::new(&tree, self.context)),
@@ -132,9 +142,8 @@ impl Planner<'_> {
             creates_first: RefCell::default(),
             calls: Semaphore::new(self.parallelism.max(1)),
         };
-        let wanted = walker.wanted_nodes();
         walk(&graph.dag, self.parallelism.max(NODES_AT_ONCE), |node| {
-            let skip = !wanted.contains(&node);
+            let skip = !walker.selection.nodes.contains(&node);
             let walker = &walker;
             async move { if skip { Outcome::Done } else { walker.visit(node).await } }
         })
@@ -145,6 +154,9 @@ impl Planner<'_> {
 
 struct Walker<'p, 'a, 'c> {
     planner: &'p Planner<'a>,
+    selection: Selection,
+    /// Instances that the configuration has and the plan leaves out.
+    left_out: RefCell<BTreeSet<Address>>,
     tree: &'c ModuleTree<'c>,
     graph: &'c Graph,
     world: RefCell<World<'c>>,
@@ -216,6 +228,8 @@ impl Walker<'_, '_, '_> {
                 Kind::Refresh => self.refresh_orphans().await,
                 Kind::Apply | Kind::Destroy => self.plan_orphans().await,
             }
+            self.leave_rest();
+            self.check_replaced();
         }
         let mut operations = self.place_moved(self.operations.take());
         self.spread_creates_first(&mut operations);
@@ -248,7 +262,7 @@ impl Walker<'_, '_, '_> {
             steps,
             values,
             moves: self.moves,
-            complete: true,
+            complete: self.planner.requests.is_whole(),
             data: self.data.into_inner(),
             checks,
             unread: self.unread.into_inner().into_iter().collect(),
@@ -267,11 +281,18 @@ impl Walker<'_, '_, '_> {
             let (before, sensitive) = (decode_output(output), output.sensitive);
             changes.insert(name.as_str().into(), OutputChange { before, after: None, sensitive });
         }
+        if !self.planner.requests.is_whole() {
+            // What is not evaluated keeps its value.
+            changes.values_mut().for_each(|change| change.after.clone_from(&change.before));
+        }
         if self.planner.kind == Kind::Destroy {
             return changes;
         }
         let world = self.world.borrow();
         for (name, output) in &self.tree.module(0).outputs {
+            if !self.takes_output(name) {
+                continue;
+            }
             let empty = OutputChange { before: None, after: None, sensitive: output.sensitive };
             let change = changes.entry(name.clone()).or_insert(empty);
             change.after = world.root_output(name).cloned();

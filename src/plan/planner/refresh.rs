@@ -34,6 +34,7 @@ impl Walker<'_, '_, '_> {
                 .filter(|(at, _)| !known.contains_key(*at) && !drift.contains_key(&((*at).clone(), None)))
                 .collect()
         };
+        let orphans = self.within_requests(orphans);
         if let Err(messages) = self.refresh_all(orphans).await {
             self.messages.borrow_mut().extend(messages);
         }

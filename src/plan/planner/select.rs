@@ -1,26 +1,95 @@
-//! Which nodes of the graph a plan visits.
+//! Which nodes of the graph a plan visits, and which instances of their blocks it plans.
 
-use super::Walker;
-use crate::graph::{Node, NodeId};
+use super::{Kind, Planner};
+use crate::diag::{Diagnostic, Diagnostics, code};
+use crate::graph::{Graph, ModuleId, ModuleTree, Node, NodeId};
+use crate::lang::config::ResourceKey;
 use crate::lang::reference::{Target, references_in};
-use crate::plan::planner::Kind;
-use std::collections::BTreeSet;
+use crate::plan::AddressPattern;
+use mlo_state::Address;
+use std::collections::{BTreeMap, BTreeSet};
 
-impl Walker<'_, '_, '_> {
-    /// All nodes; to destroy, only the providers and what they need.
-    pub(super) fn wanted_nodes(&self) -> BTreeSet<NodeId> {
+/// What is planned. What is not is left as the state has it.
+pub(super) struct Selection {
+    pub(super) nodes: BTreeSet<NodeId>,
+    /// Blocks of which only some instances are planned.
+    some: BTreeMap<NodeId, Instances>,
+}
+
+/// Some instances of a block.
+enum Instances {
+    In(Vec<AddressPattern>),
+    NotIn(Vec<AddressPattern>),
+}
+
+impl Selection {
+    /// Whether an instance of a block is planned.
+    pub(super) fn takes(&self, node: NodeId, address: &Address) -> bool {
+        let in_any = |parts: &[AddressPattern]| parts.iter().any(|part| part.covers(address));
+        self.nodes.contains(&node)
+            && match self.some.get(&node) {
+                None => true,
+                Some(Instances::In(parts)) => in_any(parts),
+                Some(Instances::NotIn(parts)) => !in_any(parts),
+            }
+    }
+
+    /// Whether all instances of a block are planned.
+    fn takes_all(&self, node: NodeId) -> bool {
+        self.nodes.contains(&node) && !self.some.contains_key(&node)
+    }
+}
+
+/// Finds what a plan visits.
+///
+/// # Errors
+/// The command line names something that is neither in the configuration nor in the state.
+pub(super) fn select(
+    planner: &Planner<'_>,
+    tree: &ModuleTree<'_>,
+    graph: &Graph,
+) -> Result<Selection, Diagnostics> {
+    let selector = Selector { planner, tree, graph };
+    let requests = planner.requests;
+    let unknown = selector.unknown(requests.targets.iter().chain(&requests.excludes));
+    if unknown.has_errors() {
+        return Err(unknown);
+    }
+    Ok(match planner.kind {
+        Kind::Destroy => Selection { nodes: selector.to_destroy(), some: BTreeMap::new() },
+        _ if !requests.targets.is_empty() => selector.by_targets(&requests.targets),
+        _ if !requests.excludes.is_empty() => selector.by_excludes(&requests.excludes),
+        _ => Selection { nodes: (0..graph.dag.len()).collect(), some: BTreeMap::new() },
+    })
+}
+
+struct Selector<'s, 'a, 'c> {
+    planner: &'s Planner<'a>,
+    tree: &'s ModuleTree<'c>,
+    graph: &'s Graph,
+}
+
+/// From one part along the graph: each node that is reached, and whether the way there stayed in the part's module, so
+/// that other instances of that module have nothing to do with it.
+type Reached = BTreeSet<(NodeId, bool)>;
+
+impl Selector<'_, '_, '_> {
+    /// To destroy, only the providers and what they need are looked at.
+    fn to_destroy(&self) -> BTreeSet<NodeId> {
         let all = 0..self.graph.dag.len();
-        if self.planner.kind != Kind::Destroy {
-            return all.collect();
-        }
-        let mut wanted: BTreeSet<NodeId> =
-            all.filter(|node| matches!(self.graph.dag.get(*node), Node::Provider(..))).collect();
+        let providers = all.filter(|node| matches!(self.graph.dag.get(*node), Node::Provider(..)));
+        let mut wanted: BTreeSet<NodeId> = providers.collect();
         wanted.extend(self.protections());
-        let mut open: Vec<_> = wanted.iter().copied().collect();
-        while let Some(node) = open.pop() {
-            open.extend(self.graph.dag.dependencies(node).filter(|dependency| wanted.insert(*dependency)));
-        }
+        self.close(&mut wanted);
         wanted
+    }
+
+    /// Adds what nodes depend on.
+    fn close(&self, nodes: &mut BTreeSet<NodeId>) {
+        let mut open: Vec<_> = nodes.iter().copied().collect();
+        while let Some(node) = open.pop() {
+            open.extend(self.graph.dag.dependencies(node).filter(|dependency| nodes.insert(*dependency)));
+        }
     }
 
     /// What `prevent_destroy` arguments refer to.
@@ -40,4 +109,156 @@ impl Walker<'_, '_, '_> {
         }
         found
     }
+
+    fn by_targets(&self, targets: &[AddressPattern]) -> Selection {
+        let mut selection = Selection { nodes: BTreeSet::new(), some: BTreeMap::new() };
+        let mut chosen: BTreeMap<NodeId, Option<Vec<AddressPattern>>> = BTreeMap::new();
+        for part in targets {
+            let direct = self.blocks_of(part);
+            let reached = self.reach(part, &direct, |node| self.graph.dag.dependencies(node).collect());
+            for (node, inside) in reached {
+                selection.nodes.insert(node);
+                // A block that a part names outright is planned as far as it is in the part.
+                let parts = chosen.entry(node).or_insert_with(|| Some(Vec::new()));
+                match (inside, direct.contains(&node)) {
+                    (true, true) => parts.iter_mut().for_each(|parts| parts.push(part.clone())),
+                    (true, false) if !part.modules.is_empty() => {
+                        let module = AddressPattern { resource: None, ..part.clone() };
+                        parts.iter_mut().for_each(|parts| parts.push(module.clone()));
+                    }
+                    _ => *parts = None,
+                }
+            }
+        }
+        let is_block = |node: &NodeId| matches!(self.graph.dag.get(*node), Node::Resource(..));
+        let some = chosen.into_iter().filter_map(|(node, parts)| Some((node, Instances::In(parts?))));
+        selection.some = some.filter(|(node, _)| is_block(node)).collect();
+        self.add_outputs(&mut selection);
+        selection
+    }
+
+    fn by_excludes(&self, excludes: &[AddressPattern]) -> Selection {
+        let mut left_out: BTreeMap<NodeId, Option<Vec<AddressPattern>>> = BTreeMap::new();
+        for part in excludes {
+            let direct = self.blocks_of(part);
+            let reached = self.reach(part, &direct, |node| self.graph.dag.dependents(node).collect());
+            for (node, inside) in reached {
+                let parts = left_out.entry(node).or_insert_with(|| Some(Vec::new()));
+                let module = AddressPattern { resource: None, ..part.clone() };
+                match (inside, direct.contains(&node)) {
+                    (true, true) if part.has_key() => {
+                        parts.iter_mut().for_each(|parts| parts.push(part.clone()))
+                    }
+                    (true, false) if module.has_key() => {
+                        parts.iter_mut().for_each(|parts| parts.push(module.clone()));
+                    }
+                    _ => *parts = None,
+                }
+            }
+        }
+        let all = 0..self.graph.dag.len();
+        let stays =
+            |node: &NodeId| matches!(self.graph.dag.get(*node), Node::Resource(..) | Node::Provider(..));
+        let nodes =
+            all.filter(|node| stays(node) && left_out.get(node).is_none_or(Option::is_some)).collect();
+        let some = left_out.into_iter().filter_map(|(node, parts)| Some((node, Instances::NotIn(parts?))));
+        let some = some.filter(|(node, _)| matches!(self.graph.dag.get(*node), Node::Resource(..)));
+        let mut selection = Selection { nodes, some: some.collect() };
+        self.close(&mut selection.nodes);
+        self.add_outputs(&mut selection);
+        selection
+    }
+
+    /// The blocks that have instances in a part.
+    fn blocks_of(&self, part: &AddressPattern) -> BTreeSet<NodeId> {
+        let all = 0..self.graph.dag.len();
+        let meets = |node: &NodeId| match self.graph.dag.get(*node) {
+            Node::Resource(id, key) => part.meets(&self.tree.block(*id, key)),
+            _ => false,
+        };
+        all.filter(meets).collect()
+    }
+
+    fn reach(
+        &self,
+        part: &AddressPattern,
+        from: &BTreeSet<NodeId>,
+        next: impl Fn(NodeId) -> Vec<NodeId>,
+    ) -> Reached {
+        let mut reached: Reached = from.iter().map(|node| (*node, true)).collect();
+        let mut open: Vec<_> = reached.iter().copied().collect();
+        while let Some((node, inside)) = open.pop() {
+            for next in next(node) {
+                let stays = inside && part.is_around(&self.tree.module(self.module_of(next)).path);
+                if reached.insert((next, stays)) {
+                    open.push((next, stays));
+                }
+            }
+        }
+        reached
+    }
+
+    fn module_of(&self, node: NodeId) -> ModuleId {
+        match self.graph.dag.get(node) {
+            Node::Variable(id, _)
+            | Node::Local(id, _)
+            | Node::Output(id, _)
+            | Node::Expand(id)
+            | Node::Close(id)
+            | Node::Provider(id, _)
+            | Node::Resource(id, _) => *id,
+        }
+    }
+
+    /// Outputs of the root module that are made from nothing but what is planned whole.
+    fn add_outputs(&self, selection: &mut Selection) {
+        // By node: whether all blocks behind it are planned whole, and whether there is one.
+        let mut behind = vec![(true, false); self.graph.dag.len()];
+        for node in &self.graph.order {
+            let is_block = matches!(self.graph.dag.get(*node), Node::Resource(..));
+            let own = (!is_block || selection.takes_all(*node), is_block);
+            let all = self.graph.dag.dependencies(*node).filter_map(|node| behind.get(node).copied());
+            let all = all.fold(own, |sum, one| (sum.0 && one.0, sum.1 || one.1));
+            if let Some(slot) = behind.get_mut(*node) {
+                *slot = all;
+            }
+            if matches!(self.graph.dag.get(*node), Node::Output(0, _)) && all == (true, true) {
+                selection.nodes.insert(*node);
+            }
+        }
+        self.close(&mut selection.nodes);
+    }
+
+    /// Parts that nothing is in.
+    fn unknown<'p>(&self, parts: impl Iterator<Item = &'p AddressPattern>) -> Diagnostics {
+        let mut messages = Diagnostics::new();
+        for part in parts {
+            let in_state = self.planner.snapshot.objects.keys().any(|address| part.covers(address));
+            let is_module = part.resource.is_none()
+                && self.tree.ids().any(|id| part.is_around(&self.tree.module(id).path));
+            if !in_state && !is_module && self.blocks_of(part).is_empty() {
+                messages.push(no_such_part(part, &self.names()));
+            }
+        }
+        messages
+    }
+
+    /// What can be named, instances left out.
+    fn names(&self) -> Vec<String> {
+        let blocks = self.tree.ids().flat_map(|id| {
+            let block = |key: &ResourceKey| self.tree.block(id, key).to_string();
+            self.tree.module(id).resources.keys().map(block).collect::<Vec<_>>()
+        });
+        let modules = self.tree.ids().map(|id| self.tree.prefix(id).trim_end_matches('.').to_owned());
+        let objects = self.planner.snapshot.objects.keys().map(ToString::to_string);
+        blocks.chain(modules.filter(|name| !name.is_empty())).chain(objects).collect()
+    }
+}
+
+/// Says that nothing is called so.
+pub(super) fn no_such_part(part: &AddressPattern, known: &[String]) -> Diagnostic {
+    let name = part.to_string();
+    let summary = format!("neither the configuration nor the state has {name}");
+    let error = Diagnostic::error(code::engine::NO_PART, summary);
+    error.did_you_mean(&name, known.iter().map(String::as_str))
 }
