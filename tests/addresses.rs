@@ -165,3 +165,168 @@ fn what_is_removed_is_destroyed_or_forgotten() {
     assert_eq!(project.json(&["show"], 0)["resources"], json!([]));
     assert_eq!((project.read("a.txt"), project.read("b.txt")), ("a".into(), "b".into()));
 }
+
+const LAYERS: &str = r#"
+variable "v" { default = 1 }
+resource "mlo_data" "base" {
+  input = var.v
+}
+resource "mlo_data" "mid" {
+  count = 2
+  input = mlo_data.base.input
+}
+module "m" {
+  for_each = toset(["x", "y"])
+  source   = "./m"
+  v        = mlo_data.mid[0].input
+}
+resource "mlo_data" "alone" {
+  input = var.v
+}
+output "base"  { value = mlo_data.base.input }
+output "alone" { value = mlo_data.alone.input }
+"#;
+const LAYER: &str = "variable \"v\" {}\nresource \"mlo_data\" \"in\" { input = var.v }\nresource \"mlo_data\" \"on\" { input = mlo_data.in.input }\n";
+
+fn layers() -> Project {
+    Project::with(&[("main.hcl", LAYERS), ("m/main.hcl", LAYER)])
+}
+
+/// What a plan would do: `create mlo_data.a`, in order.
+fn actions(plan: &Value) -> Vec<String> {
+    let changes = plan["resource_changes"].as_array().unwrap().iter();
+    let changes = changes.filter(|change| change["change"]["actions"] != json!(["no-op"]));
+    let actions = |change: &Value| {
+        let verbs = change["change"]["actions"].as_array().unwrap().iter().map(|verb| verb.as_str().unwrap());
+        format!("{} {}", verbs.collect::<Vec<_>>().join("-"), change["address"].as_str().unwrap())
+    };
+    changes.map(actions).collect()
+}
+
+#[test]
+fn a_target_takes_what_it_depends_on_along_and_nothing_else() {
+    let project = layers();
+    let plan = project.json(&["plan", "--target", "module.m[\"x\"].mlo_data.on"], 0);
+    assert_eq!(
+        actions(&plan),
+        [
+            "create mlo_data.base",
+            "create mlo_data.mid[0]",
+            "create mlo_data.mid[1]",
+            "create module.m[\"x\"].mlo_data.in",
+            "create module.m[\"x\"].mlo_data.on",
+        ]
+    );
+    assert_eq!(plan["complete"], false);
+    assert_eq!(plan["output_changes"]["base"]["actions"], json!(["create"]));
+    assert_eq!(plan["output_changes"]["alone"], json!(null));
+    project.ok(&["apply", "--auto-approve", "--target", "mlo_data.mid[1]"]).has(&[
+        "MLO3037",
+        "this plan is for a part of the configuration only",
+        "2 added, 0 changed, 0 destroyed.",
+    ]);
+    assert_eq!(project.ok(&["state", "list"]).out, "mlo_data.base\nmlo_data.mid[1]\n");
+    project.ok(&["apply", "--auto-approve"]);
+    let plan = project
+        .json(&["plan", "--var", "v=2", "--target", "mlo_data.mid[0]", "--target", "module.m[\"y\"]"], 0);
+    assert_eq!(
+        actions(&plan),
+        [
+            "update mlo_data.base",
+            "update mlo_data.mid[0]",
+            "update mlo_data.mid[1]",
+            "update module.m[\"y\"].mlo_data.in",
+            "update module.m[\"y\"].mlo_data.on",
+        ]
+    );
+    // What a policy sees does not shrink.
+    assert_eq!(plan["resource_changes"].as_array().unwrap().len(), 8);
+    project.ok(&["apply", "--auto-approve", "--var", "v=2", "--target", "mlo_data.base"]).has(&["1 changed"]);
+    assert_eq!(project.json(&["output"], 0)["base"]["value"], 2);
+    assert_eq!(project.json(&["output"], 0)["alone"]["value"], 1);
+}
+
+#[test]
+fn what_is_excluded_stays_and_so_does_what_depends_on_it() {
+    let project = layers();
+    project.ok(&["apply", "--auto-approve"]);
+    let plan = project.json(&["plan", "--var", "v=2", "--exclude", "mlo_data.mid[1]"], 0);
+    assert_eq!(actions(&plan), ["update mlo_data.alone", "update mlo_data.base", "update mlo_data.mid[0]"]);
+    let plan = project.json(&["plan", "--var", "v=2", "--exclude", "module.m[\"x\"].mlo_data.in"], 0);
+    assert_eq!(
+        actions(&plan),
+        [
+            "update mlo_data.alone",
+            "update mlo_data.base",
+            "update mlo_data.mid[0]",
+            "update mlo_data.mid[1]",
+            "update module.m[\"y\"].mlo_data.in",
+            "update module.m[\"y\"].mlo_data.on",
+        ]
+    );
+    let plan = project.json(&["plan", "--destroy", "--exclude", "module.m[\"x\"].mlo_data.in"], 0);
+    assert_eq!(
+        actions(&plan),
+        [
+            "delete mlo_data.alone",
+            "delete module.m[\"x\"].mlo_data.on",
+            "delete module.m[\"y\"].mlo_data.in",
+            "delete module.m[\"y\"].mlo_data.on"
+        ]
+    );
+}
+
+#[test]
+fn to_destroy_a_part_takes_what_was_made_from_it_along() {
+    let project = layers();
+    project.ok(&["apply", "--auto-approve"]);
+    // The state knows by block what an object was made from: both instances of `on` may need this one of `in`.
+    let x = "module.m[\"x\"].mlo_data.in";
+    project.ok(&["destroy", "--auto-approve", "--target", x]).has(&["3 destroyed."]);
+    assert_eq!(project.ok(&["state", "list", "module.m"]).out, "module.m[\"y\"].mlo_data.in\n");
+    assert_eq!(project.json(&["output"], 0)["base"]["value"], 1, "outputs stay while anything does");
+    // An orphan goes only if it is meant.
+    project.write("main.hcl", "resource \"mlo_data\" \"alone\" { input = 5 }\n");
+    let planned = |flag: &str, address: &str| actions(&project.json(&["plan", flag, address], 0));
+    assert_eq!(planned("--target", "mlo_data.alone"), ["update mlo_data.alone"]);
+    assert_eq!(
+        planned("--target", "mlo_data.mid"),
+        ["delete mlo_data.mid[0]", "delete mlo_data.mid[1]", "delete module.m[\"y\"].mlo_data.in"]
+    );
+    assert_eq!(planned("--exclude", "module.m[\"y\"].mlo_data.in"), ["update mlo_data.alone"]);
+}
+
+#[test]
+fn a_new_object_is_made_on_request() {
+    let project = layers();
+    project.ok(&["apply", "--auto-approve"]);
+    project.ok(&["plan", "--replace", "mlo_data.mid[1]"]).has(&[
+        "  # mlo_data.mid[1] will be replaced, as requested\n-/+ resource",
+        "Plan: 1 to add, 0 to change, 1 to destroy.",
+    ]);
+    let plan = project.json(&["plan", "--replace", "mlo_data.mid[1]"], 0);
+    assert_eq!(change(&plan, "mlo_data.mid[1]")["action_reason"], "replace_by_request");
+    project
+        .mlo(&["plan", "--replace", "mlo_data.mid"])
+        .ends_with(1)
+        .has(&["MLO3036", "did you mean `mlo_data.mid[0]`?"]);
+}
+
+#[test]
+fn what_is_nowhere_cannot_be_named() {
+    let project = layers();
+    for (flag, address, said) in [
+        ("--target", "mlo_data.bse", "did you mean `mlo_data.base`?"),
+        ("--target", "module.n", "neither the configuration nor the state has module.n"),
+        ("--exclude", "mlo_data.mid[7]", "neither the configuration nor the state has mlo_data.mid[7]"),
+        ("--target", "module.m[\"z\"]", "neither the configuration nor the state has module.m[\"z\"]"),
+        ("--replace", "mlo_data.nothing", "cannot be replaced"),
+    ] {
+        project.mlo(&["plan", flag, address]).ends_with(1).has(&["MLO3036", said]);
+    }
+    project.mlo(&["plan", "--target", "mlo_data"]).ends_with(1).has(&["--target"]);
+    project
+        .mlo(&["plan", "--target", "mlo_data.mid", "--exclude", "mlo_data.base"])
+        .ends_with(1)
+        .has(&["cannot be used"]);
+}

@@ -20,6 +20,7 @@ mod hostile;
 mod modules;
 mod report;
 mod secrets;
+mod state;
 mod straight_path;
 mod terraform;
 mod support;

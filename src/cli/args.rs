@@ -109,6 +109,18 @@ pub(super) enum Command {
     /// Show the state
     #[command(after_help = "Examples:\n  mlo show\n  mlo show examples/iris --json")]
     Show(Show),
+    /// Look at the state object by object, and change what it says of them
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  mlo state list\n  mlo state mv local_file.a local_file.b --dry-run"
+    )]
+    State(State),
+    /// Have the next apply replace an object
+    #[command(after_help = "Example:\n  mlo taint 'local_file.a[0]'")]
+    Taint(StateInstance),
+    /// Take back that the next apply shall replace an object
+    #[command(after_help = "Example:\n  mlo untaint 'local_file.a[0]'")]
+    Untaint(StateInstance),
     /// Show the outputs of the last apply
     #[command(
         after_help = "Examples:\n  mlo output --from examples/iris\n  mlo output endpoints --json\n  mlo output url --raw"
@@ -156,6 +168,7 @@ impl Command {
             Self::Output(options) => options.json,
             Self::Version(options) => options.json,
             Self::Get(options) => options.json,
+            Self::State(_) | Self::Taint(_) | Self::Untaint(_) => false,
             Self::Console(_) | Self::Fmt(_) | Self::Schema(_) | Self::Explain(_) | Self::ExitCodes => false,
         }
     }
@@ -324,6 +337,126 @@ pub(super) struct Show {
     /// Print one JSON document.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// `mlo state`
+#[derive(Debug, Subcommand)]
+pub(super) enum State {
+    /// List the addresses of all objects, or of those in a module or block
+    #[command(after_help = "Examples:\n  mlo state list\n  mlo state list module.a 'local_file.b[0]'")]
+    List(StateList),
+    /// Show one object
+    #[command(after_help = "Example:\n  mlo state show 'module.a[\"k\"].local_file.b'")]
+    Show(StateShow),
+    /// Give objects another address: an instance, a block with all its instances, or a module
+    #[command(
+        after_help = "Examples:\n  mlo state mv local_file.a local_file.b\n  mlo state mv module.a 'module.b[\"k\"]' --dry-run"
+    )]
+    Mv(StateMv),
+    /// Forget objects without destroying them
+    #[command(after_help = "Example:\n  mlo state rm local_file.a module.b --dry-run")]
+    Rm(StateRm),
+    /// Print the state's file
+    #[command(after_help = "Example:\n  mlo state pull > state.json")]
+    Pull(StatePull),
+    /// Put a state that `mlo state pull` printed in the place of the present one
+    #[command(after_help = "Examples:\n  mlo state push state.json\n  mlo state push - < state.json")]
+    Push(StatePush),
+}
+
+/// Whose state it is.
+#[derive(Debug, Args)]
+pub(super) struct StateOf {
+    /// The folder or the manifest whose state it is, where it is not this folder.
+    #[arg(long, value_name = "FOLDER|MANIFEST")]
+    pub(super) from: Option<PathBuf>,
+}
+
+/// Whose state is changed, and how.
+#[derive(Debug, Args)]
+pub(super) struct StateChange {
+    #[command(flatten)]
+    pub(super) of: StateOf,
+    /// Wait so long for another run's lock: `30s`, `5m`.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub(super) lock_timeout: std::time::Duration,
+}
+
+/// `mlo state list`
+#[derive(Debug, Args)]
+pub(super) struct StateList {
+    /// Only objects in these modules, blocks and instances.
+    #[arg(value_name = "ADDRESS")]
+    pub(super) within: Vec<AddressPattern>,
+    /// Only objects whose attribute `id` is this.
+    #[arg(long)]
+    pub(super) id: Option<String>,
+    #[command(flatten)]
+    pub(super) of: StateOf,
+}
+
+/// `mlo state show`
+#[derive(Debug, Args)]
+pub(super) struct StateShow {
+    /// The object.
+    pub(super) address: Address,
+    #[command(flatten)]
+    pub(super) of: StateOf,
+}
+
+/// `mlo state mv`
+#[derive(Debug, Args)]
+pub(super) struct StateMv {
+    /// What moves.
+    pub(super) source: AddressPattern,
+    /// Where it goes.
+    pub(super) destination: AddressPattern,
+    /// Only say what would move.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) change: StateChange,
+}
+
+/// `mlo state rm`
+#[derive(Debug, Args)]
+pub(super) struct StateRm {
+    /// What is forgotten.
+    #[arg(value_name = "ADDRESS", required = true)]
+    pub(super) addresses: Vec<AddressPattern>,
+    /// Only say what would be forgotten.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) change: StateChange,
+}
+
+/// `mlo state pull`
+#[derive(Debug, Args)]
+pub(super) struct StatePull {
+    #[command(flatten)]
+    pub(super) of: StateOf,
+}
+
+/// `mlo state push`
+#[derive(Debug, Args)]
+pub(super) struct StatePush {
+    /// The file; `-` is standard input.
+    pub(super) file: PathBuf,
+    /// Also if it is of another lineage or older than the present one.
+    #[arg(long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) change: StateChange,
+}
+
+/// `mlo taint`, `mlo untaint`
+#[derive(Debug, Args)]
+pub(super) struct StateInstance {
+    /// The object.
+    pub(super) address: Address,
+    #[command(flatten)]
+    pub(super) change: StateChange,
 }
 
 /// `mlo output`

@@ -7,6 +7,7 @@ mod command;
 mod exit;
 mod file;
 mod interrupt;
+mod lock;
 mod packages;
 mod project;
 mod report;
@@ -43,6 +44,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Apply(options) => command::apply::run(options, &arguments.global, &mut screen),
         Command::Destroy(options) => command::destroy::run(options, &arguments.global, &mut screen),
         Command::Show(options) => command::show::run(options, &arguments.global, &mut screen),
+        Command::State(command) => command::state::run(command, &mut screen),
+        Command::Taint(options) => command::state::taint(options, &mut screen),
+        Command::Untaint(options) => command::state::untaint(options, &mut screen),
         Command::Output(options) => command::output::run(options, &arguments.global, &mut screen),
         Command::Console(options) => command::console::run(options, &arguments.global, &mut screen),
         Command::Get(options) => command::get::run(options, &arguments.global, &mut screen),

@@ -4,6 +4,7 @@ use crate::apply::{Applied, Applier, settle};
 use crate::cli::args::{Apply, Global};
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::lock::{Claim, Stop, interrupted};
 use crate::cli::report::Report;
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Session};
@@ -11,31 +12,16 @@ use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
 use crate::graph::ModuleTree;
 use crate::plan::{Configured, Connections, Kind};
 use crate::policy::{Approved, Verdict};
-use mlo_state::{Guard, Loaded, Snapshot, Store, StoreError};
+use mlo_state::{Guard, Loaded, Snapshot, StoreError};
 use std::io::{BufRead, IsTerminal};
 use std::time::Duration;
 
-/// Between two attempts at a lock.
-const LOCK_RETRY: Duration = Duration::from_millis(250);
 /// Between two lines that say that something still goes on: for those who watch, and for the logs of a pipeline.
 const HEARTBEAT_TERMINAL: Duration = Duration::from_secs(10);
 const HEARTBEAT_LOG: Duration = Duration::from_secs(15);
 
 pub(in crate::cli) fn run(options: &Apply, _: &Global, screen: &mut Screen) -> Exit {
     carry_out(options, options.destroy, screen)
-}
-
-/// Why a run ended before its end.
-enum Stop {
-    Failed(Diagnostics, Exit),
-    /// What there was to say is said.
-    Ended(Exit),
-}
-
-impl From<Diagnostics> for Stop {
-    fn from(messages: Diagnostics) -> Self {
-        Self::Failed(messages, Exit::Error)
-    }
 }
 
 pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> Exit {
@@ -81,36 +67,13 @@ impl Run<'_> {
     }
 
     fn store_stop(&self, error: &StoreError) -> Stop {
-        let (messages, exit) = session::store_failure(error, &self.session.place);
-        Stop::Failed(messages, exit)
+        Stop::store(error, &self.session.place)
     }
 
     async fn lock(&self, interrupt: &Interrupt, screen: &Screen) -> Result<Box<dyn Guard>, Stop> {
-        let name = if self.kind == Kind::Destroy { "destroy" } else { "apply" };
-        let holder = session::holder(name);
-        let patience = tokio::time::sleep(self.options.lock_timeout);
-        tokio::pin!(patience);
-        let mut stop = interrupt.receiver();
-        let mut waiting = self.options.lock_timeout.is_zero();
-        loop {
-            match self.session.store.lock(&holder).await {
-                Ok(guard) => return Ok(guard),
-                Err(error @ StoreError::Locked { .. }) => {
-                    if !std::mem::replace(&mut waiting, true) {
-                        let text = format!("{error}: waiting for up to {:?}\n", self.options.lock_timeout);
-                        screen.say(&crate::diag::escape(&text));
-                    }
-                    tokio::select! {
-                        () = &mut patience => return Err(self.store_stop(&error)),
-                        () = tokio::time::sleep(LOCK_RETRY) => {}
-                        Ok(_) = stop.wait_for(|stop| *stop) => {
-                            return Err(Stop::Ended(interrupted(interrupt)));
-                        }
-                    }
-                }
-                Err(error) => return Err(self.store_stop(&error)),
-            }
-        }
+        let Session { store, place, .. } = self.session;
+        let operation = if self.kind == Kind::Destroy { "destroy" } else { "apply" };
+        Claim { store, place, operation, timeout: self.options.lock_timeout }.take(interrupt, screen).await
     }
 
     /// Everything that is done while the state is locked.
@@ -279,8 +242,4 @@ impl Run<'_> {
             Exit::Done
         }
     }
-}
-
-fn interrupted(interrupt: &Interrupt) -> Exit {
-    Exit::Interrupted(interrupt.signal().unwrap_or(2))
 }

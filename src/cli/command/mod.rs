@@ -10,5 +10,6 @@ pub(super) mod output;
 pub(super) mod plan;
 pub(super) mod schema;
 pub(super) mod show;
+pub(super) mod state;
 pub(super) mod validate;
 pub(super) mod version;

@@ -15,4 +15,12 @@ codes! {
         "Between reading and writing the state another run wrote it. Nothing was lost; run the command again.";
     IO = "MLO6007", "state cannot be read or written",
         "The state's folder or disk refused. When writing fails in the middle of an apply nothing new is begun, and what was done is in the journal.";
+    NO_OBJECT = "MLO6008", "no such object in the state",
+        "The state has no object at the address that was given. `mlo state list` shows all that it has.";
+    NOT_MOVED = "MLO6009", "objects cannot move there",
+        "`mlo state mv` gives objects another address. It keeps their type, and never puts one object in the place of another. Nothing was changed.";
+    NOT_TAINTED = "MLO6010", "object is not tainted",
+        "`mlo untaint` takes back that the next apply replaces an object, and nothing says that of this one.";
+    NOT_PUSHED = "MLO6011", "state cannot be pushed",
+        "The file is not a whole state as `mlo state pull` prints it, is of another lineage, or is older than the present state. `--force` goes past the last two: the objects that are forgotten by that are not destroyed.";
 }

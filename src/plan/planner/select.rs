@@ -120,10 +120,12 @@ impl Selector<'_, '_, '_> {
                 selection.nodes.insert(node);
                 // A block that a part names outright is planned as far as it is in the part.
                 let parts = chosen.entry(node).or_insert_with(|| Some(Vec::new()));
+                let module = AddressPattern { resource: None, ..part.clone() };
                 match (inside, direct.contains(&node)) {
-                    (true, true) => parts.iter_mut().for_each(|parts| parts.push(part.clone())),
-                    (true, false) if !part.modules.is_empty() => {
-                        let module = AddressPattern { resource: None, ..part.clone() };
+                    (true, true) if part.has_key() => {
+                        parts.iter_mut().for_each(|parts| parts.push(part.clone()))
+                    }
+                    (true, false) if module.has_key() => {
                         parts.iter_mut().for_each(|parts| parts.push(module.clone()));
                     }
                     _ => *parts = None,

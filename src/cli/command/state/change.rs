@@ -1,0 +1,139 @@
+//! Commands that change a state: under its lock, if no earlier run left anything open, as one new serial.
+
+use super::edit::{self, Edited};
+use super::fail;
+use crate::cli::args::{StateChange, StateInstance, StateMv, StatePush, StateRm};
+use crate::cli::exit::Exit;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::lock::{Claim, Stop};
+use crate::cli::project::Place;
+use crate::cli::screen::Screen;
+use crate::cli::session;
+use crate::diag::{Diagnostic, Diagnostics, because, code};
+use mlo_state::snapshot::SNAPSHOT_BYTES_MAX;
+use mlo_state::{FileStore, Guard, Loaded, Snapshot, Status};
+use std::io::{self, Read};
+use std::path::Path;
+
+pub(super) fn mv(options: &StateMv, screen: &mut Screen) -> Exit {
+    let edit = |state: Option<&Snapshot>| edit::mv(needed(state)?, &options.source, &options.destination);
+    carry_out("state mv", &options.change, options.dry_run, &edit, screen)
+}
+
+pub(super) fn rm(options: &StateRm, screen: &mut Screen) -> Exit {
+    let edit = |state: Option<&Snapshot>| edit::rm(needed(state)?, &options.addresses);
+    carry_out("state rm", &options.change, options.dry_run, &edit, screen)
+}
+
+pub(in crate::cli) fn taint(options: &StateInstance, screen: &mut Screen) -> Exit {
+    let edit = |state: Option<&Snapshot>| edit::mark(needed(state)?, &options.address, Status::Tainted);
+    carry_out("taint", &options.change, false, &edit, screen)
+}
+
+pub(in crate::cli) fn untaint(options: &StateInstance, screen: &mut Screen) -> Exit {
+    let edit = |state: Option<&Snapshot>| edit::mark(needed(state)?, &options.address, Status::Ready);
+    carry_out("untaint", &options.change, false, &edit, screen)
+}
+
+pub(super) fn push(options: &StatePush, screen: &mut Screen) -> Exit {
+    let pushed = match read(&options.file) {
+        Ok(pushed) => pushed,
+        Err(messages) => return fail(screen, messages, Exit::Error),
+    };
+    let edit = |state: Option<&Snapshot>| edit::push(state, pushed.clone(), options.force);
+    carry_out("state push", &options.change, false, &edit, screen)
+}
+
+fn needed(state: Option<&Snapshot>) -> Result<&Snapshot, Diagnostics> {
+    state.ok_or_else(|| {
+        let error =
+            Diagnostic::error(code::state::NO_OBJECT, "there is no state yet: nothing was applied here");
+        error.help("give `--from` if it is the state of another folder, or of a manifest").into()
+    })
+}
+
+/// A state as `mlo state pull` prints it.
+fn read(file: &Path) -> Result<Snapshot, Diagnostics> {
+    let mut bytes = Vec::new();
+    let limit = SNAPSHOT_BYTES_MAX + 1;
+    let read = if file == Path::new("-") {
+        io::stdin().lock().take(limit).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes))
+    };
+    let shown = file.display();
+    read.map_err(|error| {
+        let summary = format!("`{shown}` cannot be read: {}", because(&error));
+        Diagnostics::from(Diagnostic::error(code::engine::FILE, summary))
+    })?;
+    Snapshot::decode(&bytes).map_err(|error| {
+        let error = Diagnostic::error(code::state::NOT_PUSHED, format!("`{shown}` is no state: {error}"));
+        error.help("push a file that `mlo state pull` printed; what was changed by hand is refused").into()
+    })
+}
+
+type Edit<'e> = &'e dyn Fn(Option<&Snapshot>) -> Result<Edited, Diagnostics>;
+
+fn carry_out(name: &str, options: &StateChange, dry_run: bool, edit: Edit<'_>, screen: &mut Screen) -> Exit {
+    let result = Place::find(options.of.from.as_deref()).map_err(Stop::from).and_then(|place| {
+        let runtime = session::runtime()?;
+        runtime.block_on(locked(name, options, &place, (dry_run, edit), screen))
+    });
+    match result {
+        Ok(()) => Exit::Done,
+        Err(Stop::Ended(exit)) => exit,
+        Err(Stop::Failed(messages, exit)) => fail(screen, messages, exit),
+    }
+}
+
+async fn locked(
+    name: &str,
+    options: &StateChange,
+    place: &Place,
+    (dry_run, edit): (bool, Edit<'_>),
+    screen: &mut Screen,
+) -> Result<(), Stop> {
+    let store = FileStore::new(place.state_folder());
+    let interrupt = Interrupt::listen();
+    session::prepare_home(place)?;
+    let claim = Claim { store: &store, place, operation: name, timeout: options.lock_timeout };
+    let guard = claim.take(&interrupt, screen).await?;
+    let result = change(guard.as_ref(), place, (dry_run, edit), screen).await;
+    let released = guard.release().await;
+    result?;
+    released.map_err(|error| Stop::store(&error, place))
+}
+
+async fn change(
+    guard: &dyn Guard,
+    place: &Place,
+    (dry_run, edit): (bool, Edit<'_>),
+    screen: &mut Screen,
+) -> Result<(), Stop> {
+    let Loaded { snapshot, pending, .. } = guard.read().await.map_err(|error| Stop::store(&error, place))?;
+    if let Some(first) = pending.first() {
+        let summary = format!("an earlier run left changes open, {} first", first.address);
+        let error = Diagnostic::error(code::engine::OPEN, summary);
+        let error = error.detail("What the state says of them may be out of date, and no other name is given to them before that is known.");
+        return Err(Diagnostics::from(
+            error.help("run `mlo apply`: it finds out what became of them before it plans"),
+        )
+        .into());
+    }
+    if let Some(snapshot) = &snapshot {
+        session::hide_state(screen, snapshot);
+    }
+    let Edited { snapshot: mut edited, lines } = edit(snapshot.as_ref())?;
+    for line in &lines {
+        screen.print(&format!("{line}\n"));
+    }
+    if dry_run {
+        screen.say("Nothing was changed: this was a dry run.\n");
+        return Ok(());
+    }
+    if snapshot.is_none() {
+        guard.begin(edited.lineage.clone()).await.map_err(|error| Stop::store(&error, place))?;
+    }
+    edited.serial += 1;
+    guard.commit(edited).await.map_err(|error| Stop::store(&error, place))
+}

@@ -1,0 +1,87 @@
+//! `mlo state …`, `mlo taint` and `mlo untaint`.
+//!
+//! Goes in: a state, addresses. Comes out: what it has of them, or a new state, its serial one higher. Never happens:
+//! a change of an object itself.
+
+mod change;
+mod edit;
+
+pub(in crate::cli) use change::{taint, untaint};
+
+use crate::cli::args::{State, StateList, StatePull, StateShow};
+use crate::cli::exit::Exit;
+use crate::cli::screen::Screen;
+use crate::cli::session;
+use crate::cli::view::state;
+use crate::diag::{Diagnostics, SourceMap};
+use crate::plan::AddressPattern;
+use mlo_state::{Snapshot, Status};
+use std::path::Path;
+
+pub(in crate::cli) fn run(command: &State, screen: &mut Screen) -> Exit {
+    let result = match command {
+        State::List(options) => list(options, screen),
+        State::Show(options) => show(options, screen),
+        State::Pull(options) => pull(options, screen),
+        State::Mv(options) => return change::mv(options, screen),
+        State::Rm(options) => return change::rm(options, screen),
+        State::Push(options) => return change::push(options, screen),
+    };
+    result.unwrap_or_else(|(messages, exit)| fail(screen, messages, exit))
+}
+
+fn fail(screen: &Screen, messages: Diagnostics, exit: Exit) -> Exit {
+    session::fail(screen, false, &session::Failed { sources: SourceMap::new(), messages }, exit)
+}
+
+type Failure = (Diagnostics, Exit);
+
+/// The state that is there; nothing and a hint if there is none.
+fn present(from: Option<&Path>, command: &str, screen: &mut Screen) -> Result<Option<Snapshot>, Failure> {
+    let (place, snapshot) = session::read_state(from)?;
+    match &snapshot {
+        Some(snapshot) => session::hide_state(screen, snapshot),
+        None => {
+            screen.say("There is no state yet: nothing was applied here.\n");
+            session::hint_at_other_states(screen, &place, &format!("state {command} --from"));
+        }
+    }
+    Ok(snapshot)
+}
+
+fn list(options: &StateList, screen: &mut Screen) -> Result<Exit, Failure> {
+    let Some(snapshot) = present(options.of.from.as_deref(), "list", screen)? else { return Ok(Exit::Done) };
+    edit::check_known(&snapshot, &options.within).map_err(|messages| (messages, Exit::Error))?;
+    let is_within = |pattern: &AddressPattern, address| pattern.covers(address);
+    for (address, object) in &snapshot.objects {
+        let id = object.attributes.get("id").and_then(serde_json::Value::as_str);
+        let named = options.within.is_empty() || options.within.iter().any(|one| is_within(one, address));
+        if named && options.id.as_deref().is_none_or(|wanted| id == Some(wanted)) {
+            screen.print(&format!("{address}\n"));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn show(options: &StateShow, screen: &mut Screen) -> Result<Exit, Failure> {
+    let Some(snapshot) = present(options.of.from.as_deref(), "show", screen)? else { return Ok(Exit::Error) };
+    let values = session::stored_values(&snapshot);
+    let Some((address, object, value)) = values.iter().find(|(address, ..)| **address == options.address)
+    else {
+        return Err((edit::no_object(&snapshot, &options.address.clone().into()).into(), Exit::Error));
+    };
+    screen.print(&state::object(address, value, object.status == Status::Tainted));
+    Ok(Exit::Done)
+}
+
+fn pull(options: &StatePull, screen: &Screen) -> Result<Exit, Failure> {
+    let (place, snapshot) = session::read_state(options.of.from.as_deref())?;
+    let Some(snapshot) = snapshot else {
+        screen.say("There is no state yet: nothing was applied here.\n");
+        session::hint_at_other_states(screen, &place, "state pull --from");
+        return Ok(Exit::Done);
+    };
+    // Sensitive values are in it in clear: without them it would be no state.
+    screen.print_whole(&edit::encoded(&snapshot).map_err(|messages| (messages, Exit::Error))?);
+    Ok(Exit::Done)
+}
