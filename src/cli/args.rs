@@ -168,8 +168,14 @@ impl Command {
             Self::Output(options) => options.json,
             Self::Version(options) => options.json,
             Self::Get(options) => options.json,
-            Self::State(_) | Self::Taint(_) | Self::Untaint(_) => false,
-            Self::Console(_) | Self::Fmt(_) | Self::Schema(_) | Self::Explain(_) | Self::ExitCodes => false,
+            Self::State(_)
+            | Self::Taint(_)
+            | Self::Untaint(_)
+            | Self::Console(_)
+            | Self::Fmt(_)
+            | Self::Schema(_)
+            | Self::Explain(_)
+            | Self::ExitCodes => false,
         }
     }
 }

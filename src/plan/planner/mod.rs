@@ -283,7 +283,9 @@ impl Walker<'_, '_, '_> {
         }
         if !self.planner.requests.is_whole() {
             // What is not evaluated keeps its value.
-            changes.values_mut().for_each(|change| change.after.clone_from(&change.before));
+            for change in changes.values_mut() {
+                change.after.clone_from(&change.before);
+            }
         }
         if self.planner.kind == Kind::Destroy {
             return changes;

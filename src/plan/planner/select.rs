@@ -111,64 +111,55 @@ impl Selector<'_, '_, '_> {
     }
 
     fn by_targets(&self, targets: &[AddressPattern]) -> Selection {
-        let mut selection = Selection { nodes: BTreeSet::new(), some: BTreeMap::new() };
-        let mut chosen: BTreeMap<NodeId, Option<Vec<AddressPattern>>> = BTreeMap::new();
-        for part in targets {
-            let direct = self.blocks_of(part);
-            let reached = self.reach(part, &direct, |node| self.graph.dag.dependencies(node).collect());
-            for (node, inside) in reached {
-                selection.nodes.insert(node);
-                // A block that a part names outright is planned as far as it is in the part.
-                let parts = chosen.entry(node).or_insert_with(|| Some(Vec::new()));
-                let module = AddressPattern { resource: None, ..part.clone() };
-                match (inside, direct.contains(&node)) {
-                    (true, true) if part.has_key() => {
-                        parts.iter_mut().for_each(|parts| parts.push(part.clone()))
-                    }
-                    (true, false) if module.has_key() => {
-                        parts.iter_mut().for_each(|parts| parts.push(module.clone()));
-                    }
-                    _ => *parts = None,
-                }
-            }
-        }
-        let is_block = |node: &NodeId| matches!(self.graph.dag.get(*node), Node::Resource(..));
-        let some = chosen.into_iter().filter_map(|(node, parts)| Some((node, Instances::In(parts?))));
-        selection.some = some.filter(|(node, _)| is_block(node)).collect();
+        let reached = self.reached(targets, |node| self.graph.dag.dependencies(node).collect());
+        let nodes = reached.keys().copied().collect();
+        let some = reached.into_iter().filter_map(|(node, parts)| Some((node, Instances::In(parts?))));
+        let mut selection =
+            Selection { nodes, some: some.filter(|(node, _)| self.is_block(*node)).collect() };
         self.add_outputs(&mut selection);
         selection
     }
 
     fn by_excludes(&self, excludes: &[AddressPattern]) -> Selection {
-        let mut left_out: BTreeMap<NodeId, Option<Vec<AddressPattern>>> = BTreeMap::new();
-        for part in excludes {
-            let direct = self.blocks_of(part);
-            let reached = self.reach(part, &direct, |node| self.graph.dag.dependents(node).collect());
-            for (node, inside) in reached {
-                let parts = left_out.entry(node).or_insert_with(|| Some(Vec::new()));
-                let module = AddressPattern { resource: None, ..part.clone() };
-                match (inside, direct.contains(&node)) {
-                    (true, true) if part.has_key() => {
-                        parts.iter_mut().for_each(|parts| parts.push(part.clone()))
-                    }
-                    (true, false) if module.has_key() => {
-                        parts.iter_mut().for_each(|parts| parts.push(module.clone()));
-                    }
+        let reached = self.reached(excludes, |node| self.graph.dag.dependents(node).collect());
+        let stays = |node: &NodeId| {
+            let is_provider = matches!(self.graph.dag.get(*node), Node::Provider(..));
+            (is_provider || self.is_block(*node)) && reached.get(node).is_none_or(Option::is_some)
+        };
+        let nodes = (0..self.graph.dag.len()).filter(stays).collect();
+        let some = reached.into_iter().filter_map(|(node, parts)| Some((node, Instances::NotIn(parts?))));
+        let mut selection =
+            Selection { nodes, some: some.filter(|(node, _)| self.is_block(*node)).collect() };
+        self.close(&mut selection.nodes);
+        self.add_outputs(&mut selection);
+        selection
+    }
+
+    fn is_block(&self, node: NodeId) -> bool {
+        matches!(self.graph.dag.get(node), Node::Resource(..))
+    }
+
+    /// All nodes that patterns lead to along the graph, each with where its instances are that are meant; all are,
+    /// where nothing is said. A block that a pattern names outright is meant as far as the pattern says.
+    fn reached(
+        &self,
+        patterns: &[AddressPattern],
+        next: impl Fn(NodeId) -> Vec<NodeId>,
+    ) -> BTreeMap<NodeId, Option<Vec<AddressPattern>>> {
+        let mut found: BTreeMap<NodeId, Option<Vec<AddressPattern>>> = BTreeMap::new();
+        for pattern in patterns {
+            let direct = self.blocks_of(pattern);
+            let module = AddressPattern { resource: None, ..pattern.clone() };
+            for (node, inside) in self.reach(pattern, &direct, &next) {
+                let meant = if direct.contains(&node) { pattern } else { &module };
+                let parts = found.entry(node).or_insert_with(|| Some(Vec::new()));
+                match parts {
+                    Some(parts) if inside && meant.has_key() => parts.push(meant.clone()),
                     _ => *parts = None,
                 }
             }
         }
-        let all = 0..self.graph.dag.len();
-        let stays =
-            |node: &NodeId| matches!(self.graph.dag.get(*node), Node::Resource(..) | Node::Provider(..));
-        let nodes =
-            all.filter(|node| stays(node) && left_out.get(node).is_none_or(Option::is_some)).collect();
-        let some = left_out.into_iter().filter_map(|(node, parts)| Some((node, Instances::NotIn(parts?))));
-        let some = some.filter(|(node, _)| matches!(self.graph.dag.get(*node), Node::Resource(..)));
-        let mut selection = Selection { nodes, some: some.collect() };
-        self.close(&mut selection.nodes);
-        self.add_outputs(&mut selection);
-        selection
+        found
     }
 
     /// The blocks that have instances in a part.
@@ -208,7 +199,8 @@ impl Selector<'_, '_, '_> {
             | Node::Expand(id)
             | Node::Close(id)
             | Node::Provider(id, _)
-            | Node::Resource(id, _) => *id,
+            | Node::Resource(id, _)
+            | Node::Check(id, _) => *id,
         }
     }
 

@@ -81,8 +81,8 @@ fn carry_out(name: &str, options: &StateChange, dry_run: bool, edit: Edit<'_>, s
     });
     match result {
         Ok(()) => Exit::Done,
-        Err(Stop::Ended(exit)) => exit,
-        Err(Stop::Failed(messages, exit)) => fail(screen, messages, exit),
+        Err(Stop::Ended(end)) => end,
+        Err(Stop::Failed(messages, end)) => fail(screen, messages, end),
     }
 }
 

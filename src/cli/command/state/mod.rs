@@ -39,12 +39,11 @@ type Failure = (Diagnostics, Exit);
 /// The state that is there; nothing and a hint if there is none.
 fn present(from: Option<&Path>, command: &str, screen: &mut Screen) -> Result<Option<Snapshot>, Failure> {
     let (place, snapshot) = session::read_state(from)?;
-    match &snapshot {
-        Some(snapshot) => session::hide_state(screen, snapshot),
-        None => {
-            screen.say("There is no state yet: nothing was applied here.\n");
-            session::hint_at_other_states(screen, &place, &format!("state {command} --from"));
-        }
+    if let Some(snapshot) = &snapshot {
+        session::hide_state(screen, snapshot);
+    } else {
+        screen.say("There is no state yet: nothing was applied here.\n");
+        session::hint_at_other_states(screen, &place, &format!("state {command} --from"));
     }
     Ok(snapshot)
 }
