@@ -36,8 +36,8 @@ pub use planner::{Connected, Connections, Kind, Partial, Planner, Result as Plan
 pub(crate) use planner::{bare_provider, instance_name, name_of, provider_name};
 pub use propose::propose;
 pub use remembered::Configured;
-pub(crate) use scope::Constant;
 pub use requests::Requests;
+pub(crate) use scope::Constant;
 pub use scope::{Clock, Dice, Origin};
 pub use steps::{Part, Step, Steps};
 pub use stored::{

@@ -15,12 +15,13 @@ impl Walker<'_, '_, '_> {
         let orphans: Vec<_> = {
             let known = self.operations.borrow();
             let objects = self.planner.snapshot.objects.iter();
-            let orphans = objects.filter(|(address, _)| !known.contains_key(address));
+            let orphans = objects.filter(|(address, _)| !known.contains_key(address)).collect();
+            let orphans = self.within_requests(orphans).into_iter();
             let orphans = orphans.map(|(address, object)| (address, None, object));
             let deposed = self.planner.snapshot.deposed_objects();
+            let deposed = deposed.filter(|(address, ..)| self.takes_deposed(address));
             orphans.chain(deposed.map(|(address, key, object)| (address, Some(key), object))).collect()
         };
-        let orphans = self.within_requests(orphans);
         let planned: Vec<_> = stream::iter(orphans)
             .map(|(address, deposed, object)| self.plan_orphan((address, deposed), object))
             .buffered(self.planner.parallelism.max(1))

@@ -67,13 +67,24 @@ impl Walker<'_, '_, '_> {
         orphans.into_iter().filter(|(address, _)| go.contains(address) && may(address)).collect()
     }
 
+    /// Whether an object that was set aside goes: where a part is planned, with what is named.
+    pub(super) fn takes_deposed(&self, address: &Address) -> bool {
+        let requests = self.planner.requests;
+        let in_any = |patterns: &[AddressPattern]| patterns.iter().any(|pattern| pattern.covers(address));
+        requests.is_whole()
+            || in_any(&requests.targets)
+            || !requests.excludes.is_empty() && !in_any(&requests.excludes)
+    }
+
     /// Objects to which nothing was planned are there all the same: whoever looks at the plan sees the whole state.
     pub(super) fn leave_rest(&self) {
         if self.planner.requests.is_whole() || self.planner.kind == Kind::Check {
             return;
         }
         for (address, object) in &self.planner.snapshot.objects {
-            if !self.operations.borrow().contains_key(address) && !self.drift.borrow().contains_key(address) {
+            if !self.operations.borrow().contains_key(address)
+                && !self.drift.borrow().contains_key(&(address.clone(), None))
+            {
                 self.operations.borrow_mut().insert(address.clone(), self.untouched(address, object));
             }
         }
