@@ -19,6 +19,7 @@ mod providers;
 mod hostile;
 mod modules;
 mod report;
+mod saved_plan;
 mod secrets;
 mod state;
 mod straight_path;

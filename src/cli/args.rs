@@ -97,17 +97,19 @@ pub(super) enum Command {
     Validate(Validate),
     /// Show what an apply would do
     #[command(
-        after_help = "Examples:\n  mlo plan examples/iris\n  mlo plan examples/invalid/low-accuracy.yaml\n  mlo plan --detailed-exitcode --var region=eu"
+        after_help = "Examples:\n  mlo plan examples/iris\n  mlo plan examples/invalid/low-accuracy.yaml\n  mlo plan --detailed-exitcode --var region=eu\n  mlo plan --out release.plan"
     )]
     Plan(Plan),
     /// Make the objects as the configuration wants them
-    #[command(after_help = "Examples:\n  mlo apply examples/iris\n  mlo apply --auto-approve --json")]
+    #[command(
+        after_help = "Examples:\n  mlo apply examples/iris\n  mlo apply --auto-approve --json\n  mlo apply release.plan"
+    )]
     Apply(Apply),
     /// Destroy all objects of the state: what apply made is stopped and removed
     #[command(after_help = "Examples:\n  mlo destroy examples/iris\n  mlo destroy --auto-approve")]
     Destroy(Apply),
-    /// Show the state
-    #[command(after_help = "Examples:\n  mlo show\n  mlo show examples/iris --json")]
+    /// Show the state, or a saved plan
+    #[command(after_help = "Examples:\n  mlo show\n  mlo show examples/iris --json\n  mlo show release.plan")]
     Show(Show),
     /// Look at the state object by object, and change what it says of them
     #[command(
@@ -216,7 +218,7 @@ pub(super) struct Shown {
 }
 
 /// Where the configuration is and which values it gets.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Source {
     /// The folder of the configuration, or one manifest.
     #[arg(value_name = "FOLDER|MANIFEST")]
@@ -238,7 +240,7 @@ pub(super) struct Source {
 }
 
 /// Whether modules are fetched.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct Network {
     /// Fetch nothing: modules from elsewhere must be there.
     #[arg(long)]
@@ -263,7 +265,7 @@ pub(super) struct Validate {
 }
 
 /// What plan, apply and destroy take.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct Engine {
     /// `check` blocks that do not hold are errors, not warnings.
@@ -312,6 +314,9 @@ pub(super) struct Plan {
     /// Plan to take away all objects of the state.
     #[arg(long, conflicts_with = "refresh_only")]
     pub(super) destroy: bool,
+    /// Save the plan in this file: `mlo apply FILE` then does just that.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
 }
 
 /// `mlo apply`, `mlo destroy`
@@ -337,8 +342,8 @@ pub(super) struct Apply {
 /// `mlo show`
 #[derive(Debug, Args)]
 pub(super) struct Show {
-    /// The folder of the configuration, or one manifest.
-    #[arg(value_name = "FOLDER|MANIFEST")]
+    /// The folder of the configuration, one manifest, or a plan that was saved.
+    #[arg(value_name = "FOLDER|MANIFEST|PLAN")]
     pub(super) path: Option<PathBuf>,
     /// Print one JSON document.
     #[arg(long)]

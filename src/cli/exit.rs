@@ -15,6 +15,8 @@ pub enum Exit {
     Denied,
     /// With `fmt --check`: a file is not in the canonical layout.
     Different,
+    /// The saved plan is stale, or of another state.
+    Stale,
     /// The state is locked by another run.
     Locked,
     /// Applied, found unhealthy, and rolled back.
@@ -31,6 +33,7 @@ impl Exit {
             Self::Error => 1,
             Self::Changes => 2,
             Self::Denied | Self::Different => 3,
+            Self::Stale => 4,
             Self::Locked => 5,
             Self::RolledBack => 7,
             Self::Interrupted(signal) => 128 + signal,

@@ -11,6 +11,7 @@ mod lock;
 mod packages;
 mod project;
 mod report;
+mod saved;
 mod screen;
 mod session;
 mod variables;

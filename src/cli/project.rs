@@ -8,6 +8,7 @@ use crate::lang::value::{Type, Value};
 use crate::manifest::{self, Artifact, Manifest, Manifests};
 use crate::modules;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -35,6 +36,19 @@ pub(super) struct Project {
     pub(super) manifests: Manifests,
     /// `manifest`, as the configuration sees it.
     pub(super) values: Value,
+    /// The numbers of the sources that the manifests were read from.
+    pub(super) manifest_sources: Range<usize>,
+    /// The numbers of those of the configuration.
+    pub(super) config_sources: Range<usize>,
+}
+
+/// The texts of a project as they were when a plan was made of them.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    /// Files of the configuration, by their place in the project.
+    pub(super) configuration: BTreeMap<String, String>,
+    /// Files with manifests, by the name that is shown.
+    pub(super) manifests: BTreeMap<String, String>,
 }
 
 impl Place {
@@ -122,7 +136,9 @@ impl Place {
         let shown =
             self.manifest.as_ref().map_or_else(|| self.shown.clone(), |path| path.display().to_string());
         let mut messages = Diagnostics::new();
+        let start = sources.iter().len();
         let manifests = keep(manifest::load(path, &shown, sources), &mut messages);
+        let manifest_sources = start..sources.iter().len();
         let builtin_root = self.has_builtin_root();
         let config = self.load_config(builtin_root, packages, sources, &mut messages);
         if builtin_root
@@ -133,6 +149,41 @@ impl Place {
             let nothing = manifest::nothing_in(&self.shown);
             messages.push(nothing.help("or write configuration: `*.hcl` or `*.tf` files"));
         }
+        self.assemble((manifests, config), with_models, (sources, manifest_sources), messages)
+    }
+
+    /// Reads configuration and manifests from texts that were kept, and the models that they name from where they are.
+    pub(super) fn load_texts(
+        &self,
+        texts: &Texts,
+        with_models: bool,
+        packages: &Packages<'_>,
+        sources: &mut SourceMap,
+    ) -> Result<(Project, Diagnostics), Diagnostics> {
+        let mut messages = Diagnostics::new();
+        let start = sources.iter().len();
+        let ids: Vec<_> =
+            texts.manifests.iter().map(|(name, text)| sources.add(name.as_str(), text.as_str())).collect();
+        let manifests = keep(manifest::load_sources(ids, sources), &mut messages);
+        let manifest_sources = start..sources.iter().len();
+        let (files, project) = (&texts.configuration, self.folder.as_path());
+        let saved = Root::Saved { files, project, shown: self.shown_folder() };
+        let root = if files.is_empty() { Root::Builtin("root") } else { saved };
+        let config = self.load_root(root, packages, sources, &mut messages);
+        self.assemble((manifests, config), with_models, (sources, manifest_sources), messages)
+    }
+
+    fn shown_folder(&self) -> &Path {
+        Path::new(if self.shown == "." { "" } else { self.shown.as_str() })
+    }
+
+    fn assemble(
+        &self,
+        (manifests, config): (Option<Manifests>, Option<Module>),
+        with_models: bool,
+        (sources, manifest_sources): (&SourceMap, Range<usize>),
+        mut messages: Diagnostics,
+    ) -> Result<(Project, Diagnostics), Diagnostics> {
         let mut artifacts = BTreeMap::new();
         if let Some(manifests) = manifests.as_ref().filter(|_| with_models) {
             for manifest in manifests.iter() {
@@ -153,7 +204,10 @@ impl Place {
         let Some(config) = config.filter(|_| self.partly || !messages.has_errors()) else {
             return Err(sorted(messages));
         };
-        Ok((Project { config: Arc::new(config), manifests, values }, messages))
+        let config_sources = manifest_sources.end..sources.iter().len();
+        let project =
+            Project { config: Arc::new(config), manifests, values, manifest_sources, config_sources };
+        Ok((project, messages))
     }
 
     /// Whether the configuration is the built-in one.
@@ -169,15 +223,26 @@ impl Place {
         sources: &mut SourceMap,
         messages: &mut Diagnostics,
     ) -> Option<Module> {
+        let (project, shown) = (self.folder.as_path(), self.shown_folder());
+        let folder = Root::Folder { project, module: Path::new(""), shown };
+        let root = if builtin_root { Root::Builtin("root") } else { folder };
+        self.load_root(root, packages, sources, messages)
+    }
+
+    fn load_root(
+        &self,
+        root: Root<'_>,
+        packages: &Packages<'_>,
+        sources: &mut SourceMap,
+        messages: &mut Diagnostics,
+    ) -> Option<Module> {
         let builtin = |name: &str| {
             let files = modules::builtin(name)?;
             Some(files.iter().map(|(file, text)| ((*file).to_owned(), *text)).collect())
         };
         let builtin_names: Vec<_> = modules::names().collect();
-        let shown = if self.shown == "." { "" } else { self.shown.as_str() };
-        let folder = Root::Folder { project: &self.folder, module: Path::new(""), shown: Path::new(shown) };
         let request = LoadRequest {
-            root: if builtin_root { Root::Builtin("root") } else { folder },
+            root,
             builtin: &builtin,
             builtin_names: &builtin_names,
             version: env!("CARGO_PKG_VERSION"),

@@ -142,6 +142,14 @@ impl<'o> Report<'o> {
         self.say(screen, "Nothing was changed.\n");
     }
 
+    /// Where the plan was saved, and what to do with it.
+    pub(super) fn saved(&self, screen: &Screen, path: &Path) {
+        if self.is_for_people() {
+            let path = path.display();
+            screen.print(&format!("\nSaved to {path}. To do exactly this: mlo apply {path}\n"));
+        }
+    }
+
     fn policy(&self, screen: &Screen, document: Json) {
         self.stream(screen, [stream::policy(&document)]);
         self.note("policy", document);

@@ -68,6 +68,12 @@ impl Screen {
         }
     }
 
+    /// Whether a secret stands in a text, in whatever spelling.
+    pub(super) fn hides(&self, text: &str) -> bool {
+        let masker = self.masker.get_or_init(|| Masker::new(&self.secrets));
+        masker.as_ref().is_some_and(|masker| masker.finds(text))
+    }
+
     /// Data. Nobody listening is not an error.
     pub(super) fn print(&self, text: &str) {
         self.print_open(&self.masked(text));
@@ -166,6 +172,10 @@ impl Masker {
         // What cannot be searched for must not be printed.
         let finder = built.expect("there are fewer than 2^31 bytes of secrets in a plan");
         Some(Self { finder, is_cut: patterns.into_values().collect() })
+    }
+
+    fn finds(&self, text: &str) -> bool {
+        self.finder.find_iter(text).any(|found| !found.is_empty())
     }
 
     fn mask(&self, text: &str) -> String {

@@ -9,7 +9,9 @@ use super::variables;
 use crate::diag::{Diagnostic, Diagnostics, Label, SourceMap, because, code};
 use crate::fetch::Mode;
 use crate::lang::value::Value;
-use crate::plan::{Context, Inputs, Kind, Origin, Partial, Plan, PlanResult, Planner, decode_object, guess};
+use crate::plan::{
+    Context, Inputs, Kind, Origin, Partial, Plan, PlanResult, Planner, Seen, decode_object, guess,
+};
 use crate::policy::{self, Bundle, Denial, Gate, Subject, Verdict};
 use crate::provider::{self, Provider, Surroundings};
 use mlo_state::{Address, FileStore, Holder, Loaded, Object, Pending, Snapshot, Store, StoreError};
@@ -247,8 +249,9 @@ fn fill_random(bytes: &mut [u8]) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge: the clock is read here and handed on")]
-fn context(place: &Place, project: &Project, inputs: Inputs, kind: Kind) -> Context {
+pub(super) fn context(place: &Place, project: &Project, inputs: Inputs, kind: Kind) -> Context {
     let origin = Origin {
+        seen: Seen::default(),
         project: Some(place.folder.clone()),
         home: std::env::home_dir().map(|folder| folder.display().to_string()),
         planned_at: Some(jiff::Timestamp::now().as_second()),
@@ -273,7 +276,7 @@ fn context(place: &Place, project: &Project, inputs: Inputs, kind: Kind) -> Cont
     }
 }
 
-fn surroundings(place: &Place) -> Surroundings {
+pub(super) fn surroundings(place: &Place) -> Surroundings {
     let programs = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.to_owned()));
     Surroundings {
         project: place.folder.clone(),

@@ -21,6 +21,13 @@ pub enum Input {
     },
     /// An expression of a file of values.
     Expr(Expr),
+    /// A value that is known already.
+    Known {
+        /// The value, not converted to the variable's type yet.
+        value: Value,
+        /// What stands for the place where it was given.
+        span: Span,
+    },
 }
 
 impl Input {
@@ -39,6 +46,7 @@ impl Input {
                 }
             }
             Self::Expr(expr) => evaluate(expr, &Constant),
+            Self::Known { value, .. } => Ok(value.clone()),
         }
     }
 
@@ -49,6 +57,7 @@ impl Input {
                 Span { source: *source, start: 0, end: u32::try_from(text.len()).unwrap_or(u32::MAX) }
             }
             Self::Expr(expr) => expr.span,
+            Self::Known { span, .. } => *span,
         }
     }
 }

@@ -9,6 +9,7 @@ mod condition;
 mod console;
 mod data;
 pub mod diff;
+pub mod file;
 mod ignore;
 mod inputs;
 mod moves;
@@ -18,6 +19,7 @@ mod propose;
 mod remembered;
 mod requests;
 mod scope;
+mod seen;
 mod steps;
 mod stored;
 mod world;
@@ -39,6 +41,7 @@ pub use remembered::Configured;
 pub use requests::Requests;
 pub(crate) use scope::Constant;
 pub use scope::{Clock, Dice, Origin};
+pub use seen::Seen;
 pub use steps::{Part, Step, Steps};
 pub use stored::{
     Decoded, decode_object, decode_output, encode_object, encode_output, encode_storable, guess, mark_as,

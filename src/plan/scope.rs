@@ -1,5 +1,6 @@
 //! Names in one instance of a module, or of a resource in it, to their values.
 
+use super::seen::Seen;
 use super::world::{Repetition, World};
 use crate::diag::{Diagnostic, Span, code};
 use crate::graph::ModuleId;
@@ -12,9 +13,6 @@ use mlo_state::{Mode, ModuleAddress};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-/// Bytes of a file that functions read: the limit of every source.
-const FILE_BYTES_MAX: usize = 10 << 20;
-
 /// What functions of a configuration may know of the world. What is not there, functions do not get.
 #[derive(Clone, Default)]
 pub struct Origin {
@@ -26,6 +24,8 @@ pub struct Origin {
     pub planned_at: Option<i64>,
     /// The clock, in seconds since 1970, and chance: for what is known only when a plan is applied.
     pub at_apply: Option<(Clock, Dice)>,
+    /// Is told what functions see of the project.
+    pub seen: Seen,
 }
 
 /// Seconds since 1970.
@@ -141,17 +141,17 @@ impl InstanceScope<'_, '_> {
 impl Outside for InstanceScope<'_, '_> {
     fn read(&self, path: &str) -> Result<Vec<u8>, OutsideError> {
         let (project, path) = self.in_project(path)?;
-        Ok(project.read(&path, FILE_BYTES_MAX)?)
+        Ok(self.world.context.origin.seen.read(&project, &path)?)
     }
 
     fn kind(&self, path: &str) -> Result<PathKind, OutsideError> {
         let (project, path) = self.in_project(path)?;
-        Ok(project.kind(&path)?)
+        Ok(self.world.context.origin.seen.kind(&project, &path)?)
     }
 
     fn list(&self, folder: &str) -> Result<Vec<String>, OutsideError> {
         let (project, folder) = self.in_project(folder)?;
-        Ok(project.list(&folder)?)
+        Ok(self.world.context.origin.seen.list(&project, &folder)?)
     }
 
     fn home(&self) -> Option<String> {

@@ -6,8 +6,9 @@ use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::lock::{Claim, Stop, interrupted};
 use crate::cli::report::Report;
+use crate::cli::saved::{self, Refused, Saved};
 use crate::cli::screen::Screen;
-use crate::cli::session::{self, Session};
+use crate::cli::session::{self, Failed, Session};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
 use crate::graph::ModuleTree;
 use crate::plan::{Configured, Connections, Kind};
@@ -24,20 +25,24 @@ pub(in crate::cli) fn run(options: &Apply, _: &Global, screen: &mut Screen) -> E
     carry_out(options, options.destroy, screen)
 }
 
+impl From<Refused> for Stop {
+    fn from((messages, exit): Refused) -> Self {
+        Self::Failed(messages, exit)
+    }
+}
+
 pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> Exit {
     let report = Report::new(&options.shown, options.source.format(&options.shown), screen);
-    let opened = session::kind(&options.engine, destroy)
-        .map_err(|messages| session::Failed { sources: SourceMap::new(), messages })
-        .and_then(|kind| Ok((kind, Session::open(&options.source, kind, screen)?)));
-    let (kind, (mut session, messages)) = match opened {
+    let (kind, mut session, saved, messages) = match open(options, destroy, screen) {
         Ok(opened) => opened,
-        Err(failed) => return report.fail(screen, &failed.messages, &failed.sources, Exit::Error),
+        Err((failed, exit)) => return report.fail(screen, &failed.messages, &failed.sources, exit),
     };
     session.context.strict_checks = options.engine.strict_checks;
+    let saved = saved.as_ref();
     report.messages(screen, &messages, &session.sources);
     let result = match session::runtime() {
         Ok(runtime) => {
-            runtime.block_on(Run { options, kind, session: &session, report: &report }.run(screen))
+            runtime.block_on(Run { options, kind, saved, session: &session, report: &report }.run(screen))
         }
         Err(messages) => Err(messages.into()),
     };
@@ -47,9 +52,28 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
     }
 }
 
+/// What is applied: a project, or a plan that was saved.
+type Opened = (Kind, Session, Option<Saved>, Diagnostics);
+
+fn open(options: &Apply, destroy: bool, screen: &mut Screen) -> Result<Opened, (Failed, Exit)> {
+    if let Some(path) = options.source.path.as_deref().filter(|path| saved::is_plan_file(Some(path))) {
+        let (session, saved, messages) = saved::open(path, &options.source, screen)?;
+        if let Err((messages, exit)) = saved.refuse_flags(destroy, &options.engine) {
+            return Err((Failed { sources: session.sources, messages }, exit));
+        }
+        return Ok((saved.plan.kind, session, Some(saved), messages));
+    }
+    let kind = session::kind(&options.engine, destroy);
+    let kind = kind.map_err(|messages| Failed { sources: SourceMap::new(), messages });
+    let opened = kind.and_then(|kind| Ok((kind, Session::open(&options.source, kind, screen)?)));
+    let (kind, (session, messages)) = opened.map_err(|failed| (failed, Exit::Error))?;
+    Ok((kind, session, None, messages))
+}
+
 struct Run<'a> {
     options: &'a Apply,
     kind: Kind,
+    saved: Option<&'a Saved>,
     session: &'a Session,
     report: &'a Report<'a>,
 }
@@ -85,8 +109,13 @@ impl Run<'_> {
     ) -> Result<Exit, Stop> {
         let loaded = self.unless_interrupted(interrupt, self.read_settled(guard, screen)).await??;
         let next_operation = loaded.next_operation;
-        let snapshot = session::snapshot_or_new(loaded);
-        let planned = self.session.plan(self.kind, Some(&self.options.engine), &snapshot);
+        let snapshot = match self.saved {
+            Some(saved) => saved.state(loaded.snapshot)?,
+            None => session::snapshot_or_new(loaded),
+        };
+        let engine = self.saved.map(|saved| saved.engine(&self.options.engine));
+        let engine = engine.as_ref().unwrap_or(&self.options.engine);
+        let planned = self.session.plan(self.kind, Some(engine), &snapshot);
         let (plan, connections) = match self.unless_interrupted(interrupt, planned).await? {
             (Ok(made), said) => {
                 self.report.messages(screen, &said, &self.session.sources);
@@ -101,6 +130,7 @@ impl Run<'_> {
             }
         };
         session::hide_secrets(screen, &plan);
+        self.saved.map_or(Ok(()), |saved| saved.check(&plan))?;
         let (applyable, drift) = (plan.is_applyable(), plan.has_drift());
         self.report.plan(screen, &plan, false);
         let approved = match self.session.ask_policy(plan, &self.options.source) {
@@ -111,6 +141,7 @@ impl Run<'_> {
             }
         };
         self.report.approval(screen, approved.decision(), &self.session.sources);
+        self.saved.map_or(Ok(()), |saved| saved.check_policies(&approved.decision().bundle))?;
         if applyable {
             self.confirm(interrupt, screen).await?;
         } else if self.kind == Kind::Destroy && self.report.is_for_people() {
@@ -162,7 +193,8 @@ impl Run<'_> {
     }
 
     async fn confirm(&self, interrupt: &Interrupt, screen: &Screen) -> Result<(), Stop> {
-        if self.options.auto_approve {
+        // Who saved a plan has looked at it.
+        if self.options.auto_approve || self.saved.is_some() {
             return Ok(());
         }
         let input = std::io::stdin();

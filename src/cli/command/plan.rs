@@ -3,6 +3,7 @@
 use crate::cli::args::{Global, Plan};
 use crate::cli::exit::Exit;
 use crate::cli::report::Report;
+use crate::cli::saved;
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Failed, Session};
 use crate::diag::{Diagnostics, SourceMap};
@@ -25,7 +26,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
         Ok(runtime) => runtime.block_on(make(&session, kind, options, screen)),
         Err(messages) => Err((None, messages, Exit::Error)),
     };
-    let (plan, said) = match made {
+    let (plan, state, said) = match made {
         Ok(made) => made,
         Err((partial, messages, exit)) => {
             if let Some(found) = partial.as_ref().and_then(Partial::found) {
@@ -41,6 +42,13 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     let exit = match session.ask_policy(plan, &options.source) {
         Verdict::Approved(approved) => {
             report.approval(screen, approved.decision(), &session.sources);
+            if let Some(path) = &options.out {
+                let made = (approved.plan(), approved.decision().bundle.as_str(), state);
+                if let Err(messages) = saved::write(path, &session, made, &options.engine, screen) {
+                    return report.fail(screen, &messages, &session.sources, Exit::Error);
+                }
+                report.saved(screen, path);
+            }
             if applyable && options.engine.detailed_exitcode { Exit::Changes } else { Exit::Done }
         }
         Verdict::Denied(denial) => {
@@ -56,7 +64,7 @@ async fn make(
     kind: Kind,
     options: &Plan,
     screen: &mut Screen,
-) -> Result<(crate::plan::Plan, Diagnostics), (Option<Partial>, Diagnostics, Exit)> {
+) -> Result<(crate::plan::Plan, String, Diagnostics), (Option<Partial>, Diagnostics, Exit)> {
     let loaded = session.store.read().await.map_err(|error| {
         let (messages, exit) = session::store_failure(&error, &session.place);
         (None, messages, exit)
@@ -66,7 +74,7 @@ async fn make(
     let (made, said) = session.plan(kind, Some(&options.engine), &snapshot).await;
     messages.extend(said);
     match made {
-        Ok((plan, _)) => Ok((plan, messages)),
+        Ok((plan, _)) => Ok((plan, saved::state_digest(&snapshot), messages)),
         Err(partial) => {
             session::hide_partial(screen, &partial, &snapshot);
             Err((Some(partial), messages, Exit::Error))

@@ -2,14 +2,19 @@
 
 use crate::cli::args::{Global, Show};
 use crate::cli::exit::Exit;
+use crate::cli::saved;
 use crate::cli::screen::Screen;
 use crate::cli::session;
-use crate::cli::view::{json, state};
+use crate::cli::view::{self, Paint, json, state};
 use crate::diag::SourceMap;
 use mlo_state::Status;
 use serde_json::json;
+use std::path::Path;
 
 pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Exit {
+    if let Some(path) = options.path.as_deref().filter(|path| saved::is_plan_file(Some(path))) {
+        return show_plan(path, options.json, screen);
+    }
     let (place, snapshot) = match session::read_state(options.path.as_deref()) {
         Ok(read) => read,
         Err((messages, exit)) => {
@@ -41,6 +46,18 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
     }
     if !snapshot.outputs.is_empty() {
         screen.print(&format!("Outputs:\n\n{}", state::outputs(&snapshot.outputs)));
+    }
+    Exit::Done
+}
+
+fn show_plan(path: &Path, as_json: bool, screen: &Screen) -> Exit {
+    match saved::look(path) {
+        Ok(plan) if as_json => screen.print_json(json::plan(&plan, false)),
+        Ok(plan) => screen.print(&view::plan::text(&plan, Paint(screen.style()))),
+        Err((messages, exit)) => {
+            let failed = session::Failed { sources: SourceMap::new(), messages };
+            return session::fail(screen, as_json, &failed, exit);
+        }
     }
     Exit::Done
 }

@@ -73,6 +73,16 @@ codes! {
         "The command line names a module, block or instance that is neither in the configuration nor in the state. Addresses look like `local_file.name`, `local_file.name[0]` or `module.name[\"key\"].local_file.name`; `mlo state list` shows those of the state.";
     PARTIAL = "MLO3037", "plan for a part",
         "`--target` or `--exclude` leaves parts of the configuration out of the plan. They stay as they are, even where the configuration wants them otherwise. Meant for mending what went wrong; plan the whole afterwards.";
+    PLAN_FILE = "MLO3040", "plan file cannot be read",
+        "The file is no plan, was damaged or changed, or was written by a later version. Every byte of a plan file is covered by a digest: make the plan again.";
+    PLAN_STALE = "MLO3041", "saved plan is stale",
+        "Since the plan was made the state, the policies or something that the plan depends on has changed, so that it cannot be done as it was announced. Nothing was changed; make the plan again and look at it.";
+    PLAN_FOREIGN = "MLO3042", "saved plan of something else",
+        "The plan was made for another state or another environment than the one that is here. Run it in the folder in which it was made.";
+    PLAN_INPUT = "MLO3043", "variable of a saved plan",
+        "A saved plan keeps the values of its variables, but no sensitive ones: those are given again when it is applied, and must be the same. Others cannot be changed any more.";
+    PLAN_EDITED = "MLO3044", "edited after the plan was made",
+        "A saved plan embeds the configuration that it was made from, and that is what is applied: what was edited later is not in it. Make the plan again if it should be.";
     CHECK = "MLO3050", "check does not hold",
         "An assertion of a `check` block is false, or its data source cannot be read. That stops nothing: it is a warning, or with `--strict-checks` an error at the end. The message is the one of the assertion.";
 }

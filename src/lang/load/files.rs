@@ -73,6 +73,8 @@ pub(super) struct Files<'r> {
 enum Source<'r> {
     Disk(Project),
     Memory(&'r BTreeMap<String, String>),
+    /// Files of the project from memory, and what was fetched for it from a disk.
+    Saved(&'r BTreeMap<String, String>, Project),
     Nothing,
 }
 
@@ -85,6 +87,9 @@ impl<'r> Files<'r> {
                 shown.to_owned(),
             ),
             Root::Memory(files) => (Source::Memory(files), PathBuf::new(), PathBuf::new()),
+            Root::Saved { files, project, shown } => {
+                (Source::Saved(files, Project::open(project)?), PathBuf::new(), shown.to_owned())
+            }
             Root::Builtin(_) => (Source::Nothing, PathBuf::new(), PathBuf::new()),
         };
         let (builtin, builtin_names) = (request.builtin, request.builtin_names);
@@ -108,7 +113,8 @@ impl<'r> Files<'r> {
         };
         match &self.project {
             Source::Disk(project) => project.list(&folder),
-            Source::Memory(files) => {
+            Source::Saved(_, project) if is_fetched(&folder) => project.list(&folder),
+            Source::Memory(files) | Source::Saved(files, _) => {
                 let inside = |file: &&String| Path::new(file.as_str()).starts_with(&folder);
                 if !folder.as_os_str().is_empty() && !files.keys().any(|file| inside(&file)) {
                     return Err(FetchError::NotFound);
@@ -138,7 +144,8 @@ impl<'r> Files<'r> {
     fn read_path(&self, path: &Path, bytes_max: usize) -> Result<Cow<'r, [u8]>, FetchError> {
         match &self.project {
             Source::Disk(project) => project.read(path, bytes_max).map(Cow::Owned),
-            Source::Memory(files) => {
+            Source::Saved(_, project) if is_fetched(path) => project.read(path, bytes_max).map(Cow::Owned),
+            Source::Memory(files) | Source::Saved(files, _) => {
                 let text = path.to_str().and_then(|path| files.get(path)).ok_or(FetchError::NotFound)?;
                 Ok(Cow::Borrowed(text.as_bytes()))
             }
@@ -210,6 +217,11 @@ impl<'r> Files<'r> {
             Location::Package(root, folder) => format!("{}//{}", root.shown, slashes(&folder.join(name))),
         }
     }
+}
+
+/// Whether a path of the project leads to what was fetched for it.
+fn is_fetched(path: &Path) -> bool {
+    path.starts_with(".mlo")
 }
 
 /// A path with `/` on every system.

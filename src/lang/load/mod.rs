@@ -75,6 +75,15 @@ pub enum Root<'a> {
     },
     /// Files in memory: paths relative to the root module, with their texts.
     Memory(&'a BTreeMap<String, String>),
+    /// Files of a folder, as they were when it was read. What was fetched for it is where it is.
+    Saved {
+        /// The folder that nothing is read outside of.
+        project: &'a Path,
+        /// Paths relative to the root module, with their texts.
+        files: &'a BTreeMap<String, String>,
+        /// How the root module's folder is shown.
+        shown: &'a Path,
+    },
     /// A module that comes with the program.
     Builtin(&'a str),
 }
@@ -104,7 +113,7 @@ fn load_for(
     let mut diagnostics = Diagnostics::new();
     let root = match request.root {
         Root::Folder { module, .. } => Location::Folder(files::normal(module).unwrap_or_default()),
-        Root::Memory(_) => Location::Folder(PathBuf::new()),
+        Root::Memory(_) | Root::Saved { .. } => Location::Folder(PathBuf::new()),
         Root::Builtin(name) => Location::Builtin(name.to_owned()),
     };
     let module = match Files::new(request) {
@@ -124,7 +133,7 @@ fn load_for(
         Err(error) => {
             let shown = match request.root {
                 Root::Folder { project, .. } => project.display().to_string(),
-                Root::Memory(_) | Root::Builtin(_) => String::new(),
+                Root::Memory(_) | Root::Saved { .. } | Root::Builtin(_) => String::new(),
             };
             diagnostics.push(Diagnostic::error(
                 code::lang::UNREADABLE,

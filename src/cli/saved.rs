@@ -1,0 +1,489 @@
+//! Plans in files: written by `mlo plan --out`, read by `mlo apply FILE` and `mlo show FILE`.
+//!
+//! Goes in: a plan that the policies let through, or a file that anybody may have changed. Comes out: a file for its
+//! owner alone; or the session in which the plan is made again, and what it must come to. Never happens: something done
+//! that a file says and a plan made here does not.
+
+use super::args::{Engine, Source};
+use super::exit::Exit;
+use super::file;
+use super::packages::Packages;
+use super::project::{Place, Texts};
+use super::screen::Screen;
+use super::session::{self, Failed, Session};
+use super::variables;
+use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span, because, code};
+use crate::fetch::Mode;
+use crate::lang::config::Module;
+use crate::lang::fetch;
+use crate::lang::value::convert;
+use crate::plan::file::{BYTES_MAX, Embedded, Given, MadeFrom, PlanFile, PlanFileError, compare, kind_name};
+use crate::plan::{Input, Inputs, Kind, Plan, Seen, diff};
+use mlo_state::{FileStore, Snapshot};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Whether a path leads to a plan: to a file that is no manifest by its name.
+pub(super) fn is_plan_file(path: Option<&Path>) -> bool {
+    path.is_some_and(|path| {
+        let name = path.extension().map(std::ffi::OsStr::to_ascii_lowercase).unwrap_or_default();
+        name != "yaml" && name != "yml" && path.is_file()
+    })
+}
+
+/// A plan that was saved.
+pub(super) struct Saved {
+    file: PlanFile,
+    name: String,
+    /// As it was announced.
+    pub(super) plan: Plan,
+}
+
+/// Why a saved plan is not applied, and how the command ends by it.
+pub(super) type Refused = (Diagnostics, Exit);
+
+/// The digest of a whole state.
+pub(super) fn state_digest(snapshot: &Snapshot) -> String {
+    struct Hashing(Sha256);
+    impl Write for Hashing {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.update(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut hashing = Hashing(Sha256::new());
+    // What could not be written is no state that could be applied to.
+    let written = snapshot.encode(&mut hashing).is_ok();
+    let digest = hashing.0.finalize();
+    if written {
+        digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    } else {
+        String::new()
+    }
+}
+
+/// Saves a plan that the policies of the digest `policies` let through.
+pub(super) fn write(
+    path: &Path,
+    session: &Session,
+    (plan, policies, state): (&Plan, &str, String),
+    engine: &Engine,
+    screen: &Screen,
+) -> Result<(), Diagnostics> {
+    let is_secret = |text: &str| screen.hides(text);
+    let place = &session.place;
+    let mut made_from = MadeFrom {
+        lineage: plan.lineage.clone(),
+        serial: plan.serial,
+        state,
+        environment: plan.environment.clone(),
+        policies: policies.to_owned(),
+        kind: kind_name(plan.kind).to_owned(),
+        refresh: engine.refresh,
+        parts: [spelt(&engine.targets), spelt(&engine.excludes), spelt(&engine.replace)],
+        planned_at: session.context.origin.planned_at.unwrap_or_default(),
+        folder: place.shown.clone(),
+        manifest: place.manifest.as_ref().map(|path| path.display().to_string()),
+        working_folder: session.context.working_folder.clone(),
+        salt: session::random_name(),
+        configuration: BTreeMap::new(),
+        manifests: BTreeMap::new(),
+        fetched: BTreeMap::new(),
+        seen: BTreeMap::new(),
+    };
+    let files = |range: std::ops::Range<usize>| session.sources.iter().skip(range.start).take(range.len());
+    let embed = |made_from: &MadeFrom, text: &str| Embedded {
+        digest: made_from.digest(text.as_bytes()),
+        text: Some(text.to_owned()).filter(|text| !is_secret(text)),
+    };
+    for source in files(session.project.config_sources.clone()) {
+        if is_elsewhere(&source.name) {
+            let digest = made_from.digest(source.text.as_bytes());
+            made_from.fetched.insert(source.name.clone(), digest);
+            continue;
+        }
+        let embedded = embed(&made_from, &source.text);
+        made_from.configuration.insert(inside(place, &source.name), embedded);
+    }
+    for source in files(session.project.manifest_sources.clone()) {
+        let embedded = embed(&made_from, &source.text);
+        made_from.manifests.insert(source.name.clone(), embedded);
+    }
+    let seen = session.context.origin.seen.all();
+    made_from.seen = seen.iter().map(|(name, digest)| (name.clone(), made_from.digest(digest))).collect();
+    let made = PlanFile::new(plan, made_from, &session.context.inputs, &is_secret);
+    let made = made.map_err(|error| Diagnostic::error(code::engine::PLAN_FILE, error.to_string()))?;
+    let text = made.encode();
+    if text.len() > BYTES_MAX {
+        let summary =
+            format!("the plan takes {} bytes, and at most {BYTES_MAX} are kept in a file", text.len());
+        return Err(Diagnostic::error(code::engine::PLAN_FILE, summary).help("plan a part of it").into());
+    }
+    file::write_private(path, &text).map_err(|error| {
+        let summary = format!("`{}` cannot be written: {}", path.display(), because(&error));
+        let message = Diagnostic::error(code::engine::FILE, summary);
+        message.help("name a file in a folder that you may write to").into()
+    })
+}
+
+/// Whether a source is none of the project's own: it came with the program, or was fetched.
+fn is_elsewhere(name: &str) -> bool {
+    name.contains("//")
+}
+
+fn spelt<T: std::fmt::Display>(addresses: &[T]) -> Vec<String> {
+    addresses.iter().map(ToString::to_string).collect()
+}
+
+/// Addresses that were spelt; what is none selects nothing, and the plan is not as it was announced.
+fn read_back<T: std::str::FromStr>(addresses: &[String]) -> Vec<T> {
+    addresses.iter().filter_map(|address| address.parse().ok()).collect()
+}
+
+/// The path of a file in the project, from the name that is shown for it.
+fn inside(place: &Place, shown: &str) -> String {
+    let folder = place.shown.trim_end_matches('/');
+    let relative = shown.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
+    relative.filter(|_| folder != ".").unwrap_or(shown).to_owned()
+}
+
+fn read(path: &Path) -> Result<PlanFile, Refused> {
+    let refuse = |code: Code, summary: String, help: &str| {
+        (Diagnostics::from(Diagnostic::error(code, summary).help(help)), Exit::Error)
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let bytes = fetch::Project::open(folder)
+        .and_then(|folder| folder.read(Path::new(path.file_name().unwrap_or_default()), BYTES_MAX));
+    let bytes = bytes.map_err(|error| {
+        let summary = format!("`{}` cannot be read: {error}", path.display());
+        refuse(code::engine::FILE, summary, "give the folder of a configuration, a manifest, or a saved plan")
+    })?;
+    PlanFile::decode(&bytes).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &PlanFileError) -> Refused {
+    let help = match error {
+        PlanFileError::Alien => "manifests end in `.yaml` or `.yml`; `mlo plan --out FILE` saves a plan",
+        PlanFileError::Newer { .. } => "use that version of mlo or a later one, or make the plan again",
+        _ => "nothing was changed: make the plan again with `mlo plan --out FILE`",
+    };
+    let summary = format!("`{}`: {error}", path.display());
+    (Diagnostic::error(code::engine::PLAN_FILE, summary).help(help).into(), Exit::Error)
+}
+
+fn refuse(code: Code, summary: String, help: &str) -> Refused {
+    (Diagnostic::error(code, summary).help(help).into(), Exit::Stale)
+}
+
+const AGAIN: &str = "nothing was changed: make the plan again with `mlo plan --out FILE`, and look at it";
+
+/// A saved plan as it was announced, to be looked at.
+pub(super) fn look(path: &Path) -> Result<Plan, Refused> {
+    let file = read(path)?;
+    let mut sources = SourceMap::new();
+    let place = place(&file)?;
+    let texts = texts(&file, &place)?;
+    let source = Source::default();
+    let packages = Packages::new(&place, &source, Mode::Present);
+    let loaded = place.load_texts(&texts, false, &packages, &mut sources);
+    let (project, _) = loaded.map_err(|said| (said, Exit::Error))?;
+    file.plan(project.config).map_err(|error| unreadable(path, &error))
+}
+
+/// What a saved plan is made again in.
+pub(super) fn open(
+    path: &Path,
+    source: &Source,
+    screen: &mut Screen,
+) -> Result<(Session, Saved, Diagnostics), (Failed, Exit)> {
+    let mut sources = SourceMap::new();
+    match open_in(path, source, screen, &mut sources) {
+        Ok((session, saved, messages)) => Ok((Session { sources, ..session }, saved, messages)),
+        Err((messages, exit)) => Err((Failed { sources, messages }, exit)),
+    }
+}
+
+fn open_in(
+    path: &Path,
+    source: &Source,
+    screen: &mut Screen,
+    sources: &mut SourceMap,
+) -> Result<(Session, Saved, Diagnostics), Refused> {
+    let file = read(path)?;
+    let name = path.display().to_string();
+    if file.mlo_version != env!("CARGO_PKG_VERSION") {
+        let summary = format!(
+            "`{name}` was made by mlo {}, and this is {}",
+            file.mlo_version,
+            env!("CARGO_PKG_VERSION")
+        );
+        return Err(refuse(code::engine::PLAN_STALE, summary, AGAIN));
+    }
+    let kind = file.kind().ok_or_else(|| unreadable(path, &PlanFileError::Alien))?;
+    let place = place(&file)?;
+    check_seen(&file, &place, &name)?;
+    let texts = texts(&file, &place)?;
+    let packages = Packages::new(&place, source, Mode::Missing);
+    let loaded = place.load_texts(&texts, kind != Kind::Destroy, &packages, sources);
+    let (project, mut messages) = loaded.map_err(|said| (said, Exit::Stale))?;
+    drop(packages);
+    check_fetched(&file, sources, &name)?;
+    messages.extend(edited(&file, &place));
+    let inputs = inputs(&file, (source, &place, &project.config), (sources, screen), path)?;
+    let mut context = session::context(&place, &project, inputs, kind);
+    context.origin.planned_at = Some(file.made_from.planned_at);
+    context.working_folder.clone_from(&file.made_from.working_folder);
+    if context.environment != file.made_from.environment {
+        let summary = format!(
+            "`{name}` is for the environment `{}`, and this is `{}`",
+            file.made_from.environment, context.environment
+        );
+        return Err(refuse(code::engine::PLAN_FOREIGN, summary, "apply it in its own environment"));
+    }
+    let plan = file.plan(project.config.clone()).map_err(|error| unreadable(path, &error))?;
+    let (surroundings, store) = (session::surroundings(&place), FileStore::new(place.state_folder()));
+    let providers = crate::provider::all();
+    let session =
+        Session { place, sources: SourceMap::new(), project, context, providers, surroundings, store };
+    Ok((session, Saved { file, name, plan }, messages))
+}
+
+fn place(file: &PlanFile) -> Result<Place, Refused> {
+    let place = Place::find(Some(Path::new(&file.made_from.folder)));
+    let place = place.map_err(|_| {
+        let summary =
+            format!("the plan was made for the folder `{}`, which is not here", file.made_from.folder);
+        refuse(code::engine::PLAN_FOREIGN, summary, "run this in the folder in which the plan was made")
+    })?;
+    Ok(Place { manifest: file.made_from.manifest.as_ref().map(Into::into), ..place })
+}
+
+/// The text of a file as it is now.
+fn present(place: &Place, name: &str, is_manifest: bool) -> Option<String> {
+    let path = if is_manifest { name.into() } else { place.folder.join(name) };
+    std::fs::read(path).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+}
+
+/// The configuration as it was: as it is embedded, or, where a sensitive value stands in a file, as it is if it is the
+/// same.
+fn texts(file: &PlanFile, place: &Place) -> Result<Texts, Refused> {
+    let text = |(name, embedded): (&String, &Embedded), is_manifest: bool| {
+        let unchanged = |text: &String| file.made_from.digest(text.as_bytes()) == embedded.digest;
+        let text = embedded.text.clone().or_else(|| present(place, name, is_manifest).filter(unchanged));
+        text.map(|text| (name.clone(), text)).ok_or_else(|| {
+            let summary = format!("`{name}` is not as it was when the plan was made");
+            let (messages, exit) = refuse(code::engine::PLAN_STALE, summary, AGAIN);
+            let why = "A sensitive value stands in it, so its text is not in the plan, and it must be there unchanged.";
+            (messages.map(|message| message.detail(why)), exit)
+        })
+    };
+    let made_from = &file.made_from;
+    Ok(Texts {
+        configuration: made_from
+            .configuration
+            .iter()
+            .map(|entry| text(entry, false))
+            .collect::<Result<_, _>>()?,
+        manifests: made_from.manifests.iter().map(|entry| text(entry, true)).collect::<Result<_, _>>()?,
+    })
+}
+
+/// Says which files were edited since: that does not matter, and should be known.
+fn edited(file: &PlanFile, place: &Place) -> Diagnostics {
+    let made_from = &file.made_from;
+    let is_edited = |(name, embedded): &(&String, &Embedded), is_manifest: bool| {
+        let now = present(place, name, is_manifest);
+        now.is_none_or(|text| file.made_from.digest(text.as_bytes()) != embedded.digest)
+    };
+    let configuration = made_from.configuration.iter().filter(|entry| is_edited(entry, false));
+    let manifests = made_from.manifests.iter().filter(|entry| is_edited(entry, true));
+    let names: Vec<_> = configuration.chain(manifests).map(|(name, _)| format!("`{name}`")).collect();
+    if names.is_empty() {
+        return Diagnostics::new();
+    }
+    let summary = format!("edited after the plan was made: {}", names.join(", "));
+    let message = Diagnostic::warning(code::engine::PLAN_EDITED, summary);
+    message.detail("The plan is applied as it was made; what was edited is not in it.").into()
+}
+
+/// What was fetched for the configuration, and what came with the program, must be as it was.
+fn check_fetched(file: &PlanFile, sources: &SourceMap, name: &str) -> Result<(), Refused> {
+    let elsewhere = sources.iter().filter(|source| is_elsewhere(&source.name));
+    let now: BTreeMap<_, _> = elsewhere
+        .map(|source| (source.name.clone(), file.made_from.digest(source.text.as_bytes())))
+        .collect();
+    if now == file.made_from.fetched {
+        return Ok(());
+    }
+    let summary = format!("`{name}` is stale: a module that its configuration calls has changed");
+    Err(refuse(code::engine::PLAN_STALE, summary, AGAIN))
+}
+
+/// What functions saw of the project must be as it was.
+fn check_seen(file: &PlanFile, place: &Place, name: &str) -> Result<(), Refused> {
+    if file.made_from.seen.is_empty() {
+        return Ok(());
+    }
+    let project = fetch::Project::open(&place.folder).ok();
+    for (seen, digest) in &file.made_from.seen {
+        let now = project.as_ref().and_then(|project| Seen::again(project, seen));
+        if now.is_none_or(|now| file.made_from.digest(&now) != *digest) {
+            let path = seen.split_once(' ').map_or(seen.as_str(), |(_, path)| path);
+            let summary = format!("`{name}` is stale: `{path}`, which the configuration reads, has changed");
+            return Err(refuse(code::engine::PLAN_STALE, summary, AGAIN));
+        }
+    }
+    Ok(())
+}
+
+/// Values for the variables: those of the plan, and for those that it does not hold what is given again.
+fn inputs(
+    file: &PlanFile,
+    (source, place, config): (&Source, &Place, &Module),
+    (sources, screen): (&mut SourceMap, &mut Screen),
+    path: &Path,
+) -> Result<Inputs, Refused> {
+    let given = file.given().map_err(|error| unreadable(path, &error))?;
+    let from_file = sources.add(path.display().to_string(), "");
+    let asks = given.values().any(|given| !matches!(given, Given::Value(_)));
+    let again = if asks || !source.vars.is_empty() || !source.var_files.is_empty() {
+        variables::gather(source, place, config, sources).map_err(|said| (said, Exit::Error))?.0
+    } else {
+        Inputs::new()
+    };
+    variables::hide(config, &again, sources, screen);
+    let mut inputs = Inputs::new();
+    for (name, given) in given {
+        let input = again.get(name);
+        match (given, input) {
+            (Given::Value(value), _) => {
+                let span = Span { source: from_file, start: 0, end: 0 };
+                inputs.insert(name.into(), Input::Known { value, span });
+            }
+            (_, None) => {
+                let summary = format!("variable `{name}` is sensitive, so its value is not in the plan");
+                let message = Diagnostic::error(code::engine::PLAN_INPUT, summary);
+                let help = format!("give it again: `--var {name}=…`, a file of values, or `MLO_VAR_{name}`");
+                return Err((message.help(help).into(), Exit::Error));
+            }
+            (given, Some(input)) => {
+                let ty = config.variables.get(name).map(|variable| &variable.ty);
+                let value = ty.and_then(|ty| input.value(ty).ok());
+                if given == Given::Again && !value.is_some_and(|value| file.is_same(name, &value)) {
+                    let summary = format!("variable `{name}` has another value than when the plan was made");
+                    let help = "give the same value, or make the plan again with `mlo plan --out FILE`";
+                    return Err(refuse(code::engine::PLAN_INPUT, summary, help));
+                }
+                inputs.insert(name.into(), input.clone());
+            }
+        }
+    }
+    refuse_changes(source, config, (&again, &inputs))?;
+    Ok(inputs)
+}
+
+/// A flag that gives a value which the plan does not have would be passed over in silence.
+fn refuse_changes(
+    source: &Source,
+    config: &Module,
+    (again, inputs): (&Inputs, &Inputs),
+) -> Result<(), Refused> {
+    for name in source.vars.iter().filter_map(|flag| flag.split_once('=')).map(|(name, _)| name.trim()) {
+        let Some(variable) = config.variables.get(name) else { continue };
+        let value = |inputs: &Inputs| {
+            let input = inputs.get(name).and_then(|input| input.value(&variable.ty).ok());
+            input.and_then(|value| convert(&value, &variable.ty).ok())
+        };
+        let same = match (value(again), value(inputs)) {
+            (Some(given), Some(planned)) => diff::same(&given, &planned),
+            _ => false,
+        };
+        if !same {
+            let summary = format!("variable `{name}` has another value in the plan");
+            let message = Diagnostic::error(code::engine::PLAN_INPUT, summary);
+            let help = "leave the flag out, or make the plan again with it: `mlo plan --out FILE`";
+            return Err((message.help(help).into(), Exit::Error));
+        }
+    }
+    Ok(())
+}
+
+impl Saved {
+    /// How the plan is made again.
+    pub(super) fn engine(&self, engine: &Engine) -> Engine {
+        let refresh_only = self.plan.kind == Kind::Refresh;
+        let made_from = &self.file.made_from;
+        let [targets, excludes, replace] = &made_from.parts;
+        let (targets, excludes, replace) = (read_back(targets), read_back(excludes), read_back(replace));
+        Engine { refresh: made_from.refresh, refresh_only, targets, excludes, replace, ..engine.clone() }
+    }
+
+    /// The state that the plan was made from, if it is the one that is here.
+    pub(super) fn state(&self, present: Option<Snapshot>) -> Result<Snapshot, Refused> {
+        let made_from = &self.file.made_from;
+        let found = match present {
+            Some(snapshot) => snapshot,
+            None if made_from.serial == 0 => return Ok(Snapshot::empty(made_from.lineage.clone())),
+            None => {
+                let summary = format!("`{}` was made for a state, and there is none here", self.name);
+                let help = "run this in the folder in which the plan was made";
+                return Err(refuse(code::engine::PLAN_FOREIGN, summary, help));
+            }
+        };
+        if found.lineage != made_from.lineage && made_from.serial > 0 {
+            let summary = format!(
+                "`{}` is of another state: its lineage is `{}`, and here it is `{}`",
+                self.name, made_from.lineage, found.lineage
+            );
+            let help = "run this in the folder in which the plan was made";
+            return Err(refuse(code::engine::PLAN_FOREIGN, summary, help));
+        }
+        if state_digest(&found) != made_from.state {
+            let summary = if found.serial == made_from.serial {
+                format!("`{}` is stale: the state is not as it was when the plan was made", self.name)
+            } else {
+                format!(
+                    "`{}` is stale: it was made at serial {} of the state, which is at {} now",
+                    self.name, made_from.serial, found.serial
+                )
+            };
+            return Err(refuse(code::engine::PLAN_STALE, summary, AGAIN));
+        }
+        Ok(found)
+    }
+
+    /// Whether a plan that was made again does what this one announced.
+    pub(super) fn check(&self, now: &Plan) -> Result<(), Refused> {
+        let Some(differs) = compare(&self.plan, now) else { return Ok(()) };
+        let summary = format!("`{}` is stale: {}: {}", self.name, differs.what, differs.how);
+        Err(refuse(code::engine::PLAN_STALE, summary, AGAIN))
+    }
+
+    /// Whether the policies are those that the plan was looked at with.
+    pub(super) fn check_policies(&self, digest: &str) -> Result<(), Refused> {
+        if self.file.made_from.policies == digest {
+            return Ok(());
+        }
+        let summary = format!("`{}` is stale: the policies have changed since it was made", self.name);
+        Err(refuse(code::engine::PLAN_STALE, summary, AGAIN))
+    }
+
+    /// What this plan cannot be given beside it.
+    pub(super) fn refuse_flags(&self, destroy: bool, engine: &Engine) -> Result<(), Refused> {
+        let flags = [
+            ("--destroy", destroy),
+            ("--refresh-only", engine.refresh_only),
+            ("--target", !engine.targets.is_empty()),
+            ("--exclude", !engine.excludes.is_empty()),
+            ("--replace", !engine.replace.is_empty()),
+        ];
+        let Some((flag, _)) = flags.into_iter().find(|(_, given)| *given) else { return Ok(()) };
+        let summary = format!("`{}` says what is done, so `{flag}` cannot be given with it", self.name);
+        Err((Diagnostic::error(code::engine::USAGE, summary).help("leave the flag out").into(), Exit::Error))
+    }
+}

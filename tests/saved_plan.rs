@@ -1,0 +1,230 @@
+//! Plans in files: applied exactly, or refused with the reason; nothing secret in them.
+
+use crate::support::{Project, said};
+
+const MAIN: &str = r#"
+variable "size" { default = 1 }
+resource "terraform_data" "a" { input = { size = var.size } }
+resource "terraform_data" "b" { input = "from ${terraform_data.a.id}" }
+resource "local_file" "f" {
+  filename = "made.txt"
+  content  = "size ${var.size}"
+}
+output "a" { value = terraform_data.a.output.size }
+"#;
+
+fn project() -> Project {
+    Project::with(&[("main.hcl", MAIN)])
+}
+
+#[test]
+fn a_saved_plan_is_shown_and_applied_as_it_was_made() {
+    let project = project();
+    let planned = project.ok(&["plan", "--out", "p.plan", "--var", "size=7"]);
+    planned.has(&["Plan: 3 to add", "Saved to p.plan. To do exactly this: mlo apply p.plan"]);
+    let shown = project.ok(&["show", "p.plan"]);
+    assert!(planned.out.starts_with(&shown.out), "{}\n{}", planned.out, shown.out);
+    let document = project.json(&["show", "p.plan"], 0);
+    let live = project.json(&["plan", "--var", "size=7"], 0);
+    assert_eq!(document["resource_changes"], live["resource_changes"]);
+    assert_eq!(document["output_changes"], live["output_changes"]);
+    // Nobody is asked, and later edits do not matter.
+    project.edit("main.hcl", "from ", "edited ");
+    project.ok(&["apply", "p.plan"]).has(&[
+        "3 added",
+        "edited after the plan was made: `main.hcl`",
+        "MLO3044",
+    ]);
+    assert_eq!(project.read("made.txt"), "size 7");
+    assert_eq!(project.json(&["output"], 0)["a"]["value"], 7);
+    project.ok(&["plan", "--var", "size=7"]).has(&["~ input", "-> \"edited "]);
+}
+
+#[test]
+#[cfg(unix)]
+fn only_its_owner_can_read_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = project();
+    project.ok(&["plan", "--out", "p.plan"]);
+    let mode = std::fs::metadata(project.path().join("p.plan")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    project
+        .mlo(&["plan", "--out", "no/such/p.plan"])
+        .ends_with(1)
+        .has(&["`no/such/p.plan` cannot be written"]);
+}
+
+#[test]
+fn a_plan_whose_state_moved_on_or_is_another_is_refused_with_4() {
+    let project = project();
+    project.ok(&["plan", "--out", "first.plan"]);
+    project.ok(&["plan", "--out", "second.plan"]);
+    project.ok(&["apply", "first.plan"]);
+    let stale = "is stale: it was made at serial 0 of the state, which is at 1 now";
+    project.mlo(&["apply", "second.plan"]).ends_with(4).has(&["MLO3041", stale, "make the plan again"]);
+    project.mlo(&["apply", "first.plan"]).ends_with(4).has(&["is stale"]);
+
+    project.ok(&["plan", "--out", "third.plan", "--var", "size=2"]);
+    std::fs::remove_dir_all(project.path().join(".mlo")).unwrap();
+    project.mlo(&["apply", "third.plan"]).ends_with(4).has(&["MLO3042", "there is none here"]);
+    project.ok(&["apply", "--auto-approve"]);
+    project.mlo(&["apply", "third.plan"]).ends_with(4).has(&["MLO3042", "is of another state: its lineage"]);
+    assert_eq!(project.json(&["apply", "third.plan"], 4)["diagnostics"][0]["code"], "MLO3042");
+}
+
+#[test]
+fn what_would_not_be_done_as_announced_is_not_done() {
+    let project = project();
+    project.ok(&["apply", "--auto-approve"]);
+    project.ok(&["plan", "--out", "p.plan", "--var", "size=2"]);
+    std::fs::remove_file(project.path().join("made.txt")).unwrap();
+    project.mlo(&["apply", "p.plan"]).ends_with(4).has(&[
+        "is stale: local_file.f: the plan says",
+        "now it would be create",
+        "nothing was changed",
+    ]);
+    assert_eq!(project.json(&["output"], 0)["a"]["value"], 1);
+}
+
+#[test]
+fn files_that_the_configuration_reads_must_be_as_they_were() {
+    let project = Project::with(&[
+        (
+            "main.hcl",
+            "resource \"terraform_data\" \"a\" {}\noutput \"t\" { value = \"${terraform_data.a.id}${file(\"text\")}\" }\n",
+        ),
+        ("text", "one"),
+    ]);
+    project.ok(&["plan", "--out", "p.plan"]);
+    project.write("text", "two");
+    project
+        .mlo(&["apply", "p.plan"])
+        .ends_with(4)
+        .has(&["`text`, which the configuration reads, has changed"]);
+    project.write("text", "one");
+    project.ok(&["apply", "p.plan"]).has(&["1 added"]);
+}
+
+#[test]
+fn every_flipped_byte_of_a_plan_is_refused() {
+    let project = Project::with(&[("main.hcl", "resource \"terraform_data\" \"a\" {}\n")]);
+    project.ok(&["plan", "--out", "p.plan"]);
+    let bytes = std::fs::read(project.path().join("p.plan")).unwrap();
+    for at in (0..bytes.len()).step_by(bytes.len() / 12).chain([bytes.len() - 1]) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        project.write("changed.plan", changed);
+        project.mlo(&["apply", "changed.plan"]).ends_with(1).has(&["MLO3040", "changed.plan"]);
+        project.mlo(&["show", "changed.plan"]).ends_with(1).has(&["MLO3040"]);
+    }
+    project.write("changed.plan", &bytes[..bytes.len() / 2]);
+    project.mlo(&["apply", "changed.plan"]).ends_with(1).has(&["it is cut short"]);
+    project.write("changed.plan", "");
+    project.mlo(&["apply", "changed.plan"]).ends_with(1).has(&["it is not a plan file"]);
+    project.write("changed.plan", "{\"format_version\":99,\"x\":1}");
+    project.mlo(&["apply", "changed.plan"]).ends_with(1).has(&["its format is 99"]);
+    assert!(!project.path().join(".mlo/state/default/state.json").exists());
+}
+
+#[test]
+fn sensitive_values_are_given_again_and_are_nowhere_in_the_file() {
+    let project = Project::with(&[(
+        "main.hcl",
+        r#"
+variable "password" { sensitive = true }
+variable "same" { default = "x" }
+variable "builtin" {
+  sensitive = true
+  default   = "built-in-secret"
+}
+resource "terraform_data" "a" { input = "pw ${var.password} ${var.builtin}" }
+resource "terraform_data" "b" { input = var.same }
+resource "local_file" "f" {
+  filename          = "made.txt"
+  sensitive_content = var.password
+}
+"#,
+    )]);
+    let pair = ["--var", "password=hunter2-canary", "--var", "same=hunter2-canary"];
+    project.ok(&[&["plan", "--out", "p.plan"][..], &pair].concat());
+    let text = project.read("p.plan");
+    assert!(!text.contains("hunter2") && !text.contains("built-in-secret"), "{text}");
+    project.ok(&["show", "p.plan"]).has(&["(sensitive value)", "Plan: 3 to add"]);
+    project.mlo(&["apply", "p.plan"]).ends_with(1).has(&["MLO3043", "is sensitive", "give it again"]);
+    let other = ["--var", "password=other-secret", "--var", "same=hunter2-canary"];
+    project.mlo(&[&["apply", "p.plan"][..], &other].concat()).ends_with(4).has(&["another value"]);
+    let mut apply = project.command(&["apply", "p.plan"]);
+    apply.env("MLO_VAR_password", "hunter2-canary").env("MLO_VAR_same", "hunter2-canary");
+    said(&mut apply).ends_with(0).has(&["3 added"]).has_not(&["hunter2"]);
+    assert_eq!(project.read("made.txt"), "hunter2-canary");
+}
+
+#[test]
+fn a_file_with_a_secret_in_it_must_stay_as_it_is() {
+    let project = Project::with(&[(
+        "main.hcl",
+        "variable \"p\" {\n  sensitive = true\n  default = \"very-secret\"\n}\nresource \"terraform_data\" \"a\" { input = sensitive(var.p) }\n",
+    )]);
+    project.ok(&["plan", "--out", "p.plan"]);
+    assert!(!project.read("p.plan").contains("very-secret"));
+    project.edit("main.hcl", "\"a\"", "\"b\"");
+    project
+        .mlo(&["apply", "p.plan"])
+        .ends_with(4)
+        .has(&["`main.hcl` is not as it was", "sensitive value stands in it"]);
+    project.edit("main.hcl", "\"b\"", "\"a\"");
+    project.ok(&["apply", "p.plan"]).has(&["1 added"]);
+}
+
+#[test]
+fn flags_that_a_plan_cannot_heed_are_refused() {
+    let project = project();
+    project.ok(&["plan", "--out", "p.plan", "--var", "size=2"]);
+    project
+        .mlo(&["apply", "p.plan", "--var", "size=3"])
+        .ends_with(1)
+        .has(&["MLO3043", "another value in the plan"]);
+    project.mlo(&["apply", "p.plan", "--destroy"]).ends_with(1).has(&["`--destroy` cannot be given with it"]);
+    project.mlo(&["destroy", "p.plan"]).ends_with(1).has(&["says what is done"]);
+    project.ok(&["apply", "p.plan", "--var", "size=2"]).has(&["3 added"]);
+}
+
+#[test]
+fn a_plan_to_destroy_and_one_to_refresh_are_applied_as_such() {
+    let project = project();
+    project.ok(&["apply", "--auto-approve"]);
+    project.write("made.txt", "changed outside");
+    project.ok(&["plan", "--refresh-only", "--out", "refresh.plan"]);
+    project.ok(&["plan", "--destroy", "--out", "destroy.plan"]);
+    project.ok(&["apply", "refresh.plan"]).has(&["0 added, 0 changed, 0 destroyed"]);
+    project.mlo(&["apply", "destroy.plan"]).ends_with(4);
+    project.ok(&["plan", "--destroy", "--out", "destroy.plan"]);
+    project.ok(&["apply", "destroy.plan"]).has(&["destroyed"]);
+    assert_eq!(project.json(&["show"], 0)["resources"], serde_json::json!([]));
+}
+
+#[test]
+fn the_gate_is_asked_again_and_must_be_the_same() {
+    let project = Project::new();
+    project.take_examples();
+    project.mlo(&["plan", "examples/invalid/low-accuracy.yaml", "--out", "p.plan"]).ends_with(3);
+    assert!(!project.path().join("p.plan").exists(), "what is denied is not saved");
+    project.ok(&["plan", "examples/iris", "--out", "p.plan"]);
+    let policies = crate::support::repository().join("policies");
+    for name in ["data.yaml", "model-governance.rego"] {
+        project.write(&format!("policies/{name}"), std::fs::read(policies.join(name)).unwrap());
+    }
+    let same = project.mlo(&["apply", "p.plan", "--policies", "policies", "--json"]);
+    assert!(same.code == 0 || same.code == 1, "the same policies in a folder: {}", same.all());
+    project.mlo(&["destroy", "examples/iris", "--auto-approve"]);
+    project.ok(&["plan", "examples/iris", "--out", "p.plan"]);
+    project.edit(
+        "policies/model-governance.rego",
+        "package model.governance",
+        "# another\npackage model.governance",
+    );
+    project
+        .mlo(&["apply", "p.plan", "--policies", "policies"])
+        .ends_with(4)
+        .has(&["the policies have changed"]);
+}
