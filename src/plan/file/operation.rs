@@ -349,7 +349,7 @@ fn apart(saved: Option<&Value>, now: Option<&Value>) -> Option<Path> {
 
 /// A sensitive value that the file does not hold is taken for the same: it comes from inputs that were compared.
 fn first_difference(saved: &Value, now: &Value, at: &Path) -> Option<Path> {
-    if saved.marks().is_sensitive() && !saved.is_unknown() {
+    if saved.marks().is_sensitive() && !saved.is_unknown() && !saved.is_null() {
         return None;
     }
     match (saved.kind(), now.kind()) {

@@ -97,6 +97,7 @@ fn rich() -> Value {
         ("list".into(), Value::list(Type::String, ["a".into(), Value::unknown(Type::String)])),
         ("tuple".into(), Value::tuple([1.into(), true.into(), Value::null()])),
         ("map".into(), Value::map(Type::Number, [("x".into(), 1.into())])),
+        ("hidden_null".into(), Value::null_of(Type::String).marked(Marks::SENSITIVE)),
         ("later".into(), Value::unknown(Type::String).marked(Marks::SENSITIVE)),
     ])
 }

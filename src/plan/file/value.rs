@@ -34,7 +34,7 @@ pub(super) struct ValueOut {
     special: Vec<SpecialOut>,
 }
 
-/// A place in a value.
+/// A place in a value that is unknown, sensitive, or, with neither, null of which nobody may know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SpecialOut {
@@ -130,13 +130,16 @@ impl<'s> Encoder<'s> {
             return Value::null_of(ty.clone());
         }
         let is_hidden = match value.kind() {
-            Kind::Null(_) => false,
             Kind::String(text) => (self.is_secret)(text),
             Kind::Map(_, entries) | Kind::Object(entries) => {
                 entries.keys().any(|name| (self.is_secret)(name))
             }
             _ => false,
         };
+        if value.is_null() && !value.marks().is_empty() {
+            special.push(SpecialOut { path: path(at), unknown: None, sensitive: None });
+            return value.clone().with_marks(Marks::NONE);
+        }
         if is_hidden || !value.marks().is_empty() {
             let next = self.hidden.len();
             let number = *self.hidden.entry(format!("{:?}", value.unmarked_deep())).or_insert(next);
@@ -187,9 +190,12 @@ impl ValueOut {
         let mut special = BTreeMap::new();
         for out in &self.special {
             let put = match (&out.unknown, out.sensitive) {
-                (Some(unknown), None) => unknown.value(ty(unknown.ty)?),
-                (None, Some(number)) => Value::string(format!("{MASK} {number}")).marked(Marks::SENSITIVE),
-                _ => return Err(wrong()),
+                (Some(unknown), None) => Some(unknown.value(ty(unknown.ty)?)),
+                (None, Some(number)) => {
+                    Some(Value::string(format!("{MASK} {number}")).marked(Marks::SENSITIVE))
+                }
+                (None, None) => None,
+                (Some(_), Some(_)) => return Err(wrong()),
             };
             special.insert(Path(out.path.iter().map(StepOut::step).collect()), put);
         }
@@ -214,9 +220,10 @@ impl UnknownOut {
     }
 }
 
-fn put(value: Value, at: &Path, special: &BTreeMap<Path, Value>) -> Value {
+/// With what stands in `special` at its places; nothing stands for a mark.
+fn put(value: Value, at: &Path, special: &BTreeMap<Path, Option<Value>>) -> Value {
     if let Some(put) = special.get(at) {
-        return put.clone();
+        return put.clone().unwrap_or_else(|| value.marked(Marks::SENSITIVE));
     }
     value.map_parts(|step, part| {
         let mut at = at.clone();
