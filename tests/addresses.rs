@@ -330,3 +330,81 @@ fn what_is_nowhere_cannot_be_named() {
         .ends_with(1)
         .has(&["cannot be used"]);
 }
+
+#[test]
+fn what_is_there_is_imported_and_changed_in_one_step() {
+    let project = project(
+        r#"
+variable "names" { default = ["a", "b"] }
+resource "local_file" "note" {
+  for_each = toset(var.names)
+  filename = "${each.key}.txt"
+  content  = "one"
+}
+import {
+  for_each = toset(var.names)
+  to       = local_file.note[each.key]
+  id       = "${each.key}.txt"
+}
+"#,
+    );
+    project.mlo(&["plan"]).ends_with(1).has(&[
+        "MLO3038",
+        "there is nothing with the id \"a.txt\"",
+        "main.hcl:8:1",
+    ]);
+    project.write("a.txt", "one");
+    project.write("b.txt", "two");
+    project.ok(&["plan"]).has(&[
+        "  # local_file.note[\"a\"] will be imported\n    resource \"local_file\" \"note\" {",
+        "  # local_file.note[\"b\"] will be updated in place\n  # (imported from \"b.txt\")",
+        "Plan: 2 to import, 0 to add, 1 to change, 0 to destroy.",
+    ]);
+    let plan = project.json(&["plan"], 0);
+    assert_eq!(change(&plan, "local_file.note[\"a\"]")["change"]["importing"], json!({"id": "a.txt"}));
+    assert_eq!(plan["summary"]["import"], 2);
+    project
+        .ok(&["apply", "--auto-approve"])
+        .has(&["Resources: 2 imported, 0 added, 1 changed, 0 destroyed."]);
+    assert_eq!(project.read("b.txt"), "one");
+    project.ok(&["plan", "--detailed-exitcode"]).has(&["No changes."]);
+    project.write("main.hcl", "import {\n  to = mlo_data.x\n  id = \"x\"\n}\n");
+    project
+        .mlo(&["validate"])
+        .ends_with(1)
+        .has(&["there is no block `mlo_data.x` to import into", "main.hcl:2:8"]);
+    project.write(
+        "main.hcl",
+        "resource \"mlo_data\" \"x\" { count = 1 }\nimport {\n  to = mlo_data.x[3]\n  id = \"x\"\n}\n",
+    );
+    project.mlo(&["plan"]).ends_with(1).has(&["there is no instance mlo_data.x[3] to import to"]);
+}
+
+#[test]
+fn one_object_is_imported_and_nothing_else_happens() {
+    let project = project(
+        "resource \"mlo_data\" \"other\" {}\nresource \"local_file\" \"note\" {\n  filename = \"a.txt\"\n  content = \"new ${mlo_data.other.id}\"\n}\noutput \"o\" { value = 1 }\n",
+    );
+    project.write("a.txt", "old");
+    project
+        .ok(&["import", "local_file.note", "a.txt"])
+        .has(&["1 imported, 0 added, 0 changed, 0 destroyed."]);
+    assert_eq!(project.ok(&["state", "list"]).out, "local_file.note\n");
+    assert_eq!(project.read("a.txt"), "old");
+    project
+        .mlo(&["import", "local_file.note", "a.txt"])
+        .ends_with(1)
+        .has(&["the state has local_file.note already"]);
+    project
+        .mlo(&["import", "local_file.nte", "b.txt"])
+        .ends_with(1)
+        .has(&["did you mean `local_file.note`?", "write it first"]);
+    project
+        .mlo(&["import", "mlo_data.other[0]", "b"])
+        .ends_with(1)
+        .has(&["there is no instance mlo_data.other[0]"]);
+    project.ok(&["apply", "--auto-approve"]).has(&["1 added, 1 changed, 0 destroyed."]);
+    project.write("bytes", [0xff, 0x00]);
+    project.write("main.hcl", "resource \"local_file\" \"bytes\" {\n  filename = \"bytes\"\n  content_base64 = \"/wA=\"\n}\nimport {\n  to = local_file.bytes\n  id = \"bytes\"\n}\n");
+    project.ok(&["plan"]).has(&["Plan: 1 to import, 0 to add, 0 to change"]);
+}

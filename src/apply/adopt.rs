@@ -20,7 +20,8 @@ impl Run<'_, '_, '_> {
             let Some(value) = operation.prior.as_ref().filter(|_| operation.importing.is_some()) else {
                 continue;
             };
-            let (token, dependencies) = (&operation.token, &operation.dependencies);
+            let token = operation.stored.as_ref().map_or(&operation.token, |stored| &stored.token);
+            let dependencies = &operation.dependencies;
             let over = blank(&operation.provider, operation.schema_version, token, dependencies);
             if let Some(object) = self.encode(&operation.address, value, over) {
                 snapshot.objects.insert(operation.address.clone(), object);

@@ -117,6 +117,11 @@ pub(super) enum Command {
         after_help = "Examples:\n  mlo state list\n  mlo state mv local_file.a local_file.b --dry-run"
     )]
     State(State),
+    /// Take an object that is there already into the state
+    #[command(
+        after_help = "Examples:\n  mlo import local_file.a notes.txt\n  mlo import 'module.m[\"k\"].local_file.a' notes.txt examples/iris"
+    )]
+    Import(Import),
     /// Have the next apply replace an object
     #[command(after_help = "Example:\n  mlo taint 'local_file.a[0]'")]
     Taint(StateInstance),
@@ -170,6 +175,7 @@ impl Command {
             Self::Output(options) => options.json,
             Self::Version(options) => options.json,
             Self::Get(options) => options.json,
+            Self::Import(options) => options.apply.source.format(&options.apply.shown) == Format::Json,
             Self::State(_)
             | Self::Taint(_)
             | Self::Untaint(_)
@@ -218,7 +224,7 @@ pub(super) struct Shown {
 }
 
 /// Where the configuration is and which values it gets.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, Clone, Args)]
 pub(super) struct Source {
     /// The folder of the configuration, or one manifest.
     #[arg(value_name = "FOLDER|MANIFEST")]
@@ -292,13 +298,16 @@ pub(super) struct Engine {
     /// Make a new object for this instance, and take the old one away. Can be given several times.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "refresh_only")]
     pub(super) replace: Vec<Address>,
+    /// `mlo import` asks for this, and nothing else.
+    #[arg(skip)]
+    pub(super) import: Option<(Address, String)>,
 }
 
 impl Engine {
     /// What is asked of parts of the configuration.
     pub(super) fn requests(&self) -> Requests {
         let (targets, excludes) = (self.targets.clone(), self.excludes.clone());
-        Requests { targets, excludes, replace: self.replace.clone() }
+        Requests { targets, excludes, replace: self.replace.clone(), import: self.import.clone() }
     }
 }
 
@@ -320,7 +329,7 @@ pub(super) struct Plan {
 }
 
 /// `mlo apply`, `mlo destroy`
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Apply {
     #[command(flatten)]
     pub(super) source: Source,
@@ -337,6 +346,18 @@ pub(super) struct Apply {
     /// Wait so long for another run's lock: `30s`, `5m`.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub(super) lock_timeout: std::time::Duration,
+}
+
+/// `mlo import`
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// The instance that the object becomes. The configuration has its block.
+    #[arg(conflicts_with_all = ["destroy", "targets", "excludes", "replace", "refresh_only"])]
+    pub(super) address: Address,
+    /// What its provider knows the object by: the path of a file, the id of a service.
+    pub(super) id: String,
+    #[command(flatten)]
+    pub(super) apply: Apply,
 }
 
 /// `mlo show`

@@ -45,6 +45,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Apply(options) => command::apply::run(options, &arguments.global, &mut screen),
         Command::Destroy(options) => command::destroy::run(options, &arguments.global, &mut screen),
         Command::Show(options) => command::show::run(options, &arguments.global, &mut screen),
+        Command::Import(options) => command::import::run(options, &mut screen),
         Command::State(command) => command::state::run(command, &mut screen),
         Command::Taint(options) => command::state::taint(options, &mut screen),
         Command::Untaint(options) => command::state::untaint(options, &mut screen),

@@ -165,6 +165,7 @@ pub fn build_partly(tree: &ModuleTree<'_>) -> (Graph, Diagnostics) {
     for node in 0..builder.dag.len() {
         builder.connect(node);
     }
+    builder.connect_imports();
     let Builder { mut dag, by_node, .. } = builder;
     let mut cycles = Diagnostics::new();
     let order = dag.order().unwrap_or_else(|circles| {
@@ -317,6 +318,17 @@ impl Builder<'_, '_> {
             if reference.target != own {
                 self.depend_on(node, id, &reference.target);
             }
+        }
+    }
+
+    /// What is imported to a block is known before the block is planned.
+    fn connect_imports(&mut self) {
+        for import in &self.tree.module(0).imports {
+            let (path, key) = &import.target;
+            let node = self.tree.find(path).map(|id| Node::Resource(id, key.clone()));
+            let Some(node) = node.and_then(|node| self.by_node.get(&node).copied()) else { continue };
+            let exprs = [&import.id].into_iter().chain(&import.for_each);
+            self.depend_on_exprs(node, 0, exprs);
         }
     }
 

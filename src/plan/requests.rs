@@ -12,11 +12,13 @@ pub struct Requests {
     pub excludes: Vec<AddressPattern>,
     /// A new object is made for each of these.
     pub replace: Vec<Address>,
+    /// Only this is done: the object of this id is taken into the state at this address.
+    pub import: Option<(Address, String)>,
 }
 
 impl Requests {
     /// Whether all of the configuration is planned.
     pub fn is_whole(&self) -> bool {
-        self.targets.is_empty() && self.excludes.is_empty()
+        self.targets.is_empty() && self.excludes.is_empty() && self.import.is_none()
     }
 }

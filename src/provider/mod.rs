@@ -137,6 +137,26 @@ pub trait Connection: Any + Send + Sync {
 
     /// The object that an earlier run made, or began to make, with `subject.token`: after a crash it is adopted.
     fn find<'a>(&'a self, subject: Subject<'a>) -> BoxFuture<'a, Result<Option<Value>, ProviderError>>;
+
+    /// The object that its provider knows by an id, to be kept from now on; nothing if there is none. Changes nothing.
+    /// `subject.token` is the one that it gets if it has none of its own.
+    fn import<'a>(
+        &'a self,
+        subject: Subject<'a>,
+        _id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Imported>, ProviderError>> {
+        let summary = format!("objects of type `{}` cannot be imported", subject.type_name);
+        Box::pin(std::future::ready(Err(ProviderError::permanent(summary))))
+    }
+}
+
+/// An object that was there already.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Imported {
+    /// The object as it is.
+    pub value: Value,
+    /// The token that it was made with, if it is known.
+    pub token: Option<String>,
 }
 
 /// The object that a call is about.

@@ -1,5 +1,6 @@
 //! Objects of resource types, read and rebuilt attribute by attribute.
 
+use crate::lang::eval::BlockSchema;
 use crate::lang::value::{Kind, Type, Value};
 use std::sync::Arc;
 
@@ -20,6 +21,12 @@ pub(super) fn with<'a>(object: &Value, changes: impl IntoIterator<Item = (&'a st
         attributes.insert(name.into(), value);
     }
     Value::object(attributes).with_marks(object.marks())
+}
+
+/// An object of which nothing is known.
+pub(super) fn empty(block: &BlockSchema) -> Value {
+    let attributes = block.attributes.iter();
+    Value::object(attributes.map(|(name, attribute)| (name.clone(), Value::null_of(attribute.ty.clone()))))
 }
 
 /// A string, or null.

@@ -73,6 +73,8 @@ codes! {
         "The command line names a module, block or instance that is neither in the configuration nor in the state. Addresses look like `local_file.name`, `local_file.name[0]` or `module.name[\"key\"].local_file.name`; `mlo state list` shows those of the state.";
     PARTIAL = "MLO3037", "plan for a part",
         "`--target` or `--exclude` leaves parts of the configuration out of the plan. They stay as they are, even where the configuration wants them otherwise. Meant for mending what went wrong; plan the whole afterwards.";
+    IMPORT = "MLO3038", "nothing can be imported so",
+        "An `import` block or `mlo import` takes an object that is there already into the state. It names a block that the configuration has, an address that the state does not have yet, and an id that the provider knows an object by.";
     PLAN_FILE = "MLO3040", "plan file cannot be read",
         "The file is no plan, was damaged or changed, or was written by a later version. Every byte of a plan file is covered by a digest: make the plan again.";
     PLAN_STALE = "MLO3041", "saved plan is stale",

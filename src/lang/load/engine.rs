@@ -18,7 +18,7 @@ pub(super) enum Feature {
 
 /// What the engine carries out.
 pub(super) const CARRIED_OUT: &[Feature] =
-    &[Feature::Moved, Feature::Removed, Feature::Check, Feature::ProviderForEach];
+    &[Feature::Moved, Feature::Removed, Feature::Import, Feature::Check, Feature::ProviderForEach];
 
 /// Refuses what a configuration asks for and the engine does not carry out.
 pub(super) fn refuse(module: &Module, carried_out: &[Feature], diagnostics: &mut Diagnostics) {

@@ -1,6 +1,7 @@
 //! One block: what the configuration wants of its instances, what is there, and what becomes of each.
 
 use super::Walker;
+use super::imports::Found;
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{ModuleId, Node};
 use crate::lang::config::{Resource, ResourceKey};
@@ -28,6 +29,15 @@ struct Instance<'r> {
     resource: &'r Resource,
 }
 
+/// What there is at an address.
+#[derive(Default)]
+struct Present {
+    prior: Option<Value>,
+    stored: Option<Stored>,
+    /// The id by which the state takes it in.
+    importing: Option<String>,
+}
+
 /// What the instances of a block share.
 pub(super) struct BlockPlan<'b> {
     pub(super) id: ModuleId,
@@ -47,6 +57,7 @@ impl Walker<'_, '_, '_> {
         let Some(schema) = provider.schema().resources.get(key.type_name.as_ref()) else {
             return Err(self.unknown_type(resource).into());
         };
+        self.evaluate_imports(id, key)?;
         let dependencies = self.dependencies(id, key);
         let block = BlockPlan { id, key, schema, dependencies };
         let (instances, left_out, mut failures) = self.instances(&block, resource);
@@ -159,10 +170,7 @@ impl Walker<'_, '_, '_> {
             Diagnostics::from(describe(error, &address.to_string(), Some(resource.span), Some(resource)))
         };
         let stored = self.planner.snapshot.objects.get(&address);
-        let prior = match stored {
-            Some(object) => self.read(&connected, &block.schema.block, (&address, None), object).await?,
-            None => None,
-        };
+        let Present { prior, stored: present, importing } = self.present(block, &connected, &address).await?;
         let usable = prior.as_ref().filter(|_| stored.is_none_or(|object| object.status == Status::Ready));
         let (place, own) = ((block.id, block.key), (&address.module, &repetition));
         let kept = self.world.borrow().laid_over(place, own, &block.schema.block, (usable, &wanted))?;
@@ -188,7 +196,7 @@ impl Walker<'_, '_, '_> {
         let operation = Operation {
             address: address.clone(),
             previous: None,
-            importing: None,
+            importing,
             deposed: None,
             create_before_destroy,
             triggered_by: if action == Action::Replace { triggered_by } else { Vec::new() },
@@ -198,17 +206,35 @@ impl Walker<'_, '_, '_> {
             prior,
             planned: Some(change.planned.clone()),
             replace: change.replace,
-            stored: stored.map(Stored::from),
-            schema_version: block.schema.version,
-            token: match stored {
-                Some(object) if !matches!(action, Action::Create | Action::Replace) => object.token.clone(),
+            token: match &present {
+                Some(present) if !matches!(action, Action::Create | Action::Replace) => present.token.clone(),
                 _ => token(self.planner.snapshot, &address),
             },
+            stored: present,
+            schema_version: block.schema.version,
             span: Some(resource.span),
             dependencies: block.dependencies.clone(),
         };
         self.operations.borrow_mut().insert(address.clone(), operation);
         Ok((address, change.planned))
+    }
+
+    /// The object of an address as it is, if the state has it or takes it in now.
+    async fn present(
+        &self,
+        block: &BlockPlan<'_>,
+        connected: &Connected,
+        address: &Address,
+    ) -> Result<Present, Diagnostics> {
+        if let Some(object) = self.planner.snapshot.objects.get(address) {
+            let prior = self.read(connected, &block.schema.block, (address, None), object).await?;
+            return Ok(Present { prior, stored: Some(object.into()), importing: None });
+        }
+        let token = token(self.planner.snapshot, address);
+        let found = self.import(connected, &block.schema.block, (address, token)).await?;
+        let Some(Found { id, value, token }) = found else { return Ok(Present::default()) };
+        let stored = Stored { token, dependencies: block.dependencies.to_vec() };
+        Ok(Present { prior: Some(value), stored: Some(stored), importing: Some(id) })
     }
 
     /// The object as it is; what differs from the state is drift.

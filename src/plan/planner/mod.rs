@@ -5,6 +5,7 @@ mod check;
 mod connect;
 mod data;
 mod gone;
+mod imports;
 mod lifecycle;
 mod moved;
 mod partial;
@@ -26,6 +27,7 @@ use crate::plan::stored::decode_output;
 use crate::plan::world::{Context, World};
 use crate::plan::{DataObject, Drift, Operation, OutputChange, Plan, Requests, Steps};
 use crate::provider::{Connection, Provider, Surroundings};
+use imports::{Importing, Imports};
 use mlo_state::{Address, BlockAddress, Mode, Snapshot};
 use removed::RemovedBlocks;
 use select::{Selection, select};
@@ -115,6 +117,10 @@ impl Planner<'_> {
             return (Err(Partial(None)), messages);
         }
         let present = Planner { config: config.clone(), snapshot: &snapshot, ..*self };
+        let (imports, wrong) = Imports::of(&tree);
+        if wrong.has_errors() {
+            return (Err(Partial(None)), wrong);
+        }
         let selection = match select(&present, &tree, &graph) {
             Ok(selection) => selection,
             Err(messages) => return (Err(Partial(None)), messages),
@@ -123,6 +129,8 @@ impl Planner<'_> {
             planner: &present,
             selection,
             left_out: RefCell::default(),
+            imports,
+            importing: RefCell::default(),
             tree: &tree,
             graph: &graph,
             world: RefCell::new(World::new(&tree, self.context)),
@@ -157,6 +165,9 @@ struct Walker<'p, 'a, 'c> {
     selection: Selection,
     /// Instances that the configuration has and the plan leaves out.
     left_out: RefCell<BTreeSet<Address>>,
+    imports: Imports<'c>,
+    /// What is to be imported, by the address that it gets; found block by block.
+    importing: RefCell<HashMap<Address, Importing>>,
     tree: &'c ModuleTree<'c>,
     graph: &'c Graph,
     world: RefCell<World<'c>>,
@@ -230,6 +241,8 @@ impl Walker<'_, '_, '_> {
             }
             self.leave_rest();
             self.check_replaced();
+            self.check_imported();
+            self.import_alone();
         }
         let mut operations = self.place_moved(self.operations.take());
         self.spread_creates_first(&mut operations);
@@ -246,7 +259,8 @@ impl Walker<'_, '_, '_> {
             outputs.retain(|_, change| change.after.is_some());
         }
         // What went wrong may be what the steps would wait for.
-        let steps = if messages.has_errors() { Steps::default() } else { steps::build(&parts) };
+        let is_import = self.planner.requests.import.is_some();
+        let steps = if messages.has_errors() || is_import { Steps::default() } else { steps::build(&parts) };
         let mut by_block: HashMap<BlockAddress, Vec<usize>> = HashMap::new();
         for (number, operation) in operations.iter().enumerate() {
             by_block.entry(operation.address.block()).or_default().push(number);

@@ -88,6 +88,9 @@ impl Walker<'_, '_, '_> {
                 self.operations.borrow_mut().insert(address.clone(), self.untouched(address, object));
             }
         }
+        if self.planner.requests.import.is_some() {
+            return;
+        }
         let warning = Diagnostic::warning(code::engine::PARTIAL, "this plan is for a part of the configuration only")
             .detail("What was not named, and is not needed by what was, stays as it is; outputs made from it keep their values.")
             .help("plan again without `--target` and `--exclude` afterwards");
@@ -95,7 +98,7 @@ impl Walker<'_, '_, '_> {
         self.check_instances();
     }
 
-    fn untouched(&self, address: &Address, object: &Object) -> Operation {
+    pub(super) fn untouched(&self, address: &Address, object: &Object) -> Operation {
         let value = self.as_stored(address, object);
         Operation {
             action: Action::NoOp,

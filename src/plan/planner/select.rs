@@ -55,6 +55,9 @@ pub(super) fn select(
     if unknown.has_errors() {
         return Err(unknown);
     }
+    if let Some((address, _)) = &requests.import {
+        return selector.by_import(address);
+    }
     Ok(match planner.kind {
         Kind::Destroy => Selection { nodes: selector.to_destroy(), some: BTreeMap::new() },
         _ if !requests.targets.is_empty() => selector.by_targets(&requests.targets),
@@ -118,6 +121,28 @@ impl Selector<'_, '_, '_> {
             Selection { nodes, some: some.filter(|(node, _)| self.is_block(*node)).collect() };
         self.add_outputs(&mut selection);
         selection
+    }
+
+    /// What must be evaluated to import one object.
+    fn by_import(&self, address: &Address) -> Result<Selection, Diagnostics> {
+        let refused = |summary: String| Diagnostic::error(code::engine::IMPORT, summary);
+        if self.planner.snapshot.objects.contains_key(address) {
+            let error = refused(format!("the state has {address} already"));
+            return Err(error.help("to give it up first, use `mlo state rm`").into());
+        }
+        let pattern = AddressPattern::from(address.clone());
+        let direct = self.blocks_of(&pattern);
+        if direct.is_empty() {
+            let error = refused(format!("the configuration has no block for {address}"));
+            let known = self.names();
+            let error = error.did_you_mean(&address.to_string(), known.iter().map(String::as_str));
+            let header = format!("resource \"{}\" \"{}\"", address.type_name, address.name);
+            return Err(error.help(format!("write it first: `{header} {{ … }}`")).into());
+        }
+        let mut nodes = direct.clone();
+        self.close(&mut nodes);
+        let some = direct.into_iter().map(|node| (node, Instances::In(vec![pattern.clone()]))).collect();
+        Ok(Selection { nodes, some })
     }
 
     fn by_excludes(&self, excludes: &[AddressPattern]) -> Selection {

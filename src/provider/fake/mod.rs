@@ -5,8 +5,8 @@
 
 use super::object::{attribute, same, with};
 use super::{
-    BoxFuture, Change, Connection, DataSchema, ErrorClass, PlanRequest, Planned, Progress, Provider,
-    ProviderError, ProviderSchema, ResourceSchema, Subject, Surroundings,
+    BoxFuture, Change, Connection, DataSchema, ErrorClass, Imported, PlanRequest, Planned, Progress,
+    Provider, ProviderError, ProviderSchema, ResourceSchema, Subject, Surroundings,
 };
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Type, Value};
@@ -329,6 +329,19 @@ impl Connection for Fake {
             Progress::Pending { handle: handle.to_owned(), after: POLL_WAIT }
         };
         Box::pin(std::future::ready(Ok(progress)))
+    }
+
+    fn import<'a>(
+        &'a self,
+        _subject: Subject<'a>,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Imported>, ProviderError>> {
+        let things = self.things();
+        let mut living = things.living.iter();
+        let found = living.find(|(_, (_, value))| attribute(value, "id").as_str() == Some(id));
+        let found =
+            found.map(|(token, (_, value))| Imported { value: value.clone(), token: Some(token.clone()) });
+        Box::pin(std::future::ready(Ok(found)))
     }
 
     fn find<'a>(&'a self, subject: Subject<'a>) -> BoxFuture<'a, Result<Option<Value>, ProviderError>> {

@@ -10,8 +10,8 @@ mod service;
 
 use super::object::text;
 use super::{
-    BoxFuture, Change, Connection, PlanRequest, Planned, Progress, Provider, ProviderError, ProviderSchema,
-    Subject, Surroundings,
+    BoxFuture, Change, Connection, Imported, PlanRequest, Planned, Progress, Provider, ProviderError,
+    ProviderSchema, Subject, Surroundings,
 };
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Type, Value};
@@ -149,6 +149,23 @@ impl Connection for Machine {
         config: &'a Value,
     ) -> BoxFuture<'a, Result<Value, ProviderError>> {
         Box::pin(ready(file::data::read(&self.surroundings, config)))
+    }
+
+    fn import<'a>(
+        &'a self,
+        subject: Subject<'a>,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Imported>, ProviderError>> {
+        Box::pin(async move {
+            match subject.type_name {
+                file::TYPE => file::import(&self.surroundings, id),
+                service::TYPE => service::import(&self.surroundings, subject, id).await,
+                other => {
+                    let summary = format!("objects of type `{other}` cannot be imported");
+                    Err(ProviderError::permanent(summary))
+                }
+            }
+        })
     }
 
     fn find<'a>(&'a self, subject: Subject<'a>) -> BoxFuture<'a, Result<Option<Value>, ProviderError>> {

@@ -10,9 +10,9 @@ use super::disk;
 use crate::diag::code::provider::{ARGUMENT, NOT_OURS, UNREADABLE};
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Path as ValuePath, Type, Value};
-use crate::provider::object::{attribute, hex, same, text, text_or_null, with};
+use crate::provider::object::{attribute, empty, hex, same, text, text_or_null, with};
 use crate::provider::{
-    Change, ErrorClass, PlanRequest, Planned, ProviderError, ResourceSchema, Subject, Surroundings,
+    Change, ErrorClass, Imported, PlanRequest, Planned, ProviderError, ResourceSchema, Subject, Surroundings,
 };
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, Metadata};
@@ -188,6 +188,23 @@ pub(super) fn read(surroundings: &Surroundings, prior: &Value) -> Result<Option<
         changes.push(("file_permission", Value::string(format!("{mode:04o}"))));
     }
     Ok(Some(with(prior, changes)))
+}
+
+/// A regular file by its path, as the argument that its content can be given by would have it.
+pub(super) fn import(surroundings: &Surroundings, path: &str) -> Result<Option<Imported>, ProviderError> {
+    let blank = with(
+        &empty(&schema().block),
+        [("filename", Value::string(path)), ("directory_permission", Value::string(FOLDER_MODE))],
+    );
+    // What an argument says of the content is asked for only where the argument is given.
+    for (name, placeholder) in [("content", ""), ("content_base64", "")] {
+        let prior = with(&blank, [(name, Value::string(placeholder))]);
+        let Some(value) = read(surroundings, &prior)? else { return Ok(None) };
+        if !attribute(&value, name).is_null() {
+            return Ok(Some(Imported { value, token: None }));
+        }
+    }
+    Err(ProviderError::permanent(format!("{path:?} is too large to be imported")))
 }
 
 /// The digest of a file, and its bytes if they are not too many for a value.

@@ -10,7 +10,7 @@ use super::{READY, addresses, process};
 use crate::diag::code::provider::{MODEL, PROCESS};
 use crate::lang::value::{Path as ValuePath, Type, Value};
 use crate::provider::object::{attribute, same, text, text_or_null, with};
-use crate::provider::{Change, ErrorClass, ProviderError, Subject, Surroundings};
+use crate::provider::{Change, ErrorClass, Imported, ProviderError, Subject, Surroundings};
 use std::time::Duration;
 
 /// Time for a process that runs to say who it is. It does so once it listens, before it loads its model.
@@ -60,6 +60,23 @@ pub(crate) async fn read(
             Ok(Some(with(prior, [("status", status), ("pid", Value::null_of(Type::Number))])))
         }
     }
+}
+
+/// The service of an id on this machine that runs and that no state knows of any more.
+///
+/// # Errors
+/// If the folder of the services cannot be read, or the service does not know the token that it was made with.
+pub(crate) async fn import(
+    surroundings: &Surroundings,
+    subject: Subject<'_>,
+    id: &str,
+) -> Result<Option<Imported>, ProviderError> {
+    let Some((folder, token)) = Folder::of_id(surroundings, id)? else { return Ok(None) };
+    let ty = super::schema().block.implied_type();
+    let Some(kept) = folder.kept_object(&ty) else { return Ok(None) };
+    let own = Subject { token: &token, ..subject };
+    let found = read(surroundings, own, &kept).await?;
+    Ok(found.map(|value| Imported { value, token: Some(token) }))
 }
 
 /// The service that an earlier command started with the subject's token, if its process lives. Waits until it is ready,

@@ -62,6 +62,9 @@ struct Kept {
     /// How many processes the service has had.
     generation: u64,
     object: serde_json::Value,
+    /// What the service was made with; services of earlier versions do not say.
+    #[serde(default)]
+    token: Option<String>,
 }
 
 /// The ports that the services of a project have, also while they are being restarted.
@@ -114,6 +117,24 @@ impl Folder {
         let ending = format!("-{key}");
         let found = all(surroundings)?.into_iter().find(|path| name_of(path).ends_with(&ending));
         Ok(found.map(|path| Self { path, key }))
+    }
+
+    /// The folder of an identifier, and the token that its service was made with.
+    pub(super) fn of_id(
+        surroundings: &Surroundings,
+        id: &str,
+    ) -> Result<Option<(Self, String)>, ProviderError> {
+        let Some(path) = all(surroundings)?.into_iter().find(|path| name_of(path) == id) else {
+            return Ok(None);
+        };
+        let key = id.rsplit('-').next().unwrap_or_default().to_owned();
+        let folder = Self { path, key };
+        let token = folder.kept().and_then(|kept| kept.token).filter(|token| key_of(token) == folder.key);
+        let Some(token) = token else {
+            let summary = format!("the service {id:?} does not say who made it");
+            return Err(ProviderError::permanent(summary).help("end it, and have a new one made"));
+        };
+        Ok(Some((folder, token)))
     }
 
     /// Removes what dead services of the same address left behind: their objects were found gone, not deleted.
@@ -184,7 +205,8 @@ impl Folder {
         let generation = self.kept().map_or(1, |kept| kept.generation.saturating_add(1));
         let object = to_json(object, ty).map_err(|error| ProviderError::permanent(error.to_string()))?;
         let address = subject.address.to_string();
-        let kept = Kept { format_version: FORMAT_VERSION, address, generation, object };
+        let token = Some(subject.token.to_owned());
+        let kept = Kept { format_version: FORMAT_VERSION, address, generation, object, token };
         let bytes = serde_json::to_vec_pretty(&kept).map_err(io::Error::from);
         bytes
             .and_then(|bytes| {

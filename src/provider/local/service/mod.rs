@@ -22,7 +22,7 @@ mod process;
 mod program;
 mod spec;
 
-pub(super) use change::{change, find, read};
+pub(super) use change::{change, find, import, read};
 pub(super) use plan::plan;
 
 use crate::lang::eval::{AttributeSchema, BlockSchema};
