@@ -1,36 +1,103 @@
-//! `mlo console`: what expressions see and how values are printed. `tests/cases/console/values.json` has expressions
-//! with what Terraform's console prints of them (nothing where it refuses them), in the folder of that file.
+//! `mlo console`: what expressions see and how values are printed. `tests/cases/console/values.json` and
+//! `tests/cases/marks/values.json` have expressions with what Terraform's console prints of them (nothing where it refuses
+//! them), in the folder of that file.
 
 use super::support::{Project, Said, fed, repository};
+use std::collections::HashSet;
 
 /// What the console says to these lines.
 fn console(project: &Project, arguments: &[&str], lines: &str) -> Said {
     fed(&mut project.command(&[&["console"], arguments].concat()), lines)
 }
 
-#[test]
-fn values_are_printed_as_terraform_prints_them() {
-    let project = Project::copy_of("tests/cases/console");
-    let rows = std::fs::read_to_string(repository().join("tests/cases/console/values.json")).unwrap();
-    let rows: Vec<serde_json::Value> = serde_json::from_str(&rows).unwrap();
-    let (printed, refused): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row["output"].is_string());
-    assert!(printed.len() > 100 && refused.len() > 15, "{} and {} rows", printed.len(), refused.len());
-    let lines: Vec<_> = printed.iter().map(|row| row["input"].as_str().unwrap()).collect();
-    let said = console(&project, &[], &lines.join("\n"));
+/// The rows of the `values.json` of a folder.
+fn rows(folder: &str) -> Vec<serde_json::Value> {
+    let rows = std::fs::read_to_string(repository().join(folder).join("values.json")).unwrap();
+    serde_json::from_str(&rows).unwrap()
+}
+
+/// Asks for the inputs of rows, one after the other in one console, and looks for their outputs.
+fn prints(project: &Project, rows: &[&serde_json::Value]) {
+    let lines: Vec<_> = rows.iter().map(|row| row["input"].as_str().unwrap()).collect();
+    let said = console(project, &[], &lines.join("\n"));
     let mut rest = said.out.as_str();
-    for row in printed {
+    for row in rows {
         let (input, output) = (row["input"].as_str().unwrap(), row["output"].as_str().unwrap());
         rest = rest.strip_prefix(output).unwrap_or_else(|| {
             panic!("{input} is\n{output}and not\n{}\n{}", rest.get(..400).unwrap_or(rest), said.err)
         });
     }
     assert_eq!((rest, said.code), ("", 0), "{}", said.err);
+}
+
+#[test]
+fn values_are_printed_as_terraform_prints_them() {
+    let project = Project::copy_of("tests/cases/console");
+    let rows = rows("tests/cases/console");
+    let (printed, refused): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row["output"].is_string());
+    assert!(printed.len() > 100 && refused.len() > 15, "{} and {} rows", printed.len(), refused.len());
+    prints(&project, &printed);
     for row in refused {
         let input = row["input"].as_str().unwrap();
         let said = console(&project, &[], &format!("{input}\n1\n"));
         assert_eq!((said.out.as_str(), said.code), ("", 1), "{input}\n{}", said.err);
         assert!(said.err.contains("<console>:"), "{input}\n{}", said.err);
     }
+}
+
+/// Each function with each argument and each part of one secret, known and not: what of the result is secret.
+#[test]
+fn results_are_as_secret_as_terraform_has_them() {
+    let rows = rows("tests/cases/marks");
+    let functions =
+        std::fs::read_to_string(repository().join("tests/cases/conformance/functions.txt")).unwrap();
+    let words = |row: &serde_json::Value| -> Vec<String> {
+        let input = row["input"].as_str().unwrap();
+        input.split(|character: char| !character.is_alphanumeric()).map(str::to_owned).collect()
+    };
+    let asked: HashSet<String> = rows.iter().flat_map(words).collect();
+    // The time and chance have no arguments that could be secret; a text that is decrypted comes below.
+    let without = ["plantimestamp", "rsadecrypt", "timestamp", "uuid"];
+    let missing: Vec<_> =
+        functions.lines().filter(|name| !asked.contains(*name) && !without.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    prints(&Project::copy_of("tests/cases/marks"), &rows.iter().collect::<Vec<_>>());
+}
+
+/// Where Terraform forgets that an argument was secret, and with functions of our own.
+#[test]
+fn no_secret_is_forgotten() {
+    let project = Project::copy_of("tests/cases/marks");
+    for input in [
+        "{ a = 1 }[sensitive(\"a\")]",
+        "merge(sensitive(null), { a = 1 })",
+        "abs(sensitive(local.un))",
+        "concat(sensitive(local.u), [1])",
+        "concat(local.u, [sensitive(1)])",
+        "element(sensitive(local.u), 0)",
+        "element([sensitive(1), \"b\"], local.un)",
+        "keys(sensitive(local.u))",
+        "lookup({ a = sensitive(1) }, local.us, 2)",
+        "merge(local.u, { a = sensitive(1) })",
+        "reverse(toset([local.us, sensitive(\"b\")]))",
+        "setproduct(local.u, [sensitive(1)])",
+        "matchkeys([1], [\"a\"], [sensitive(local.us)])",
+        "rsadecrypt(sensitive(local.us), \"\")",
+        "rsadecrypt(\"\", sensitive(local.us))",
+        "provider::mlo::k8s_quantity(sensitive(\"1Gi\"))",
+        "provider::mlo::semver_compare(\"1.0.0\", sensitive(\"1.0.1\"))",
+        "provider::mlo::semver_compare(sensitive(local.us), \"1.0.0\")",
+    ] {
+        assert_eq!(console(&project, &[], &format!("issensitive({input})")).out, "true\n", "{input}");
+    }
+}
+
+#[test]
+fn the_time_is_the_time_now() {
+    let project = Project::with(&[("main.hcl", "locals {\n  at = timestamp()\n  id = uuid()\n}\n")]);
+    let said =
+        console(&project, &[], "timecmp(timestamp(), local.at) >= 0\nlength(local.id)\nlocal.id == uuid()\n");
+    assert_eq!(said.out, "true\n36\nfalse\n", "{}", said.err);
 }
 
 #[test]

@@ -30,7 +30,9 @@ impl<'c> Console<'c> {
         providers: &BTreeMap<&'static str, Arc<dyn Provider>>,
         snapshot: &Snapshot,
     ) -> (Self, Diagnostics) {
-        let (world, messages) = remembered::world(tree, context, providers, snapshot);
+        // Nothing is planned here: the time is the time now.
+        let world = World::resume(tree, context, Default::default());
+        let (world, messages) = remembered::recall(world, providers, snapshot);
         let root = ModuleAddress::root();
         (Self { world, root }, messages)
     }

@@ -13,14 +13,14 @@ use mlo_state::{Address, Mode, ModuleAddress, Object, Snapshot};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-/// The values of a configuration with what the state has of its resources. What went wrong is said, and has no value.
-pub(super) fn world<'c>(
-    tree: &'c ModuleTree<'c>,
-    context: &'c Context,
+/// Settles a world in which nothing is known yet with what the state has of its resources. What went wrong is said, and
+/// has no value.
+pub(super) fn recall<'c>(
+    mut world: World<'c>,
     providers: &BTreeMap<&'static str, Arc<dyn Provider>>,
     snapshot: &Snapshot,
 ) -> (World<'c>, Diagnostics) {
-    let mut world = World::new(tree, context);
+    let tree = world.tree;
     let mut messages = Diagnostics::new();
     let graph = match build(tree) {
         Ok(graph) => graph,
@@ -65,7 +65,7 @@ impl<'c> Configured<'c> {
         snapshot: &Snapshot,
     ) -> Self {
         // Whatever is wrong is said when the plan is made.
-        Self { world: world(tree, context, providers, snapshot).0 }
+        Self { world: recall(World::new(tree, context), providers, snapshot).0 }
     }
 
     /// What the provider of an object was configured with, and the name that the state has for it: the one that

@@ -160,7 +160,7 @@ fn convert_at(value: &Value, ty: &Type, place: &Place<'_>) -> Result<Value, Conv
         }
         (Kind::Set(own, items), Type::List(element) | Type::Set(element)) => {
             if matches!(ty, Type::List(_)) && value.is_undecided_set() {
-                // Nobody knows yet in which order they will be, nor how many are the same.
+                // Nobody knows yet in which order they will be, nor how many are the same; but each has to fit.
                 let refinement = Refinement {
                     not_null: true,
                     length_min: 1,
@@ -168,6 +168,7 @@ fn convert_at(value: &Value, ty: &Type, place: &Place<'_>) -> Result<Value, Conv
                     ..Refinement::default()
                 };
                 let element = if matches!(**element, Type::Any) { own } else { &**element };
+                each(items, |_| element, place)?;
                 return Ok(
                     Value::unknown_with(Type::list(element.without_optional()), refinement).marked(marks)
                 );

@@ -122,6 +122,7 @@ fn each_error_says_what_is_wrong() {
         ("upper(null)", "the argument `str` of `upper` does not fit"),
         ("max()", "`max` has no result here"),
         ("max(5...)", "a number cannot be expanded into arguments"),
+        ("alltrue(toset([later, \"x\"]))", "the argument `list` of `alltrue` does not fit"),
         ("type(1)", "`type` has no result here"),
         ("try()", "`try` needs at least 1 argument"),
         ("nothing", "nothing is called `nothing`"),
