@@ -12,6 +12,7 @@ mod documents;
 mod engine;
 mod fmt;
 mod gate;
+mod graph;
 mod interrupted;
 mod killed;
 mod lifecycle;

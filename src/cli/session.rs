@@ -8,6 +8,7 @@ use super::screen::Screen;
 use super::variables;
 use crate::diag::{Diagnostic, Diagnostics, Label, SourceMap, because, code};
 use crate::fetch::Mode;
+use crate::lang::config::Module;
 use crate::lang::value::Value;
 use crate::plan::{
     Context, Inputs, Kind, Origin, Partial, Plan, PlanResult, Planner, Seen, decode_object, guess,
@@ -489,6 +490,21 @@ pub(super) fn prepare_home(place: &Place) -> Result<(), Diagnostics> {
         }
     }
     Ok(())
+}
+
+/// The configuration of a project alone. Nothing is fetched for it.
+pub(super) fn read_configuration(source: &Source) -> Result<(Module, Diagnostics, SourceMap), Failed> {
+    let mut sources = SourceMap::new();
+    let mut messages = Diagnostics::new();
+    let config = Place::find(source.path.as_deref()).map(|place| {
+        let packages = Packages::new(&place, source, Mode::Present);
+        place.load_config(place.has_builtin_root(), &packages, &mut sources, &mut messages)
+    });
+    match config {
+        Ok(Some(config)) if !messages.has_errors() => Ok((config, messages, sources)),
+        Ok(_) => Err(Failed { sources, messages }),
+        Err(messages) => Err(Failed { sources, messages }),
+    }
 }
 
 /// The state of a project, without reading its configuration.

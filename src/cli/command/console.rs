@@ -1,6 +1,6 @@
 //! `mlo console`
 
-use crate::cli::args::{Console as Options, Global, Source};
+use crate::cli::args::{Console as Options, Global};
 use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Failed, Session};
@@ -31,14 +31,7 @@ line; an empty line ends it.
 ";
 
 pub(in crate::cli) fn run(options: &Options, _: &Global, screen: &mut Screen) -> Exit {
-    let source = Source {
-        path: options.path.clone(),
-        vars: options.vars.clone(),
-        var_files: options.var_files.clone(),
-        policies: None,
-        json: false,
-        network: options.network.clone(),
-    };
+    let source = options.configuration.source();
     let (session, messages) = match Session::open_bare(&source, Kind::Check, screen) {
         Ok(opened) => opened,
         Err(failed) => return session::fail(screen, false, &failed, Exit::Error),

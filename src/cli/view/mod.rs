@@ -4,6 +4,7 @@ pub(super) mod change;
 pub(super) mod checks;
 pub(super) mod console;
 pub(super) mod github;
+pub(super) mod graph;
 pub(super) mod json;
 pub(super) mod markdown;
 mod paint;

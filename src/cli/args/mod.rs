@@ -1,5 +1,13 @@
 //! The command line.
 
+mod look;
+mod state;
+
+pub(super) use look::{Console, Graph, GraphFormat, GraphType};
+pub(super) use state::{
+    State, StateChange, StateInstance, StateList, StateMv, StatePull, StatePush, StateRm, StateShow,
+};
+
 use super::exit::Exit;
 use crate::plan::{AddressPattern, Requests};
 use clap::builder::FalseyValueParser;
@@ -138,6 +146,11 @@ pub(super) enum Command {
         after_help = "Examples:\n  mlo console\n  mlo console examples/iris\n  echo 'type(local.names)' | mlo console --var region=eu"
     )]
     Console(Console),
+    /// Draw what depends on what, as DOT or as a picture
+    #[command(
+        after_help = "Examples:\n  mlo graph | grep -- '->'\n  mlo graph examples/iris --format svg > graph.svg\n  mlo graph --type apply --var region=eu\n\nAn arrow of DOT leads from what waits to what it waits for. In the picture what comes first stands left."
+    )]
+    Graph(Graph),
     /// Fetch the modules that the configuration takes from elsewhere
     #[command(
         after_help = "Examples:\n  mlo get\n  mlo get --update\n  mlo get examples/iris --json\n\nWhat is fetched lies in `.mlo/modules`. `.mlo.lock.json` says what each source was; commit it."
@@ -180,6 +193,7 @@ impl Command {
             | Self::Taint(_)
             | Self::Untaint(_)
             | Self::Console(_)
+            | Self::Graph(_)
             | Self::Fmt(_)
             | Self::Schema(_)
             | Self::Explain(_)
@@ -371,126 +385,6 @@ pub(super) struct Show {
     pub(super) json: bool,
 }
 
-/// `mlo state`
-#[derive(Debug, Subcommand)]
-pub(super) enum State {
-    /// List the addresses of all objects, or of those in a module or block
-    #[command(after_help = "Examples:\n  mlo state list\n  mlo state list module.a 'local_file.b[0]'")]
-    List(StateList),
-    /// Show one object
-    #[command(after_help = "Example:\n  mlo state show 'module.a[\"k\"].local_file.b'")]
-    Show(StateShow),
-    /// Give objects another address: an instance, a block with all its instances, or a module
-    #[command(
-        after_help = "Examples:\n  mlo state mv local_file.a local_file.b\n  mlo state mv module.a 'module.b[\"k\"]' --dry-run"
-    )]
-    Mv(StateMv),
-    /// Forget objects without destroying them
-    #[command(after_help = "Example:\n  mlo state rm local_file.a module.b --dry-run")]
-    Rm(StateRm),
-    /// Print the state's file
-    #[command(after_help = "Example:\n  mlo state pull > state.json")]
-    Pull(StatePull),
-    /// Put a state that `mlo state pull` printed in the place of the present one
-    #[command(after_help = "Examples:\n  mlo state push state.json\n  mlo state push - < state.json")]
-    Push(StatePush),
-}
-
-/// Whose state it is.
-#[derive(Debug, Args)]
-pub(super) struct StateOf {
-    /// The folder or the manifest whose state it is, where it is not this folder.
-    #[arg(long, value_name = "FOLDER|MANIFEST")]
-    pub(super) from: Option<PathBuf>,
-}
-
-/// Whose state is changed, and how.
-#[derive(Debug, Args)]
-pub(super) struct StateChange {
-    #[command(flatten)]
-    pub(super) of: StateOf,
-    /// Wait so long for another run's lock: `30s`, `5m`.
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
-    pub(super) lock_timeout: std::time::Duration,
-}
-
-/// `mlo state list`
-#[derive(Debug, Args)]
-pub(super) struct StateList {
-    /// Only objects in these modules, blocks and instances.
-    #[arg(value_name = "ADDRESS")]
-    pub(super) within: Vec<AddressPattern>,
-    /// Only objects whose attribute `id` is this.
-    #[arg(long)]
-    pub(super) id: Option<String>,
-    #[command(flatten)]
-    pub(super) of: StateOf,
-}
-
-/// `mlo state show`
-#[derive(Debug, Args)]
-pub(super) struct StateShow {
-    /// The object.
-    pub(super) address: Address,
-    #[command(flatten)]
-    pub(super) of: StateOf,
-}
-
-/// `mlo state mv`
-#[derive(Debug, Args)]
-pub(super) struct StateMv {
-    /// What moves.
-    pub(super) source: AddressPattern,
-    /// Where it goes.
-    pub(super) destination: AddressPattern,
-    /// Only say what would move.
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    #[command(flatten)]
-    pub(super) change: StateChange,
-}
-
-/// `mlo state rm`
-#[derive(Debug, Args)]
-pub(super) struct StateRm {
-    /// What is forgotten.
-    #[arg(value_name = "ADDRESS", required = true)]
-    pub(super) addresses: Vec<AddressPattern>,
-    /// Only say what would be forgotten.
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    #[command(flatten)]
-    pub(super) change: StateChange,
-}
-
-/// `mlo state pull`
-#[derive(Debug, Args)]
-pub(super) struct StatePull {
-    #[command(flatten)]
-    pub(super) of: StateOf,
-}
-
-/// `mlo state push`
-#[derive(Debug, Args)]
-pub(super) struct StatePush {
-    /// The file; `-` is standard input.
-    pub(super) file: PathBuf,
-    /// Also if it is of another lineage or older than the present one.
-    #[arg(long)]
-    pub(super) force: bool,
-    #[command(flatten)]
-    pub(super) change: StateChange,
-}
-
-/// `mlo taint`, `mlo untaint`
-#[derive(Debug, Args)]
-pub(super) struct StateInstance {
-    /// The object.
-    pub(super) address: Address,
-    #[command(flatten)]
-    pub(super) change: StateChange,
-}
-
 /// `mlo output`
 #[derive(Debug, Args)]
 pub(super) struct Output {
@@ -509,22 +403,6 @@ pub(super) struct Output {
     /// Show sensitive values in the document of all outputs. One that is asked for by name is always shown.
     #[arg(long, requires = "json")]
     pub(super) show_sensitive: bool,
-}
-
-/// `mlo console`
-#[derive(Debug, Args)]
-pub(super) struct Console {
-    /// The folder of the configuration, or one manifest.
-    #[arg(value_name = "FOLDER|MANIFEST")]
-    pub(super) path: Option<PathBuf>,
-    /// Set a variable: `--var name=value`. The last one counts.
-    #[arg(long = "var", value_name = "NAME=VALUE")]
-    pub(super) vars: Vec<String>,
-    /// Set variables from a file of `name = value` lines.
-    #[arg(long = "var-file", value_name = "FILE")]
-    pub(super) var_files: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(super) network: Network,
 }
 
 /// `mlo get`

@@ -1,0 +1,127 @@
+//! `mlo state …`, `mlo taint`, `mlo untaint`.
+
+use super::duration;
+use crate::plan::AddressPattern;
+use clap::{Args, Subcommand};
+use mlo_state::Address;
+use std::path::PathBuf;
+
+/// `mlo state`
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum State {
+    /// List the addresses of all objects, or of those in a module or block
+    #[command(after_help = "Examples:\n  mlo state list\n  mlo state list module.a 'local_file.b[0]'")]
+    List(StateList),
+    /// Show one object
+    #[command(after_help = "Example:\n  mlo state show 'module.a[\"k\"].local_file.b'")]
+    Show(StateShow),
+    /// Give objects another address: an instance, a block with all its instances, or a module
+    #[command(
+        after_help = "Examples:\n  mlo state mv local_file.a local_file.b\n  mlo state mv module.a 'module.b[\"k\"]' --dry-run"
+    )]
+    Mv(StateMv),
+    /// Forget objects without destroying them
+    #[command(after_help = "Example:\n  mlo state rm local_file.a module.b --dry-run")]
+    Rm(StateRm),
+    /// Print the state's file
+    #[command(after_help = "Example:\n  mlo state pull > state.json")]
+    Pull(StatePull),
+    /// Put a state that `mlo state pull` printed in the place of the present one
+    #[command(after_help = "Examples:\n  mlo state push state.json\n  mlo state push - < state.json")]
+    Push(StatePush),
+}
+
+/// Whose state it is.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateOf {
+    /// The folder or the manifest whose state it is, where it is not this folder.
+    #[arg(long, value_name = "FOLDER|MANIFEST")]
+    pub(in crate::cli) from: Option<PathBuf>,
+}
+
+/// Whose state is changed, and how.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateChange {
+    #[command(flatten)]
+    pub(in crate::cli) of: StateOf,
+    /// Wait so long for another run's lock: `30s`, `5m`.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub(in crate::cli) lock_timeout: std::time::Duration,
+}
+
+/// `mlo state list`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateList {
+    /// Only objects in these modules, blocks and instances.
+    #[arg(value_name = "ADDRESS")]
+    pub(in crate::cli) within: Vec<AddressPattern>,
+    /// Only objects whose attribute `id` is this.
+    #[arg(long)]
+    pub(in crate::cli) id: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) of: StateOf,
+}
+
+/// `mlo state show`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateShow {
+    /// The object.
+    pub(in crate::cli) address: Address,
+    #[command(flatten)]
+    pub(in crate::cli) of: StateOf,
+}
+
+/// `mlo state mv`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateMv {
+    /// What moves.
+    pub(in crate::cli) source: AddressPattern,
+    /// Where it goes.
+    pub(in crate::cli) destination: AddressPattern,
+    /// Only say what would move.
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) change: StateChange,
+}
+
+/// `mlo state rm`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateRm {
+    /// What is forgotten.
+    #[arg(value_name = "ADDRESS", required = true)]
+    pub(in crate::cli) addresses: Vec<AddressPattern>,
+    /// Only say what would be forgotten.
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) change: StateChange,
+}
+
+/// `mlo state pull`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StatePull {
+    #[command(flatten)]
+    pub(in crate::cli) of: StateOf,
+}
+
+/// `mlo state push`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StatePush {
+    /// The file; `-` is standard input.
+    pub(in crate::cli) file: PathBuf,
+    /// Also if it is of another lineage or older than the present one.
+    #[arg(long)]
+    pub(in crate::cli) force: bool,
+    #[command(flatten)]
+    pub(in crate::cli) change: StateChange,
+}
+
+/// `mlo taint`, `mlo untaint`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateInstance {
+    /// The object.
+    pub(in crate::cli) address: Address,
+    #[command(flatten)]
+    pub(in crate::cli) change: StateChange,
+}
