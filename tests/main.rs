@@ -21,6 +21,7 @@ mod hostile;
 mod modules;
 mod report;
 mod saved_plan;
+mod required;
 mod secrets;
 mod state;
 mod straight_path;

@@ -52,6 +52,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Output(options) => command::output::run(options, &arguments.global, &mut screen),
         Command::Console(options) => command::console::run(options, &arguments.global, &mut screen),
         Command::Graph(options) => command::graph::run(options, &arguments.global, &mut screen),
+        Command::Providers(options) => command::providers::run(options, &arguments.global, &mut screen),
         Command::Get(options) => command::get::run(options, &arguments.global, &mut screen),
         Command::Fmt(options) => command::fmt::run(options, &arguments.global, &mut screen),
         Command::Schema(options) => command::schema::run(options, &mut screen),

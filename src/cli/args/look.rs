@@ -1,7 +1,7 @@
 //! Commands that look at a configuration and change nothing.
 
 use super::{Network, Source};
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Where a configuration is, and what it needs to be read.
@@ -72,4 +72,30 @@ pub(in crate::cli) enum GraphFormat {
     Dot,
     /// A picture.
     Svg,
+}
+
+/// `mlo providers`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(in crate::cli) struct Providers {
+    #[command(subcommand)]
+    pub(in crate::cli) command: Option<ProvidersCommand>,
+    #[command(flatten)]
+    pub(in crate::cli) configuration: Configuration,
+}
+
+/// `mlo providers …`
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ProvidersCommand {
+    /// Print the schemas of all providers, in the shape of Terraform's
+    #[command(after_help = "Example:\n  mlo providers schema --json > schemas.json")]
+    Schema(ProvidersSchema),
+}
+
+/// `mlo providers schema`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ProvidersSchema {
+    /// Print one JSON document, as it does anyway.
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
 }

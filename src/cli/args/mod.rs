@@ -3,7 +3,7 @@
 mod look;
 mod state;
 
-pub(super) use look::{Console, Graph, GraphFormat, GraphType};
+pub(super) use look::{Console, Graph, GraphFormat, GraphType, Providers, ProvidersCommand};
 pub(super) use state::{
     State, StateChange, StateInstance, StateList, StateMv, StatePull, StatePush, StateRm, StateShow,
 };
@@ -151,6 +151,11 @@ pub(super) enum Command {
         after_help = "Examples:\n  mlo graph | grep -- '->'\n  mlo graph examples/iris --format svg > graph.svg\n  mlo graph --type apply --var region=eu\n\nAn arrow of DOT leads from what waits to what it waits for. In the picture what comes first stands left."
     )]
     Graph(Graph),
+    /// Show which providers the configuration and the state need, or what they look like
+    #[command(
+        after_help = "Examples:\n  mlo providers\n  mlo providers examples/iris\n  mlo providers schema --json"
+    )]
+    Providers(Providers),
     /// Fetch the modules that the configuration takes from elsewhere
     #[command(
         after_help = "Examples:\n  mlo get\n  mlo get --update\n  mlo get examples/iris --json\n\nWhat is fetched lies in `.mlo/modules`. `.mlo.lock.json` says what each source was; commit it."
@@ -194,6 +199,7 @@ impl Command {
             | Self::Untaint(_)
             | Self::Console(_)
             | Self::Graph(_)
+            | Self::Providers(_)
             | Self::Fmt(_)
             | Self::Schema(_)
             | Self::Explain(_)

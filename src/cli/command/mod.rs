@@ -10,6 +10,7 @@ pub(super) mod graph;
 pub(super) mod import;
 pub(super) mod output;
 pub(super) mod plan;
+pub(super) mod providers;
 pub(super) mod schema;
 pub(super) mod show;
 pub(super) mod state;

@@ -10,6 +10,7 @@ pub(super) mod markdown;
 mod paint;
 pub(super) mod plan;
 pub(super) mod progress;
+pub(super) mod providers;
 pub(super) mod state;
 pub(super) mod stream;
 mod value;

@@ -2,6 +2,7 @@
 
 use crate::diag::{Diagnostic, Span, code};
 use std::cmp::Ordering;
+use std::fmt;
 
 /// A version: `1.2.3-rc.1`; missing parts are 0.
 #[derive(Debug, Clone)]
@@ -61,6 +62,16 @@ impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
         let release = self.pre.is_empty().cmp(&other.pre.is_empty());
         self.parts.cmp(&other.parts).then(release).then_with(|| compare_pre(&self.pre, &other.pre))
+    }
+}
+
+impl fmt::Display for Version {
+    /// As it was written, but for a `v` before it and what followed a `+`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, part) in self.parts.iter().take(self.given).enumerate() {
+            write!(f, "{}{part}", if at == 0 { "" } else { "." })?;
+        }
+        if self.pre.is_empty() { Ok(()) } else { write!(f, "-{}", self.pre.join(".")) }
     }
 }
 
@@ -140,6 +151,25 @@ impl Constraint {
     }
 }
 
+impl fmt::Display for Constraint {
+    /// In the canonical way: `>= 1.0, < 2.0`; a version alone is one that it must be.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (operator, version)) in self.conditions.iter().enumerate() {
+            let symbol = match operator {
+                Operator::Equal => "",
+                Operator::NotEqual => "!= ",
+                Operator::Greater => "> ",
+                Operator::GreaterOrEqual => ">= ",
+                Operator::Less => "< ",
+                Operator::LessOrEqual => "<= ",
+                Operator::Pessimistic => "~> ",
+            };
+            write!(f, "{}{symbol}{version}", if at == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
 fn condition(text: &str) -> Option<(Operator, Version)> {
     let operators = [
         ("~>", Operator::Pessimistic),
@@ -195,6 +225,20 @@ mod tests {
                 allowed,
                 "{constraint} {version:?}"
             );
+        }
+    }
+
+    #[test]
+    fn constraints_are_written_in_one_way() {
+        for (text, written) in [
+            ("1.2.3", "1.2.3"),
+            ("= v1.2+build", "1.2"),
+            (">=1.0,<2", ">= 1.0, < 2"),
+            ("~> 1.2,!=1.3.0-rc.1", "~> 1.2, != 1.3.0-rc.1"),
+            (">1,<=2.0.0", "> 1, <= 2.0.0"),
+        ] {
+            assert_eq!(Constraint::parse(text).unwrap().to_string(), written, "{text}");
+            assert_eq!(Constraint::parse(written).unwrap().to_string(), written, "{text}");
         }
     }
 

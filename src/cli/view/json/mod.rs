@@ -4,11 +4,13 @@
 mod configuration;
 mod plan;
 mod policy;
+mod schemas;
 mod state;
 mod value;
 
 pub(in crate::cli) use plan::{plan, reason};
 pub(in crate::cli) use policy::{approval, denial};
+pub(in crate::cli) use schemas::provider_schemas;
 pub(in crate::cli) use state::state;
 
 use crate::cli::packages::Got;

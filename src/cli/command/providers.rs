@@ -1,0 +1,29 @@
+//! `mlo providers`
+
+use crate::cli::args::{Global, Providers, ProvidersCommand};
+use crate::cli::exit::Exit;
+use crate::cli::screen::Screen;
+use crate::cli::session::{self, Failed};
+use crate::cli::view::{json, providers};
+use crate::diag::SourceMap;
+use crate::graph::ModuleTree;
+
+pub(in crate::cli) fn run(options: &Providers, _: &Global, screen: &mut Screen) -> Exit {
+    if let Some(ProvidersCommand::Schema(_)) = options.command {
+        screen.print_json(json::provider_schemas());
+        return Exit::Done;
+    }
+    let (config, messages, sources) = match session::read_configuration(&options.configuration.source()) {
+        Ok(read) => read,
+        Err(failed) => return session::fail(screen, false, &failed, Exit::Error),
+    };
+    screen.report(&messages, &sources);
+    let snapshot = match session::read_state(options.configuration.path.as_deref()) {
+        Ok((_, snapshot)) => snapshot,
+        Err((messages, exit)) => {
+            return session::fail(screen, false, &Failed { sources: SourceMap::new(), messages }, exit);
+        }
+    };
+    screen.print(&providers::required(&ModuleTree::new(&config), snapshot.as_ref()));
+    Exit::Done
+}
