@@ -243,3 +243,178 @@ fn text_that_is_broken_anywhere_is_refused_at_its_place() {
         project.write(name, text);
     });
 }
+
+/// Memory that a hostile configuration may make the program ask for, in KiB: far above what it needs with its libraries
+/// and the stacks of its threads, far below what a bomb takes.
+const MEMORY_KIB: u32 = 2 << 20;
+
+/// What large texts take at most in a build for tests, which is some ten times slower, on a machine that is in use.
+const SLOWLY: Duration = Duration::from_mins(1);
+
+/// Bytes that are enough to say what is wrong.
+const WORDS_MAX: usize = 1 << 20;
+
+/// Runs the program with little memory, and asserts that it ended well.
+fn ends_well_in_little_memory(project: &Project, arguments: &[&str]) -> Said {
+    let inner = project.command(arguments);
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", &format!("ulimit -v {MEMORY_KIB} && exec \"$0\" \"$@\"")]);
+    command.arg(inner.get_program()).args(inner.get_args()).current_dir(project.path()).env_clear();
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdin(std::process::Stdio::null());
+    let begun = clock();
+    let said = said(&mut command);
+    let all = said.all();
+    assert!(begun.elapsed() < SLOWLY, "{} took {:?}", arguments.join(" "), begun.elapsed());
+    assert!(!all.contains("panicked") && !all.contains(mlo::diag::is_unsafe), "{all:?}");
+    assert!(all.len() < WORDS_MAX, "{} bytes: {}", all.len(), all.chars().take(2_000).collect::<String>());
+    said
+}
+
+/// So many lines, each of its number.
+fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
+    (0..count).map(line).collect()
+}
+
+/// One case: the plan ends with an error that says this, at a place in the configuration.
+fn is_refused(what: &str, files: &[(&str, String)], says: &str) {
+    let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let said = ends_well_in_little_memory(&Project::with(&files), &["plan"]);
+    assert_eq!(said.code, 1, "{what}: {}", said.all());
+    assert!(said.err.contains(says) && said.err.contains("main.hcl:"), "{what}: {}", said.all());
+}
+
+#[test]
+fn what_would_fill_the_memory_or_never_end_is_refused_at_its_place() {
+    let doubled = |piece: &str, next: &dyn Fn(usize) -> String| {
+        format!("locals {{\n  a0 = {piece}\n{}}}\noutput \"o\" {{ value = local.a60 }}\n", lines(60, next))
+    };
+    let many = format!("[{}1]", "1,".repeat(2_000_000));
+    for (what, files, says) in [
+        (
+            "strings that double",
+            vec![(
+                "main.hcl",
+                doubled("\"xxxxxxxx\"", &|i| format!("  a{} = \"${{local.a{i}}}${{local.a{i}}}\"\n", i + 1)),
+            )],
+            "more than 64 MiB",
+        ),
+        (
+            "lists that double",
+            vec![("main.hcl", doubled("[1]", &|i| format!("  a{} = [local.a{i}, local.a{i}]\n", i + 1)))],
+            "more than 64 MiB",
+        ),
+        (
+            "lists that are joined",
+            vec![(
+                "main.hcl",
+                doubled("[1]", &|i| format!("  a{} = concat(local.a{i}, local.a{i})\n", i + 1)),
+            )],
+            "more than 64 MiB",
+        ),
+        (
+            "escapes that double",
+            vec![("main.hcl", doubled("\"\\\"\"", &|i| format!("  a{} = jsonencode(local.a{i})\n", i + 1)))],
+            "more than 64 MiB",
+        ),
+        (
+            "JSON of many small values",
+            vec![
+                ("main.hcl", "output \"o\" { value = jsondecode(file(\"a.txt\")) }\n".into()),
+                ("a.txt", many.clone()),
+            ],
+            "more than 64 MiB",
+        ),
+        (
+            "YAML of many small values",
+            vec![
+                ("main.hcl", "output \"o\" { value = yamldecode(file(\"a.txt\")) }\n".into()),
+                ("a.txt", many),
+            ],
+            "more than 64 MiB",
+        ),
+        (
+            "values in one file",
+            vec![("main.hcl", format!("locals {{\n{}}}\n", lines(300_000, |i| format!("  a{i} = 1\n"))))],
+            "more than 500000 values in one source",
+        ),
+        (
+            "templates that call each other",
+            vec![
+                ("main.hcl", "output \"o\" { value = templatefile(\"a.txt\", {}) }\n".into()),
+                ("a.txt", "${templatefile(\"a.txt\", {})}${templatefile(\"a.txt\", {})}".into()),
+            ],
+            "`templatefile` has no result here",
+        ),
+        (
+            "modules that multiply",
+            vec![
+                ("main.hcl", "module \"a\" {\n  source = \"./a\"\n  count = 1000\n}\n".into()),
+                ("a/main.hcl", "module \"b\" {\n  source = \"../b\"\n  count = 1000\n}\n".into()),
+                ("b/main.hcl", "resource \"terraform_data\" \"a\" {\n  count = 1000\n}\n".into()),
+            ],
+            "more than 150000 instances in all",
+        ),
+    ] {
+        is_refused(what, &files, says);
+    }
+}
+
+#[test]
+fn text_that_never_ends_is_refused_soon_and_in_few_words() {
+    for (what, text, says) in [
+        (
+            "braces on one line",
+            format!("a = {}1{}\n", "{a=".repeat(50_000), "}".repeat(50_000)),
+            "nested more than 200 levels deep",
+        ),
+        (
+            "directives on one line",
+            format!("a = {}{}\n", "\"%{if true}".repeat(30_000), "%{endif}\"".repeat(30_000)),
+            "main.hcl:1:",
+        ),
+        (
+            "a name that fills the screen",
+            format!("output \"o\" {{ value = local.{} }}\n", "x".repeat(3 << 20)),
+            "nothing here is called `local.xxx",
+        ),
+        (
+            "a number that fills the screen",
+            format!("output \"o\" {{ value = {} }}\n", "9".repeat(3 << 20)),
+            "`999",
+        ),
+        (
+            "a circle of a thousand steps",
+            format!("locals {{\n{}}}\n", lines(1_000, |i| format!("  a{i} = local.a{}\n", (i + 1) % 1_000))),
+            "more) → local.a",
+        ),
+        (
+            "mistakes without end",
+            lines(3_000, |i| format!("output \"o{i}\" {{ value = local.x{i} }}\n")),
+            "nothing here is called `local.x0`",
+        ),
+    ] {
+        is_refused(what, &[("main.hcl", text)], says);
+    }
+}
+
+#[test]
+fn values_for_names_that_nobody_declared_are_soon_counted() {
+    let project = Project::with(&[
+        ("main.hcl", "variable \"v\" { default = 1 }\n"),
+        ("mlo.tfvars", &lines(20_000, |i| format!("a{i} = {i}\n"))),
+    ]);
+    ends_well_in_little_memory(&project, &["plan"]).ends_with(0).has(&["no variable `a0`", "mlo.tfvars:1:1"]);
+}
+
+#[test]
+fn what_is_long_and_flat_works() {
+    let hcl = format!(
+        "output \"sum\" {{ value = {} }}\noutput \"chosen\" {{ value = {}2 }}\nlocals {{\n{}  a1000 = 1\n}}\noutput \"last\" {{ value = local.a0 }}\n",
+        vec!["1"; 1_001].join(" + "),
+        "false ? 1 : ".repeat(1_000),
+        lines(1_000, |i| format!("  a{i} = local.a{}\n", i + 1)),
+    );
+    let said = ends_well_in_little_memory(&Project::with(&[("main.hcl", &hcl)]), &["plan"]);
+    said.ends_with(0).has(&["1001"]);
+}

@@ -1,6 +1,6 @@
 //! The JSON twin of a message, in the shape of Terraform's `validate -json` diagnostics with our fields added.
 
-use super::render::LINE_BYTES_MAX;
+use super::render::{LINE_BYTES_MAX, shortened};
 use super::{Diagnostic, Involved, Severity, SourceMap, Span};
 use serde::Serialize;
 
@@ -74,14 +74,17 @@ impl JsonDiagnostic {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
             },
-            summary: diagnostic.summary.clone(),
+            summary: shortened(&diagnostic.summary).into_owned(),
             detail: diagnostic.detail.clone(),
-            help: diagnostic.help.clone(),
+            help: diagnostic.help.iter().map(|help| shortened(help).into_owned()).collect(),
             address: diagnostic.address.clone(),
             range: first.map(|span| range(span, sources)),
             snippet: first.map(|span| snippet(span, &diagnostic.values, sources)),
             related: labels
-                .map(|label| Related { message: label.text.clone(), range: range(label.span, sources) })
+                .map(|label| Related {
+                    message: shortened(&label.text).into_owned(),
+                    range: range(label.span, sources),
+                })
                 .collect(),
         }
     }

@@ -24,12 +24,15 @@ const EXCERPT_LINES_MAX: usize = 60;
 /// Renders a message, ending in a newline. Everything that came from outside is escaped.
 pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: Style) -> String {
     let diagnostic = diagnostic.censored(sources);
-    let summary = escape(&diagnostic.summary);
+    let summary = shortened(&diagnostic.summary);
+    let summary = escape(&summary);
     let values = values(&diagnostic.values);
     let detail = [diagnostic.detail.as_str(), &values].join("\n");
     let detail = escape(detail.trim_matches('\n'));
-    let help: Vec<_> = diagnostic.help.iter().map(|help| escape(help)).collect();
-    let texts: Vec<_> = diagnostic.labels.iter().map(|label| escape(&label.text)).collect();
+    let help: Vec<_> = diagnostic.help.iter().map(|help| shortened(help)).collect();
+    let help: Vec<_> = help.iter().map(|help| escape(help)).collect();
+    let texts: Vec<_> = diagnostic.labels.iter().map(|label| shortened(&label.text)).collect();
+    let texts: Vec<_> = texts.iter().map(|text| escape(text)).collect();
     let excerpts = excerpts(&diagnostic.labels, sources);
 
     let level = match diagnostic.severity {
@@ -55,6 +58,16 @@ pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: Style) -> Str
     };
     let text = renderer.render(&[group]) + "\n";
     if excerpts.is_empty() { without_gutter(&text) } else { text }
+}
+
+/// One line of a message without its end, where a name or a number of a hostile source would fill the screen. It was
+/// censored before: a part of a secret would not be known as one.
+pub(super) fn shortened(text: &str) -> Cow<'_, str> {
+    if text.len() <= LINE_BYTES_MAX {
+        return Cow::Borrowed(text);
+    }
+    let kept = text.get(..text.floor_char_boundary(LINE_BYTES_MAX)).unwrap_or("");
+    Cow::Owned(format!("{kept}…"))
 }
 
 /// The values that were involved, in a sentence; nothing if there are none.

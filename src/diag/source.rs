@@ -143,15 +143,12 @@ impl SourceMap {
     pub fn hide(&mut self, span: Span) {
         let Some(file) = self.files.get_mut(span.source.0 as usize) else { return };
         let range = span.start..span.end.min(offset(file.text.len()));
-        // Parts that overlap become one: each is masked once.
-        let (overlapping, mut rest): (Vec<_>, Vec<_>) = std::mem::take(&mut file.hidden)
-            .into_iter()
-            .partition(|hidden| hidden.start <= range.end && range.start <= hidden.end);
-        rest.push(
-            overlapping.into_iter().fold(range, |all, one| all.start.min(one.start)..all.end.max(one.end)),
-        );
-        rest.sort_by_key(|hidden| hidden.start);
-        file.hidden = rest;
+        // Parts that overlap or touch become one: each is masked once, and they stay in order by both of their ends.
+        let first = file.hidden.partition_point(|hidden| hidden.end < range.start);
+        let after = file.hidden.partition_point(|hidden| hidden.start <= range.end).max(first);
+        let overlapping = file.hidden.get(first..after).unwrap_or(&[]);
+        let whole = overlapping.iter().fold(range, |all, one| all.start.min(one.start)..all.end.max(one.end));
+        file.hidden.splice(first..after, [whole]);
     }
 
     /// Notes what a block of the first level is called: `resource "type" "name"`. Blocks come in order.

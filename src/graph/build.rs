@@ -446,6 +446,20 @@ impl Node {
     }
 }
 
+/// Steps of a circle that are named: nobody reads more, and each has lines of source.
+const CYCLE_SHOWN_MAX: usize = 50;
+
+/// The names of a circle in order, of a large one its beginning and its end.
+fn around(names: &[String]) -> String {
+    match (names.get(..CYCLE_SHOWN_MAX), names.last()) {
+        (Some(first), Some(last)) if names.len() > CYCLE_SHOWN_MAX + 1 => {
+            let others = names.len() - first.len() - 1;
+            format!("{} → … ({others} more) → {last}", first.join(" → "))
+        }
+        _ => names.join(" → "),
+    }
+}
+
 fn cycle_error(tree: &ModuleTree<'_>, dag: &Dag<Node>, cycle: &Cycle) -> Diagnostic {
     let blocks: Vec<_> = cycle.0.iter().map(|node| dag.get(*node).describe(tree)).collect();
     let mut names: Vec<_> = blocks.iter().map(|block| block.name.clone()).collect();
@@ -454,10 +468,10 @@ fn cycle_error(tree: &ModuleTree<'_>, dag: &Dag<Node>, cycle: &Cycle) -> Diagnos
     if names.len() == 1 {
         names.extend(names.first().cloned());
     }
-    let summary = format!("these refer to each other in a circle: {}", names.join(" → "));
+    let summary = format!("these refer to each other in a circle: {}", around(&names));
     let mut diagnostic = Diagnostic::error(code::engine::CYCLE, summary)
         .help("take out one of the references, or move what both need into a block of its own");
-    for (at, block) in blocks.iter().enumerate() {
+    for (at, block) in blocks.iter().enumerate().take(CYCLE_SHOWN_MAX) {
         let next = names.get(at + 1).map_or("", String::as_str);
         if let Some(span) = block.span {
             diagnostic = diagnostic.at(span, format!("needs {next}"));

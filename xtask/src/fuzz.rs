@@ -8,8 +8,16 @@ use crate::command;
 use crate::failure::Failure;
 use crate::workspace::Workspace;
 
-/// What the names of such tests have in them: of texts, of expressions, of layouts, of documents.
-const TESTS: [&str; 4] = ["eval::tests::fuzz", "properties", "format::tests", "yaml::tests"];
+/// What the names of such tests begin with: of texts, of expressions, of layouts, of configurations, of documents.
+const TESTS: [&str; 7] = [
+    "lang::syntax::tests::properties",
+    "lang::eval::tests::fuzz",
+    "lang::eval::tests::properties",
+    "lang::format::tests",
+    "lang::load::tests",
+    "lang::functions::yaml::tests",
+    "manifest::tests::yaml",
+];
 
 /// Runs for at least `seconds`: a round that has begun is finished.
 pub(crate) fn run(workspace: &Workspace, seconds: u64) -> Result<(), Failure> {
@@ -52,6 +60,6 @@ mod tests {
         let command = round(&workspace, 7);
         let seeds: Vec<_> = command.get_envs().filter(|(name, _)| *name == "PROPTEST_RNG_SEED").collect();
         assert_eq!(seeds.len(), 1);
-        assert!(command::line(&command).ends_with("yaml::tests"), "{}", command::line(&command));
+        assert!(command::line(&command).ends_with("manifest::tests::yaml"), "{}", command::line(&command));
     }
 }

@@ -1,6 +1,6 @@
 //! How much one evaluation may make and do, so that a few characters cannot fill the memory or run for hours.
 
-use crate::lang::value::{Kind, Value};
+use crate::lang::value::{Kind, Value, WEIGHT_OF_VALUE};
 use std::cell::Cell;
 use thiserror::Error;
 
@@ -24,6 +24,18 @@ pub enum Exhausted {
     /// [`STEPS_MAX`]
     #[error("it takes more than {STEPS_MAX} steps")]
     Steps,
+}
+
+/// What a value weighs that is still being read, so that one that is too large is not read to its end.
+#[derive(Debug, Default)]
+pub struct Growing(u64);
+
+impl Growing {
+    /// One more part. Text is not counted: there is no more of it than in what is read.
+    pub fn part(&mut self) -> Result<(), Exhausted> {
+        self.0 = self.0.saturating_add(WEIGHT_OF_VALUE);
+        if self.0 > VALUE_BYTES_MAX { Err(Exhausted::Bytes) } else { Ok(()) }
+    }
 }
 
 /// What one evaluation has used.

@@ -26,7 +26,7 @@ pub use explain::{describe, with_values};
 pub use expression::evaluate;
 pub use free::evaluate_body;
 pub use ignore::{Ignored, ignored};
-pub use meter::{Exhausted, Meter, STEPS_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX};
+pub use meter::{Exhausted, Growing, Meter, STEPS_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX};
 pub use schema::{AttributeSchema, BlockSchema, NestedBlock, Nesting};
 pub use variable::{variable_marked, variable_value};
 

@@ -9,6 +9,8 @@ use crate::lang::syntax::token::TokenKind as Kind;
 pub(super) fn spaced(before: Option<Kind>, subject: &Piece<'_>, after: &Piece<'_>) -> bool {
     match (subject.kind, after.kind) {
         (Kind::Ident, Kind::OpenParen | Kind::DoubleColon) | (Kind::DoubleColon, Kind::Ident) => false,
+        // `2 .0` looks into a number, `2.0` is another one; in `a.2.b` the number is a step.
+        (Kind::Number, Kind::Dot) if before != Some(Kind::Dot) => true,
         (Kind::Dot, _) | (_, Kind::Newline | Kind::Dot | Kind::Comma | Kind::Ellipsis) => false,
         (Kind::Comma, _) => true,
         (subject, after) if is_in_template(subject, after) => false,

@@ -180,7 +180,11 @@ fn check(text: &str) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2_000_u32.max(ProptestConfig::default().cases),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn layout_changes_white_space_alone_and_is_final(text in statements()) {
@@ -198,6 +202,13 @@ proptest! {
     #[test]
     fn any_text_is_laid_out_or_refused(text in any::<String>()) {
         check(&text)?;
+    }
+}
+
+#[test]
+fn a_number_that_is_looked_into_stays_the_same_number() {
+    for text in ["a = 2 .0\n", "a = b.2.c\n"] {
+        assert_eq!(formatted(text).as_deref(), Some(text));
     }
 }
 

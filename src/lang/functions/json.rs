@@ -2,7 +2,7 @@
 
 use super::string::string;
 use super::{Call, CallError, Function, Param, arg, argument, failed, string_result, text};
-use crate::lang::eval::VALUE_DEPTH_MAX;
+use crate::lang::eval::{Exhausted, Growing, VALUE_BYTES_MAX, VALUE_DEPTH_MAX};
 use crate::lang::value::{Kind, Number, Refinement, Type, Value, normalize};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,10 +14,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "jsondecode",
         &[Param::string("str")],
         "The value of a JSON text: arrays become tuples, objects become objects.",
-        |args| match arg(args, 0).as_str() {
-            None => Ok(Type::Any),
-            Some(text) => Ok(decode(text)?.ty()),
-        },
+        |_| Ok(Type::Any),
         |args, _| decode(text(args, 0)),
     )
     .may_be_null(),
@@ -35,6 +32,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
 pub(super) enum NotJson {
     #[error("infinity cannot be written as JSON")]
     Infinite,
+    #[error(transparent)]
+    TooLarge(#[from] Exhausted),
     #[error("the value is not known")]
     Unknown,
 }
@@ -42,7 +41,11 @@ pub(super) enum NotJson {
 fn json_encode(args: &[Value], _: &Call<'_>) -> Result<Value, CallError> {
     let value = arg(args, 0);
     if value.is_wholly_known() {
-        return encode(value).map(|text| string(&text)).map_err(|error| failed(error.to_string()));
+        return match encode(value) {
+            Ok(text) => Ok(string(&text)),
+            Err(NotJson::TooLarge(exhausted)) => Err(exhausted.into()),
+            Err(error) => Err(failed(error.to_string())),
+        };
     }
     let begins = match value.ty_shallow() {
         _ if !value.is_surely_not_null() => None,
@@ -93,7 +96,7 @@ fn write(value: &Value, out: &mut String) -> Result<(), NotJson> {
             out.push('}');
         }
     }
-    Ok(())
+    if out.len() as u64 > VALUE_BYTES_MAX { Err(Exhausted::Bytes.into()) } else { Ok(()) }
 }
 
 /// Go escapes what would end a script in HTML or a line in JavaScript, too.
@@ -123,7 +126,7 @@ fn wrong(reader: &Reader<'_>, what: &str) -> CallError {
 }
 
 fn decode(text: &str) -> Result<Value, CallError> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, growing: Growing::default() };
     let value = reader.value(0)?;
     reader.skip_space();
     if reader.at < text.len() { Err(wrong(&reader, "there is more after the value")) } else { Ok(value) }
@@ -132,6 +135,7 @@ fn decode(text: &str) -> Result<Value, CallError> {
 struct Reader<'t> {
     text: &'t str,
     at: usize,
+    growing: Growing,
 }
 
 impl Reader<'_> {
@@ -155,9 +159,10 @@ impl Reader<'_> {
 
     fn value(&mut self, depth: u32) -> Result<Value, CallError> {
         if depth > VALUE_DEPTH_MAX {
-            return Err(crate::lang::eval::Exhausted::Depth.into());
+            return Err(Exhausted::Depth.into());
         }
         self.skip_space();
+        self.growing.part()?;
         match self.peek() {
             Some(b'{') => self.object(depth),
             Some(b'[') => self.array(depth),

@@ -6,6 +6,7 @@ use super::{
     Call, CallError, Function, Param, ParamType, arg, argument, failed, items, list_of_string_result,
     type_of_first, whole,
 };
+use crate::lang::eval::{Exhausted, VALUE_BYTES_MAX};
 use crate::lang::value::{Kind, Marks, Number, Refinement, Type, Value, convert, equal, unify};
 use std::cmp::Ordering;
 
@@ -110,6 +111,10 @@ fn concat_result(args: &[Value]) -> Result<Type, CallError> {
     if args.is_empty() {
         return Err(failed("at least one argument is needed"));
     }
+    if args.iter().all(|arg| matches!(arg.kind(), Kind::Tuple(_))) {
+        // What comes out tells its type: here it would be one of as many parts.
+        return Ok(Type::Any);
+    }
     let types: Vec<Type> = args.iter().map(Value::ty).collect();
     if types.iter().all(|ty| matches!(ty, Type::List(_)))
         && let Some(common) = unify(&types)
@@ -142,6 +147,9 @@ fn concat(args: &[Value], call: &Call<'_>) -> Result<Value, CallError> {
             all.extend_from_slice(items(&list));
         }
         return Ok(Value::list((**element).clone(), all).marked(marks));
+    }
+    if args.iter().fold(0_u64, |sum, arg| sum.saturating_add(arg.weight())) > VALUE_BYTES_MAX {
+        return Err(Exhausted::Bytes.into());
     }
     let all: Vec<_> = args.iter().flat_map(|list| items(list).iter().cloned()).collect();
     Ok(Value::tuple(all).marked(marks))

@@ -10,6 +10,6 @@ pub mod parser;
 pub mod token;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::lang) mod tests;
 
 pub use parser::{File, NESTING_MAX, NODES_MAX, Parsed, SOURCE_BYTES_MAX, decode, parse, parse_expression};

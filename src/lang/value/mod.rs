@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a value weighs beside its text, in bytes: about what it takes in memory.
-const WEIGHT_OF_VALUE: u64 = 64;
+pub const WEIGHT_OF_VALUE: u64 = 64;
 
 /// A value with its marks. Marks of parts are on the parts; [`Value::marks_deep`] gathers them.
 #[derive(Clone)]

@@ -232,11 +232,29 @@ fn yaml_like() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000_u32.max(ProptestConfig::default().cases)))]
 
     #[test]
     fn no_text_makes_the_reader_panic_and_all_places_are_in_the_text(text in yaml_like()) {
         check_places(&text)?;
+    }
+
+    #[test]
+    fn a_manifest_that_is_broken_anywhere_is_read_or_refused(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 0..20usize, yaml_like(), any::<bool>()), 1..4),
+    ) {
+        let mut text = include_str!("../../../examples/iris/iris.yaml").to_owned();
+        for (at, removed, piece, insert) in changes {
+            let start = text.floor_char_boundary(at.index(text.len() + 1));
+            let end = text.floor_char_boundary((start + removed).min(text.len())).max(start);
+            text.replace_range(start..end, if insert { &piece } else { "" });
+        }
+        check_places(&text)?;
+        let (found, sources) = super::read(&text);
+        let said = match found {
+            Ok((_, said)) | Err(said) => said,
+        };
+        let _ = super::shown(&said, &sources);
     }
 
     #[test]

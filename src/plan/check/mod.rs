@@ -118,7 +118,10 @@ impl<'c> Checker<'c> {
             self.ignored(id, resource, block);
         }
         for at in self.world.instances(id) {
-            let repetitions = match self.world.repetitions(id, &at, &resource.repeat) {
+            if self.world.is_full() {
+                break;
+            }
+            let repetitions = match self.world.admitted((id, &at), &resource.repeat, resource.span) {
                 Ok(repetitions) => repetitions,
                 Err(messages) => {
                     self.report(Err(messages), Some(&address));

@@ -116,7 +116,10 @@ impl Walker<'_, '_, '_> {
         let (mut instances, mut left_out) = (Vec::new(), Vec::new());
         let mut deferred = false;
         for at in world.instances(block.id) {
-            let repetitions = match world.repetitions(block.id, &at, &resource.repeat) {
+            if world.is_full() {
+                break;
+            }
+            let repetitions = match world.admitted((block.id, &at), &resource.repeat, resource.span) {
                 Ok(repetitions) => repetitions,
                 Err(messages) => {
                     failures.extend(messages);

@@ -105,7 +105,11 @@ impl Walker<'_, '_, '_> {
         let mut questions = Vec::new();
         let mut deferred = false;
         for at in world.instances(id) {
-            let repetitions = match world.repetitions(id, &at, &block.resource.repeat) {
+            if world.is_full() {
+                break;
+            }
+            let (repeat, place) = (&block.resource.repeat, block.resource.span);
+            let repetitions = match world.admitted((id, &at), repeat, place) {
                 Ok(repetitions) => repetitions,
                 Err(messages) => {
                     failures.extend(messages);

@@ -23,7 +23,7 @@ use crate::plan::condition::judge;
 use crate::plan::inputs::Inputs;
 use crate::plan::scope::{InstanceScope, Origin};
 use mlo_state::{Key, Mode, ModuleAddress};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -128,6 +128,8 @@ pub struct World<'c> {
     pub(in crate::plan) checks: bool,
     values: Values,
     noted: RefCell<Checks>,
+    /// Instances of blocks and modules that were made so far.
+    admitted: Cell<usize>,
 }
 
 impl<'c> World<'c> {
@@ -143,7 +145,15 @@ impl<'c> World<'c> {
         (mut values, checks): (Values, Checks),
     ) -> Self {
         values.modules.resize_with(tree.ids().len(), ModuleValues::default);
-        Self { tree, context, applies: true, checks: false, values, noted: RefCell::new(checks) }
+        Self {
+            tree,
+            context,
+            applies: true,
+            checks: false,
+            values,
+            noted: RefCell::new(checks),
+            admitted: Cell::new(0),
+        }
     }
 
     /// Nothing known yet, to check a configuration for whatever its variables will be given.
@@ -300,7 +310,7 @@ impl<'c> World<'c> {
         };
         let mut failures = Diagnostics::new();
         for above in self.instances(parent) {
-            let repetitions = match self.repetitions(parent, &above, &call.repeat) {
+            let repetitions = match self.admitted((parent, &above), &call.repeat, call.span) {
                 Err(messages) if self.checks => {
                     failures.extend(messages);
                     Ok(vec![Repetition::imagined(&call.repeat)])
@@ -323,6 +333,9 @@ impl<'c> World<'c> {
                     }
                 }
                 Err(messages) => failures.extend(messages),
+            }
+            if self.is_full() {
+                break;
             }
         }
         self.collect_module(id);

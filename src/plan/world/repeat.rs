@@ -1,7 +1,7 @@
 //! `count` and `for_each` to the instances that a block has.
 
 use super::World;
-use crate::diag::{Diagnostic, Diagnostics, code};
+use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use crate::graph::ModuleId;
 use crate::lang::config::Repeat;
 use crate::lang::eval::{describe, evaluate};
@@ -13,6 +13,9 @@ use std::sync::Arc;
 
 /// Instances that one block may have. Past it, a plan is no longer read by anybody.
 const INSTANCES_MAX: usize = 100_000;
+
+/// Instances of all blocks and modules of a configuration together: modules in modules multiply theirs.
+const INSTANCES_IN_ALL_MAX: usize = 150_000;
 
 /// `each` and `count` of one instance.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,6 +66,34 @@ impl World<'_> {
             Repeat::ForEach(expr) => self.for_each((id, at), expr, &evaluate(expr, &scope)?),
         }?;
         Ok(if self.checks && all.is_empty() { vec![Repetition::imagined(repeat)] } else { all })
+    }
+
+    /// The same, of a block or module whose instances are about to be made: there are only so many in all.
+    pub(in crate::plan) fn admitted(
+        &self,
+        (id, at): (ModuleId, &ModuleAddress),
+        repeat: &Repeat,
+        place: Span,
+    ) -> Result<Vec<Repetition>, Diagnostics> {
+        let all = self.repetitions(id, at, repeat)?;
+        self.admitted.set(self.admitted.get() + all.len());
+        if self.is_full() {
+            let span = match repeat {
+                Repeat::Once => place,
+                Repeat::Count(expr) | Repeat::ForEach(expr) => expr.span,
+            };
+            let summary = format!("there are more than {INSTANCES_IN_ALL_MAX} instances in all");
+            return Err(Diagnostic::error(code::lang::LIMIT, summary)
+                .at(span, "one of these is the first that is too many")
+                .help("divide the configuration into several, each with a state of its own")
+                .into());
+        }
+        Ok(all)
+    }
+
+    /// Whether there are more instances than are admitted: it was said, and the rest need not be looked at.
+    pub(in crate::plan) fn is_full(&self) -> bool {
+        self.admitted.get() > INSTANCES_IN_ALL_MAX
     }
 
     /// The same, by the instances' keys.

@@ -4,8 +4,10 @@
 use super::{Names, object, run};
 use crate::diag::SourceMap;
 use crate::lang::format::format;
+use crate::lang::syntax::ast::{Body, Expr, ExprKind, Item};
+use crate::lang::syntax::tests::print;
 use crate::lang::syntax::{json, parse, parse_expression};
-use crate::lang::value::{Type, Value};
+use crate::lang::value::{Type, Value, normalize};
 use proptest::prelude::*;
 use serde::Deserialize;
 use std::sync::{Arc, LazyLock};
@@ -30,6 +32,15 @@ const FILES: &[&str] = &[
     include_str!("../../../../tests/cases/fmt/expressions.before"),
     include_str!("../../../../tests/cases/fmt/templates.before"),
     include_str!("../../../../tests/cases/console/main.tf"),
+];
+
+/// Files of values, in both forms.
+const VALUES: &[&str] = &[
+    "region = \"eu\"\nsizes = [1, 2.5e3, -1]\ntags = {\n  a = \"b\"\n  \"c d\" = null\n}\n",
+    "# values\ntext = <<-EOT\n    one\n      two ${\"three\"}\n  EOT\nflag = !true\nsum = 1 + 2 * (3 - 4)\n",
+    "all = [for x in [1, 2] : x]\nnested = { a = { b = [{ c = [] }] } }\ncall = upper(\"x\")\nname = var.x\n",
+    "{\"region\": \"eu\", \"sizes\": [1, 2.5e3, -1], \"tags\": {\"a\": \"${b}\", \"c d\": null}, \"flag\": true}",
+    "[{\"a\": \"\\u00e9\"}, {\"//\": \"said\", \"a\": {\"a\": [[]]}}]",
 ];
 
 /// Documents that functions decode.
@@ -202,7 +213,33 @@ fn names() -> Names {
     Names::default().with("var", unknown).with("local", object(&[("n", 5.into()), ("s", "text".into())]))
 }
 
-/// Reads a file in every form that it may have; laid out twice it is as laid out once.
+/// What a body says, its layout and the forms of old aside: a value in an interpolation or in parentheses of its own is
+/// the value, and the type of a variable may have been text.
+fn said(body: &Body, out: &mut String) {
+    for item in &body.items {
+        match item {
+            Item::Attribute(attribute) if attribute.name.name.as_ref() == "type" => out.push_str("type;"),
+            Item::Attribute(attribute) => {
+                out.push_str(&format!("{} = {};", attribute.name.name, print::expr(bare(&attribute.value))));
+            }
+            Item::Block(block) => {
+                let labels: Vec<_> = block.labels.iter().map(|label| normalize(&label.name)).collect();
+                out.push_str(&format!("{} {labels:?} {{", block.kind.name));
+                said(&block.body, out);
+                out.push('}');
+            }
+        }
+    }
+}
+
+fn bare(expr: &Expr) -> &Expr {
+    match &expr.kind {
+        ExprKind::TemplateWrap(inner) | ExprKind::Paren(inner) => bare(inner),
+        _ => expr,
+    }
+}
+
+/// Reads a file in every form that it may have; laid out twice it is as laid out once, and says what it said before.
 fn read(text: &str) -> Result<(), TestCaseError> {
     let mut sources = SourceMap::new();
     let source = sources.add("main.tf.json", text);
@@ -216,11 +253,19 @@ fn read(text: &str) -> Result<(), TestCaseError> {
     let source = sources.add("again.tf", once.as_str());
     let twice = format(source, &once).ok();
     prop_assert_eq!(twice.as_deref(), Some(once.as_str()), "laid out from {:?}", text);
+    let (mut before, mut after) = (String::new(), String::new());
+    said(&parsed.file.body, &mut before);
+    said(&parse(source, &once).file.body, &mut after);
+    prop_assert_eq!(before, after, "laid out from {:?}", text);
     Ok(())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2_000_u32.max(ProptestConfig::default().cases),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn changed_expressions_have_a_value_or_errors(text in changes(EXPRESSIONS.clone())) {
@@ -251,6 +296,22 @@ proptest! {
         read(&text)?;
         let mut sources = SourceMap::new();
         let _ = parse_expression(sources.add("x", text.as_str()), &text);
+    }
+
+    #[test]
+    fn changed_values_are_read_or_refused_in_the_text(text in changes(owned(VALUES))) {
+        read(&text)?;
+        let mut sources = SourceMap::new();
+        let source = sources.add("x.tfvars", text.as_str());
+        let (native, (json, _)) = (parse(source, &text).file.body, json::parse(source, &Arc::from(text.as_str())));
+        for attribute in native.attributes().chain(json.attributes()) {
+            for error in super::evaluate(&attribute.value, &Names::default()).err().iter().flatten() {
+                for label in &error.labels {
+                    let place = text.get(label.span.start as usize..label.span.end as usize);
+                    prop_assert!(place.is_some(), "{label:?} in {text:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -288,7 +288,11 @@ fn seed() -> proptest::test_runner::RngSeed {
 
 proptest! {
     // The same expressions in every run, so that a change is to blame for a failure; `PROPTEST_RNG_SEED` tries others.
-    #![proptest_config(ProptestConfig { cases: 2_000, rng_seed: seed(), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2_000_u32.max(ProptestConfig::default().cases),
+        rng_seed: seed(),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn unknowns_never_contradict(text in expression(), world in world(), hidden in prop::sample::subsequence(&VARIABLES[..], 1..=3), refined in any::<bool>()) {

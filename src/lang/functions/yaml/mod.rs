@@ -8,7 +8,7 @@ mod scalar;
 
 use super::string::string;
 use super::{Call, CallError, Function, Param, arg, argument, string_result, text};
-use crate::lang::eval::{Exhausted, Meter, VALUE_DEPTH_MAX};
+use crate::lang::eval::{Exhausted, Growing, Meter, VALUE_DEPTH_MAX};
 use crate::lang::value::{Type, Value, convert, normalize};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 use scalar::{Resolved, resolve};
@@ -50,8 +50,13 @@ fn wrong(at: Marker, what: &str) -> CallError {
 }
 
 fn decode(text: &str, meter: &Meter) -> Result<Value, CallError> {
-    let mut reader =
-        Reader { parser: Parser::new_from_str(text), anchors: BTreeMap::new(), meter, at: Marker::default() };
+    let mut reader = Reader {
+        parser: Parser::new_from_str(text),
+        anchors: BTreeMap::new(),
+        meter,
+        growing: Growing::default(),
+        at: Marker::default(),
+    };
     let mut document = None;
     loop {
         match reader.next()? {
@@ -75,6 +80,7 @@ struct Reader<'t, 'm> {
     /// What each anchor stands for, once all of it is read.
     anchors: BTreeMap<usize, Value>,
     meter: &'m Meter,
+    growing: Growing,
     at: Marker,
 }
 
@@ -95,6 +101,7 @@ impl<'t> Reader<'t, '_> {
         if depth > VALUE_DEPTH_MAX {
             return Err(Exhausted::Depth.into());
         }
+        self.growing.part()?;
         let at = self.at;
         let (anchor, value) = match event {
             Event::Scalar(text, style, anchor, tag) => {

@@ -353,12 +353,14 @@ impl Parser<'_> {
             match kind {
                 TokenKind::OpenBrace => open += 1,
                 TokenKind::CloseBrace => {
-                    let alone = at >= self.at && self.begins_line(at);
-                    let column = self.column(self.span_at(at).start);
-                    if alone && (column < indent || (column == indent && open == 0)) {
-                        self.at = at;
-                        self.left_over = Some(at);
-                        return;
+                    // The column is asked for once a line: to find it is to walk back to the line's beginning.
+                    if at >= self.at && self.begins_line(at) {
+                        let column = self.column(self.span_at(at).start);
+                        if column < indent || (column == indent && open == 0) {
+                            self.at = at;
+                            self.left_over = Some(at);
+                            return;
+                        }
                     }
                     open = open.saturating_sub(1);
                 }

@@ -16,9 +16,9 @@ use crate::diag::{Diagnostic, Diagnostics, SourceId, Span, code};
 pub const SOURCE_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Levels of brackets, blocks, templates and signs inside one another: what a stack of 2 MiB holds with room to spare.
 pub const NESTING_MAX: u32 = 200;
-/// Values, steps, arguments, blocks and pieces of templates in one source, so that the tree of the largest one stays
-/// below 200 MB; 100,000 resources have about half.
-pub const NODES_MAX: usize = 1_000_000;
+/// Values, steps, arguments, blocks and pieces of templates in one source, so that whatever they are, all that is made
+/// of the largest one stays below 256 MiB; 50,000 resources have about half.
+pub const NODES_MAX: usize = 500_000;
 /// Tokens of one source, of 12 bytes each; 100,000 resources have about 2,500,000.
 const TOKENS_MAX: usize = 4_000_000;
 /// Syntax errors shown of one file; more are hardly ever errors of their own.

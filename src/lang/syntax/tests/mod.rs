@@ -3,7 +3,7 @@ mod differential;
 mod errors;
 mod expressions;
 mod limits;
-mod print;
+pub(in crate::lang) mod print;
 mod properties;
 
 use super::{Parsed, parse};

@@ -17,7 +17,7 @@ pub(super) fn body(body: &Body) -> String {
     items.join("; ")
 }
 
-pub(super) fn expr(it: &Expr) -> String {
+pub(in crate::lang) fn expr(it: &Expr) -> String {
     match &it.kind {
         ExprKind::Null => "null".to_owned(),
         ExprKind::Bool(value) => value.to_string(),
