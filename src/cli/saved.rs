@@ -235,7 +235,7 @@ fn open_in(
     check_fetched(&file, sources, &name)?;
     messages.extend(edited(&file, &place));
     let inputs = inputs(&file, (source, &place, &project.config), (sources, screen), path)?;
-    let mut context = session::context(&place, &project, inputs, kind);
+    let mut context = session::context(&place, &project, inputs, Some(kind));
     context.origin.planned_at = Some(file.made_from.planned_at);
     context.working_folder.clone_from(&file.made_from.working_folder);
     if context.environment != file.made_from.environment {

@@ -60,42 +60,38 @@ pub(super) struct Failed {
 }
 
 impl Session {
-    /// Reads a project; warnings come with it.
+    /// Reads a project to make a plan of a kind; warnings come with it.
     pub(super) fn open(
         source: &Source,
         kind: Kind,
         screen: &mut Screen,
     ) -> Result<(Self, Diagnostics), Failed> {
-        let mode = if kind == Kind::Check { Mode::Present } else { Mode::Missing };
-        Self::open_place(Place::find(source.path.as_deref()), source, (kind, mode), screen)
+        let place = Place::find(source.path.as_deref());
+        Self::open_place(place, source, (Some(kind), Mode::Missing), screen)
     }
 
     /// Reads a project as far as it can be read; what is wrong comes with it.
     pub(super) fn open_partly(source: &Source, screen: &mut Screen) -> Result<(Self, Diagnostics), Failed> {
         let place = Place::find(source.path.as_deref()).map(|place| Place { partly: true, ..place });
-        Self::open_place(place, source, (Kind::Check, Mode::Present), screen)
+        Self::open_place(place, source, (None, Mode::Present), screen)
     }
 
-    /// Reads a project, of which there may be nothing.
-    pub(super) fn open_bare(
-        source: &Source,
-        kind: Kind,
-        screen: &mut Screen,
-    ) -> Result<(Self, Diagnostics), Failed> {
+    /// Reads a project, of which there may be nothing, to look at it.
+    pub(super) fn open_bare(source: &Source, screen: &mut Screen) -> Result<(Self, Diagnostics), Failed> {
         let place = Place::find(source.path.as_deref()).map(|place| Place { bare: true, ..place });
-        Self::open_place(place, source, (kind, Mode::Missing), screen)
+        Self::open_place(place, source, (None, Mode::Missing), screen)
     }
 
     fn open_place(
         place: Result<Place, Diagnostics>,
         source: &Source,
-        (kind, mode): (Kind, Mode),
+        (kind, mode): (Option<Kind>, Mode),
         screen: &mut Screen,
     ) -> Result<(Self, Diagnostics), Failed> {
         let mut sources = SourceMap::new();
         let opened = place.and_then(|place| {
             let packages = Packages::new(&place, source, mode);
-            let loaded = place.load(kind != Kind::Destroy, &packages, &mut sources);
+            let loaded = place.load(kind != Some(Kind::Destroy), &packages, &mut sources);
             if !source.json {
                 screen.say(&packages.news());
             }
@@ -138,7 +134,7 @@ impl Session {
             surroundings: &self.surroundings,
             snapshot,
             kind,
-            refresh: kind != Kind::Check && engine.is_none_or(|engine| engine.refresh),
+            refresh: engine.is_none_or(|engine| engine.refresh),
             parallelism: engine.map_or(1, |engine| usize::from(engine.parallelism)),
             requests: &requests,
         };
@@ -175,7 +171,7 @@ impl Session {
         };
         let manifests: Vec<_> = match plan.kind {
             Kind::Destroy | Kind::Refresh => Vec::new(),
-            Kind::Apply | Kind::Check => self.project.manifests.iter().collect(),
+            Kind::Apply => self.project.manifests.iter().collect(),
         };
         let places: Vec<_> =
             manifests.iter().map(|manifest| |path: &str| Some(manifest.span_of(path))).collect();
@@ -250,7 +246,7 @@ fn fill_random(bytes: &mut [u8]) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge: the clock is read here and handed on")]
-pub(super) fn context(place: &Place, project: &Project, inputs: Inputs, kind: Kind) -> Context {
+pub(super) fn context(place: &Place, project: &Project, inputs: Inputs, kind: Option<Kind>) -> Context {
     let origin = Origin {
         seen: Seen::default(),
         project: Some(place.folder.clone()),
@@ -272,7 +268,7 @@ pub(super) fn context(place: &Place, project: &Project, inputs: Inputs, kind: Ki
         working_folder: here,
         origin,
         inputs,
-        check_only: kind == Kind::Check,
+        check_only: kind.is_none(),
         strict_checks: false,
     }
 }

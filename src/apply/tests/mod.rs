@@ -95,7 +95,7 @@ impl Lab {
     }
 
     async fn planned(&mut self, kind: Kind, snapshot: &Snapshot) -> PlanResult {
-        let (context, surroundings, providers) = (context(kind), Surroundings::nowhere(), self.providers());
+        let (context, surroundings, providers) = (context(), Surroundings::nowhere(), self.providers());
         let planner = Planner {
             config: Arc::new(self.module()),
             context: &context,
@@ -103,7 +103,7 @@ impl Lab {
             surroundings: &surroundings,
             snapshot,
             kind,
-            refresh: kind != Kind::Check,
+            refresh: true,
             parallelism: self.parallelism,
             requests: &self.requests,
         };
@@ -174,7 +174,7 @@ impl Lab {
             left: AtomicUsize::new(self.appends_left.unwrap_or(usize::MAX)),
             failed: AtomicBool::new(false),
         };
-        let (context, surroundings, providers) = (context(kind), Surroundings::nowhere(), self.providers());
+        let (context, surroundings, providers) = (context(), Surroundings::nowhere(), self.providers());
         let mut loaded = guard.read().await.map_err(shown)?;
         if !loaded.pending.is_empty() {
             let (config, nothing) = (self.module(), Snapshot::empty("lab"));
@@ -252,14 +252,14 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     runtime.unwrap().block_on(future)
 }
 
-fn context(kind: Kind) -> Context {
+fn context() -> Context {
     Context {
         origin: Origin::default(),
         manifests: Value::object([]),
         environment: "dev".into(),
         working_folder: "/".into(),
         inputs: Inputs::new(),
-        check_only: kind == Kind::Check,
+        check_only: false,
         strict_checks: false,
     }
 }

@@ -202,24 +202,3 @@ resource "fake_thing" "d" {
     }
     assert!(!said.contains("main.tf:9"), "what follows from another error is not said: {said}");
 }
-
-#[test]
-fn a_check_without_a_state_takes_what_is_unknown_for_any_number() {
-    let mut lab = Lab::new(
-        r#"
-variable "names" {
-  type = set(string)
-}
-resource "fake_thing" "a" {
-  for_each = var.names
-  value    = each.key
-}
-output "o" {
-  value = [for thing in fake_thing.a : thing.id]
-}
-"#,
-    );
-    assert!(lab.plan(Kind::Check).is_ok());
-    let said = lab.plan(Kind::Apply).unwrap_err();
-    assert!(said.contains("variable `names` has no value"), "{said}");
-}

@@ -208,7 +208,7 @@ impl Run<'_> {
         let what = match self.kind {
             Kind::Destroy => "destroy all of this",
             Kind::Refresh => "write this to the state",
-            Kind::Apply | Kind::Check => "do this",
+            Kind::Apply => "do this",
         };
         screen.say(&format!("\nShall mlo {what}? Only `yes` is a yes: "));
         let (tell, told) = tokio::sync::oneshot::channel();

@@ -11,7 +11,7 @@ use crate::lang::syntax::ast::{Expr, ExprKind};
 use crate::lang::syntax::lexer::lex;
 use crate::lang::syntax::token::{Token, TokenKind};
 use crate::lang::syntax::{SOURCE_BYTES_MAX, parse_expression};
-use crate::plan::{Console, Kind};
+use crate::plan::Console;
 use mlo_state::{Snapshot, Store};
 use std::io::{self, BufRead, IsTerminal, Read as _};
 
@@ -32,7 +32,7 @@ line; an empty line ends it.
 
 pub(in crate::cli) fn run(options: &Options, _: &Global, screen: &mut Screen) -> Exit {
     let source = options.configuration.source();
-    let (session, messages) = match Session::open_bare(&source, Kind::Check, screen) {
+    let (session, messages) = match Session::open_bare(&source, screen) {
         Ok(opened) => opened,
         Err(failed) => return session::fail(screen, false, &failed, Exit::Error),
     };

@@ -352,7 +352,6 @@ pub fn kind_name(kind: Kind) -> &'static str {
         Kind::Apply => "apply",
         Kind::Destroy => "destroy",
         Kind::Refresh => "refresh",
-        Kind::Check => "check",
     }
 }
 

@@ -8,7 +8,7 @@ use crate::lang::config::{Resource, ResourceKey};
 use crate::lang::eval::BlockSchema;
 use crate::lang::value::{Marks, Value};
 use crate::plan::change::{Comparison, PlannedChange, describe, plan_change};
-use crate::plan::planner::{Connected, Kind};
+use crate::plan::planner::Connected;
 use crate::plan::stored::{decode_object, mark_by_schema, mark_stored};
 use crate::plan::world::{Repetition, combine};
 use crate::plan::{Action, Drift, Operation, Reason, Stored, diff};
@@ -190,12 +190,9 @@ impl Walker<'_, '_, '_> {
         if action == Action::Replace {
             self.refuse_protected(&address, Some(&repetition), resource)?;
         }
-        if self.planner.kind != Kind::Check {
-            let planned = &change.planned;
-            let later =
-                self.world.borrow().check_postconditions(place, &address.module, &repetition, planned)?;
-            self.defer_if(later, block);
-        }
+        let at = &address.module;
+        let later = self.world.borrow().check_postconditions(place, at, &repetition, &change.planned)?;
+        self.defer_if(later, block);
         let operation = Operation {
             address: address.clone(),
             previous: None,

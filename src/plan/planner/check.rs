@@ -7,7 +7,6 @@ use crate::graph::{ModuleId, Node};
 use crate::lang::config::Check;
 use crate::lang::value::Value;
 use crate::plan::Judged;
-use crate::plan::planner::{Connected, Kind};
 use crate::plan::world::Repetition;
 use mlo_state::ModuleAddress;
 use std::sync::Arc;
@@ -21,9 +20,6 @@ impl Walker<'_, '_, '_> {
         name: &Arc<str>,
     ) -> Result<(), Diagnostics> {
         let Some(check) = self.tree.module(id).checks.get(name) else { return Ok(()) };
-        if self.planner.kind == Kind::Check {
-            return self.validate_check(id, check);
-        }
         let instances = self.world.borrow().instances(id);
         for at in instances {
             let judged = self.judge_check((id, check), &at).await?;
@@ -32,18 +28,6 @@ impl Walker<'_, '_, '_> {
             }
             let said = self.world.borrow().note_check((id, check), &at, judged);
             self.messages.borrow_mut().extend(said);
-        }
-        Ok(())
-    }
-
-    /// Whether the data source of a check is one.
-    fn validate_check(&self, id: ModuleId, check: &Check) -> Result<(), Diagnostics> {
-        let Some(data) = &check.data else { return Ok(()) };
-        let Some((_, Connected { provider, .. })) = self.provider_of(id, data) else { return Ok(()) };
-        let block = self.data_block((id, data), &provider.schema().data)?;
-        let world = self.world.borrow();
-        for at in world.instances(id) {
-            world.check_question((id, check), &at, &block.schema.block).transpose()?;
         }
         Ok(())
     }

@@ -32,18 +32,18 @@ impl Walker<'_, '_, '_> {
         for (instance, config) in configs {
             let mut connected = Connected { provider: provider.clone(), connection: None, before: None };
             let name = instance_name(&name, instance.as_deref());
-            if !config.is_wholly_known() {
-                self.world.borrow_mut().defer(node);
-                if self.keeps_objects(&name) {
-                    connected.before = self.config_before((id, key), instance.as_ref(), provider.as_ref());
-                }
-            } else if self.planner.kind != Kind::Check {
+            if config.is_wholly_known() {
                 match provider.connect(&config, self.planner.surroundings).await {
                     Ok(connection) => connected.connection = Some(connection),
                     Err(_) if optional => continue,
                     Err(error) => {
                         return Err(describe(&error, &format!("provider {name}"), None, None).into());
                     }
+                }
+            } else {
+                self.world.borrow_mut().defer(node);
+                if self.keeps_objects(&name) {
+                    connected.before = self.config_before((id, key), instance.as_ref(), provider.as_ref());
                 }
             }
             self.connections.borrow_mut().insert(name, connected);
@@ -99,14 +99,6 @@ impl Walker<'_, '_, '_> {
         config.map(|(_, config)| config).filter(Value::is_wholly_known)
     }
 
-    /// The provider of a block by the name that the state has for it, where all instances of the block have the same.
-    pub(super) fn provider_of(&self, id: ModuleId, resource: &Resource) -> Option<(String, Connected)> {
-        let (at, key) = self.tree.provider(id, &resource.provider.key);
-        let name = provider_name(self.tree, at, &key);
-        let connected = self.connections.borrow().get(&name).cloned()?;
-        Some((name, connected))
-    }
-
     /// The provider of an instance of a block by the name that the state has for it. Nothing if it could not be
     /// connected, which was said.
     pub(super) fn provider_for(
@@ -115,12 +107,6 @@ impl Walker<'_, '_, '_> {
         at: &ModuleAddress,
         repetition: &Repetition,
     ) -> Result<Option<(String, Connected)>, Diagnostics> {
-        if self.planner.kind == Kind::Check {
-            let (_, key) = self.tree.provider(id, &resource.provider.key);
-            let provider = self.planner.providers.get(key.name.as_ref()).cloned();
-            let unconnected = |provider| Connected { provider, connection: None, before: None };
-            return Ok(provider.map(|provider| (key.name.to_string(), unconnected(provider))));
-        }
         let found = self.world.borrow().provider_at((id, at), &resource.provider, repetition)?;
         let name = name_of(self.tree, &found);
         let (place, key, instance) = found;

@@ -185,8 +185,7 @@ impl Walker<'_, '_, '_> {
     /// Why an instance cannot be read now, if it cannot.
     pub(super) fn later(&self, block: &DataBlock<'_>, question: &Question, told: bool) -> Option<ReadLater> {
         let wanted = &question.wanted;
-        if self.planner.kind == Kind::Check || !wanted.is_wholly_known() {
-            let told = told && self.planner.kind != Kind::Check;
+        if !wanted.is_wholly_known() {
             return Some(ReadLater::Unknown(if told {
                 self.unknown_of(block, question)
             } else {

@@ -8,7 +8,7 @@ use crate::lang::eval::{BlockSchema, evaluate};
 use crate::lang::syntax::ast::{Expr, ExprKind, Step};
 use crate::lang::value::{Type, Value, convert};
 use crate::plan::change::describe;
-use crate::plan::planner::{Connected, Kind};
+use crate::plan::planner::Connected;
 use crate::plan::stored::mark_by_schema;
 use crate::plan::{Action, Reason};
 use crate::provider::{Subject, retry};
@@ -84,7 +84,7 @@ impl Walker<'_, '_, '_> {
         for repetition in world.repetitions(0, &root, &repeat)? {
             let value = |expr: &Expr| evaluate(expr, &world.scope(0, &root, Some(&repetition)));
             let address = target(&import.to, &value)?;
-            let Some(id) = text(&import.id, &value(&import.id)?, self.planner.kind)? else { continue };
+            let id = text(&import.id, &value(&import.id)?)?;
             let here = Importing { id, span: Some(import.span) };
             if let Some(first) = self.importing.borrow_mut().insert(address.clone(), here) {
                 let summary = format!("two objects are to be imported to {address}");
@@ -109,9 +109,6 @@ impl Walker<'_, '_, '_> {
         let Some(Importing { id, span }) = self.importing.borrow().get(address).cloned() else {
             return Ok(None);
         };
-        if self.planner.kind == Kind::Check {
-            return Ok(None);
-        }
         let error = |summary: String| {
             let error = Diagnostic::error(code::engine::IMPORT, summary);
             Diagnostics::from(span.into_iter().fold(error, |error, span| error.at(span, "")))
@@ -170,8 +167,8 @@ impl Walker<'_, '_, '_> {
     }
 }
 
-/// The id as text; nothing where a configuration is checked alone and it is not known.
-fn text(expr: &Expr, value: &Value, kind: Kind) -> Result<Option<String>, Diagnostics> {
+/// The id as text.
+fn text(expr: &Expr, value: &Value) -> Result<String, Diagnostics> {
     let wrong = |what: &str| {
         let summary = format!("the id of what is imported {what}");
         Diagnostics::from(Diagnostic::error(code::engine::IMPORT, summary).at(expr.span, ""))
@@ -180,10 +177,10 @@ fn text(expr: &Expr, value: &Value, kind: Kind) -> Result<Option<String>, Diagno
         return Err(wrong("is sensitive, and would be shown"));
     }
     if value.is_unknown() {
-        return if kind == Kind::Check { Ok(None) } else { Err(wrong("is not known before the apply")) };
+        return Err(wrong("is not known before the apply"));
     }
     let id = convert(value, &Type::String).ok().and_then(|value| value.as_str().map(str::to_owned));
-    id.filter(|id| !id.is_empty()).map(Some).ok_or_else(|| wrong("is no text, or empty"))
+    id.filter(|id| !id.is_empty()).ok_or_else(|| wrong("is no text, or empty"))
 }
 
 /// `module.a[each.key].type.name[each.value]` with the values of its keys. That it is such an address was checked when

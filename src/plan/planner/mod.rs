@@ -49,8 +49,6 @@ pub enum Kind {
     Destroy,
     /// Objects are read, and the state is brought up to them; nothing is changed.
     Refresh,
-    /// Nothing is read or stored: is the configuration right?
-    Check,
 }
 
 /// All that a plan is made from.
@@ -235,7 +233,6 @@ impl Walker<'_, '_, '_> {
     async fn finish(self, config: Arc<Module>) -> Result {
         if !self.messages.borrow().has_errors() {
             match self.planner.kind {
-                Kind::Check => {}
                 Kind::Refresh => self.refresh_orphans().await,
                 Kind::Apply | Kind::Destroy => self.plan_orphans().await,
             }

@@ -78,7 +78,7 @@ impl Walker<'_, '_, '_> {
 
     /// Objects to which nothing was planned are there all the same: whoever looks at the plan sees the whole state.
     pub(super) fn leave_rest(&self) {
-        if self.planner.requests.is_whole() || self.planner.kind == Kind::Check {
+        if self.planner.requests.is_whole() {
             return;
         }
         for (address, object) in &self.planner.snapshot.objects {
