@@ -184,6 +184,7 @@ fn what_cannot_be_drawn_is_said() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long it takes is what is tested")]
 fn ten_thousand_blocks_are_drawn_in_time() {
     let mut root = String::new();
     for number in 0..10_000 {

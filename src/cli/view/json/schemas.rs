@@ -15,9 +15,9 @@ pub(in crate::cli) fn provider_schemas() -> Json {
         let resources = schema.resources.iter();
         let resources = resources.map(|(name, it)| described(name, it.version, it.description, &it.block));
         let data = schema.data.iter().map(|(name, it)| described(name, 0, it.description, &it.block));
-        let mut config = json!({ "version": 0 });
+        let mut config = Map::from_iter([("version".to_owned(), json!(0))]);
         if schema.config != BlockSchema::default() {
-            config["block"] = block(&schema.config);
+            config.insert("block".into(), Json::Object(block(&schema.config)));
         }
         let document = json!({
             "provider": config,
@@ -32,13 +32,13 @@ pub(in crate::cli) fn provider_schemas() -> Json {
 fn described(name: &str, version: u32, description: &str, schema: &BlockSchema) -> (String, Json) {
     let mut block = block(schema);
     if !description.is_empty() {
-        block["description"] = json!(description);
+        block.insert("description".into(), json!(description));
     }
     (name.to_owned(), json!({ "version": version, "block": block }))
 }
 
 // Recursion is bounded: schemas are tables of ours.
-fn block(schema: &BlockSchema) -> Json {
+fn block(schema: &BlockSchema) -> Map<String, Json> {
     let mut json = with_description(&schema.description, schema.deprecated.is_some());
     if !schema.attributes.is_empty() {
         let attributes = schema.attributes.iter().map(|(name, it)| (name.to_string(), attribute(it)));
@@ -48,7 +48,7 @@ fn block(schema: &BlockSchema) -> Json {
         let blocks = schema.blocks.iter().map(|(name, it)| (name.to_string(), nested(it)));
         json.insert("block_types".into(), Json::Object(blocks.collect()));
     }
-    Json::Object(json)
+    json
 }
 
 fn attribute(schema: &AttributeSchema) -> Json {
@@ -74,15 +74,16 @@ fn nested(schema: &NestedBlock) -> Json {
         Nesting::Set => "set",
         Nesting::Map => "map",
     };
-    let mut json = json!({ "nesting_mode": mode, "block": block(&schema.block) });
+    let mut json = Map::from_iter([("nesting_mode".to_owned(), json!(mode))]);
+    json.insert("block".into(), Json::Object(block(&schema.block)));
     if schema.min > 0 {
-        json["min_items"] = json!(schema.min);
+        json.insert("min_items".into(), json!(schema.min));
     }
     // That there is at most one is what `single` says.
     if let Some(max) = schema.max.filter(|_| schema.nesting != Nesting::Single) {
-        json["max_items"] = json!(max);
+        json.insert("max_items".into(), json!(max));
     }
-    json
+    Json::Object(json)
 }
 
 fn with_description(description: &str, deprecated: bool) -> Map<String, Json> {
