@@ -10,6 +10,7 @@ use crate::lang::syntax::{json, parse, parse_expression};
 use crate::lang::value::{Type, Value, normalize};
 use proptest::prelude::*;
 use serde::Deserialize;
+use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
 #[derive(Deserialize)]
@@ -220,11 +221,11 @@ fn said(body: &Body, out: &mut String) {
         match item {
             Item::Attribute(attribute) if attribute.name.name.as_ref() == "type" => out.push_str("type;"),
             Item::Attribute(attribute) => {
-                out.push_str(&format!("{} = {};", attribute.name.name, print::expr(bare(&attribute.value))));
+                write!(out, "{} = {};", attribute.name.name, print::expr(bare(&attribute.value))).unwrap();
             }
             Item::Block(block) => {
                 let labels: Vec<_> = block.labels.iter().map(|label| normalize(&label.name)).collect();
-                out.push_str(&format!("{} {labels:?} {{", block.kind.name));
+                write!(out, "{} {labels:?} {{", block.kind.name).unwrap();
                 said(&block.body, out);
                 out.push('}');
             }
