@@ -222,3 +222,13 @@ fn secrets_are_in_no_form_of_a_report() {
         assert!(!project.read("p.json").contains("hunter2"));
     }
 }
+
+#[test]
+fn a_plan_that_finds_nothing_before_it_fails_does_not_say_that_there_is_nothing_to_do() {
+    let project = Project::with(&[(
+        "main.hcl",
+        "locals {\n  a = 1 + []\n}\nresource \"terraform_data\" \"x\" {\n  input = local.a\n}\n",
+    )]);
+    let said = project.mlo(&["plan"]);
+    said.ends_with(1).has(&["this is not the whole plan", "main.hcl:2:11"]).has_not(&["No changes"]);
+}

@@ -96,6 +96,9 @@ impl<'o> Report<'o> {
             self.page.borrow_mut().plan(plan, errored);
         }
         match self.format {
+            Format::Human | Format::Github if errored && !plan.has_changes() => {
+                self.tell(screen, "Nothing to do was found before the errors; this is not the whole plan.\n");
+            }
             Format::Human | Format::Github => {
                 let paint = self.paint(screen);
                 let text = if self.shown.concise {
