@@ -3,6 +3,7 @@
 use super::{Run, blank};
 use crate::plan::{Action, Operation, relocate};
 use mlo_state::StoreError;
+use std::borrow::Cow;
 
 impl Run<'_, '_, '_> {
     /// Writes all of it as one snapshot, before anything else is done: a run that is cut off leaves all of it or none.
@@ -30,7 +31,7 @@ impl Run<'_, '_, '_> {
         snapshot.serial += 1;
         self.applier.guard.commit(snapshot.clone()).await?;
         self.state.replace(snapshot.clone());
-        self.base = snapshot;
+        self.base = Cow::Owned(snapshot);
         Ok(())
     }
 }

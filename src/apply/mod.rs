@@ -32,6 +32,7 @@ use crate::provider::{Provider, Surroundings};
 use mlo_state::{
     Address, BlockAddress, Guard, Mode, ModuleAddress, Object, Record, Snapshot, Status, StoreError,
 };
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -145,7 +146,7 @@ impl Applier<'_> {
             connections: RefCell::new(self.connections.clone()),
             connected_before: RefCell::default(),
             state: RefCell::new(self.snapshot.clone()),
-            base: self.snapshot.clone(),
+            base: Cow::Borrowed(&self.snapshot),
             values: RefCell::default(),
             repetitions: RefCell::default(),
             messages: RefCell::default(),
@@ -178,7 +179,7 @@ struct Run<'r, 'a, 'c> {
     /// What exists, as far as the run has come.
     state: RefCell<Snapshot>,
     /// The last snapshot that was committed.
-    base: Snapshot,
+    base: Cow<'r, Snapshot>,
     /// Objects as they are after their operation.
     values: RefCell<HashMap<Address, Value>>,
     /// `each` and `count` of a block's instances, found once per block.
@@ -414,7 +415,7 @@ impl Run<'_, '_, '_> {
             }
         }
         self.write_outputs(&mut snapshot);
-        if snapshot != self.base || !self.plan.drift.is_empty() || self.counts.get() != Counts::default() {
+        if snapshot != *self.base || !self.plan.drift.is_empty() || self.counts.get() != Counts::default() {
             snapshot.serial += 1;
             self.applier.guard.commit(snapshot.clone()).await?;
         }

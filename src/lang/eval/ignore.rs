@@ -9,7 +9,7 @@ use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use crate::lang::scope::Scope;
 use crate::lang::syntax::ast::{Expr, ExprKind, Step};
 use crate::lang::syntax::parse_expression;
-use crate::lang::value::{Kind, Path, PathStep, Value};
+use crate::lang::value::{Path, PathStep, Value};
 
 /// Which parts of an object stay as they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Reader<'_> {
         for step in steps {
             let step = match step {
                 Step::Attr(name) => Ok(Some(PathStep::Name(name.name.clone()))),
-                Step::Index(index, _) => self.index(index),
+                Step::Index(index, _) => evaluate(index, self.scope).map(|index| PathStep::of_index(&index)),
                 Step::Splat { .. } => Ok(None),
             };
             match step {
@@ -135,17 +135,6 @@ impl Reader<'_> {
             error.did_you_mean(word, known)
         });
         false
-    }
-
-    fn index(&self, index: &Expr) -> Result<Option<PathStep>, Diagnostics> {
-        let value = evaluate(index, self.scope)?;
-        Ok(match value.kind() {
-            Kind::String(name) => Some(PathStep::Name(name.clone())),
-            Kind::Number(number) => {
-                number.as_i64().and_then(|number| usize::try_from(number).ok()).map(PathStep::Index)
-            }
-            _ => None,
-        })
     }
 
     /// What an expression gives: the text of a path, or a list of such texts.

@@ -1,5 +1,6 @@
 //! Places inside a value.
 
+use super::{Kind, Value};
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,6 +11,19 @@ pub enum PathStep {
     Name(Arc<str>),
     /// Element of a list or tuple, or of a set in its canonical order.
     Index(usize),
+}
+
+impl PathStep {
+    /// The step that an index takes: by name for a string, by position for a whole number that is not negative.
+    pub fn of_index(index: &Value) -> Option<Self> {
+        match index.kind() {
+            Kind::String(name) => Some(Self::Name(name.clone())),
+            Kind::Number(number) => {
+                number.as_i64().and_then(|number| usize::try_from(number).ok()).map(Self::Index)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Steps from a value to one of its parts; empty for the value itself. Shown as `.a[0].b`.

@@ -6,7 +6,7 @@ use crate::graph::ModuleId;
 use crate::lang::config::ResourceKey;
 use crate::lang::eval::{BlockSchema, Ignored, evaluate, ignored};
 use crate::lang::syntax::ast::{Expr, ExprKind, Step};
-use crate::lang::value::{Kind, Path, PathStep, Type, Value, convert};
+use crate::lang::value::{Path, PathStep, Type, Value, convert};
 use crate::plan::ignore::keep;
 use mlo_state::{Key, Mode, ModuleAddress};
 use std::fmt;
@@ -107,10 +107,12 @@ impl World<'_> {
                 Step::Attr(name) => PathStep::Name(name.name.clone()),
                 // Whatever comes after it, any of them counts.
                 Step::Splat { .. } => break,
-                Step::Index(index, span) => index_step(&evaluate(index, &scope)?).ok_or_else(|| {
-                    Diagnostic::error(code::engine::CONDITION, "what replaces a resource must be known")
-                        .at(*span, "expected a known string or position")
-                })?,
+                Step::Index(index, span) => {
+                    PathStep::of_index(&evaluate(index, &scope)?).ok_or_else(|| {
+                        Diagnostic::error(code::engine::CONDITION, "what replaces a resource must be known")
+                            .at(*span, "expected a known string or position")
+                    })?
+                }
             });
         }
         let instance = match rest.first() {
@@ -123,15 +125,5 @@ impl World<'_> {
         let key =
             ResourceKey { mode: Mode::Managed, type_name: Arc::clone(type_name), name: name.name.clone() };
         Ok(Some(Trigger { key, instance, path: Path(path) }))
-    }
-}
-
-fn index_step(value: &Value) -> Option<PathStep> {
-    match value.kind() {
-        Kind::String(name) => Some(PathStep::Name(name.clone())),
-        Kind::Number(number) => {
-            number.as_i64().and_then(|number| usize::try_from(number).ok()).map(PathStep::Index)
-        }
-        _ => None,
     }
 }
