@@ -19,6 +19,7 @@ use crate::lang::fetch;
 use crate::lang::value::convert;
 use crate::plan::file::{BYTES_MAX, Embedded, Given, MadeFrom, PlanFile, PlanFileError, compare, kind_name};
 use crate::plan::{Input, Inputs, Kind, Plan, Seen, diff};
+use data_encoding::HEXLOWER;
 use mlo_state::{FileStore, Snapshot};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -59,19 +60,14 @@ pub(super) fn state_digest(snapshot: &Snapshot) -> String {
     let mut hashing = Hashing(Sha256::new());
     // What could not be written is no state that could be applied to.
     let written = snapshot.encode(&mut hashing).is_ok();
-    let digest = hashing.0.finalize();
-    if written {
-        digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-    } else {
-        String::new()
-    }
+    if written { HEXLOWER.encode(&hashing.0.finalize()) } else { String::new() }
 }
 
 /// Saves a plan that the policies of the digest `policies` let through.
 pub(super) fn write(
     path: &Path,
     session: &Session,
-    (plan, policies, state): (&Plan, &str, String),
+    (plan, policies, snapshot): (&Plan, &str, &Snapshot),
     engine: &Engine,
     screen: &Screen,
 ) -> Result<(), Diagnostics> {
@@ -80,7 +76,7 @@ pub(super) fn write(
     let mut made_from = MadeFrom {
         lineage: plan.lineage.clone(),
         serial: plan.serial,
-        state,
+        state: state_digest(snapshot),
         environment: plan.environment.clone(),
         policies: policies.to_owned(),
         kind: kind_name(plan.kind).to_owned(),

@@ -9,12 +9,15 @@ use super::variables;
 use crate::diag::{Diagnostic, Diagnostics, Label, SourceMap, because, code};
 use crate::fetch::Mode;
 use crate::lang::config::Module;
+use crate::lang::eval::BlockSchema;
 use crate::lang::value::Value;
 use crate::plan::{
     Context, Inputs, Kind, Origin, Partial, Plan, PlanResult, Planner, Seen, decode_object, guess,
+    has_sensitive,
 };
 use crate::policy::{self, Bundle, Denial, Gate, Subject, Verdict};
 use crate::provider::{self, Provider, Surroundings};
+use data_encoding::HEXLOWER;
 use mlo_state::{Address, FileStore, Holder, Loaded, Object, Pending, Snapshot, Store, StoreError};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -225,7 +228,7 @@ pub(super) fn what_is_open(pending: &[Pending]) -> Diagnostics {
 pub(super) fn random_name() -> String {
     let mut bytes = [0_u8; 16];
     fill_random(&mut bytes);
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    HEXLOWER.encode(&bytes)
 }
 
 #[cfg(unix)]
@@ -431,8 +434,11 @@ pub(super) fn hide_partial(screen: &mut Screen, partial: &Partial, snapshot: &Sn
 
 /// From now on the secrets of the state are masked. For a plan that could not be made; one that was made has them all.
 pub(super) fn hide_state(screen: &mut Screen, snapshot: &Snapshot) {
-    for (_, _, value) in stored_values(snapshot) {
-        screen.hide(&value);
+    let decoded = Decoder::new();
+    for (address, object) in &snapshot.objects {
+        if decoded.may_hold_secrets(&address.type_name, object) {
+            screen.hide(&decoded.value(&address.type_name, object));
+        }
     }
     for value in snapshot.outputs.values().filter_map(crate::plan::decode_output) {
         screen.hide(&value);
@@ -441,18 +447,32 @@ pub(super) fn hide_state(screen: &mut Screen, snapshot: &Snapshot) {
 
 /// Each object of a state as a value: by its type's schema where that is known.
 pub(super) fn stored_values(snapshot: &Snapshot) -> Vec<(&Address, &Object, Value)> {
-    let providers = provider::all();
-    let schemas = |type_name: &str| {
-        providers.values().find_map(|provider| {
-            provider.schema().resources.get(type_name).map(|schema| schema.block.clone())
-        })
-    };
-    let value = |type_name: &str, object: &Object| match schemas(type_name) {
-        Some(schema) => decode_object(object, &schema).unwrap_or_else(|_| guess(&object.attributes)),
-        None => guess(&object.attributes),
-    };
+    let decoded = Decoder::new();
     let objects = snapshot.objects.iter();
-    objects.map(|(address, object)| (address, object, value(&address.type_name, object))).collect()
+    objects.map(|(address, object)| (address, object, decoded.value(&address.type_name, object))).collect()
+}
+
+/// Objects of a state to values, without a plan.
+struct Decoder(BTreeMap<&'static str, Arc<dyn Provider>>);
+
+impl Decoder {
+    fn new() -> Self {
+        Self(provider::all())
+    }
+
+    fn schema(&self, type_name: &str) -> Option<&BlockSchema> {
+        let mut all = self.0.values();
+        all.find_map(|provider| provider.schema().resources.get(type_name)).map(|schema| &schema.block)
+    }
+
+    fn value(&self, type_name: &str, object: &Object) -> Value {
+        let decoded = self.schema(type_name).and_then(|schema| decode_object(object, schema).ok());
+        decoded.unwrap_or_else(|| guess(&object.attributes))
+    }
+
+    fn may_hold_secrets(&self, type_name: &str, object: &Object) -> bool {
+        !object.sensitive.is_empty() || self.schema(type_name).is_none_or(has_sensitive)
+    }
 }
 
 /// Makes the project's `.mlo` folder, for its owner alone and outside of version control.

@@ -24,6 +24,7 @@ pub use lock::{LOCK_BYTES_MAX, LOCK_FILE};
 pub use secret::{scrubbed, secrets, stripped};
 
 use address::{Address, Format, Package as Kind};
+use data_encoding::HEXLOWER;
 use http::Http;
 use lock::{Entry, Lock};
 use registry::Service;
@@ -390,7 +391,7 @@ impl Fetcher {
             bytes_max: archive::PACKED_BYTES_MAX,
         };
         let bytes = self.http.get(ask).await?.found("there is no archive")?;
-        let digits = tree::hex(&Sha256::digest(&bytes));
+        let digits = HEXLOWER.encode(&Sha256::digest(&bytes));
         if let Some(wanted) = from.checksum.as_ref().filter(|wanted| **wanted != digits) {
             return Err(FetchError::Package(format!("its checksum is sha256:{digits}, not sha256:{wanted}")));
         }

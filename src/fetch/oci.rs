@@ -7,7 +7,7 @@ use super::address::{Format, Oci, base_of};
 use super::archive::PACKED_BYTES_MAX;
 use super::error::FetchError;
 use super::http::{Answer, Ask, Http, shown, words};
-use super::tree::hex;
+use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -135,7 +135,7 @@ impl Repository<'_> {
             let answer = self.get("manifests", reference, Some(&accept), MANIFEST_BYTES_MAX).await?;
             answer.found("there is no such artifact")?
         };
-        let digest = format!("sha256:{}", hex(&Sha256::digest(&bytes)));
+        let digest = format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(&bytes)));
         let manifest = serde_json::from_slice(&bytes).map_err(|_| wrong("its manifest is not understood"))?;
         Ok((digest, manifest))
     }
@@ -153,7 +153,7 @@ impl Repository<'_> {
             .filter(|digits| digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let digits = digits.ok_or_else(|| wrong("its manifest has a digest that is not SHA-256"))?;
         let bytes = self.get(kind, digest, accept, bytes_max).await?.found("a part of it is missing")?;
-        if hex(&Sha256::digest(&bytes)) != digits {
+        if HEXLOWER.encode(&Sha256::digest(&bytes)) != digits {
             return Err(wrong(&format!("what came for `{digest}` has another digest")));
         }
         Ok(bytes)

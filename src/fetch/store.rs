@@ -4,8 +4,9 @@
 //! file that others may read, a change to a package that is there.
 
 use super::error::FetchError;
-use super::tree::{self, FILES_MAX, Tree, hex};
+use super::tree::{self, FILES_MAX, Tree};
 use crate::diag::because;
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
@@ -197,7 +198,7 @@ fn digest_of(file: &Path) -> io::Result<String> {
     loop {
         let read = file.read(&mut chunk)?;
         if read == 0 {
-            return Ok(hex(&digest.finalize()));
+            return Ok(HEXLOWER.encode(&digest.finalize()));
         }
         digest.update(chunk.get(..read).unwrap_or_default());
     }

@@ -4,6 +4,7 @@
 //! package is refused. Never happens: a path that leads out, two files in one place, more than the limits.
 
 use super::error::FetchError;
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -213,8 +214,10 @@ fn beside(link: &str, target: &str) -> Option<String> {
 impl Tree {
     /// `sha256:…` of all paths and contents.
     pub(super) fn digest(&self) -> String {
-        let files =
-            self.files.iter().map(|(path, bytes)| (path.as_str(), hex(&Sha256::digest(bytes.as_slice()))));
+        let files = self
+            .files
+            .iter()
+            .map(|(path, bytes)| (path.as_str(), HEXLOWER.encode(&Sha256::digest(bytes.as_slice()))));
         digest(files)
     }
 
@@ -256,12 +259,7 @@ pub(super) fn digest<'f>(files: impl Iterator<Item = (&'f str, String)>) -> Stri
     for (path, content) in files {
         all.update(format!("{content}  {path}\n"));
     }
-    format!("sha256:{}", hex(&all.finalize()))
-}
-
-/// Bytes as hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    format!("sha256:{}", HEXLOWER.encode(&all.finalize()))
 }
 
 #[cfg(test)]

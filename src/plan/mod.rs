@@ -44,8 +44,8 @@ pub use scope::{Clock, Dice, Origin};
 pub use seen::Seen;
 pub use steps::{Part, Step, Steps};
 pub use stored::{
-    Decoded, decode_object, decode_output, encode_object, encode_output, encode_storable, guess, mark_as,
-    mark_by_schema, mark_stored, sensitive_paths,
+    Decoded, decode_object, decode_output, encode_object, encode_output, encode_storable, guess,
+    has_sensitive, mark_as, mark_by_schema, mark_stored, sensitive_paths,
 };
 pub(crate) use world::Repetition;
 pub use world::{Context, Failures, Repetitions, Values, World, combine};
@@ -53,6 +53,7 @@ pub use world::{Context, Failures, Repetitions, Values, World, combine};
 use crate::diag::Span;
 use crate::lang::config::Module;
 use crate::lang::value::{Path, Value};
+use data_encoding::HEXLOWER;
 use mlo_state::{Address, BlockAddress, Object};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -189,7 +190,7 @@ pub fn object_name(address: &Address, deposed: Option<&str>) -> String {
 /// them.
 pub(crate) fn deposed_key(token: &str) -> String {
     use sha2::{Digest, Sha256};
-    Sha256::digest(token).iter().take(4).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    HEXLOWER.encode(Sha256::digest(token).first_chunk::<4>().expect("a SHA-256 has 32 bytes"))
 }
 
 /// What the state has of an object beside its attributes.

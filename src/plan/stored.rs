@@ -2,8 +2,8 @@
 
 use crate::lang::eval::BlockSchema;
 use crate::lang::value::{
-    Kind, Marks, NotStorable, Path, PathStep, Type, Value, WrongJson, from_json, to_json, type_from_json,
-    type_to_json,
+    Kind, Marks, NotStorable, Path, PathStep, Type, Value, WrongJson, from_json, object_from_json, to_json,
+    type_from_json, type_to_json,
 };
 use mlo_state::{Object, Output};
 use serde_json::Value as Json;
@@ -18,7 +18,10 @@ pub type Decoded = Result<Value, WrongJson>;
 /// # Errors
 /// If an attribute is not of the schema's type: the state was damaged or written for another schema.
 pub fn decode_object(object: &Object, schema: &BlockSchema) -> Decoded {
-    let value = from_json(&Json::Object(object.attributes.clone()), &schema.implied_type())?;
+    let blocks: Vec<_> = schema.blocks.iter().map(|(name, block)| (name, block.implied_type())).collect();
+    let attributes = schema.attributes.iter().map(|(name, attribute)| (name, &attribute.ty));
+    let types = attributes.chain(blocks.iter().map(|(name, ty)| (*name, ty)));
+    let value = object_from_json(&object.attributes, types)?;
     Ok(mark_by_schema(&mark_stored(&value, object), schema))
 }
 
@@ -117,7 +120,8 @@ pub fn mark_by_schema(value: &Value, schema: &BlockSchema) -> Value {
     Value::object(marked).with_marks(value.marks())
 }
 
-fn has_sensitive(schema: &BlockSchema) -> bool {
+/// Whether the schema calls any part of an object sensitive.
+pub fn has_sensitive(schema: &BlockSchema) -> bool {
     schema.attributes.values().any(|attribute| attribute.sensitive)
         || schema.blocks.values().any(|block| has_sensitive(&block.block))
 }

@@ -7,10 +7,10 @@
 use super::PolicyError;
 use crate::diag::SourceMap;
 use crate::manifest::{as_written, yaml};
+use data_encoding::HEXLOWER;
 use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 
 /// Bytes of all files of a bundle together. Ours has about 50 KiB.
@@ -70,10 +70,7 @@ impl Bundle {
                 merge(&mut data, nest(under, read_data(&name, &text)?), &name)?;
             }
         }
-        let mut digest = "sha256:".to_owned();
-        for byte in hash.finalize() {
-            let _ = write!(digest, "{byte:02x}");
-        }
+        let digest = format!("sha256:{}", HEXLOWER.encode(&hash.finalize()));
         Ok(Self { rules, tests, data, digest })
     }
 

@@ -52,15 +52,6 @@ pub(super) fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes everything");
-        text
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@
 //! subgraphs (CVE-2022-25882, CVE-2024-27318 and their kin), so each of those is visited, in functions and training
 //! graphs too. Field numbers are those of <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3>.
 
+use data_encoding::HEXLOWER;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -41,7 +42,7 @@ pub fn inspect(path: &Path) -> Result<ModelFacts, ModelError> {
     let hashing = Hashing { inner: file.take(size_bytes), hash: Sha256::new() };
     let mut input = BufReader::with_capacity(BUFFER_BYTES, hashing);
     let found = walk(&mut input, size_bytes).map_err(|stop| stop.at(path))?;
-    let digest = hex(&input.into_inner().hash.finalize());
+    let digest = sha256(&input.into_inner().hash.finalize());
     Ok(found.facts(digest, size_bytes))
 }
 
@@ -54,7 +55,7 @@ pub fn inspect_bytes(bytes: &[u8]) -> Result<ModelFacts, ModelError> {
     check_size(size_bytes)?;
     let mut input = bytes;
     let found = walk(&mut input, size_bytes).map_err(|stop| stop.at(Path::new("memory")))?;
-    Ok(found.facts(hex(&Sha256::digest(bytes)), size_bytes))
+    Ok(found.facts(sha256(&Sha256::digest(bytes)), size_bytes))
 }
 
 /// The bytes of the regular file at `path`, at most [`MODEL_BYTES_MAX`] of them, unchecked.
@@ -107,14 +108,9 @@ fn check_size(size_bytes: u64) -> Result<(), ModelError> {
     }
 }
 
-fn hex(hash: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(7 + 2 * hash.len());
-    text.push_str("sha256:");
-    for byte in hash {
-        write!(text, "{byte:02x}").expect("writing to a string does not fail");
-    }
-    text
+/// A digest as it is written: `sha256:` and 64 digits.
+fn sha256(hash: &[u8]) -> String {
+    format!("sha256:{}", HEXLOWER.encode(hash))
 }
 
 /// Hashes what passes through.

@@ -9,7 +9,7 @@ use crate::cli::session::{self, Failed, Session};
 use crate::diag::{Diagnostics, SourceMap};
 use crate::plan::{Kind, Partial};
 use crate::policy::Verdict;
-use mlo_state::Store;
+use mlo_state::{Snapshot, Store};
 
 pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Exit {
     let report = Report::new(&options.shown, options.source.format(&options.shown), screen);
@@ -26,7 +26,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
         Ok(runtime) => runtime.block_on(make(&session, kind, options, screen)),
         Err(messages) => Err((None, messages, Exit::Error)),
     };
-    let (plan, state, said) = match made {
+    let (plan, snapshot, said) = match made {
         Ok(made) => made,
         Err((partial, messages, exit)) => {
             if let Some(found) = partial.as_ref().and_then(Partial::found) {
@@ -43,7 +43,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
         Verdict::Approved(approved) => {
             report.approval(screen, approved.decision(), &session.sources);
             if let Some(path) = &options.out {
-                let made = (approved.plan(), approved.decision().bundle.as_str(), state);
+                let made = (approved.plan(), approved.decision().bundle.as_str(), &snapshot);
                 if let Err(messages) = saved::write(path, &session, made, &options.engine, screen) {
                     return report.fail(screen, &messages, &session.sources, Exit::Error);
                 }
@@ -64,7 +64,7 @@ async fn make(
     kind: Kind,
     options: &Plan,
     screen: &mut Screen,
-) -> Result<(crate::plan::Plan, String, Diagnostics), (Option<Partial>, Diagnostics, Exit)> {
+) -> Result<(crate::plan::Plan, Snapshot, Diagnostics), (Option<Partial>, Diagnostics, Exit)> {
     let loaded = session.store.read().await.map_err(|error| {
         let (messages, exit) = session::store_failure(&error, &session.place);
         (None, messages, exit)
@@ -74,7 +74,7 @@ async fn make(
     let (made, said) = session.plan(kind, Some(&options.engine), &snapshot).await;
     messages.extend(said);
     match made {
-        Ok((plan, _)) => Ok((plan, saved::state_digest(&snapshot), messages)),
+        Ok((plan, _)) => Ok((plan, snapshot, messages)),
         Err(partial) => {
             session::hide_partial(screen, &partial, &snapshot);
             Err((Some(partial), messages, Exit::Error))

@@ -1,9 +1,10 @@
 //! Digests of strings, and identifiers that are made of digests.
 
-use super::encoding::{encode, hex};
+use super::encoding::encode;
 use super::string::string;
 use super::{Call, CallError, Function, Param, argument, string_result, text};
 use crate::lang::value::{Type, Value};
+use data_encoding::HEXLOWER;
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
@@ -83,10 +84,10 @@ impl Kind {
         match self {
             Self::Base64Sha256 => encode(&Sha256::digest(bytes)),
             Self::Base64Sha512 => encode(&Sha512::digest(bytes)),
-            Self::Md5 => hex(&Md5::digest(bytes)),
-            Self::Sha1 => hex(&Sha1::digest(bytes)),
-            Self::Sha256 => hex(&Sha256::digest(bytes)),
-            Self::Sha512 => hex(&Sha512::digest(bytes)),
+            Self::Md5 => HEXLOWER.encode(&Md5::digest(bytes)),
+            Self::Sha1 => HEXLOWER.encode(&Sha1::digest(bytes)),
+            Self::Sha256 => HEXLOWER.encode(&Sha256::digest(bytes)),
+            Self::Sha512 => HEXLOWER.encode(&Sha512::digest(bytes)),
         }
     }
 }

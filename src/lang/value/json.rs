@@ -1,8 +1,9 @@
 //! Values to JSON and back, for what is stored: an attribute of a known type is bare JSON, one of type
 //! [`Type::Any`] is `{"value": …, "type": …}` with cty's JSON form of the type, as Terraform's state has it.
 
-use super::{Field, Kind, Number, Path, Type, Value};
+use super::{Field, Kind, Number, Path, PathStep, Type, Value};
 use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -30,7 +31,7 @@ pub struct WrongJson {
 /// # Errors
 /// If a part is unknown or ephemeral.
 pub fn to_json(value: &Value, ty: &Type) -> Result<Json, NotStorable> {
-    store(value, ty, &Path::root())
+    store(value, ty)
 }
 
 /// The stored form of a value of any type, with its type.
@@ -41,9 +42,26 @@ pub fn to_json_dynamic(value: &Value) -> Result<Json, NotStorable> {
     to_json(value, &Type::Any)
 }
 
-fn store(value: &Value, ty: &Type, path: &Path) -> Result<Json, NotStorable> {
+impl NotStorable {
+    /// Seen from one level further out. Paths are put together only when something is wrong: nothing usually is.
+    fn under(mut self, step: PathStep) -> Self {
+        let (Self::Unknown(path) | Self::Ephemeral(path)) = &mut self;
+        path.0.insert(0, step);
+        self
+    }
+}
+
+impl WrongJson {
+    /// Seen from one level further out.
+    fn under(mut self, step: PathStep) -> Self {
+        self.path.0.insert(0, step);
+        self
+    }
+}
+
+fn store(value: &Value, ty: &Type) -> Result<Json, NotStorable> {
     if value.marks().contains(super::Marks::EPHEMERAL) {
-        return Err(NotStorable::Ephemeral(path.clone()));
+        return Err(NotStorable::Ephemeral(Path::root()));
     }
     if matches!(ty, Type::Any) {
         if matches!(value.kind(), Kind::Null(Type::Any)) {
@@ -51,21 +69,24 @@ fn store(value: &Value, ty: &Type, path: &Path) -> Result<Json, NotStorable> {
         }
         let actual = value.ty();
         let mut tagged = Map::new();
-        tagged.insert("value".into(), store_as(value, &actual, path)?);
+        tagged.insert("value".into(), store_as(value, &actual)?);
         tagged.insert("type".into(), type_to_json(&actual));
         return Ok(Json::Object(tagged));
     }
-    store_as(value, ty, path)
+    store_as(value, ty)
 }
 
-fn store_as(value: &Value, ty: &Type, path: &Path) -> Result<Json, NotStorable> {
+fn store_as(value: &Value, ty: &Type) -> Result<Json, NotStorable> {
     let items = |items: &[Value], element: &dyn Fn(usize) -> Type| {
-        let stored = items.iter().enumerate().map(|(at, item)| store(item, &element(at), &path.index(at)));
+        let stored = items
+            .iter()
+            .enumerate()
+            .map(|(at, item)| store(item, &element(at)).map_err(|error| error.under(PathStep::Index(at))));
         stored.collect::<Result<Vec<_>, _>>().map(Json::Array)
     };
     match value.kind() {
         Kind::Null(_) => Ok(Json::Null),
-        Kind::Unknown(..) => Err(NotStorable::Unknown(path.clone())),
+        Kind::Unknown(..) => Err(NotStorable::Unknown(Path::root())),
         Kind::Bool(value) => Ok(Json::Bool(*value)),
         Kind::Number(number) => Ok(number_to_json(number)),
         Kind::String(text) => Ok(Json::String(text.to_string())),
@@ -83,7 +104,9 @@ fn store_as(value: &Value, ty: &Type, path: &Path) -> Result<Json, NotStorable> 
                     Type::Object(fields) => fields.get(name).map_or(Type::Any, |field| field.ty.clone()),
                     _ => element_of(ty).cloned().unwrap_or(Type::Any),
                 };
-                object.insert(name.to_string(), store(item, &field, &path.name(name.clone()))?);
+                let stored =
+                    store(item, &field).map_err(|error| error.under(PathStep::Name(name.clone())))?;
+                object.insert(name.to_string(), stored);
             }
             Ok(Json::Object(object))
         }
@@ -112,18 +135,14 @@ fn number_to_json(number: &Number) -> Json {
 /// # Errors
 /// If the JSON is not of type `ty`; names the place.
 pub fn from_json(json: &Json, ty: &Type) -> Result<Value, WrongJson> {
-    load(json, ty, &Path::root())
-}
-
-fn load(json: &Json, ty: &Type, path: &Path) -> Result<Value, WrongJson> {
-    let wrong = || WrongJson { path: path.clone(), expected: ty.to_string() };
+    let wrong = || WrongJson { path: Path::root(), expected: ty.to_string() };
     if json.is_null() {
         return Ok(Value::null_of(ty.clone()));
     }
     match (ty, json) {
         (Type::Any, Json::Object(tagged)) => {
             let (value, ty) = tagged.get("value").zip(tagged.get("type")).ok_or_else(wrong)?;
-            load(value, &type_from_json(ty).ok_or_else(wrong)?, path)
+            from_json(value, &type_from_json(ty).ok_or_else(wrong)?)
         }
         (Type::Bool, Json::Bool(value)) => Ok(Value::bool(*value)),
         (Type::Number, Json::Number(number)) => {
@@ -132,37 +151,57 @@ fn load(json: &Json, ty: &Type, path: &Path) -> Result<Value, WrongJson> {
         (Type::Number, Json::String(digits)) => Number::parse(digits).map(Value::number).ok_or_else(wrong),
         (Type::String, Json::String(text)) => Ok(Value::string(text.as_str())),
         (Type::List(element), Json::Array(items)) => {
-            Ok(Kind::List((**element).clone(), load_items(items, element, path)?).into())
+            Ok(Kind::List((**element).clone(), load_items(items, element)?).into())
         }
         (Type::Set(element), Json::Array(items)) => {
-            Ok(Kind::Set((**element).clone(), load_items(items, element, path)?).into())
+            Ok(Kind::Set((**element).clone(), load_items(items, element)?).into())
         }
         (Type::Tuple(types), Json::Array(items)) if types.len() == items.len() => {
             let loaded = types.iter().zip(items).enumerate();
-            let loaded = loaded.map(|(at, (ty, item))| load(item, ty, &path.index(at)));
+            let loaded = loaded.map(|(at, (ty, item))| load_item(at, item, ty));
             Ok(Value::tuple(loaded.collect::<Result<Vec<_>, _>>()?))
         }
         (Type::Map(element), Json::Object(entries)) => {
-            let mut map = std::collections::BTreeMap::new();
+            let mut map = BTreeMap::new();
             for (name, item) in entries {
-                map.insert(Arc::from(name.as_str()), load(item, element, &path.name(name.as_str()))?);
+                let name: Arc<str> = name.as_str().into();
+                let loaded = load_entry(&name, item, element)?;
+                map.insert(name, loaded);
             }
             Ok(Value::map((**element).clone(), map))
         }
         (Type::Object(fields), Json::Object(entries)) => {
-            let mut object = std::collections::BTreeMap::new();
-            for (name, field) in fields.iter() {
-                let item = entries.get(name.as_ref()).unwrap_or(&Json::Null);
-                object.insert(name.clone(), load(item, &field.ty, &path.name(name.clone()))?);
-            }
-            Ok(Value::object(object))
+            object_from_json(entries, fields.iter().map(|(name, field)| (name, &field.ty)))
         }
         _ => Err(wrong()),
     }
 }
 
-fn load_items(items: &[Json], element: &Type, path: &Path) -> Result<Arc<[Value]>, WrongJson> {
-    items.iter().enumerate().map(|(at, item)| load(item, element, &path.index(at))).collect()
+/// The object of the stored form of its attributes. What is not there is null, what has no type is left out.
+///
+/// # Errors
+/// If an attribute is not of its type; names the place.
+pub fn object_from_json<'t>(
+    entries: &Map<String, Json>,
+    types: impl IntoIterator<Item = (&'t Arc<str>, &'t Type)>,
+) -> Result<Value, WrongJson> {
+    let loaded = types.into_iter().map(|(name, ty)| {
+        let item = entries.get(name.as_ref()).unwrap_or(&Json::Null);
+        Ok((name.clone(), load_entry(name, item, ty)?))
+    });
+    loaded.collect::<Result<BTreeMap<_, _>, _>>().map(Value::object)
+}
+
+fn load_entry(name: &Arc<str>, item: &Json, ty: &Type) -> Result<Value, WrongJson> {
+    from_json(item, ty).map_err(|error| error.under(PathStep::Name(name.clone())))
+}
+
+fn load_item(at: usize, item: &Json, ty: &Type) -> Result<Value, WrongJson> {
+    from_json(item, ty).map_err(|error| error.under(PathStep::Index(at)))
+}
+
+fn load_items(items: &[Json], element: &Type) -> Result<Arc<[Value]>, WrongJson> {
+    items.iter().enumerate().map(|(at, item)| load_item(at, item, element)).collect()
 }
 
 /// cty's JSON form of a type: `"string"`, `["list","number"]`, `["object",{"a":"bool"}]`, `"dynamic"`.
@@ -205,7 +244,7 @@ pub fn type_from_json(json: &Json) -> Option<Type> {
             Some(Type::Tuple(types.into()))
         }
         "object" => {
-            let mut fields = std::collections::BTreeMap::new();
+            let mut fields = BTreeMap::new();
             for (name, ty) in inner.as_object()? {
                 fields.insert(Arc::from(name.as_str()), Field { ty: type_from_json(ty)?, optional: false });
             }

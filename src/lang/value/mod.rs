@@ -16,7 +16,10 @@ mod unknown;
 
 pub use convert::{ConvertError, Mismatch, apply_defaults, convert, convert_with_defaults};
 pub use equal::equal;
-pub use json::{NotStorable, WrongJson, from_json, to_json, to_json_dynamic, type_from_json, type_to_json};
+pub use json::{
+    NotStorable, WrongJson, from_json, object_from_json, to_json, to_json_dynamic, type_from_json,
+    type_to_json,
+};
 pub use marks::Marks;
 pub use number::{Form, Number, NumberError, ParseError};
 pub use path::{Path, PathStep};

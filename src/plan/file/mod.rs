@@ -16,6 +16,7 @@ pub use value::TooDeep;
 use super::{Inputs, Kind, Move, Operation, Plan};
 use crate::lang::config::Module;
 use crate::lang::value::Value;
+use data_encoding::HEXLOWER;
 use operation::{ChangeOut, DataOut, DriftOut, OperationOut};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -224,7 +225,7 @@ impl PlanFile {
         let rest = document.strip_prefix('{').unwrap_or(&document);
         let rest = rest.strip_suffix('}').unwrap_or(rest);
         let content = format!("{HEAD}{FORMAT_VERSION},{rest}");
-        let digest = hex(&Sha256::digest(content.as_bytes()));
+        let digest = HEXLOWER.encode(&Sha256::digest(content.as_bytes()));
         content + DIGEST + &digest + END
     }
 
@@ -245,7 +246,7 @@ impl PlanFile {
                 PlanFileError::Alien
             }));
         };
-        if hex(&Sha256::digest(content)).as_bytes() != digest {
+        if HEXLOWER.encode(&Sha256::digest(content)).as_bytes() != digest {
             return Err(PlanFileError::Digest);
         }
         if let Some(error) = newer(bytes) {
@@ -359,7 +360,7 @@ fn salted(salt: &str, bytes: &[u8]) -> String {
     let mut hash = Sha256::new();
     hash.update(salt);
     hash.update(bytes);
-    hex(&hash.finalize())
+    HEXLOWER.encode(&hash.finalize())
 }
 
 /// The digest of a sensitive value, slow to guess at.
@@ -386,13 +387,4 @@ fn newer(bytes: &[u8]) -> Option<PlanFileError> {
     let digits: Vec<u8> = rest.iter().copied().take_while(u8::is_ascii_digit).take(20).collect();
     let found: u64 = std::str::from_utf8(&digits).ok()?.parse().ok()?;
     (found > FORMAT_VERSION).then_some(PlanFileError::Newer { found })
-}
-
-/// Lower-case hexadecimal.
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes everything");
-        text
-    })
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::lang::value::{Marks, Refinement, Type};
 use crate::plan::{Action, Operation, OutputChange, Reason};
+use data_encoding::HEXLOWER;
 use proptest::prelude::*;
 
 fn made_from() -> MadeFrom {
@@ -190,7 +191,7 @@ fn inputs_are_kept_or_compared() {
 
 /// A file that fits its digest, whatever it says.
 fn sealed(document: &str) -> String {
-    let digest = hex(&Sha256::digest(document.as_bytes()));
+    let digest = HEXLOWER.encode(&Sha256::digest(document.as_bytes()));
     format!("{document}{DIGEST}{digest}{END}")
 }
 

@@ -13,6 +13,7 @@ use crate::plan::stored::{decode_object, mark_by_schema, mark_stored};
 use crate::plan::world::{Repetition, combine};
 use crate::plan::{Action, Drift, Operation, Reason, Stored, diff};
 use crate::provider::{ProviderError, ResourceSchema, Subject, retry};
+use data_encoding::HEXLOWER;
 use futures_util::stream::{self, StreamExt};
 use mlo_state::{Address, BlockAddress, Key, Mode, ModuleAddress, Object, Snapshot, Status};
 use sha2::{Digest, Sha256};
@@ -230,9 +231,10 @@ impl Walker<'_, '_, '_> {
             let prior = self.read(connected, &block.schema.block, (address, None), object).await?;
             return Ok(Present { prior, stored: Some(object.into()), importing: None });
         }
+        let Some(importing) = self.importing(address) else { return Ok(Present::default()) };
         let token = token(self.planner.snapshot, address);
-        let found = self.import(connected, &block.schema.block, (address, token)).await?;
-        let Some(Found { id, value, token }) = found else { return Ok(Present::default()) };
+        let Found { id, value, token } =
+            self.import(connected, &block.schema.block, (address, token), importing).await?;
         let stored = Stored { token, dependencies: block.dependencies.to_vec() };
         Ok(Present { prior: Some(value), stored: Some(stored), importing: Some(id) })
     }
@@ -336,10 +338,9 @@ pub(in crate::plan) fn refuse_ephemeral(wanted: &Value, resource: &Resource) -> 
 
 /// The idempotency token of a create: the same in every attempt from the same state, another one for each new object.
 fn token(snapshot: &Snapshot, address: &Address) -> String {
-    let mut hash = Sha256::new();
     let earlier = snapshot.objects.get(address).map_or("", |object| object.token.as_str());
-    hash.update(format!("{}\n{}\n{address}\n{earlier}", snapshot.lineage, snapshot.serial));
-    hash.finalize().iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    let hash = Sha256::digest(format!("{}\n{}\n{address}\n{earlier}", snapshot.lineage, snapshot.serial));
+    HEXLOWER.encode(hash.first_chunk::<16>().expect("a SHA-256 has 32 bytes"))
 }
 
 pub(super) fn address_of(module: &ModuleAddress, key: &ResourceKey, instance: Option<Key>) -> Address {

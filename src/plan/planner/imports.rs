@@ -99,16 +99,19 @@ impl Walker<'_, '_, '_> {
         Ok(())
     }
 
-    /// The object that is to be imported to an address, if there is one.
+    /// What is to be imported to an address, if anything is.
+    pub(super) fn importing(&self, address: &Address) -> Option<Importing> {
+        self.importing.borrow().get(address).cloned()
+    }
+
+    /// The object that is imported to an address.
     pub(super) async fn import(
         &self,
         connected: &Connected,
         schema: &BlockSchema,
         (address, token): (&Address, String),
-    ) -> Result<Option<Found>, Diagnostics> {
-        let Some(Importing { id, span }) = self.importing.borrow().get(address).cloned() else {
-            return Ok(None);
-        };
+        Importing { id, span }: Importing,
+    ) -> Result<Found, Diagnostics> {
         let error = |summary: String| {
             let error = Diagnostic::error(code::engine::IMPORT, summary);
             Diagnostics::from(span.into_iter().fold(error, |error, span| error.at(span, "")))
@@ -126,7 +129,7 @@ impl Walker<'_, '_, '_> {
             return Err(error(format!("{address} cannot be imported: there is nothing with the id {id:?}")));
         };
         let value = mark_by_schema(&imported.value, schema);
-        Ok(Some(Found { id, value, token: imported.token.unwrap_or(token) }))
+        Ok(Found { id, value, token: imported.token.unwrap_or(token) })
     }
 
     /// What was to be imported to an instance that is not there.

@@ -6,13 +6,14 @@
 mod model;
 mod state;
 
-use super::object::{attribute, empty, hex, same, with};
+use super::object::{attribute, empty, same, with};
 use super::{
     BoxFuture, Change, Connection, Imported, PlanRequest, Planned, Progress, Provider, ProviderError,
     ProviderSchema, ResourceSchema, Subject, Surroundings,
 };
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Kind, Path, Refinement, Type, Value};
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::future::ready;
 use std::sync::Arc;
@@ -192,7 +193,7 @@ fn id_of(token: &str) -> String {
             *byte = *byte & keep | version;
         }
     }
-    let digits = hex(&bytes);
+    let digits = HEXLOWER.encode(&bytes);
     let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| digits.get(range).unwrap_or_default());
     parts.join("-")
 }

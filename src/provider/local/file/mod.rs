@@ -10,10 +10,11 @@ use super::disk;
 use crate::diag::code::provider::{ARGUMENT, NOT_OURS, UNREADABLE};
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Path as ValuePath, Type, Value};
-use crate::provider::object::{attribute, empty, hex, same, text, text_or_null, with};
+use crate::provider::object::{attribute, empty, same, text, text_or_null, with};
 use crate::provider::{
     Change, ErrorClass, Imported, PlanRequest, Planned, ProviderError, ResourceSchema, Subject, Surroundings,
 };
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -219,7 +220,7 @@ impl Found {
         (&mut file).take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
         let mut hash = Hash(Sha256::new_with_prefix(&bytes));
         let rest = io::copy(&mut file, &mut hash)?;
-        Ok(Self { digest: hex(&hash.0.finalize()), bytes: (rest == 0).then_some(bytes) })
+        Ok(Self { digest: HEXLOWER.encode(&hash.0.finalize()), bytes: (rest == 0).then_some(bytes) })
     }
 
     /// What an argument would have to say for this content, if `prior` gave it; null if it cannot say it.
@@ -284,7 +285,7 @@ fn write(
     let mode = |name, default| text(planned, name).and_then(parse_mode).unwrap_or(default);
     let fail = |error: io::Error| failed(&format!("cannot write {}", path.display()), &error);
     disk::make_folder(&disk::folder_of(&path), mode("directory_permission", 0o755)).map_err(fail)?;
-    let mark = hex(Sha256::digest(subject.token.as_bytes()).get(..4).unwrap_or_default());
+    let mark = HEXLOWER.encode(Sha256::digest(subject.token.as_bytes()).get(..4).unwrap_or_default());
     disk::write_whole(&path, &bytes, mode("file_permission", 0o600), &mark).map_err(fail)?;
     Ok(with(planned, [("id", digest.clone()), ("content_sha256", digest)]))
 }
@@ -369,7 +370,7 @@ fn failed(what: &str, error: &io::Error) -> ProviderError {
 }
 
 fn digest_of(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 /// Three or four octal digits.

@@ -9,8 +9,8 @@ use super::process;
 use crate::diag::code::provider::UNREADABLE;
 use crate::lang::value::{Type, Value, from_json, to_json};
 use crate::provider::local::disk;
-use crate::provider::object::hex;
 use crate::provider::{ProviderError, Subject, Surroundings};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -309,7 +309,7 @@ fn name_of(path: &Path) -> String {
 
 /// 64 bits of the token's hash: what a folder's name and a process's command line may show of it.
 fn key_of(token: &str) -> String {
-    hex(Sha256::digest(token.as_bytes()).get(..8).unwrap_or_default())
+    HEXLOWER.encode(Sha256::digest(token.as_bytes()).get(..8).unwrap_or_default())
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
