@@ -15,6 +15,7 @@ mod saved;
 mod screen;
 mod session;
 mod variables;
+mod vault;
 mod view;
 
 pub use exit::Exit;

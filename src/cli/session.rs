@@ -371,6 +371,7 @@ pub(super) fn store_failure(error: &StoreError, place: &Place) -> (Diagnostics, 
             (code::state::NEWER, "use that version of mlo or a later one; nothing was changed".to_owned())
         }
         StoreError::Foreign { .. } => (code::state::FOREIGN, "look whether this is the right folder".into()),
+        StoreError::Sealed { error, .. } => (code::state::SEALED, super::vault::help(error)),
         StoreError::Stale { .. } => (code::state::STALE, "run the command again".into()),
         StoreError::Denied { .. } => {
             (code::state::IO, "get the permission, or use a folder of your own".into())

@@ -209,6 +209,19 @@ impl Folder {
         }
     }
 
+    /// Gives the file `from` the name `to`, unless another has it: then `from` is gone, and this is `false`.
+    pub(crate) fn publish(&self, from: &str, to: &str) -> Result<bool, StoreError> {
+        self.step(Step::Link, "created", to)?;
+        let published = match self.handle.link(from, &self.handle, to) {
+            Ok(()) => true,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
+            Err(error) if system::is_linkless(&error) => return self.rename(from, to).map(|()| true),
+            Err(error) => return Err(self.failure("created", to, error)),
+        };
+        self.remove(from)?;
+        Ok(published)
+    }
+
     /// Removes the file `name`, if it is there.
     pub(crate) fn remove(&self, name: &str) -> Result<(), StoreError> {
         if self.identity(name)?.is_none() {

@@ -20,6 +20,7 @@ use std::thread;
 
 use crate::disk::Folder;
 use crate::reply::reply;
+use crate::seal::Vault;
 use crate::store::{BoxFuture, Guard, Holder, Loaded, Store, StoreError};
 
 mod contents;
@@ -49,12 +50,19 @@ const LINEAGE_NEW: &str = "lineage.new";
 pub struct FileStore {
     dir: PathBuf,
     probe: Option<Probe>,
+    vault: Vault,
 }
 
 impl FileStore {
     /// The store in `dir`. The folder is made, with all above it and for its owner alone, when it is first locked.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir, probe: None }
+        Self { dir, probe: None, vault: Vault::clear() }
+    }
+
+    /// The same store, sealed: what it writes from now on by the first key of `vault`, what it reads by all of them.
+    #[must_use]
+    pub fn with_vault(self, vault: Vault) -> Self {
+        Self { vault, ..self }
     }
 
     /// The same store with each step on disk told to `probe` first: how tests count syncs and make disks fail.
@@ -72,12 +80,12 @@ impl std::fmt::Debug for FileStore {
 
 impl Store for FileStore {
     fn read(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
-        let Self { dir, probe } = self.clone();
+        let Self { dir, probe, vault } = self.clone();
         Box::pin(async move {
             let (sender, receiver) = reply();
             let place = dir.clone();
             let read = move || match Folder::open(&dir, probe)? {
-                Some(folder) => contents::load(&folder).and_then(contents::Contents::into_loaded),
+                Some(folder) => contents::load(&folder, &vault).and_then(contents::Contents::into_loaded),
                 None => Ok(contents::nothing()),
             };
             spawn(&place, move || sender.send(read()))?;
@@ -86,7 +94,7 @@ impl Store for FileStore {
     }
 
     fn lock<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<Box<dyn Guard>, StoreError>> {
-        Box::pin(guard::lock(self.dir.clone(), self.probe.clone(), holder.clone()))
+        Box::pin(guard::lock(self.clone(), holder.clone()))
     }
 
     fn describe(&self) -> String {

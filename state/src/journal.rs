@@ -98,6 +98,21 @@ pub enum Record {
     },
 }
 
+impl Record {
+    /// Whether a value in it is sensitive.
+    pub fn is_sensitive(&self) -> bool {
+        match self {
+            Self::Done { object, .. } | Self::Failed { object, .. } => {
+                object.as_deref().is_some_and(Object::is_sensitive)
+            }
+            Self::Outputs { outputs } => outputs.values().any(|output| output.sensitive),
+            Self::Intend { .. } | Self::Progress { .. } | Self::Deposed { .. } | Self::Restored { .. } => {
+                false
+            }
+        }
+    }
+}
+
 /// An intent without an outcome: its call may or may not have taken effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {

@@ -5,6 +5,7 @@
 //! | [`address`] | names of blocks and instances, in Terraform's syntax |
 //! | [`snapshot`] | everything that is known at one serial, and its file format |
 //! | [`journal`] | what happened since: intents and outcomes, and their file format |
+//! | [`seal`] | encryption of what is written |
 //! | [`store`] | the traits [`Store`] and [`Guard`], and what can go wrong |
 //! | [`file`] | a store in a folder |
 //! | [`memory`] | a store in memory, for tests and simulation |
@@ -18,6 +19,7 @@ pub mod conformance;
 pub mod file;
 pub mod journal;
 pub mod memory;
+pub mod seal;
 pub mod snapshot;
 pub mod store;
 
@@ -29,5 +31,6 @@ pub use address::{Address, AddressError, BlockAddress, Key, Mode, ModuleAddress,
 pub use file::FileStore;
 pub use journal::{Action, Pending, Record};
 pub use memory::MemoryStore;
+pub use seal::Vault;
 pub use snapshot::{AttributePath, Object, Output, PathStep, Snapshot, Status};
 pub use store::{BoxFuture, Earlier, Guard, Holder, Loaded, Store, StoreError};

@@ -81,6 +81,13 @@ impl Snapshot {
         }
     }
 
+    /// Whether a value in it is sensitive.
+    pub fn is_sensitive(&self) -> bool {
+        let set_aside = self.deposed_objects().map(|(_, _, object)| object);
+        self.objects.values().chain(set_aside).any(Object::is_sensitive)
+            || self.outputs.values().any(|output| output.sensitive)
+    }
+
     /// Takes an object that was set aside out.
     pub fn forget_deposed(&mut self, address: &Address, key: &str) -> Option<Object> {
         let objects = self.deposed.get_mut(address)?;
@@ -111,6 +118,13 @@ pub struct Object {
     pub token: String,
     /// Where to ask about an operation that still runs, if one does.
     pub handle: Option<String>,
+}
+
+impl Object {
+    /// Whether a value in it is sensitive.
+    pub fn is_sensitive(&self) -> bool {
+        !self.sensitive.is_empty()
+    }
 }
 
 impl Debug for Object {

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 
 use crate::journal::{Pending, Record};
+use crate::seal::SealError;
 use crate::snapshot::{Damage, EncodeError, Snapshot};
 
 /// A future that can be sent to another thread.
@@ -149,6 +150,14 @@ pub enum StoreError {
         /// Version of the program that wrote it, if it says so.
         written_by: Option<String>,
     },
+    /// Give the key.
+    #[error("{}: {error}", .place.display())]
+    Sealed {
+        /// What stays sealed, or is not sealed.
+        place: PathBuf,
+        /// Why.
+        error: SealError,
+    },
     /// Look whether this is the right place.
     #[error("the state's lineage is `{found}`, not `{expected}`: this is the state of something else")]
     Foreign {
@@ -232,6 +241,7 @@ pub(crate) fn unwritable(error: EncodeError) -> StoreError {
     match error {
         EncodeError::Limit { what, found, limit } => StoreError::Limit { what, found, limit },
         EncodeError::Unreadable { what } => StoreError::Misused { how: what },
+        EncodeError::Sealed(error) => StoreError::Sealed { place: PathBuf::from("state"), error },
         EncodeError::Io(source) => StoreError::Io { doing: "encoded", place: PathBuf::from("state"), source },
     }
 }

@@ -35,8 +35,8 @@ const DOORS: &[Door] = &[
     door("tower_service", &["src/fetch/http"], "the shape of a resolver"),
     door(
         "base64",
-        &["src/fetch/http", "src/provider/local/file/"],
-        "user and password in a header; `local_file` has a module of that name",
+        &["src/fetch/http", "src/provider/local/file/", "state/src/seal/"],
+        "user and password in a header; `local_file` has a module of that name; sealed bytes as text",
     ),
     door("tar", &["src/fetch/archive"], "archives; entries only, it writes nothing"),
     door("flate2", &["src/fetch/archive"], "inflates, within limits"),
@@ -55,6 +55,15 @@ const DOORS: &[Door] = &[
         ],
         "system calls",
     ),
+    // Encryption at rest.
+    door("aes_gcm", &["state/src/seal/"], "seals state, journals and plans"),
+    door("argon2", &["state/src/seal/passphrase.rs"], "a passphrase to a key"),
+    door("bech32", &["state/src/seal/age.rs"], "how age writes keys"),
+    door("chacha20poly1305", &["state/src/seal/age.rs"], "age's cipher"),
+    door("hkdf", &["state/src/seal/age.rs"], "keys of keys, as age has them"),
+    door("hmac", &["state/src/seal/age.rs"], "age's header"),
+    door("x25519_dalek", &["state/src/seal/age.rs"], "age's recipients"),
+    door("zeroize", &["state/src/seal/", "src/cli/vault"], "keys are wiped"),
     // Languages and formats.
     door("regorus", &["src/policy/"], "Rego; its errors are text, wrapped at the door"),
     door(

@@ -23,4 +23,6 @@ codes! {
         "`mlo untaint` takes back that the next apply replaces an object, and nothing says that of this one.";
     NOT_PUSHED = "MLO6011", "state cannot be pushed",
         "The file is not a whole state as `mlo state pull` prints it, is of another lineage, or is older than the present state. `--force` goes past the last two: the objects that are forgotten by that are not destroyed.";
+    SEALED = "MLO6012", "state is sealed",
+        "The state, its journal or a plan is encrypted, and the key that opens it is not given; or it is in clear where `enforced` takes only what is encrypted. Give the key that the message names, in the `encryption` block or by its environment variable: nothing was changed, and nothing can be read without it.";
 }

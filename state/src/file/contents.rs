@@ -9,6 +9,7 @@ use super::{JOURNAL, LINEAGE, STATE, history};
 use crate::disk::Folder;
 use crate::journal::{self, JOURNAL_BYTES_MAX, Journal, Ledger};
 use crate::json;
+use crate::seal::{Frames, Vault};
 use crate::snapshot::{Damage, DecodeError, SNAPSHOT_BYTES_MAX, Snapshot, is_lineage};
 use crate::store::{Loaded, StoreError};
 
@@ -30,12 +31,14 @@ pub(super) struct Contents {
 }
 
 /// The journal's file, as the next append finds it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum JournalFile {
     /// It follows the present snapshot; its good frames end here.
     Current {
         /// Length of the good frames in bytes.
         bytes_good: u64,
+        /// What seals the next one as the last one was.
+        frames: Option<Frames>,
     },
     /// There is none, or it follows an earlier snapshot: a new one takes its place.
     Stale,
@@ -78,17 +81,22 @@ pub(super) fn marker(lineage: &str) -> String {
 }
 
 /// Reads a folder, in the order in which no commit can deceive a reader without a lock: see [`super`].
-pub(super) fn load(folder: &Folder) -> Result<Contents, StoreError> {
+pub(super) fn load(folder: &Folder, vault: &Vault) -> Result<Contents, StoreError> {
     let marker = read_marker(folder)?;
     let newest_kept = history::newest(folder)?;
     let journal = match folder.read(JOURNAL, JOURNAL_BYTES_MAX)? {
-        Some(bytes) => Some(Journal::decode(&bytes).map_err(|error| refused(folder, JOURNAL, error))?),
+        Some(bytes) => {
+            Some(Journal::open(&bytes, vault).map_err(|error| refused(folder, vault, JOURNAL, error))?)
+        }
         None => None,
     };
     let snapshot = match folder.read(STATE, SNAPSHOT_BYTES_MAX)? {
-        Some(bytes) => Some(Snapshot::decode(&bytes).map_err(|error| refused(folder, STATE, error))?),
+        Some(bytes) => {
+            Some(Snapshot::open(bytes, vault).map_err(|error| refused(folder, vault, STATE, error))?)
+        }
         None => None,
     };
+    let (journal, frames) = journal.unzip();
     let snapshot = match (snapshot, &journal, &marker) {
         (Some(snapshot), _, _) => snapshot,
         // A first run that did not get to its commit.
@@ -97,14 +105,14 @@ pub(super) fn load(folder: &Folder) -> Result<Contents, StoreError> {
         }
         (None, None, Marker::Absent) if newest_kept.is_none() => return Ok(empty()),
         (None, _, _) => {
-            let good = history::newest_whole(folder);
+            let good = history::newest_whole(folder, vault);
             return Err(StoreError::Lost { place: folder.place(STATE), good });
         }
     };
     check_lineage(&snapshot, journal.as_ref(), &marker)?;
-    check_serial(folder, &snapshot, journal.as_ref(), newest_kept)?;
-    join(snapshot, journal, matches!(marker, Marker::Lineage(_)))
-        .map_err(|damage| refused(folder, JOURNAL, damage.into()))
+    check_serial((folder, vault), &snapshot, journal.as_ref(), newest_kept)?;
+    join(snapshot, journal.zip(frames), matches!(marker, Marker::Lineage(_)))
+        .map_err(|damage| refused(folder, vault, JOURNAL, damage.into()))
 }
 
 fn empty() -> Contents {
@@ -127,7 +135,7 @@ fn check_lineage(snapshot: &Snapshot, journal: Option<&Journal>, marker: &Marker
 
 /// Nothing in the folder was written after the snapshot's successor.
 fn check_serial(
-    folder: &Folder,
+    (folder, vault): (&Folder, &Vault),
     snapshot: &Snapshot,
     journal: Option<&Journal>,
     newest_kept: Option<u64>,
@@ -136,7 +144,7 @@ fn check_serial(
     let newest =
         journal.map(|journal| journal.header.base_serial).max(newest_kept).filter(|newest| *newest > found);
     newest.map_or(Ok(()), |newest| {
-        let good = history::newest_whole(folder);
+        let good = history::newest_whole(folder, vault);
         Err(StoreError::Corrupt {
             place: folder.place(STATE),
             damage: Damage::RolledBack { found, newest },
@@ -146,8 +154,12 @@ fn check_serial(
 }
 
 /// The snapshot with the journal in it.
-fn join(snapshot: Snapshot, journal: Option<Journal>, marked: bool) -> Result<Contents, Damage> {
-    let Some(Journal { header, records, bytes_good, torn }) = journal else {
+fn join(
+    snapshot: Snapshot,
+    journal: Option<(Journal, Option<Frames>)>,
+    marked: bool,
+) -> Result<Contents, Damage> {
+    let Some((Journal { header, records, bytes_good, torn }, frames)) = journal else {
         return Ok(Contents { snapshot: Some(snapshot), marked, ..empty() });
     };
     let mut ledger = Ledger::default();
@@ -157,7 +169,7 @@ fn join(snapshot: Snapshot, journal: Option<Journal>, marked: bool) -> Result<Co
         return Ok(Contents { snapshot: Some(snapshot), ledger, marked, ..empty() });
     }
     let (snapshot, ledger) = journal::replay(snapshot, records)?;
-    let journal = JournalFile::Current { bytes_good };
+    let journal = JournalFile::Current { bytes_good, frames };
     Ok(Contents { snapshot: Some(snapshot), ledger, torn, journal, marked })
 }
 
@@ -169,12 +181,13 @@ fn read_marker(folder: &Folder) -> Result<Marker, StoreError> {
 }
 
 /// A file that could not be believed, with what could be put in its place.
-fn refused(folder: &Folder, name: &str, error: DecodeError) -> StoreError {
+fn refused(folder: &Folder, vault: &Vault, name: &str, error: DecodeError) -> StoreError {
     let place = folder.place(name);
     match error {
         DecodeError::Damaged(damage) => {
-            StoreError::Corrupt { place, damage, good: history::newest_whole(folder) }
+            StoreError::Corrupt { place, damage, good: history::newest_whole(folder, vault) }
         }
+        DecodeError::Sealed(error) => StoreError::Sealed { place, error },
         DecodeError::Newer { found, supported, written_by } => {
             StoreError::Newer { place, found, supported, written_by }
         }

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use super::lock::Lock;
 use super::writer::{Command, Writer};
-use super::{Probe, spawn, stopped};
+use super::{FileStore, spawn, stopped};
 use crate::disk::Folder;
 use crate::journal::Record;
 use crate::reply::{self, reply};
@@ -25,8 +25,7 @@ struct FileGuard {
 
 /// Locks a folder, making it if there is none.
 pub(super) async fn lock(
-    dir: PathBuf,
-    probe: Option<Probe>,
+    FileStore { dir, probe, vault }: FileStore,
     holder: Holder,
 ) -> Result<Box<dyn Guard>, StoreError> {
     let (answer, locked) = reply();
@@ -38,7 +37,7 @@ pub(super) async fn lock(
         match taken {
             Ok((lock, folder)) => {
                 answer.send(Ok(()));
-                Writer::new(folder, lock).serve(&commands);
+                Writer::new(folder, lock, vault).serve(&commands);
             }
             Err(error) => answer.send(Err(error)),
         }

@@ -5,6 +5,7 @@
 
 use super::STATE;
 use crate::disk::Folder;
+use crate::seal::Vault;
 use crate::snapshot::{SNAPSHOT_BYTES_MAX, Snapshot};
 use crate::store::{Earlier, StoreError};
 
@@ -45,12 +46,12 @@ pub(super) fn newest(folder: &Folder) -> Result<Option<u64>, StoreError> {
 }
 
 /// The newest earlier snapshot that is whole. What cannot be read is passed over: this answers a failure.
-pub(super) fn newest_whole(folder: &Folder) -> Option<Earlier> {
+pub(super) fn newest_whole(folder: &Folder, vault: &Vault) -> Option<Earlier> {
     let history = folder.folder(HISTORY).ok()??;
     serials(&history).ok()?.into_iter().find_map(|serial| {
         let name = file_name(serial);
         let bytes = history.read(&name, SNAPSHOT_BYTES_MAX).ok()??;
-        let snapshot = Snapshot::decode(&bytes).ok()?;
+        let snapshot = Snapshot::open(bytes, vault).ok()?;
         (snapshot.serial == serial).then(|| Earlier { serial, place: history.place(&name) })
     })
 }

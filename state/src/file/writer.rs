@@ -12,6 +12,7 @@ use super::{JOURNAL, JOURNAL_NEW, LINEAGE, LINEAGE_NEW, STATE, STATE_NEW, histor
 use crate::disk::Folder;
 use crate::journal::{self, Header, JOURNAL_BYTES_MAX, Ledger, Record};
 use crate::reply::Sender;
+use crate::seal::{Frames, Vault};
 use crate::snapshot::{EncodeError, Snapshot, is_lineage};
 use crate::store::{Loaded, StoreError, unwritable};
 
@@ -39,6 +40,7 @@ pub(super) enum Command {
 pub(super) struct Writer {
     folder: Folder,
     lock: Lock,
+    vault: Vault,
     /// `None` until something is read or written.
     known: Option<Known>,
     /// What the first failed append said.
@@ -58,12 +60,21 @@ struct Known {
 /// The journal on its way from a file to an open file.
 enum OpenJournal {
     Closed(JournalFile),
-    Open { file: File, bytes: u64 },
+    Open(Open),
+}
+
+/// A journal that is open at its end.
+struct Open {
+    file: File,
+    /// Its length.
+    bytes: u64,
+    /// What seals its frames.
+    frames: Option<Frames>,
 }
 
 impl Writer {
-    pub(super) fn new(folder: Folder, lock: Lock) -> Self {
-        Self { folder, lock, known: None, halted: None }
+    pub(super) fn new(folder: Folder, lock: Lock, vault: Vault) -> Self {
+        Self { folder, lock, vault, known: None, halted: None }
     }
 
     /// Does what is asked until the guard is gone or gives the lock back.
@@ -85,7 +96,7 @@ impl Writer {
     }
 
     fn read(&mut self) -> Result<Loaded, StoreError> {
-        let contents = contents::load(&self.folder)?;
+        let contents = contents::load(&self.folder, &self.vault)?;
         if self.known.is_none() {
             self.known = Some(Known::of(&contents));
         }
@@ -96,7 +107,7 @@ impl Writer {
     fn known(&mut self) -> Result<&mut Known, StoreError> {
         let known = match self.known.take() {
             Some(known) => known,
-            None => Known::of(&contents::load(&self.folder)?),
+            None => Known::of(&contents::load(&self.folder, &self.vault)?),
         };
         Ok(self.known.insert(known))
     }
@@ -130,7 +141,7 @@ impl Writer {
             answer.send(Err(error));
             return None;
         }
-        let (mut payload, mut waiting) = (Vec::from(b"["), Vec::new());
+        let (mut payload, mut waiting, mut is_sensitive) = (Vec::from(b"["), Vec::new(), false);
         let mut command = Some(Command::Append(records, answer));
         while let Some(Command::Append(records, answer)) = command {
             match self.admit(&records) {
@@ -139,6 +150,7 @@ impl Writer {
                         payload.push(b',');
                     }
                     payload.extend_from_slice(&text);
+                    is_sensitive = is_sensitive || records.iter().any(Record::is_sensitive);
                     waiting.push(answer);
                 }
                 Err(error) => answer.send(Err(error)),
@@ -148,7 +160,7 @@ impl Writer {
         }
         if !waiting.is_empty() {
             payload.push(b']');
-            let written = self.write_frame(&payload);
+            let written = self.write_frame(&payload, is_sensitive);
             self.answer_group(waiting, written);
         }
         command
@@ -177,10 +189,20 @@ impl Writer {
         Ok(text)
     }
 
-    fn write_frame(&mut self, payload: &[u8]) -> Result<(), StoreError> {
-        let frame = journal::frame(payload);
-        let (folder, file, bytes) = self.open_journal()?;
-        let found = *bytes + frame.len() as u64;
+    fn write_frame(&mut self, payload: &[u8], is_sensitive: bool) -> Result<(), StoreError> {
+        let subject = self.known()?.header().subject();
+        let vault = self.vault.clone();
+        let (folder, open) = self.open_journal()?;
+        let mut text = Vec::new();
+        if open.frames.is_none() {
+            let place = folder.place(JOURNAL);
+            let frames = vault.frames(subject, is_sensitive);
+            open.frames = frames.map_err(|error| StoreError::Sealed { place, error })?;
+            text = open.frames.iter().flat_map(|frames| journal::frame(frames.head())).collect();
+        }
+        let position = open.bytes + text.len() as u64;
+        text.extend(sealed_frame(open.frames.as_ref(), position, payload));
+        let found = open.bytes + text.len() as u64;
         if found > JOURNAL_BYTES_MAX {
             return Err(StoreError::Limit {
                 what: "the journal's size in bytes",
@@ -188,10 +210,10 @@ impl Writer {
                 limit: JOURNAL_BYTES_MAX,
             });
         }
-        let mut output = folder.output(JOURNAL, file);
-        output.put(&frame)?;
+        let mut output = folder.output(JOURNAL, &mut open.file);
+        output.put(&text)?;
         output.sync()?;
-        *bytes = found;
+        open.bytes = found;
         Ok(())
     }
 
@@ -237,9 +259,11 @@ impl Writer {
 
     /// Writes a snapshot in the place of the present one, which is kept.
     fn replace_state(&self, snapshot: &Snapshot, present: u64) -> Result<(), StoreError> {
-        self.folder.create(STATE_NEW, |file| match snapshot.encode(&mut *file) {
-            Ok(_) => Ok(()),
+        let place = self.folder.place(STATE);
+        self.folder.create(STATE_NEW, |file| match snapshot.seal(&self.vault, &mut *file) {
+            Ok(()) => Ok(()),
             Err(EncodeError::Io(source)) => Err(file.failure("written", source)),
+            Err(EncodeError::Sealed(error)) => Err(StoreError::Sealed { place, error }),
             Err(error) => Err(unwritable(error)),
         })?;
         if present > 0 {
@@ -262,28 +286,31 @@ impl Writer {
         history::prune(&self.folder)
     }
 
-    /// The journal, open at its end, and its length in bytes: the present one without its torn end, or a new one.
-    fn open_journal(&mut self) -> Result<(&Folder, &mut File, &mut u64), StoreError> {
+    /// The journal, open at its end: the present one without its torn end, or a new one.
+    fn open_journal(&mut self) -> Result<(&Folder, &mut Open), StoreError> {
+        let vault = self.vault.clone();
         let known = self.known()?;
-        let opened = match known.journal {
-            OpenJournal::Open { .. } => None,
-            OpenJournal::Closed(JournalFile::Current { bytes_good }) => {
-                reopen_journal(&self.folder, bytes_good)?
+        let opened = match &known.journal {
+            OpenJournal::Open(_) => None,
+            OpenJournal::Closed(JournalFile::Current { bytes_good, frames }) => {
+                let (bytes, frames) = (*bytes_good, frames.clone());
+                let file = reopen_journal(&self.folder, bytes)?;
+                file.map(|file| Open { file, bytes, frames })
             }
             OpenJournal::Closed(JournalFile::Stale) => {
-                let text = new_journal(known)?;
+                let (text, frames) = new_journal(known, &vault)?;
                 let file = self.folder.create(JOURNAL_NEW, |file| file.put(&text))?;
                 self.folder.rename(JOURNAL_NEW, JOURNAL)?;
                 self.folder.sync()?;
-                Some((file, text.len() as u64))
+                Some(Open { file, bytes: text.len() as u64, frames })
             }
         };
-        if let Some((file, bytes)) = opened {
-            self.known()?.journal = OpenJournal::Open { file, bytes };
+        if let Some(open) = opened {
+            self.known()?.journal = OpenJournal::Open(open);
         }
         self.mark()?;
         match self.known.as_mut().map(|known| &mut known.journal) {
-            Some(OpenJournal::Open { file, bytes }) => Ok((&self.folder, file, bytes)),
+            Some(OpenJournal::Open(open)) => Ok((&self.folder, open)),
             _ => Err(StoreError::Lost { place: self.folder.place(JOURNAL), good: None }),
         }
     }
@@ -310,13 +337,18 @@ impl Known {
             serial: contents.snapshot.as_ref().map_or(0, |snapshot| snapshot.serial),
             ledger: contents.ledger.clone(),
             marked: contents.marked,
-            journal: OpenJournal::Closed(contents.journal),
+            journal: OpenJournal::Closed(contents.journal.clone()),
         }
+    }
+
+    /// The first frame of a journal that follows.
+    fn header(&self) -> Header {
+        Header { lineage: self.lineage.clone().unwrap_or_default(), base_serial: self.serial }
     }
 }
 
 /// The journal that is there, cut after its last good frame.
-fn reopen_journal(folder: &Folder, bytes_good: u64) -> Result<Option<(File, u64)>, StoreError> {
+fn reopen_journal(folder: &Folder, bytes_good: u64) -> Result<Option<File>, StoreError> {
     let Some(mut file) = folder.open_to_write(JOURNAL)? else { return Ok(None) };
     let mut output = folder.output(JOURNAL, &mut file);
     if output.end()? > bytes_good {
@@ -324,17 +356,30 @@ fn reopen_journal(folder: &Folder, bytes_good: u64) -> Result<Option<(File, u64)
         output.sync()?;
         output.end()?;
     }
-    Ok(Some((file, bytes_good)))
+    Ok(Some(file))
 }
 
 /// A new journal after the present snapshot, with the intents that are still open.
-fn new_journal(known: &Known) -> Result<Vec<u8>, StoreError> {
-    let lineage = known.lineage.clone().unwrap_or_default();
-    let mut text = Header { lineage, base_serial: known.serial }.encode().map_err(unwritable)?;
+fn new_journal(known: &Known, vault: &Vault) -> Result<(Vec<u8>, Option<Frames>), StoreError> {
+    let header = known.header();
+    let mut text = header.encode().map_err(unwritable)?;
+    let frames = vault.frames(header.subject(), false).map_err(|error| unwritable(error.into()))?;
+    if let Some(frames) = &frames {
+        text.extend(journal::frame(frames.head()));
+    }
     let carried = known.ledger.carried();
     if !carried.is_empty() {
         let records = journal::encode_records(&carried).map_err(unwritable)?;
-        text.extend(journal::frame(&[b"[", &*records, b"]"].concat()));
+        let payload = [b"[", &*records, b"]"].concat();
+        text.extend(sealed_frame(frames.as_ref(), text.len() as u64, &payload));
     }
-    Ok(text)
+    Ok((text, frames))
+}
+
+/// A frame for a position of the journal.
+fn sealed_frame(frames: Option<&Frames>, position: u64, payload: &[u8]) -> Vec<u8> {
+    match frames {
+        Some(frames) => journal::frame(&frames.seal(position, payload)),
+        None => journal::frame(payload),
+    }
 }

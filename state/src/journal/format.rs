@@ -5,6 +5,9 @@
 //! first frame is the header, every other one a list of records that became durable together. So a bad frame at
 //! the end is one that was never acknowledged, and a bad frame before a good one is damage.
 //!
+//! From a frame on whose payload is the header of an envelope, payloads are sealed, each as one text: see
+//! [`crate::seal::Frames`].
+//!
 //! In: records, or bytes from a disk that may have lost or changed some. Out: frames, or records. Never: a record
 //! after a damaged one.
 
@@ -16,6 +19,7 @@ use super::crc32c::crc32c;
 use super::{Action, Record};
 use crate::address::Address;
 use crate::json;
+use crate::seal::{self, Frames, Subject, Vault};
 use crate::snapshot::{
     Damage, DecodeError, EncodeError, ObjectIn, ObjectOut, OutputIn, OutputOut, PROGRAM_VERSION, is_lineage,
     version_shown, writable,
@@ -57,6 +61,12 @@ pub struct Journal {
 }
 
 impl Header {
+    /// What the frames that follow are bound to when they are sealed.
+    pub fn subject(&self) -> Subject {
+        let (kind, lineage) = (seal::Kind::Journal, self.lineage.clone());
+        Subject { kind, lineage, serial: self.base_serial, part: None }
+    }
+
     /// The header's frame.
     ///
     /// # Errors
@@ -76,11 +86,19 @@ impl Header {
 }
 
 impl Journal {
-    /// Reads a file back, without the torn end that a crash may have left.
+    /// Reads a file back that is in clear, without the torn end that a crash may have left.
     ///
     /// # Errors
     /// [`DecodeError::Newer`] if a newer program wrote it; else what is wrong with it.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Ok(Self::open(bytes, &Vault::clear())?.0)
+    }
+
+    /// [`Self::decode`] of bytes that may be sealed, and what seals further frames as the last ones were.
+    ///
+    /// # Errors
+    /// Also [`DecodeError::Sealed`].
+    pub fn open(bytes: &[u8], vault: &Vault) -> Result<(Self, Option<Frames>), DecodeError> {
         if bytes.is_empty() {
             return Err(Damage::Empty.into());
         }
@@ -89,6 +107,7 @@ impl Journal {
         let mut journal = Self { header, records: Vec::new(), bytes_good: first.bytes as u64, torn: false };
         let mut rest = bytes.get(first.bytes..).unwrap_or_default();
         let mut line = 2;
+        let mut frames: Option<Frames> = None;
         while !rest.is_empty() {
             let Some(frame) = first_frame(rest) else {
                 if is_followed(rest) {
@@ -97,12 +116,20 @@ impl Journal {
                 journal.torn = true;
                 break;
             };
-            journal.records.extend(read_records(frame.payload, line)?);
+            if Frames::is_head(frame.payload) {
+                frames = Some(vault.frames_after(frame.payload, &journal.header.subject())?);
+            } else if let Some(frames) = &frames {
+                let clear = frames.open(journal.bytes_good, frame.payload)?;
+                journal.records.extend(read_records(&clear, line)?);
+            } else {
+                vault.check_clear()?;
+                journal.records.extend(read_records(frame.payload, line)?);
+            }
             journal.bytes_good += frame.bytes as u64;
             rest = rest.get(frame.bytes..).unwrap_or_default();
             line += 1;
         }
-        Ok(journal)
+        Ok((journal, frames))
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::address::Address;
 use crate::json::JSON_DEPTH_MAX;
+use crate::seal::SealError;
 
 /// What is wrong with the bytes of a snapshot or a journal. It names places and addresses, never values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +21,9 @@ pub enum Damage {
     /// It does not begin as the format does.
     #[error("it is no file of this kind")]
     Alien,
+    /// Sealed, and a byte is not as it was sealed, or it was sealed for another place or serial.
+    #[error("it is not as it was sealed: changed, cut short, or taken from elsewhere")]
+    Seal,
     /// A byte is not as it was written.
     #[error("its content does not match its digest")]
     Digest,
@@ -71,6 +75,9 @@ pub enum DecodeError {
     /// They are damaged.
     #[error("{0}")]
     Damaged(#[from] Damage),
+    /// They are sealed, and stay so.
+    #[error("{0}")]
+    Sealed(#[from] SealError),
     /// A newer program wrote them.
     #[error("format {found} is newer than the {supported} that this program reads")]
     Newer {
@@ -102,6 +109,9 @@ pub enum EncodeError {
         /// How much is allowed.
         limit: u64,
     },
+    /// It cannot be sealed.
+    #[error("{0}")]
+    Sealed(#[from] SealError),
     /// The place that it is written to fails.
     #[error(transparent)]
     Io(#[from] io::Error),

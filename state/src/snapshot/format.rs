@@ -18,6 +18,7 @@ use super::{
 };
 use crate::address::Address;
 use crate::json;
+use crate::seal::{self, Subject, Vault};
 
 /// Version of the snapshot's file format that this program writes, and the newest that it reads.
 pub const SNAPSHOT_FORMAT_VERSION: u32 = 1;
@@ -61,6 +62,35 @@ impl Snapshot {
         let tail = [DIGEST, hex(&sha.finalize()).as_bytes(), END].concat();
         out.write_all(&tail)?;
         Ok(bytes + tail.len() as u64)
+    }
+
+    /// [`Self::encode`], sealed by `vault`.
+    ///
+    /// # Errors
+    /// Also [`EncodeError::Sealed`].
+    pub fn seal<W: Write>(&self, vault: &Vault, out: W) -> Result<(), EncodeError> {
+        let (kind, lineage) = (seal::Kind::State, self.lineage.clone());
+        let subject = Subject { kind, lineage, serial: self.serial, part: None };
+        match vault.sealing(subject, self.is_sensitive(), out)? {
+            Ok(mut sealing) => {
+                self.encode(&mut sealing)?;
+                sealing.finish()?.flush()?;
+            }
+            Err(out) => drop(self.encode(out)?),
+        }
+        Ok(())
+    }
+
+    /// [`Self::decode`] of bytes that may be sealed.
+    ///
+    /// # Errors
+    /// Also [`DecodeError::Sealed`].
+    pub fn open(bytes: Vec<u8>, vault: &Vault) -> Result<Self, DecodeError> {
+        let (clear, subject) = vault.open(seal::Kind::State, bytes)?;
+        let snapshot = Self::decode(&clear)?;
+        let fits =
+            |subject: Subject| subject.lineage == snapshot.lineage && subject.serial == snapshot.serial;
+        if subject.is_none_or(fits) { Ok(snapshot) } else { Err(Damage::Seal.into()) }
     }
 
     fn check_writable(&self) -> Result<(), EncodeError> {

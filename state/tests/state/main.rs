@@ -6,5 +6,6 @@ mod damage;
 mod disk;
 mod journal;
 mod kill;
+mod seal;
 mod snapshot;
 mod stores;

@@ -1,0 +1,133 @@
+//! The first line of a sealed file: JSON in clear, authenticated with all that follows it.
+
+use serde::{Deserialize, Serialize};
+
+use super::key::{KeyName, Wrapped};
+use crate::json;
+use crate::snapshot::{Damage, DecodeError, LINEAGE_BYTES_MAX, PROGRAM_VERSION, is_lineage, version_shown};
+
+/// Version of the envelope that this program writes, and the newest that it reads.
+pub const SEALED_FORMAT_VERSION: u32 = 1;
+
+/// How every sealed file begins.
+const HEAD: &[u8] = b"{\"sealed_version\":";
+
+/// Longest header, in bytes. One for a hundred recipients of age has 12,000.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest name of a key that is shown from a file, in characters.
+const LABEL_CHARS_MAX: usize = 100;
+
+/// What kind of file is sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A snapshot.
+    State,
+    /// A journal, or a part of one.
+    Journal,
+    /// A saved plan.
+    Plan,
+}
+
+/// What sealed bytes are bound to: put anywhere else they do not open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// What kind of file it is.
+    pub kind: Kind,
+    /// The lineage of the state.
+    pub lineage: String,
+    /// The serial of the snapshot, or of the one that it follows.
+    pub serial: u64,
+    /// Which part it is, of what is kept in several files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<u64>,
+}
+
+/// A header, and the line that it was read from or is written as.
+#[derive(Clone, Debug)]
+pub(super) struct Header {
+    pub(super) name: KeyName,
+    pub(super) subject: Subject,
+    pub(super) wrapped: Wrapped,
+    /// The line, without its newline: what every piece is authenticated with.
+    pub(super) line: Vec<u8>,
+}
+
+/// The document on its way out.
+#[derive(Serialize)]
+struct Out<'a> {
+    sealed_version: u32,
+    mlo_version: &'a str,
+    #[serde(flatten)]
+    subject: &'a Subject,
+    key: &'a str,
+    wrapped: &'a Wrapped,
+}
+
+/// The document on its way in.
+#[derive(Deserialize)]
+struct In {
+    #[serde(flatten)]
+    subject: Subject,
+    key: String,
+    wrapped: Wrapped,
+}
+
+/// What every version of the envelope to come has in common with this one.
+#[derive(Deserialize)]
+struct Probe {
+    sealed_version: u64,
+    #[serde(default)]
+    mlo_version: Option<String>,
+}
+
+/// Whether bytes begin as a sealed file does.
+pub(super) fn is_begun_by(bytes: &[u8]) -> bool {
+    bytes.starts_with(HEAD)
+}
+
+impl Header {
+    pub(super) fn new(name: KeyName, subject: Subject, wrapped: Wrapped) -> Self {
+        let out = Out {
+            sealed_version: SEALED_FORMAT_VERSION,
+            mlo_version: PROGRAM_VERSION,
+            subject: &subject,
+            key: &name.label,
+            wrapped: &wrapped,
+        };
+        let line = serde_json::to_vec(&out).expect("a header is text and numbers");
+        Self { name, subject, wrapped, line }
+    }
+
+    /// The header at the start of some bytes, and where what it is for begins.
+    pub(super) fn read(bytes: &[u8]) -> Result<(Self, usize), DecodeError> {
+        let end = bytes.iter().take(HEADER_BYTES_MAX).position(|byte| *byte == b'\n');
+        let end =
+            end.ok_or(if bytes.len() < HEADER_BYTES_MAX { Damage::Truncated } else { Damage::Header })?;
+        Ok((Self::decode(bytes.get(..end).unwrap_or_default())?, end + 1))
+    }
+
+    /// The header of a line.
+    pub(super) fn decode(line: &[u8]) -> Result<Self, DecodeError> {
+        if !is_begun_by(line) || line.len() > HEADER_BYTES_MAX || !json::is_shallow(line) {
+            return Err(Damage::Header.into());
+        }
+        let probe: Probe = json::read(line).map_err(|_| Damage::Header)?;
+        if probe.sealed_version > u64::from(SEALED_FORMAT_VERSION) {
+            return Err(DecodeError::Newer {
+                found: probe.sealed_version,
+                supported: SEALED_FORMAT_VERSION,
+                written_by: probe.mlo_version.and_then(version_shown),
+            });
+        }
+        let In { subject, key, wrapped } = json::read(line).map_err(|_| Damage::Header)?;
+        if !is_lineage(&subject.lineage) || subject.lineage.len() > LINEAGE_BYTES_MAX {
+            return Err(Damage::Lineage.into());
+        }
+        let plain = |c: &char| !crate::address::is_unprintable(*c);
+        let label: String = key.chars().filter(plain).take(LABEL_CHARS_MAX).collect();
+        let name = KeyName { kind: wrapped.kind(), label: label.into() };
+        Ok(Self { name, subject, wrapped, line: line.to_vec() })
+    }
+}

@@ -1,0 +1,260 @@
+//! Encryption at rest: bytes in clear to sealed bytes, and back.
+//!
+//! In: what a store is about to write, and what that is bound to; or what it has read. Out: sealed bytes, or those in
+//! clear. Never: two files of one data key; a byte believed that was changed, cut off, put elsewhere or taken from an
+//! earlier serial; a key in a message, in debug output, or in memory after its use; a random number made here.
+//!
+//! Each file has a data key of its own, 256 random bits, which a [`Key`] of the configuration wraps. The first line of a
+//! sealed file is JSON in clear ([`Subject`], the wrapped key); it is authenticated with every piece of what follows.
+//! A file that is written at once is sealed in pieces of 64 KiB ([`Sealing`]), a journal frame by frame ([`Frames`]), so
+//! that a record costs what it is long, not what the state is.
+
+use std::sync::Arc;
+
+use crate::snapshot::{Damage, DecodeError};
+
+mod age;
+mod content;
+mod frames;
+mod header;
+mod key;
+mod local;
+mod passphrase;
+
+pub use age::{AgeKey, Identity, Recipient};
+pub use content::Sealing;
+pub use frames::Frames;
+pub use header::{Kind, SEALED_FORMAT_VERSION, Subject};
+pub use key::{DataKey, Key, KeyError, KeyName, Wrapped};
+pub use local::LocalKey;
+pub use passphrase::{PassphraseCost, PassphraseKey};
+
+use header::Header;
+
+/// Fills bytes with random ones, fit to be keys.
+pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
+/// The keys that a store seals with and opens with. The first seals; every one opens what it sealed.
+#[derive(Clone, Default)]
+pub struct Vault {
+    keys: Vec<Arc<dyn Key>>,
+    /// Seals what is sensitive where no other key is there.
+    fallback: Option<Arc<dyn Key>>,
+    enforced: bool,
+    random: Option<Random>,
+}
+
+/// Why sealed bytes stay sealed, or bytes in clear are not sealed. It names keys, and never what they are.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// No key of the configuration is the one.
+    #[error("it is sealed with the key `{name}`, and no such key is configured")]
+    NoKey {
+        /// The key that sealed it.
+        name: KeyName,
+    },
+    /// A key is there and does not open it.
+    #[error("it is sealed with the key `{name}`, and {because}")]
+    Refused {
+        /// The key that sealed it.
+        name: KeyName,
+        /// What the one that is there said.
+        because: KeyError,
+    },
+    /// The key that would seal it cannot.
+    #[error("it cannot be sealed with the key `{name}`: {because}")]
+    Unsealed {
+        /// The key that should seal it.
+        name: KeyName,
+        /// What it said.
+        because: KeyError,
+    },
+    /// It is in clear, and the configuration says that nothing is.
+    #[error("it is in clear, and the configuration takes only what is sealed (`enforced`)")]
+    Clear,
+}
+
+impl Vault {
+    /// No key: nothing is sealed, and what is sealed is not opened.
+    pub fn clear() -> Self {
+        Self::default()
+    }
+
+    /// The first of `keys` seals, each of them opens.
+    pub fn new(keys: Vec<Arc<dyn Key>>, random: Random) -> Self {
+        Self { keys, fallback: None, enforced: false, random: Some(random) }
+    }
+
+    /// The same, with a key that opens what it sealed, and seals what is sensitive if there is no other.
+    #[must_use]
+    pub fn with_fallback(self, key: Arc<dyn Key>) -> Self {
+        Self { fallback: Some(key), ..self }
+    }
+
+    /// The same, which takes nothing in clear.
+    #[must_use]
+    pub fn enforced(self) -> Self {
+        Self { enforced: true, ..self }
+    }
+
+    /// Whether something would be sealed that holds sensitive values, or that does not.
+    pub fn seals(&self, is_sensitive: bool) -> bool {
+        self.sealing_key(is_sensitive).is_some()
+    }
+
+    /// Whether a key was configured, so that all is sealed.
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// The name of the key that seals.
+    pub fn sealing_name(&self, is_sensitive: bool) -> Option<KeyName> {
+        self.sealing_key(is_sensitive).map(|key| key.name())
+    }
+
+    fn sealing_key(&self, is_sensitive: bool) -> Option<&Arc<dyn Key>> {
+        self.keys
+            .first()
+            .or(self.fallback.as_ref().filter(|_| is_sensitive))
+            .filter(|_| self.random.is_some())
+    }
+
+    /// Whether bytes begin as sealed ones do.
+    pub fn is_sealed(bytes: &[u8]) -> bool {
+        header::is_begun_by(bytes)
+    }
+
+    /// The name of the key that sealed some bytes, and what they are bound to, without opening them.
+    ///
+    /// # Errors
+    /// If they do not begin with a header.
+    pub fn look(bytes: &[u8]) -> Result<(KeyName, Subject), DecodeError> {
+        let (header, _) = Header::read(bytes)?;
+        Ok((header.name, header.subject))
+    }
+
+    /// What seals all that is written to it; [`Sealing::finish`] ends it. `None`: it stays in clear.
+    ///
+    /// # Errors
+    /// If the key cannot be used.
+    pub fn sealing<W: std::io::Write>(
+        &self,
+        subject: Subject,
+        is_sensitive: bool,
+        out: W,
+    ) -> Result<Result<Sealing<W>, W>, SealError> {
+        match self.new_header(subject, is_sensitive)? {
+            Some((header, key)) => Ok(Ok(Sealing::new(&header, &key, out))),
+            None => Ok(Err(out)),
+        }
+    }
+
+    /// Bytes sealed at once; as they are if nothing seals them.
+    ///
+    /// # Errors
+    /// If the key cannot be used.
+    pub fn seal(&self, subject: Subject, is_sensitive: bool, clear: Vec<u8>) -> Result<Vec<u8>, SealError> {
+        let Some((header, key)) = self.new_header(subject, is_sensitive)? else { return Ok(clear) };
+        Ok(content::seal(&header, &key, &clear))
+    }
+
+    /// The bytes in clear, if they are of this kind and each is as it was sealed, and what they are bound to. Bytes that
+    /// were never sealed are given back, bound to nothing.
+    ///
+    /// # Errors
+    /// If they are not, or if no key opens them.
+    pub fn open(&self, kind: Kind, bytes: Vec<u8>) -> Result<(Vec<u8>, Option<Subject>), DecodeError> {
+        if !Self::is_sealed(&bytes) {
+            if self.enforced {
+                return Err(SealError::Clear.into());
+            }
+            return Ok((bytes, None));
+        }
+        let (header, start) = Header::read(&bytes)?;
+        if header.subject.kind != kind {
+            return Err(Damage::Alien.into());
+        }
+        let key = self.unwrap(&header)?;
+        let clear = content::open(&header, &key, bytes.get(start..).unwrap_or_default())?;
+        Ok((clear, Some(header.subject)))
+    }
+
+    /// What seals the frames of a journal, with a data key of its own. `None`: they stay in clear.
+    ///
+    /// # Errors
+    /// If the key cannot be used.
+    pub fn frames(&self, subject: Subject, is_sensitive: bool) -> Result<Option<Frames>, SealError> {
+        let Some((header, key)) = self.new_header(subject, is_sensitive)? else { return Ok(None) };
+        let random = self.random.clone();
+        Ok(random.map(|random| Frames::new(header, &key, random)))
+    }
+
+    /// What opens the frames that follow a [`Frames::head`], and seals further ones.
+    ///
+    /// # Errors
+    /// If no key opens them, or if the head is not one of this subject.
+    pub fn frames_after(&self, head: &[u8], subject: &Subject) -> Result<Frames, DecodeError> {
+        let header = Header::decode(head)?;
+        if header.subject != *subject {
+            return Err(Damage::Seal.into());
+        }
+        let key = self.unwrap(&header)?;
+        match self.random.clone() {
+            Some(random) => Ok(Frames::new(header, &key, random)),
+            None => Err(SealError::NoKey { name: header.name }.into()),
+        }
+    }
+
+    /// Frames in clear are taken only where nothing says otherwise.
+    ///
+    /// # Errors
+    /// [`SealError::Clear`].
+    pub fn check_clear(&self) -> Result<(), SealError> {
+        if self.enforced { Err(SealError::Clear) } else { Ok(()) }
+    }
+
+    fn new_header(
+        &self,
+        subject: Subject,
+        is_sensitive: bool,
+    ) -> Result<Option<(Header, DataKey)>, SealError> {
+        let (Some(key), Some(random)) = (self.sealing_key(is_sensitive), &self.random) else {
+            return Ok(None);
+        };
+        let data_key = DataKey::new(random);
+        let unsealed = |because| SealError::Unsealed { name: key.name(), because };
+        let wrapped = key.wrap(&data_key, random).map_err(unsealed)?;
+        // Only after the wrapping: a key that is made when it is needed has its name from then on.
+        Ok(Some((Header::new(key.name(), subject, wrapped), data_key)))
+    }
+
+    /// The data key of a file, by the key of that name, or else by another of its kind: a name can change.
+    fn unwrap(&self, header: &Header) -> Result<DataKey, SealError> {
+        let name = &header.name;
+        let alike = self.keys.iter().chain(&self.fallback).filter(|key| key.name().kind == name.kind);
+        let (same, others): (Vec<_>, Vec<_>) = alike.partition(|key| key.name() == *name);
+        let mut said = None;
+        for key in same.into_iter().chain(others) {
+            match key.unwrap(&header.wrapped) {
+                Ok(data_key) => return Ok(data_key),
+                Err(KeyError::Another) => {}
+                Err(because) => said = said.or(Some(because)),
+            }
+        }
+        let name = name.clone();
+        Err(match said {
+            Some(because) => SealError::Refused { name, because },
+            None => SealError::NoKey { name },
+        })
+    }
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.keys.iter().map(|key| key.name().to_string()).collect();
+        f.debug_struct("Vault")
+            .field("keys", &names)
+            .field("enforced", &self.enforced)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,519 @@
+//! Encryption at rest: what is sealed opens with its key, as it was sealed, in its place, and in no other way.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use mlo_state::journal::Journal;
+use mlo_state::seal::{
+    AgeKey, Identity, Key, Kind, LocalKey, PassphraseCost, PassphraseKey, Random, Recipient, Subject, Wrapped,
+};
+use mlo_state::snapshot::{Damage, DecodeError, PathStep};
+use mlo_state::{FileStore, MemoryStore, Object, Snapshot, Store, StoreError, Vault, conformance};
+use sha2::{Digest as _, Sha256};
+
+use crate::journal::{done, holder, intend, object};
+
+/// An identity as `age-keygen` writes it, and its recipient.
+const IDENTITY: &str = "AGE-SECRET-KEY-1P9AEFCCS3NLV8LN5RJ4H84A7CWMY2HD39H9C02DVRZ5SEU62CR8SSV0DTV";
+const RECIPIENT: &str = "age1tad82cej0a5966j7zyz05zzlejsxftl69qh3kvf5k2w8t5ktdfgq9lt6ch";
+
+/// As cheap as Argon2 goes: what costs are for is not tested here.
+const CHEAP: PassphraseCost = PassphraseCost { memory_kib: 64, passes: 1, lanes: 1 };
+
+/// Bytes that never come twice, the same in each run.
+fn random() -> Random {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    Arc::new(|bytes| {
+        for chunk in bytes.chunks_mut(32) {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let digest = Sha256::digest(number.to_be_bytes());
+            chunk.copy_from_slice(&digest[..chunk.len()]);
+        }
+    })
+}
+
+fn passphrase(label: &str, words: &str) -> Arc<dyn Key> {
+    Arc::new(PassphraseKey::new(label, words.to_owned().into()).with_cost(CHEAP))
+}
+
+fn age(identities: &str) -> Arc<dyn Key> {
+    let recipients = vec![RECIPIENT.parse().unwrap()];
+    Arc::new(AgeKey::new("ci", recipients, Identity::all(identities).unwrap()))
+}
+
+fn vault(keys: &[Arc<dyn Key>]) -> Vault {
+    Vault::new(keys.to_vec(), random())
+}
+
+fn team() -> Vault {
+    vault(&[passphrase("team", "correct horse")])
+}
+
+fn store(dir: &Path, vault: Vault) -> FileStore {
+    FileStore::new(dir.to_owned()).with_vault(vault)
+}
+
+/// The state with an object that holds a secret, of which only a mark tells.
+fn secret(serial: u64, is_marked: bool) -> Snapshot {
+    let mut snapshot = Snapshot { serial, ..Snapshot::empty("5f2b-lineage") };
+    let sensitive = if is_marked { vec![vec![PathStep::Name("state".to_owned())]] } else { vec![] };
+    snapshot.objects.insert("t.n[0]".parse().unwrap(), Object { sensitive, ..object("hunter2") });
+    snapshot
+}
+
+/// Writes a state of three serials, a record in its journal, and an open intent.
+async fn written(dir: &Path, vault: Vault) {
+    let guard = store(dir, vault).lock(&holder()).await.unwrap();
+    for serial in 1..=3 {
+        guard.commit(secret(serial, true)).await.unwrap();
+    }
+    guard.append(vec![intend(1)]).await.unwrap();
+    guard.append(vec![done(1, Some(object("hunter2")))]).await.unwrap();
+    guard.append(vec![intend(2)]).await.unwrap();
+    guard.append(vec![intend(3)]).await.unwrap();
+    guard.release().await.unwrap();
+}
+
+/// Every file below a folder.
+fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        if entry.path().is_dir() {
+            found.extend(files(&entry.path()));
+        } else {
+            found.push((entry.path().display().to_string(), fs::read(entry.path()).unwrap()));
+        }
+    }
+    found
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is damaged need not be durable")]
+fn put(path: &Path, bytes: impl AsRef<[u8]>) {
+    fs::write(path, bytes).unwrap();
+}
+
+async fn refused(dir: &Path, vault: Vault) -> String {
+    let error = store(dir, vault).read().await.expect_err("it should be refused");
+    let text = error.to_string().replace(dir.to_str().unwrap(), "DIR");
+    assert!(!text.contains("hunter2") && !text.contains("correct horse"), "{text}");
+    text
+}
+
+#[tokio::test]
+async fn a_sealed_store_conforms() {
+    let parent = tempfile::tempdir().unwrap();
+    let number = AtomicU64::new(0);
+    conformance::all(&|| {
+        let dir = parent.path().join(number.fetch_add(1, Ordering::Relaxed).to_string());
+        let vault = team().enforced();
+        Box::new(move || Box::new(store(&dir, vault.clone())))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_kind_of_key_opens_what_it_sealed_and_nothing_is_in_clear() {
+    let local = tempfile::tempdir().unwrap();
+    let local: Arc<dyn Key> = Arc::new(LocalKey::new(local.path().join("deep/key")));
+    for key in [passphrase("team", "correct horse"), age(IDENTITY), local] {
+        let dir = tempfile::tempdir().unwrap();
+        written(dir.path(), vault(std::slice::from_ref(&key))).await;
+        for (name, bytes) in files(dir.path()) {
+            assert!(!holds(&bytes, "hunter2") && !holds(&bytes, "\"t.n["), "{name}");
+        }
+        let loaded = store(dir.path(), vault(&[key])).read().await.unwrap();
+        let mut expected = secret(3, true);
+        expected.objects.insert("t.n[1]".parse().unwrap(), object("hunter2"));
+        assert_eq!(loaded.snapshot, Some(expected));
+        assert_eq!(loaded.pending.len(), 2);
+        let said = refused(dir.path(), Vault::clear()).await;
+        assert!(
+            said.contains("it is sealed with the key `") && said.contains("no such key is configured"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_age_made_is_opened() {
+    // By age 1.2.1, for another recipient and this one; it holds the bytes from 0 to 31.
+    let data_key = "YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOSA5V2F2SHNGSTRWMjBpZ1JTRi81UnZGZHRCUEVkdktaMmRLSUs3VXBVcFRZCm1L\
+        THhQbkhuZG9yWmVSVjFNS0hhbzNqcWRuMGlKQ3QydGZkV1hnc1NCZFUKLT4gWDI1NTE5IGROYnRtRXlXNTNUdlNoWTlOcE9weElnUnB2MkxGQmg1\
+        LzNqS1c5S1MvRmsKbEhoWWFtUnp0VHppRFhob0hZTjZWeWZvckx5Q3IwMmx3VERrcWtrMi9sRQotLS0gTUxWb1RJc3liZlVFcVlTMlpGVWErd1lj\
+        dWdUaW0vbklkNDRjOGV6dUFTQQoCQhd9SpFN+FsUNjb75FWTjp9QeTF0JXuc3Htz7zLYSILWFxau+hoXB6FqDXDZiU+CPdO6BAnqwhbj24kFe6In";
+    let opened = age(IDENTITY).unwrap(&Wrapped::Age { data_key: data_key.to_owned() }).unwrap();
+    assert!(opened.bytes().iter().copied().eq(0..32));
+    // What is sealed for two is opened by either, and each byte of it counts.
+    let key = age(IDENTITY);
+    let Wrapped::Age { data_key } = key.wrap(&opened, &random()).unwrap() else { panic!("age wraps as age") };
+    let file = STANDARD.decode(&data_key).unwrap();
+    for at in 0..file.len() {
+        let mut bad = file.clone();
+        bad[at] ^= 1;
+        assert!(key.unwrap(&Wrapped::Age { data_key: STANDARD.encode(bad) }).is_err(), "byte {at}");
+    }
+    for none in ["", "age1", "AGE1", &RECIPIENT.to_uppercase(), &RECIPIENT.replace("tad", "tda"), IDENTITY] {
+        assert!(none.parse::<Recipient>().is_err(), "{none}");
+    }
+    for none in [RECIPIENT, "hello", &IDENTITY.replace("P9A", "PA9"), &IDENTITY[..40]] {
+        assert!(Identity::all(none).is_none(), "{none}");
+    }
+}
+
+#[tokio::test]
+async fn the_wrong_key_is_named_and_opens_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    written(dir.path(), team()).await;
+    let wrong = vault(&[passphrase("team", "battery staple")]);
+    assert_eq!(
+        refused(dir.path(), wrong).await,
+        "DIR/journal: it is sealed with the key `passphrase.team`, and the passphrase that is given does not open it"
+    );
+    assert_eq!(
+        refused(dir.path(), vault(&[age(IDENTITY)])).await,
+        "DIR/journal: it is sealed with the key `passphrase.team`, and no such key is configured"
+    );
+    // Under another name it is the same key.
+    let renamed = vault(&[passphrase("other", "battery staple"), passphrase("new", "correct horse")]);
+    assert!(store(dir.path(), renamed).read().await.is_ok());
+    // Who can only seal cannot read.
+    let dir = tempfile::tempdir().unwrap();
+    written(dir.path(), vault(&[age("")])).await;
+    assert_eq!(
+        refused(dir.path(), vault(&[age("# no identity\n\n")])).await,
+        "DIR/journal: it is sealed with the key `age.ci`, and no identity is given that could open it"
+    );
+}
+
+#[tokio::test]
+async fn the_first_key_writes_and_the_others_only_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (old, new) = (passphrase("old", "correct horse"), passphrase("new", "battery staple"));
+    // In clear, then with a key, then with another.
+    written(dir.path(), Vault::clear()).await;
+    let keys = [vault(std::slice::from_ref(&old)), vault(&[new.clone(), old])];
+    for (vault, name) in keys.into_iter().zip(["passphrase.old", "passphrase.new"]) {
+        let store = store(dir.path(), vault);
+        let guard = store.lock(&holder()).await.unwrap();
+        let mut next = guard.read().await.unwrap().snapshot.unwrap();
+        next.serial += 1;
+        guard.append(vec![done(3, None)]).await.unwrap();
+        guard.commit(next).await.unwrap();
+        guard.append(vec![done(2, None)]).await.unwrap();
+        drop(guard);
+        let state = fs::read(dir.path().join("state.json")).unwrap();
+        assert_eq!(Vault::look(&state).unwrap().0.to_string(), name);
+    }
+    let only_new = store(dir.path(), vault(&[new]));
+    assert!(only_new.read().await.is_ok(), "the old key is needed no more");
+    assert!(
+        holds(&fs::read(dir.path().join("history/state-3.json")).unwrap(), "hunter2"),
+        "history stays as it was"
+    );
+}
+
+#[tokio::test]
+async fn what_is_in_clear_is_refused_where_all_must_be_sealed() {
+    let dir = tempfile::tempdir().unwrap();
+    written(dir.path(), Vault::clear()).await;
+    let enforced = team().enforced();
+    assert_eq!(
+        refused(dir.path(), enforced.clone()).await,
+        "DIR/journal: it is in clear, and the configuration takes only what is sealed (`enforced`)"
+    );
+    fs::remove_file(dir.path().join("journal")).unwrap();
+    assert!(refused(dir.path(), enforced).await.starts_with("DIR/state.json: it is in clear"));
+}
+
+#[tokio::test]
+async fn every_changed_byte_and_every_cut_of_a_sealed_file_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    written(dir.path(), team()).await;
+    let vault = team();
+    let state = fs::read(dir.path().join("state.json")).unwrap();
+    let journal = fs::read(dir.path().join("journal")).unwrap();
+    let records = |bytes: &[u8]| Journal::open(bytes, &vault).map(|(journal, _)| journal.records.len());
+    assert!(Snapshot::open(state.clone(), &vault).is_ok());
+    assert_eq!(records(&journal), Ok(4));
+    for bit in [1, 0x20, 0x80] {
+        for at in 0..state.len() {
+            let mut bad = state.clone();
+            bad[at] ^= bit;
+            assert!(Snapshot::open(bad, &vault).is_err(), "byte {at}");
+            assert!(bit > 1 || Snapshot::open(state[..at].to_vec(), &vault).is_err(), "cut at {at}");
+        }
+        for at in 0..journal.len() {
+            let mut bad = journal.clone();
+            bad[at] ^= bit;
+            let torn = at >= last_line(&journal);
+            assert!(records(&bad).is_err() || torn && records(&bad) == Ok(3), "byte {at}");
+        }
+    }
+    assert!(Snapshot::open([&*state, b"x"].concat(), &vault).is_err());
+}
+
+fn last_line(journal: &[u8]) -> usize {
+    journal[..journal.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1
+}
+
+#[tokio::test]
+async fn frames_of_a_journal_cannot_be_moved_left_out_or_put_in() {
+    let dir = tempfile::tempdir().unwrap();
+    written(dir.path(), team()).await;
+    let path = dir.path().join("journal");
+    let good = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = good.split_inclusive('\n').collect();
+    assert_eq!(lines.len(), 6, "a header, a head, and four groups");
+    assert_eq!(lines[4].len(), lines[5].len(), "the last two differ in nothing but a digit");
+    let clear = "0000004a 00000000 [{\"intend\":{\"operation\":9,\"address\":\"t.x\",\"action\":\"create\",\"token\":\"t\"}}]\n";
+    for (what, order) in [
+        ("two that changed places", vec![0, 1, 2, 3, 5, 4]),
+        ("one that is there twice", vec![0, 1, 2, 3, 4, 4]),
+        ("one left out", vec![0, 1, 2, 4, 5]),
+        ("no head", vec![0, 2, 3, 4, 5]),
+    ] {
+        put(&path, order.iter().map(|at| lines[*at]).collect::<String>());
+        let said = refused(dir.path(), team()).await;
+        assert!(said.starts_with("DIR/journal is damaged: "), "{what}: {said}");
+    }
+    put(&path, format!("{good}{}", checked(clear)));
+    assert!(
+        refused(dir.path(), team()).await.contains("it is not as it was sealed"),
+        "one in clear at its end"
+    );
+    // The head of another serial.
+    let other = tempfile::tempdir().unwrap();
+    written(other.path(), team()).await;
+    let later = store(other.path(), team()).lock(&holder()).await.unwrap();
+    let mut next = later.read().await.unwrap().snapshot.unwrap();
+    next.serial += 1;
+    later.commit(next).await.unwrap();
+    drop(later);
+    let foreign = fs::read_to_string(other.path().join("journal")).unwrap();
+    let foreign: Vec<&str> = foreign.split_inclusive('\n').collect();
+    put(&path, [lines[0], foreign[1], foreign[2]].concat());
+    assert!(refused(dir.path(), team()).await.contains("it is not as it was sealed"));
+}
+
+/// A frame with the checksum that its payload has.
+fn checked(line: &str) -> String {
+    let payload = &line[18..line.len() - 1];
+    let length = format!("{:08x}", payload.len());
+    let mut sum = !0_u32;
+    for byte in length.bytes().chain(payload.bytes()) {
+        sum ^= u32::from(byte);
+        for _ in 0..8 {
+            sum = (sum >> 1) ^ (0x82F6_3B78 * (sum & 1));
+        }
+    }
+    format!("{length} {:08x} {payload}\n", !sum)
+}
+
+#[tokio::test]
+async fn a_state_is_bound_to_its_lineage_and_serial() {
+    let dir = tempfile::tempdir().unwrap();
+    written(dir.path(), team()).await;
+    let path = dir.path().join("state.json");
+    let good = fs::read(&path).unwrap();
+    for (from, to) in
+        [("\"serial\":3", "\"serial\":4"), ("5f2b-lineage", "5f2b-linaege"), ("\"team\"", "\"meat\"")]
+    {
+        let text: Vec<u8> = good.clone();
+        let at = text.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+        let edited = [&text[..at], to.as_bytes(), &text[at + from.len()..]].concat();
+        put(&path, edited);
+        assert!(refused(dir.path(), team()).await.contains("it is not as it was sealed"), "{from}");
+    }
+    // What an earlier run left is not taken for the present.
+    fs::copy(dir.path().join("history/state-1.json"), &path).unwrap();
+    assert!(refused(dir.path(), team()).await.contains("an older state was put back"));
+}
+
+#[test]
+fn what_was_sealed_as_something_else_does_not_open() {
+    let vault = team();
+    let subject = |kind, part| Subject { kind, lineage: "a".to_owned(), serial: 1, part };
+    let sealed = vault.seal(subject(Kind::Plan, None), false, b"text".to_vec()).unwrap();
+    assert_eq!(vault.open(Kind::State, sealed.clone()).unwrap_err(), Damage::Alien.into());
+    let (clear, bound) = vault.open(Kind::Plan, sealed).unwrap();
+    assert_eq!((clear.as_slice(), bound), (&b"text"[..], Some(subject(Kind::Plan, None))));
+    let frames = vault.frames(subject(Kind::Journal, Some(7)), false).unwrap().unwrap();
+    assert!(vault.frames_after(frames.head(), &subject(Kind::Journal, Some(8))).is_err());
+    let again = vault.frames_after(frames.head(), &subject(Kind::Journal, Some(7))).unwrap();
+    assert_eq!(again.open(3, &frames.seal(3, b"text")).unwrap(), b"text");
+    assert!(again.open(4, &frames.seal(3, b"text")).is_err());
+    assert_ne!(frames.seal(3, b"text"), frames.seal(3, b"text"), "no nonce comes twice");
+}
+
+#[test]
+fn files_of_any_length_are_sealed_in_pieces_that_fit_only_there() {
+    let vault = team();
+    let subject = || Subject { kind: Kind::Plan, lineage: "a".to_owned(), serial: 1, part: None };
+    let piece = 64 * 1024;
+    for length in [0, 1, piece - 1, piece, piece + 1, 3 * piece] {
+        let clear: Vec<u8> = (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        let sealed = vault.seal(subject(), false, clear.clone()).unwrap();
+        assert_eq!(vault.open(Kind::Plan, sealed.clone()).unwrap().0, clear, "{length}");
+        for cut in [1, 16, 17, piece + 16].into_iter().filter(|cut| *cut <= length) {
+            let error = vault.open(Kind::Plan, sealed[..sealed.len() - cut].to_vec()).unwrap_err();
+            assert!(matches!(error, DecodeError::Damaged(_)), "{length} without its last {cut}: {error}");
+        }
+    }
+    let sealed = vault.seal(subject(), false, vec![7; 3 * piece]).unwrap();
+    let start = sealed.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let (head, body) = sealed.split_at(start);
+    let pieces: Vec<&[u8]> = body.chunks(piece + 16).collect();
+    assert_eq!(pieces.len(), 3);
+    for order in [vec![1, 0, 2], vec![0, 2], vec![0, 0, 1, 2], vec![0, 1]] {
+        let moved: Vec<u8> = order.iter().flat_map(|at| pieces[*at]).copied().collect();
+        assert!(vault.open(Kind::Plan, [head, &moved].concat()).is_err(), "{order:?}");
+    }
+}
+
+#[test]
+fn headers_ask_for_no_more_than_they_may_and_later_versions_are_told() {
+    let vault = team();
+    let header = |version: u32, memory: u32, passes: u32, lanes: u32| {
+        format!(
+            "{{\"sealed_version\":{version},\"mlo_version\":\"9.1.0\",\"kind\":\"state\",\"lineage\":\"a\",\"serial\":1,\
+             \"key\":\"team\",\"wrapped\":{{\"kind\":\"passphrase\",\"salt\":\"AAAAAAAAAAAAAAAAAAAAAA==\",\
+             \"memory_kib\":{memory},\"passes\":{passes},\"lanes\":{lanes},\"data_key\":\"AAAA\"}}}}\nxxxx"
+        )
+    };
+    for (text, says) in [
+        (header(2, 64, 1, 1), "format 2 is newer than the 1 that this program reads"),
+        (
+            header(1, 4_000_000_000, 1, 1),
+            "its header asks for 4000000000 KiB of memory, and at most 1048576 is taken",
+        ),
+        (header(1, 64, 100_000, 1), "its header asks for 100000 passes, and at most 16 is taken"),
+        (header(1, 64, 1, 1_000_000), "its header asks for 1000000 lanes, and at most 16 is taken"),
+        (header(1, 1, 1, 8), "Argon2 refuses its parameters"),
+        (header(1, 64, 1, 1), "the passphrase that is given does not open it"),
+        (header(1, 64, 1, 1).replace("passphrase", "carrier_pigeon"), "its first line is damaged"),
+        (header(1, 64, 1, 1).replace("\"a\"", "\"../a\""), "its lineage is not one"),
+        ("{\"sealed_version\":1".to_owned(), "it is cut short"),
+        (format!("{{\"sealed_version\":1,{}", "[".repeat(70_000)), "its first line is damaged"),
+        (format!("{{\"sealed_version\":1,\"a\":{}\n", "[".repeat(60_000)), "its first line is damaged"),
+    ] {
+        let said = Snapshot::open(text.clone().into_bytes(), &vault).unwrap_err().to_string();
+        assert!(said.contains(says), "{said}\n{}", &text[..text.len().min(200)]);
+    }
+}
+
+#[tokio::test]
+async fn without_a_key_a_local_one_is_made_when_there_is_something_to_hide() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("key");
+    let local = Arc::new(LocalKey::new(path.clone()));
+    let vault = Vault::new(vec![], random()).with_fallback(local.clone());
+    let state = dir.path().join("state");
+    let store = store(&state, vault.clone());
+    let guard = store.lock(&holder()).await.unwrap();
+    guard.commit(secret(1, false)).await.unwrap();
+    guard.append(vec![intend(1)]).await.unwrap();
+    assert!(
+        !path.exists() && holds(&fs::read(state.join("state.json")).unwrap(), "hunter2"),
+        "nothing is marked"
+    );
+    // The journal is sealed from the first record on that holds something sensitive.
+    let marked = secret(1, true).objects.into_values().next();
+    guard.append(vec![done(1, marked)]).await.unwrap();
+    assert!(local.was_made());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!holds(&fs::read(state.join("journal")).unwrap(), "hunter2"));
+    let loaded = guard.read().await.unwrap();
+    guard.commit(Snapshot { serial: 2, ..loaded.snapshot.unwrap() }).await.unwrap();
+    assert!(!holds(&fs::read(state.join("state.json")).unwrap(), "hunter2"));
+    drop(guard);
+    assert!(store.read().await.is_ok());
+
+    let key = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let said = refused(&state, vault.clone()).await;
+    assert!(said.contains("it is sealed with the key `file.") && said.contains("key is not there"), "{said}");
+    put(&path, b"");
+    assert!(refused(&state, vault.clone()).await.contains("does not hold a key any more"));
+    put(&path, [b"mlo-key-1 ", &key[11..], b"A"].concat());
+    assert!(refused(&state, vault).await.contains("key"));
+}
+
+#[test]
+fn of_many_that_make_a_local_key_one_makes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys: Vec<_> = (0..16).map(|_| Arc::new(LocalKey::new(dir.path().join("key")))).collect();
+    let random = random();
+    let sealed: Vec<Vec<u8>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                let vault = Vault::new(vec![key.clone()], random.clone());
+                let subject = Subject { kind: Kind::Plan, lineage: "a".to_owned(), serial: 1, part: None };
+                scope.spawn(move || vault.seal(subject, false, b"text".to_vec()).unwrap())
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(keys.iter().filter(|key| key.was_made()).count(), 1);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "and no other file is left");
+    let vault = Vault::new(vec![keys[0].clone()], random);
+    assert!(sealed.into_iter().all(|sealed| vault.open(Kind::Plan, sealed).is_ok()));
+}
+
+#[tokio::test]
+async fn a_sealed_record_costs_the_same_in_a_state_of_any_size() {
+    let mut grown = Vec::new();
+    for objects in [1, 2_000] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut snapshot = secret(1, true);
+        for number in 0..objects {
+            snapshot.objects.insert(format!("t.many[{number}]").parse().unwrap(), object("some text"));
+        }
+        let guard = store(dir.path(), team()).lock(&holder()).await.unwrap();
+        guard.commit(snapshot).await.unwrap();
+        guard.append(vec![intend(1)]).await.unwrap();
+        let length = || fs::metadata(dir.path().join("journal")).unwrap().len();
+        let before = length();
+        guard.append(vec![intend(2)]).await.unwrap();
+        grown.push(length() - before);
+    }
+    assert_eq!(grown[0], grown[1]);
+    assert!(grown[0] < 250, "{}", grown[0]);
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_seal_stops_the_write_and_leaves_the_state() {
+    let dir = tempfile::tempdir().unwrap();
+    written(dir.path(), team()).await;
+    let none: Arc<dyn Key> = Arc::new(AgeKey::new("none", vec![], vec![]));
+    let store = store(dir.path(), vault(&[none, passphrase("team", "correct horse")]));
+    let before = files(dir.path());
+    let guard = store.lock(&holder()).await.unwrap();
+    let mut next = guard.read().await.unwrap().snapshot.unwrap();
+    next.serial += 1;
+    match guard.commit(next).await {
+        Err(error @ StoreError::Sealed { .. }) => {
+            assert!(
+                error.to_string().contains("it cannot be sealed with the key `age.none`: it needs 1 to 100")
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    drop(guard);
+    assert_eq!(files(dir.path()), before);
+}
+
+#[test]
+fn debug_output_and_a_store_in_memory_know_no_key() {
+    let text = format!("{:?} {:?}", team(), MemoryStore::new());
+    assert!(text.contains("passphrase.team") && !text.contains("correct"), "{text}");
+}
