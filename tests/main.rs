@@ -9,6 +9,7 @@ mod console;
 mod data;
 mod docs;
 mod documents;
+mod encryption;
 mod engine;
 mod fmt;
 mod gate;

@@ -10,15 +10,15 @@ pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     if permissions.readonly() {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    put(path, text, Some(permissions))
+    put(path, text.as_bytes(), Some(permissions))
 }
 
 /// Writes a file that its owner alone can read, in place of what is there.
-pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    put(path, text, None)
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    put(path, bytes, None)
 }
 
-fn put(path: &Path, text: &str, permissions: Option<Permissions>) -> io::Result<()> {
+fn put(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::Result<()> {
     let (folder, name) = path.parent().zip(path.file_name()).ok_or(io::ErrorKind::InvalidInput)?;
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let mut temporary = std::ffi::OsString::from(".");
@@ -30,7 +30,7 @@ fn put(path: &Path, text: &str, permissions: Option<Permissions>) -> io::Result<
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.write(true).create_new(true).open(&temporary)?;
     let written = file
-        .write_all(text.as_bytes())
+        .write_all(bytes)
         .and_then(|()| permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions)))
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&temporary, path));

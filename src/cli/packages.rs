@@ -135,16 +135,7 @@ impl<'p> Packages<'p> {
 impl Elsewhere for Packages<'_> {
     fn given(&self, root: &Module, sources: &mut SourceMap) -> Result<Given, Diagnostics> {
         let (inputs, _) = variables::gather(self.source, self.place, root, sources)?;
-        let mut given = Given::new();
-        let mut messages = Diagnostics::new();
-        for (name, input) in inputs {
-            let Some(variable) = root.variables.get(&name) else { continue };
-            match input.value(&variable.ty) {
-                Ok(value) => drop(given.insert(name, (value, input.span()))),
-                Err(said) => messages.extend(said),
-            }
-        }
-        messages.into_result(given).map(|(given, _)| given)
+        variables::given(root, &inputs)
     }
 
     fn archive<'s>(&self, source: &'s str) -> Option<&'s str> {

@@ -361,7 +361,7 @@ fn not_complete(what: &str, applied: &Applied) -> String {
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), Diagnostics> {
-    file::write_private(path, text).map_err(|error| cannot_write(path, &error))
+    file::write_private(path, text.as_bytes()).map_err(|error| cannot_write(path, &error))
 }
 
 /// Adds to the file that a variable of the workflow names, if there is one.

@@ -12,6 +12,7 @@ use super::project::{Place, Texts};
 use super::screen::Screen;
 use super::session::{self, Failed, Session};
 use super::variables;
+use super::vault::{self, Keys, Lack};
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span, because, code};
 use crate::fetch::Mode;
 use crate::lang::config::Module;
@@ -20,7 +21,9 @@ use crate::lang::value::convert;
 use crate::plan::file::{BYTES_MAX, Embedded, Given, MadeFrom, PlanFile, PlanFileError, compare, kind_name};
 use crate::plan::{Input, Inputs, Kind, Plan, Seen, diff};
 use data_encoding::HEXLOWER;
-use mlo_state::{FileStore, Snapshot};
+use mlo_state::seal::{self, Subject};
+use mlo_state::snapshot::DecodeError;
+use mlo_state::{Snapshot, Vault};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -72,6 +75,8 @@ pub(super) fn write(
     screen: &Screen,
 ) -> Result<(), Diagnostics> {
     let is_secret = |text: &str| screen.hides(text);
+    let vault = &session.keys.vault;
+    let is_sealed = vault.has_keys();
     let place = &session.place;
     let mut made_from = MadeFrom {
         lineage: plan.lineage.clone(),
@@ -95,7 +100,7 @@ pub(super) fn write(
     let files = |range: std::ops::Range<usize>| session.sources.iter().skip(range.start).take(range.len());
     let embed = |made_from: &MadeFrom, text: &str| Embedded {
         digest: made_from.digest(text.as_bytes()),
-        text: Some(text.to_owned()).filter(|text| !is_secret(text)),
+        text: Some(text.to_owned()).filter(|text| is_sealed || !is_secret(text)),
     };
     for source in files(session.project.config_sources.clone()) {
         if is_elsewhere(&source.name) {
@@ -112,7 +117,7 @@ pub(super) fn write(
     }
     let seen = session.context.origin.seen.all();
     made_from.seen = seen.iter().map(|(name, digest)| (name.clone(), made_from.digest(digest))).collect();
-    let made = PlanFile::new(plan, made_from, &session.context.inputs, &is_secret);
+    let made = PlanFile::new(plan, made_from, &session.context.inputs, &is_secret, is_sealed);
     let made = made.map_err(|error| Diagnostic::error(code::engine::PLAN_FILE, error.to_string()))?;
     let text = made.encode();
     if text.len() > BYTES_MAX {
@@ -120,7 +125,13 @@ pub(super) fn write(
             format!("the plan takes {} bytes, and at most {BYTES_MAX} are kept in a file", text.len());
         return Err(Diagnostic::error(code::engine::PLAN_FILE, summary).help("plan a part of it").into());
     }
-    file::write_private(path, &text).map_err(|error| {
+    let project = Some(place.shown.clone());
+    let subject = Subject { project, ..Subject::new(seal::Kind::Plan, &*plan.lineage, plan.serial) };
+    let bytes = vault.seal(subject, false, text.into_bytes()).map_err(|error| {
+        let message = Diagnostic::error(code::state::SEALED, format!("`{}`: {error}", path.display()));
+        Diagnostics::from(message.help(vault::help(&error)))
+    })?;
+    file::write_private(path, &bytes).map_err(|error| {
         let summary = format!("`{}` cannot be written: {}", path.display(), because(&error));
         let message = Diagnostic::error(code::engine::FILE, summary);
         message.help("name a file in a folder that you may write to").into()
@@ -148,7 +159,8 @@ fn inside(place: &Place, shown: &str) -> String {
     relative.filter(|_| folder != ".").unwrap_or(shown).to_owned()
 }
 
-fn read(path: &Path) -> Result<PlanFile, Refused> {
+/// A plan file, and whether it was sealed.
+fn read(path: &Path, source: &Source) -> Result<(PlanFile, bool), Refused> {
     let refuse = |code: Code, summary: String, help: &str| {
         (Diagnostics::from(Diagnostic::error(code, summary).help(help)), Exit::Error)
     };
@@ -159,7 +171,37 @@ fn read(path: &Path) -> Result<PlanFile, Refused> {
         let summary = format!("`{}` cannot be read: {error}", path.display());
         refuse(code::engine::FILE, summary, "give the folder of a configuration, a manifest, or a saved plan")
     })?;
-    PlanFile::decode(&bytes).map_err(|error| unreadable(path, &error))
+    let decoded = |bytes: &[u8]| PlanFile::decode(bytes).map_err(|error| unreadable(path, &error));
+    if !Vault::is_sealed(&bytes) {
+        return Ok((decoded(&bytes)?, false));
+    }
+    let (clear, subject) = opened(bytes, source).map_err(|error| {
+        let (code, help) = match &error {
+            DecodeError::Sealed(error) => (code::state::SEALED, vault::help(error)),
+            DecodeError::Newer { .. } => (
+                code::engine::PLAN_FILE,
+                "use that version of mlo or a later one, or make the plan again".to_owned(),
+            ),
+            DecodeError::Damaged(_) => (code::engine::PLAN_FILE, AGAIN.to_owned()),
+        };
+        refuse(code, format!("`{}`: {error}", path.display()), &help)
+    })?;
+    let file = decoded(&clear)?;
+    let fits = |subject: &Subject| {
+        subject.lineage == file.made_from.lineage && subject.serial == file.made_from.serial
+    };
+    if !subject.as_ref().is_some_and(fits) {
+        return Err(unreadable(path, &PlanFileError::Digest));
+    }
+    Ok((file, true))
+}
+
+/// A sealed plan, opened by the keys of its project.
+fn opened(bytes: Vec<u8>, source: &Source) -> Result<(Vec<u8>, Option<Subject>), DecodeError> {
+    let (_, subject) = Vault::look(&bytes)?;
+    let folder = subject.project.as_deref().map(Path::new);
+    let keys = Place::find(folder).and_then(|place| Keys::of_place(&place, source));
+    keys.map(|keys| keys.vault).unwrap_or_default().open(seal::Kind::Plan, bytes)
 }
 
 fn unreadable(path: &Path, error: &PlanFileError) -> Refused {
@@ -180,11 +222,11 @@ const AGAIN: &str = "nothing was changed: make the plan again with `mlo plan --o
 
 /// A saved plan as it was announced, to be looked at.
 pub(super) fn look(path: &Path) -> Result<Plan, Refused> {
-    let file = read(path)?;
+    let source = Source::default();
+    let (file, _) = read(path, &source)?;
     let mut sources = SourceMap::new();
     let place = place(&file)?;
     let texts = texts(&file, &place)?;
-    let source = Source::default();
     let packages = Packages::new(&place, &source, Mode::Present);
     let loaded = place.load_texts(&texts, false, &packages, &mut sources);
     let (project, _) = loaded.map_err(|said| (said, Exit::Error))?;
@@ -210,7 +252,7 @@ fn open_in(
     screen: &mut Screen,
     sources: &mut SourceMap,
 ) -> Result<(Session, Saved, Diagnostics), Refused> {
-    let file = read(path)?;
+    let (file, was_sealed) = read(path, source)?;
     let name = path.display().to_string();
     if file.mlo_version != env!("CARGO_PKG_VERSION") {
         let summary = format!(
@@ -231,6 +273,13 @@ fn open_in(
     check_fetched(&file, sources, &name)?;
     messages.extend(edited(&file, &place));
     let inputs = inputs(&file, (source, &place, &project.config), (sources, screen), path)?;
+    let given = variables::given(&project.config, &inputs).map_err(|said| (said, Exit::Error))?;
+    let keys = Keys::of(&place, Some((&project.config, &given)), Lack::Fails);
+    let keys = keys.map_err(|said| (said, Exit::Error))?;
+    if let Some(error) = keys.vault.check_clear().err().filter(|_| !was_sealed) {
+        let message = Diagnostic::error(code::state::SEALED, format!("`{name}`: {error}"));
+        return Err((message.help(AGAIN).into(), Exit::Error));
+    }
     let mut context = session::context(&place, &project, inputs, Some(kind));
     context.origin.planned_at = Some(file.made_from.planned_at);
     context.working_folder.clone_from(&file.made_from.working_folder);
@@ -242,10 +291,10 @@ fn open_in(
         return Err(refuse(code::engine::PLAN_FOREIGN, summary, "apply it in its own environment"));
     }
     let plan = file.plan(project.config.clone()).map_err(|error| unreadable(path, &error))?;
-    let (surroundings, store) = (session::surroundings(&place), FileStore::new(place.state_folder()));
+    let (surroundings, store) = (session::surroundings(&place), keys.store(&place));
     let providers = crate::provider::all();
     let session =
-        Session { place, sources: SourceMap::new(), project, context, providers, surroundings, store };
+        Session { place, sources: SourceMap::new(), project, context, providers, surroundings, store, keys };
     Ok((session, Saved { file, name, plan }, messages))
 }
 
@@ -380,6 +429,8 @@ fn inputs(
         }
     }
     refuse_changes(source, config, (&again, &inputs))?;
+    // What the plan was sealed with its values of is secret too.
+    variables::hide(config, &inputs, sources, screen);
     Ok(inputs)
 }
 

@@ -6,10 +6,12 @@ use super::packages::Packages;
 use super::project::{Place, Project};
 use super::screen::Screen;
 use super::variables;
+use super::vault::{Keys, Lack};
 use crate::diag::{Diagnostic, Diagnostics, Label, SourceMap, because, code};
 use crate::fetch::Mode;
 use crate::lang::config::Module;
 use crate::lang::eval::BlockSchema;
+use crate::lang::load::Given;
 use crate::lang::value::Value;
 use crate::plan::{
     Context, Inputs, Kind, Origin, Partial, Plan, PlanResult, Planner, Seen, decode_object, guess,
@@ -35,6 +37,7 @@ pub(super) struct Session {
     pub(super) providers: BTreeMap<&'static str, Arc<dyn Provider>>,
     pub(super) surroundings: Surroundings,
     pub(super) store: FileStore,
+    pub(super) keys: Keys,
 }
 
 /// What kind of plan is asked for.
@@ -107,15 +110,22 @@ impl Session {
             };
             variables::hide(&project.config, &inputs, &mut sources, screen);
             messages.extend(said);
-            Ok((place, project, inputs, messages))
+            let lack = if place.partly || place.bare { Lack::Waits } else { Lack::Fails };
+            let given = match variables::given(&project.config, &inputs) {
+                Err(_) if lack == Lack::Waits => Given::new(),
+                given => given?,
+            };
+            let keys = Keys::of(&place, Some((&project.config, &given)), lack)?;
+            Ok((place, project, inputs, keys, messages))
         });
         match opened {
-            Ok((place, project, inputs, messages)) => {
+            Ok((place, project, inputs, keys, messages)) => {
                 let context = context(&place, &project, inputs, kind);
                 let surroundings = surroundings(&place);
-                let store = FileStore::new(place.state_folder());
+                let store = keys.store(&place);
                 let providers = provider::all();
-                Ok((Self { place, sources, project, context, providers, surroundings, store }, messages))
+                let session = Self { place, sources, project, context, providers, surroundings, store, keys };
+                Ok((session, messages))
             }
             Err(messages) => Err(Failed { sources, messages }),
         }
@@ -231,21 +241,9 @@ pub(super) fn random_name() -> String {
     HEXLOWER.encode(&bytes)
 }
 
-#[cfg(unix)]
-fn fill_random(bytes: &mut [u8]) {
-    let wanted = bytes.len();
-    let filled = rustix::rand::getrandom(bytes, rustix::rand::GetRandomFlags::empty());
-    assert!(filled.is_ok_and(|filled| filled == wanted), "the kernel gives 16 random bytes in one call");
-}
-
-#[cfg(not(unix))]
-fn fill_random(bytes: &mut [u8]) {
-    // Hash maps are seeded by the system's random source.
-    use std::hash::{BuildHasher, Hasher};
-    for chunk in bytes.chunks_mut(8) {
-        let word = std::collections::hash_map::RandomState::new().build_hasher().finish().to_le_bytes();
-        chunk.copy_from_slice(word.get(..chunk.len()).unwrap_or(&[0; 8]));
-    }
+/// Fills bytes with the system's random ones.
+pub(super) fn fill_random(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("a system without random bytes runs nothing that needs secrets");
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge: the clock is read here and handed on")]
@@ -293,15 +291,17 @@ pub(super) fn surroundings(place: &Place) -> Surroundings {
 /// The outputs of the state that a path leads to: a folder of a state, a project's folder, or a manifest that has a
 /// state of its own.
 async fn outputs_at(path: PathBuf) -> Result<Option<BTreeMap<Arc<str>, Value>>, String> {
-    let folder = if path.join("state.json").is_file() {
-        path
-    } else if path.exists() {
-        let place = Place::find(Some(&path)).map_err(|_| format!("{} cannot be read", path.display()))?;
-        place.state_folder()
-    } else {
-        return Ok(None);
+    let is_state = path.join("state.json").is_file();
+    let project = if is_state { super::vault::project_of(&path) } else { Some(path.as_path()) };
+    let place = match project {
+        Some(project) if project.exists() => Place::find(Some(project)),
+        _ if is_state => Place::find(Some(&path)),
+        _ => return Ok(None),
     };
-    let loaded = FileStore::new(folder).read().await.map_err(|error| error.to_string())?;
+    let place = place.map_err(|_| format!("{} cannot be read", path.display()))?;
+    let vault = Keys::of_place(&place, &Source::default()).map(|keys| keys.vault).unwrap_or_default();
+    let folder = if is_state { path } else { place.state_folder() };
+    let loaded = FileStore::new(folder).with_vault(vault).read().await.map_err(|error| error.to_string())?;
     let value = |(name, output): (String, mlo_state::Output)| {
         crate::plan::decode_output(&output).map(|value| (Arc::from(name), value))
     };
@@ -529,7 +529,8 @@ pub(super) fn read_state(
     path: Option<&std::path::Path>,
 ) -> Result<(Place, Option<Snapshot>), (Diagnostics, Exit)> {
     let place = Place::find(path).map_err(|message| (message, Exit::Error))?;
-    let store = FileStore::new(place.state_folder());
+    let store =
+        Keys::of_place(&place, &Source::default()).map_err(|message| (message, Exit::Error))?.store(&place);
     let runtime = runtime().map_err(|message| (message, Exit::Error))?;
     match runtime.block_on(store.read()) {
         Ok(loaded) => Ok((place, loaded.snapshot)),

@@ -5,7 +5,7 @@ use super::project::Place;
 use super::screen::Screen;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code};
 use crate::lang::config::{Module, Variable};
-use crate::lang::load;
+use crate::lang::load::{self, Given};
 use crate::lang::value::{Marks, Type};
 use crate::plan::{Input, Inputs};
 use std::path::Path;
@@ -52,6 +52,23 @@ pub(super) fn gather(
         from_flag(flag, config, (sources, &mut inputs, &mut messages));
     }
     messages.into_result(inputs)
+}
+
+/// The values that were gathered, for what is evaluated before anything is planned.
+///
+/// # Errors
+/// If the text of one is no value.
+pub(super) fn given(config: &Module, inputs: &Inputs) -> Result<Given, Diagnostics> {
+    let mut given = Given::new();
+    let mut messages = Diagnostics::new();
+    for (name, input) in inputs {
+        let Some(variable) = config.variables.get(name) else { continue };
+        match input.value(&variable.ty) {
+            Ok(value) => drop(given.insert(name.clone(), (value, input.span()))),
+            Err(said) => messages.extend(said),
+        }
+    }
+    messages.into_result(given).map(|(given, _)| given)
 }
 
 /// From now on no message shows what was given for a sensitive variable, or its default: not by its place in a source,

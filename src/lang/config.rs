@@ -448,6 +448,32 @@ pub struct Settings {
     pub required_providers: BTreeMap<Arc<str>, RequiredProvider>,
     /// Where state is kept.
     pub state: Option<StatePlace>,
+    /// What it is sealed with.
+    pub encryption: Option<Encryption>,
+}
+
+/// An `encryption` block: the keys of state, journals and plans. The first seals, each opens what it sealed.
+#[derive(Debug, Clone)]
+pub struct Encryption {
+    /// `key` blocks, in order.
+    pub keys: Vec<EncryptionKey>,
+    /// Whether only what is sealed is taken.
+    pub enforced: bool,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// A `key "kind" "name"` block. Its arguments are evaluated before any state is read.
+#[derive(Debug, Clone)]
+pub struct EncryptionKey {
+    /// The kind of key.
+    pub kind: Ident,
+    /// What it is called in messages and in what it sealed.
+    pub name: Ident,
+    /// Its arguments.
+    pub arguments: BTreeMap<&'static str, Expr>,
+    /// The block's header.
+    pub span: Span,
 }
 
 /// An entry of `required_providers`.

@@ -56,6 +56,7 @@ const DOORS: &[Door] = &[
         "system calls",
     ),
     // Encryption at rest.
+    door("getrandom", &["src/cli/session.rs"], "random bytes: an argument below the edge"),
     door("aes_gcm", &["state/src/seal/"], "seals state, journals and plans"),
     door("argon2", &["state/src/seal/passphrase.rs"], "a passphrase to a key"),
     door("bech32", &["state/src/seal/age.rs"], "how age writes keys"),

@@ -46,6 +46,7 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
         }
         Err(messages) => Err(messages.into()),
     };
+    report.messages(screen, &session.keys.news(&session.place), &session.sources);
     match result {
         Ok(exit) | Err(Stop::Ended(exit)) => report.end_apply(screen, exit),
         Err(Stop::Failed(messages, exit)) => report.fail(screen, &messages, &session.sources, exit),

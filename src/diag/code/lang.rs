@@ -48,7 +48,7 @@ codes! {
     PACKAGE = "MLO1046", "package that is refused",
         "A package has something that no module needs and that may do harm: a path that leads out of it, a link out of it, a device, two files of one name, or more than the limits. The message names it. Nothing of it was written.";
     NOT_STATIC = "MLO1047", "not known when modules are loaded",
-        "`source` and `version` of a module are needed before anything is planned. They may use variables of the root module, whose values are given or have defaults, local values and arguments of modules that are made of such, and nothing that is sensitive.";
+        "`source` and `version` of a module, and the keys of `encryption`, are needed before anything is planned. They may use variables of the root module, whose values are given or have defaults, local values and arguments of modules that are made of such, and nothing that is sensitive, keys aside.";
     UNKNOWN_NAME = "MLO1050", "nothing has this name",
         "An expression refers to something that is declared nowhere in its module. Mostly the name or its first word is misspelt.";
     NOT_HERE = "MLO1051", "a name that is not known here",

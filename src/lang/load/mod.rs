@@ -30,7 +30,8 @@ pub use version::{Constraint, Version};
 
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code, nearest};
 use crate::lang::config::{Missing, Module, ModuleCall};
-use crate::lang::syntax::ast::Body;
+use crate::lang::syntax::ast::{Body, Expr};
+use crate::lang::value::Value;
 use calls::CallBlock;
 use files::{Files, Location};
 use statics::Statics;
@@ -102,6 +103,15 @@ pub fn load(request: &LoadRequest<'_>, sources: &mut SourceMap) -> (Option<Modul
 /// The same, but the module is there also if there are errors, as far as it could be decoded: to look for more.
 pub fn load_partly(request: &LoadRequest<'_>, sources: &mut SourceMap) -> (Option<Module>, Diagnostics) {
     load_for(engine::CARRIED_OUT, request, sources)
+}
+
+/// The value of an expression of the root module that is needed before any state is read: made of variables that are
+/// given or have a default, and of local values.
+///
+/// # Errors
+/// If something in it is not known by then.
+pub fn known_value(root: &Module, expr: &Expr, given: &Given) -> Result<Value, Diagnostics> {
+    Statics::new(root, None).evaluate(expr, given)
 }
 
 /// The same for an engine that carries out all of these.

@@ -71,6 +71,9 @@ pub(super) fn check(module: &Module, diagnostics: &mut Diagnostics) {
     for check in module.checks.values() {
         names.check_block(check);
     }
+    for key in module.settings.encryption.iter().flat_map(|encryption| &encryption.keys) {
+        names.exprs(key.arguments.values(), nowhere);
+    }
     used::check(module, names.diagnostics);
 }
 

@@ -184,6 +184,7 @@ impl<'a> Merger<'a> {
         };
         let providers: BTreeSet<_> = of_providers(&resolved).into_iter().collect();
         let is_place = |block: &Block| matches!(block.kind.name.as_ref(), "state" | "backend" | "cloud");
+        let sets_keys = resolved.body.blocks().any(|it| it.kind.name.as_ref() == "encryption");
         let sets_place = resolved.body.blocks().any(is_place);
         for place in self.settings.clone() {
             let mut messages = Diagnostics::new();
@@ -199,7 +200,8 @@ impl<'a> Merger<'a> {
                         };
                         inner.body.items.retain(is_kept);
                     }
-                    !(sets_place && is_place(inner))
+                    let is_keys = inner.kind.name.as_ref() == "encryption";
+                    !(sets_place && is_place(inner) || sets_keys && is_keys)
                 }
             });
             self.diagnostics.extend(messages);

@@ -4,7 +4,9 @@ use super::arguments::{Arguments, labels, plain_text, twice};
 use super::blocks::refuse_references;
 use super::version::{self, Constraint, Version};
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
-use crate::lang::config::{Environment, PolicyLevel, RequiredProvider, Settings, StatePlace};
+use crate::lang::config::{
+    Encryption, EncryptionKey, Environment, PolicyLevel, RequiredProvider, Settings, StatePlace,
+};
 use crate::lang::syntax::ast::{Attribute, Block, Expr, ExprKind, Ident, Step};
 use crate::lang::syntax::json;
 use std::collections::BTreeMap;
@@ -16,6 +18,8 @@ const LEVELS: [(&str, PolicyLevel); 3] = [
     ("overridable", PolicyLevel::Overridable),
     ("advisory", PolicyLevel::Advisory),
 ];
+/// Kinds of keys and their arguments.
+const KEYS: [(&str, &[&str]); 2] = [("passphrase", &["passphrase"]), ("age", &["recipients", "identities"])];
 /// Arguments of an entry of `required_providers`.
 const PROVIDER_ARGUMENTS: [&str; 3] = ["source", "version", "configuration_aliases"];
 
@@ -52,7 +56,64 @@ pub(super) fn settings(block: &Block, program: &str, settings: &mut Settings, di
             None => settings.state = Some(place),
         }
     }
+    for block in arguments.blocks("encryption") {
+        let Some(found) = encryption(&block, arguments.diagnostics) else { continue };
+        match &settings.encryption {
+            Some(first) => {
+                arguments.diagnostics.push(twice("block `encryption`", found.span, first.span));
+            }
+            None => settings.encryption = Some(found),
+        }
+    }
     arguments.finish();
+}
+
+/// `encryption { key "kind" "name" { … } }`
+fn encryption(block: &Block, diagnostics: &mut Diagnostics) -> Option<Encryption> {
+    labels(block, [], diagnostics)?;
+    let mut arguments =
+        Arguments::new("block `encryption`".to_owned(), block.header, &block.body, diagnostics);
+    let enforced = arguments.bool("enforced").unwrap_or(false);
+    let mut keys: Vec<EncryptionKey> = Vec::new();
+    for block in arguments.labelled_blocks("key", 2) {
+        let Some(key) = encryption_key(&block, arguments.diagnostics) else { continue };
+        let same =
+            |other: &&EncryptionKey| other.kind.name == key.kind.name && other.name.name == key.name.name;
+        if let Some(first) = keys.iter().find(same) {
+            let what = format!("key `{}.{}`", key.kind.name, key.name.name);
+            arguments.diagnostics.push(twice(&what, key.span, first.span));
+        }
+        keys.push(key);
+    }
+    arguments.finish();
+    if keys.is_empty() && !diagnostics.has_errors() {
+        let error = Diagnostic::error(code::lang::MISSING_ARGUMENT, "block `encryption` has no key")
+            .at(block.header, "nothing to seal with")
+            .help("add a block such as `key \"passphrase\" \"team\" {}`");
+        diagnostics.push(error);
+    }
+    Some(Encryption { keys, enforced, span: block.header })
+}
+
+fn encryption_key(block: &Block, diagnostics: &mut Diagnostics) -> Option<EncryptionKey> {
+    let [kind, name] = labels(block, ["kind", "name"], diagnostics)?;
+    let Some((_, known)) = KEYS.iter().find(|(known, _)| *known == kind.name.as_ref()) else {
+        let error =
+            Diagnostic::error(code::lang::BAD_ARGUMENT, format!("there is no kind of key `{}`", kind.name))
+                .at(kind.span, "unknown kind")
+                .did_you_mean(&kind.name, KEYS.map(|(known, _)| known))
+                .help("a key is a `passphrase`, or one of `age`");
+        diagnostics.push(error);
+        return None;
+    };
+    let what = format!("key `{}.{}`", kind.name, name.name);
+    let mut arguments = Arguments::new(what, block.header, &block.body, diagnostics);
+    let mut values = BTreeMap::new();
+    for argument in *known {
+        values.extend(arguments.expr(argument).map(|expr| (*argument, expr)));
+    }
+    arguments.finish();
+    Some(EncryptionKey { kind, name, arguments: values, span: block.header })
 }
 
 /// What a module's author tells a provider of the module, to be counted. Providers here are told nothing.

@@ -116,7 +116,7 @@ impl Known<'_> {
         let constant = Known { statics: &nothing, given: &Given::new() };
         let value = variable_value(variable, given, &constant).map_err(first)?;
         let value = value.ok_or_else(|| {
-            let summary = format!("variable `{name}` has no value, and a module's source needs it");
+            let summary = format!("variable `{name}` has no value, and it is needed when modules are loaded");
             let error = Diagnostic::error(code::lang::NOT_STATIC, summary).at(span, "needed here");
             let error = error.at(variable.span, "declared here, without a default");
             Box::new(

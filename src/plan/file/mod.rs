@@ -1,7 +1,7 @@
 //! A plan as a file: what it was made from, and what it announced, with a digest of every byte.
 //!
 //! Goes in: a plan, and what it was made from. Comes out: bytes; or, of bytes that anybody may have changed, the same
-//! again. Never happens: a sensitive value in clear, a file of which one byte was changed taken for a plan. Nothing in a
+//! again. Never happens: a sensitive value in what is not sealed, a file of which one byte was changed taken for a plan. Nothing in a
 //! file is carried out: an apply makes the plan again from what the file embeds, and compares.
 
 mod operation;
@@ -167,7 +167,8 @@ pub enum Given {
 }
 
 impl PlanFile {
-    /// Everything that a file needs of a plan. `is_secret` tells texts in which a sensitive value stands.
+    /// Everything that a file needs of a plan. `is_secret` tells texts in which a sensitive value stands; a file that
+    /// `is_sealed` afterwards keeps what was given for sensitive variables.
     ///
     /// # Errors
     /// If a value nests too deep to be read back.
@@ -176,6 +177,7 @@ impl PlanFile {
         made_from: MadeFrom,
         inputs: &Inputs,
         is_secret: &dyn Fn(&str) -> bool,
+        is_sealed: bool,
     ) -> Result<Self, TooDeep> {
         let mut encoder = Encoder::new(is_secret);
         let mut variables = BTreeMap::new();
@@ -184,7 +186,10 @@ impl PlanFile {
             let Ok(value) = input.value(&variable.ty) else { continue };
             let mut out = VariableOut { value: None, keyed: None, ephemeral: variable.ephemeral };
             let shown = encoder.masked(&value, name)?;
-            if variable.sensitive || shown.is_masked() {
+            let is_hidden = variable.sensitive || shown.is_masked();
+            if is_hidden && is_sealed && !variable.ephemeral {
+                out.value = Some(encoder.whole(&value, name)?);
+            } else if is_hidden {
                 out.keyed = Some(keyed(&made_from.salt, name, &value)).filter(|_| !variable.ephemeral);
             } else if !variable.ephemeral {
                 out.value = Some(shown);

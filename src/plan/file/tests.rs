@@ -80,7 +80,7 @@ fn plan_of(planned: Value) -> Plan {
 
 fn file_of(planned: Value) -> PlanFile {
     let secret = |text: &str| text.contains("hunter2");
-    PlanFile::new(&plan_of(planned), made_from(), &Inputs::new(), &secret).unwrap()
+    PlanFile::new(&plan_of(planned), made_from(), &Inputs::new(), &secret, false).unwrap()
 }
 
 fn rich() -> Value {

@@ -111,6 +111,17 @@ impl<'s> Encoder<'s> {
         Ok(ValueOut { ty: self.type_number(&ty), value: json, special })
     }
 
+    /// A value as it is, for a file that is sealed.
+    pub(super) fn whole(&mut self, value: &Value, what: &str) -> Result<ValueOut, TooDeep> {
+        if value.depth() > DEPTH_MAX {
+            return Err(TooDeep { what: what.to_owned() });
+        }
+        let bare = value.unmarked_deep();
+        let ty = bare.ty();
+        let json = to_json(&bare, &ty).expect("what is given for a variable is known");
+        Ok(ValueOut { ty: self.type_number(&ty), value: json, special: Vec::new() })
+    }
+
     fn bare(&mut self, value: &Value, at: &mut Vec<PathStep>, special: &mut Vec<SpecialOut>) -> Value {
         let path = |at: &[PathStep]| at.iter().map(StepOut::of).collect();
         if let Kind::Unknown(ty, known) = value.kind() {

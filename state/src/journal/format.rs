@@ -63,8 +63,7 @@ pub struct Journal {
 impl Header {
     /// What the frames that follow are bound to when they are sealed.
     pub fn subject(&self) -> Subject {
-        let (kind, lineage) = (seal::Kind::Journal, self.lineage.clone());
-        Subject { kind, lineage, serial: self.base_serial, part: None }
+        Subject::new(seal::Kind::Journal, &*self.lineage, self.base_serial)
     }
 
     /// The header's frame.

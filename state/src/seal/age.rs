@@ -62,6 +62,11 @@ impl Identity {
         is_ours.then(|| data.as_slice().try_into().ok().map(|key| Self(Zeroizing::new(key))))?
     }
 
+    /// Who it opens for.
+    pub fn recipient(&self) -> Recipient {
+        Recipient(PublicKey::from(&self.secret()).to_bytes())
+    }
+
     fn secret(&self) -> StaticSecret {
         StaticSecret::from(*self.0)
     }

@@ -42,6 +42,16 @@ pub struct Subject {
     /// Which part it is, of what is kept in several files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<u64>,
+    /// Whose it is: the project of a saved plan, where its keys are looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+}
+
+impl Subject {
+    /// Something of a state at a serial, kept in one file.
+    pub fn new(kind: Kind, lineage: impl Into<String>, serial: u64) -> Self {
+        Self { kind, lineage: lineage.into(), serial, part: None, project: None }
+    }
 }
 
 /// A header, and the line that it was read from or is written as.

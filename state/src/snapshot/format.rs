@@ -69,8 +69,7 @@ impl Snapshot {
     /// # Errors
     /// Also [`EncodeError::Sealed`].
     pub fn seal<W: Write>(&self, vault: &Vault, out: W) -> Result<(), EncodeError> {
-        let (kind, lineage) = (seal::Kind::State, self.lineage.clone());
-        let subject = Subject { kind, lineage, serial: self.serial, part: None };
+        let subject = Subject::new(seal::Kind::State, &*self.lineage, self.serial);
         match vault.sealing(subject, self.is_sensitive(), out)? {
             Ok(mut sealing) => {
                 self.encode(&mut sealing)?;

@@ -341,7 +341,7 @@ async fn a_state_is_bound_to_its_lineage_and_serial() {
 #[test]
 fn what_was_sealed_as_something_else_does_not_open() {
     let vault = team();
-    let subject = |kind, part| Subject { kind, lineage: "a".to_owned(), serial: 1, part };
+    let subject = |kind, part| Subject { part, ..Subject::new(kind, "a", 1) };
     let sealed = vault.seal(subject(Kind::Plan, None), false, b"text".to_vec()).unwrap();
     assert_eq!(vault.open(Kind::State, sealed.clone()).unwrap_err(), Damage::Alien.into());
     let (clear, bound) = vault.open(Kind::Plan, sealed).unwrap();
@@ -357,7 +357,7 @@ fn what_was_sealed_as_something_else_does_not_open() {
 #[test]
 fn files_of_any_length_are_sealed_in_pieces_that_fit_only_there() {
     let vault = team();
-    let subject = || Subject { kind: Kind::Plan, lineage: "a".to_owned(), serial: 1, part: None };
+    let subject = || Subject::new(Kind::Plan, "a", 1);
     let piece = 64 * 1024;
     for length in [0, 1, piece - 1, piece, piece + 1, 3 * piece] {
         let clear: Vec<u8> = (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect();
@@ -457,7 +457,7 @@ fn of_many_that_make_a_local_key_one_makes_it() {
             .iter()
             .map(|key| {
                 let vault = Vault::new(vec![key.clone()], random.clone());
-                let subject = Subject { kind: Kind::Plan, lineage: "a".to_owned(), serial: 1, part: None };
+                let subject = Subject::new(Kind::Plan, "a", 1);
                 scope.spawn(move || vault.seal(subject, false, b"text".to_vec()).unwrap())
             })
             .collect();

@@ -2,16 +2,17 @@
 
 use super::edit::{self, Edited};
 use super::fail;
-use crate::cli::args::{StateChange, StateInstance, StateMv, StatePush, StateRm};
+use crate::cli::args::{Source, StateChange, StateInstance, StateMv, StatePush, StateRm};
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::lock::{Claim, Stop};
 use crate::cli::project::Place;
 use crate::cli::screen::Screen;
 use crate::cli::session;
-use crate::diag::{Diagnostic, Diagnostics, because, code};
+use crate::cli::vault::Keys;
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
 use mlo_state::snapshot::SNAPSHOT_BYTES_MAX;
-use mlo_state::{FileStore, Guard, Loaded, Snapshot, Status};
+use mlo_state::{Guard, Loaded, Snapshot, Status};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -93,13 +94,15 @@ async fn locked(
     (dry_run, edit): (bool, Edit<'_>),
     screen: &mut Screen,
 ) -> Result<(), Stop> {
-    let store = FileStore::new(place.state_folder());
+    let keys = Keys::of_place(place, &Source::default())?;
+    let store = keys.store(place);
     let interrupt = Interrupt::listen();
     session::prepare_home(place)?;
     let claim = Claim { store: &store, place, operation: name, timeout: options.lock_timeout };
     let guard = claim.take(&interrupt, screen).await?;
     let result = change(guard.as_ref(), place, (dry_run, edit), screen).await;
     let released = guard.release().await;
+    screen.report(&keys.news(place), &SourceMap::new());
     result?;
     released.map_err(|error| Stop::store(&error, place))
 }

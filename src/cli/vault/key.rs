@@ -1,0 +1,192 @@
+//! One key, of a block or of the environment.
+
+use super::{IDENTITY, IDENTITY_FILE, PASSPHRASE};
+use crate::diag::{Diagnostic, Diagnostics, Span, because, code};
+use crate::lang::config::{EncryptionKey, Module};
+use crate::lang::load::{self, Given};
+use crate::lang::syntax::ast::Expr;
+use crate::lang::value::Value;
+use mlo_state::seal::{
+    AgeKey, DataKey, Identity, Key, KeyError, KeyName, PassphraseKey, Random, Recipient, Wrapped,
+};
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Shortest passphrase, in characters: fewer can be guessed whatever a guess costs.
+const PASSPHRASE_CHARS_MIN: usize = 16;
+/// Largest file of identities, in bytes.
+const IDENTITIES_BYTES_MAX: u64 = 64 * 1024;
+/// The name of a key that the environment gives.
+const OF_ENVIRONMENT: &str = "environment";
+
+/// Makes keys of blocks.
+pub(super) struct Maker<'m> {
+    pub(super) module: &'m Module,
+    pub(super) given: &'m Given,
+}
+
+impl Maker<'_> {
+    pub(super) fn key(&self, block: &EncryptionKey) -> Result<Arc<dyn Key>, Diagnostics> {
+        let label = block.name.name.clone();
+        if block.kind.name.as_ref() == "passphrase" {
+            let passphrase = match self.text(block, "passphrase")? {
+                Some((text, span)) => {
+                    check_passphrase(&text).map_err(|said| said.map(|error| error.at(span, "too short")))?;
+                    text
+                }
+                None => passphrase_for(&label)?.ok_or_else(|| {
+                    let summary = format!("key `passphrase.{label}` has no passphrase");
+                    let error = Diagnostic::error(code::state::BAD_KEY, summary).at(block.span, "");
+                    error.help(format!("set `{PASSPHRASE}`, or give `passphrase = var.…`"))
+                })?,
+            };
+            return Ok(Arc::new(PassphraseKey::new(label, passphrase)));
+        }
+        let identities = match self.text(block, "identities")? {
+            Some((text, span)) => {
+                let placed = |error: Diagnostic| error.at(span, "not identities of age");
+                identities(&text).map_err(|said| said.map(placed))?
+            }
+            None => identities_of_environment()?.unwrap_or_default(),
+        };
+        Ok(Arc::new(AgeKey::new(label, self.recipients(block)?, identities)))
+    }
+
+    fn recipients(&self, block: &EncryptionKey) -> Result<Vec<Recipient>, Diagnostics> {
+        let Some(expr) = block.arguments.get("recipients") else { return Ok(Vec::new()) };
+        let value = self.value(expr)?;
+        let recipient = |item: &Value| item.as_str().and_then(|text| text.parse::<Recipient>().ok());
+        let all: Option<Vec<_>> =
+            value.as_items().map(|items| items.iter().map(recipient).collect()).unwrap_or_default();
+        all.filter(|all| !all.is_empty()).ok_or_else(|| {
+            let error = Diagnostic::error(code::state::BAD_KEY, "not recipients of age").at(expr.span, "");
+            error.help("write a list of public keys as `age-keygen` prints them: `[\"age1…\"]`").into()
+        })
+    }
+
+    fn text(
+        &self,
+        block: &EncryptionKey,
+        argument: &str,
+    ) -> Result<Option<(Zeroizing<String>, Span)>, Diagnostics> {
+        let Some(expr) = block.arguments.get(argument) else { return Ok(None) };
+        let value = self.value(expr)?;
+        if value.is_null() {
+            return Ok(None);
+        }
+        let text = value.as_str().map(|text| (Zeroizing::new(text.to_owned()), expr.span));
+        text.map(Some).ok_or_else(|| {
+            let summary = format!("`{argument}` of a key is a text");
+            Diagnostic::error(code::state::BAD_KEY, summary).at(expr.span, "none").into()
+        })
+    }
+
+    fn value(&self, expr: &Expr) -> Result<Value, Diagnostics> {
+        load::known_value(self.module, expr, self.given)
+    }
+}
+
+fn check_passphrase(text: &str) -> Result<(), Diagnostics> {
+    if text.chars().count() >= PASSPHRASE_CHARS_MIN {
+        return Ok(());
+    }
+    let summary = format!("a passphrase has at least {PASSPHRASE_CHARS_MIN} characters");
+    let error = Diagnostic::error(code::state::BAD_KEY, summary);
+    Err(error.help("take several words, or `openssl rand -base64 24`").into())
+}
+
+fn variable(name: &str) -> Option<Zeroizing<String>> {
+    let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+    Some(Zeroizing::new(value.to_string_lossy().into_owned()))
+}
+
+/// The passphrase of a key, by its own variable or by the one for all.
+fn passphrase_for(label: &str) -> Result<Option<Zeroizing<String>>, Diagnostics> {
+    let own = format!("{PASSPHRASE}_{}", label.replace('-', "_").to_uppercase());
+    for name in [own.as_str(), PASSPHRASE] {
+        if let Some(text) = variable(name) {
+            let named = |error: Diagnostic| error.detail(format!("It is the one in `{name}`."));
+            return check_passphrase(&text).map_err(|said| said.map(named)).map(|()| Some(text));
+        }
+    }
+    Ok(None)
+}
+
+fn identities(text: &str) -> Result<Vec<Identity>, Diagnostics> {
+    Identity::all(text).filter(|all| !all.is_empty()).ok_or_else(|| {
+        let error = Diagnostic::error(code::state::BAD_KEY, "these are no identities of age");
+        error.help("give what `age-keygen` prints: lines that begin with `AGE-SECRET-KEY-1`").into()
+    })
+}
+
+/// Those that stand somewhere outside of the configuration.
+fn placed(text: &str, place: &str) -> Result<Vec<Identity>, Diagnostics> {
+    let named = |error: Diagnostic| error.detail(format!("They are those in `{place}`."));
+    identities(text).map_err(|said| said.map(named))
+}
+
+fn identities_of_environment() -> Result<Option<Vec<Identity>>, Diagnostics> {
+    if let Some(text) = variable(IDENTITY) {
+        return placed(&text, IDENTITY).map(Some);
+    }
+    let Some(path) = variable(IDENTITY_FILE) else { return Ok(None) };
+    let read = std::fs::File::open(path.as_str()).and_then(|file| {
+        let mut text = Zeroizing::new(String::new());
+        std::io::Read::read_to_string(&mut std::io::Read::take(file, IDENTITIES_BYTES_MAX), &mut text)?;
+        Ok(text)
+    });
+    let text = read.map_err(|error| {
+        let summary = format!("`{}` cannot be read: {}", path.as_str(), because(&error));
+        Diagnostic::error(code::state::BAD_KEY, summary).detail(format!("`{IDENTITY_FILE}` names it."))
+    })?;
+    placed(&text, &path).map(Some)
+}
+
+/// Keys of the environment, of kinds of which the configuration has none: they seal if it has none at all.
+pub(super) fn from_environment(kinds: &[&str]) -> Result<Vec<Arc<dyn Key>>, Diagnostics> {
+    let mut keys: Vec<Arc<dyn Key>> = Vec::new();
+    if !kinds.contains(&"passphrase")
+        && let Some(passphrase) = passphrase_for(OF_ENVIRONMENT)?
+    {
+        keys.push(Arc::new(PassphraseKey::new(OF_ENVIRONMENT, passphrase)));
+    }
+    if !kinds.contains(&"age")
+        && let Some(identities) = identities_of_environment()?
+    {
+        let recipients = identities.iter().map(Identity::recipient).collect();
+        keys.push(Arc::new(AgeKey::new(OF_ENVIRONMENT, recipients, identities)));
+    }
+    Ok(keys)
+}
+
+/// A key that says when it is needed what it lacks.
+struct Missing {
+    name: KeyName,
+    said: String,
+}
+
+/// The key of a block that cannot be made.
+pub(super) fn missing(block: &EncryptionKey, said: &Diagnostics) -> Arc<dyn Key> {
+    let kind = if block.kind.name.as_ref() == "age" { "age" } else { "passphrase" };
+    let first = said.iter().next().map(|message| message.summary.clone());
+    let said = first.unwrap_or_else(|| "it is not given".to_owned());
+    Arc::new(Missing { name: KeyName { kind, label: block.name.name.clone() }, said })
+}
+
+impl Key for Missing {
+    fn name(&self) -> KeyName {
+        self.name.clone()
+    }
+
+    fn wrap(&self, _: &DataKey, _: &Random) -> Result<Wrapped, KeyError> {
+        Err(KeyError::Unusable { said: self.said.clone() })
+    }
+
+    fn unwrap(&self, wrapped: &Wrapped) -> Result<DataKey, KeyError> {
+        if wrapped.kind() == self.name.kind {
+            Err(KeyError::Unusable { said: self.said.clone() })
+        } else {
+            Err(KeyError::Another)
+        }
+    }
+}
