@@ -27,6 +27,7 @@ mod secrets;
 mod state;
 mod straight_path;
 mod terraform;
+mod test_command;
 mod support;
 mod tidy;
 mod validate;

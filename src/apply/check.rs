@@ -6,13 +6,14 @@ use crate::graph::ModuleId;
 use crate::lang::config::{Check, Resource};
 use crate::lang::value::Value;
 use crate::plan::{Connected, Judged, Repetition, describe, name_of, read_data};
-use mlo_state::ModuleAddress;
+use mlo_state::{Address, ModuleAddress};
 use std::sync::Arc;
 
 impl Run<'_, '_, '_> {
     pub(super) async fn check(&self, id: ModuleId, name: &Arc<str>) -> Result<(), Diagnostics> {
         let Some(check) = self.tree.module(id).checks.get(name) else { return Ok(()) };
-        let instances = self.world.borrow().instances(id);
+        let mut instances = self.world.borrow().instances(id);
+        instances.retain(|at| !self.applier.context.stand_ins.is_inside(at));
         for at in instances {
             let judged = match &check.data {
                 Some(data) => match self.ask_for_check((id, check), data, &at).await {
@@ -35,7 +36,11 @@ impl Run<'_, '_, '_> {
         at: &ModuleAddress,
     ) -> Result<Option<Value>, Diagnostics> {
         let found = self.world.borrow().provider_at((id, at), &data.provider, &Repetition::default())?;
-        let connected = self.connections.borrow().get(&name_of(self.tree, &found)).cloned();
+        let name = name_of(self.tree, &found);
+        let (module, key) = (at.clone(), data.key.clone());
+        let address = Address { module, mode: key.mode, type_name: key.type_name, name: key.name, key: None };
+        let stand_in = self.applier.context.stand_ins.object(&address, &name);
+        let connected = stand_in.cloned().or_else(|| self.connections.borrow().get(&name).cloned());
         let Some(Connected { provider, connection: Some(connection), .. }) = connected else {
             return Ok(None);
         };

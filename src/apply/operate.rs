@@ -36,7 +36,9 @@ enum CallEnd {
 impl Run<'_, '_, '_> {
     pub(super) async fn operate(&self, number: usize, part: Part) -> Result<(), Diagnostics> {
         let Some(operation) = self.plan.operations.get(number) else { return Ok(()) };
-        let connected = self.connections.borrow().get(&operation.provider).cloned();
+        let stand_in = self.applier.context.stand_ins.object(&operation.address, &operation.provider);
+        let connected =
+            stand_in.cloned().or_else(|| self.connections.borrow().get(&operation.provider).cloned());
         let Some(connected) = connected else {
             let summary =
                 format!("{}: its provider `{}` is not connected", operation.address, operation.provider);
@@ -44,6 +46,7 @@ impl Run<'_, '_, '_> {
         };
         match part {
             Part::Apply if operation.action == Action::Read => self.read(operation, &connected).await,
+            Part::Delete if stand_in.is_some() => self.delete(operation, &connected).await,
             Part::Delete => {
                 let connected = self.connected_before(&operation.provider, &connected).await?;
                 self.delete(operation, &connected).await

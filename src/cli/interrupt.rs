@@ -18,6 +18,11 @@ pub(super) struct Interrupt {
 impl Interrupt {
     /// Listens from now on. Called inside the runtime.
     pub(super) fn listen() -> Self {
+        Self::listen_to_end(|| None)
+    }
+
+    /// The same; should a second signal end the program, `last_words` are said.
+    pub(super) fn listen_to_end(last_words: impl Fn() -> Option<String> + Send + 'static) -> Self {
         let (sender, receiver) = watch::channel(false);
         let signal = Arc::new(AtomicU8::new(0));
         let seen = signal.clone();
@@ -27,6 +32,9 @@ impl Interrupt {
             loop {
                 let number = signals.next().await;
                 if seen.swap(number, Ordering::SeqCst) != 0 {
+                    if let Some(words) = last_words() {
+                        let _ = std::io::stderr().write_all(words.as_bytes());
+                    }
                     // The journal tells the next run what was under way.
                     std::process::exit(i32::from(128 + number));
                 }

@@ -1,15 +1,16 @@
 //! A folder, or one manifest, to everything that a plan is made from.
 
 use super::packages::Packages;
-use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, because, code};
 use crate::lang::config::Module;
 use crate::lang::load::{self, LoadRequest, Root};
+use crate::lang::suite::TestFile;
 use crate::lang::value::{Type, Value};
 use crate::manifest::{self, Artifact, Manifest, Manifests};
 use crate::modules;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// States of one folder that are looked at for a hint.
@@ -236,24 +237,67 @@ impl Place {
         sources: &mut SourceMap,
         messages: &mut Diagnostics,
     ) -> Option<Module> {
-        let builtin = |name: &str| {
-            let files = modules::builtin(name)?;
-            Some(files.iter().map(|(file, text)| ((*file).to_owned(), *text)).collect())
-        };
-        let builtin_names: Vec<_> = modules::names().collect();
-        let request = LoadRequest {
-            root,
-            builtin: &builtin,
-            builtin_names: &builtin_names,
-            version: env!("CARGO_PKG_VERSION"),
-            elsewhere: packages,
-        };
         let load = if self.partly { load::load_partly } else { load::load };
-        let (config, said) = load(&request, sources);
+        let (config, said) = with_request(root, packages, |request| load(request, sources));
         messages.extend(said);
         messages.extend(packages.keep_lock());
         config
     }
+
+    /// Reads the files of tests: those in the project's folder, and those in `folder`, which may be missing if it
+    /// `may_miss`.
+    pub(super) fn load_tests(
+        &self,
+        (folder, may_miss): (&Path, bool),
+        packages: &Packages<'_>,
+        sources: &mut SourceMap,
+    ) -> (Vec<TestFile>, Diagnostics) {
+        let root = Root::Folder { project: &self.folder, module: Path::new(""), shown: self.shown_folder() };
+        let (files, mut messages) =
+            with_request(root, packages, |request| load::load_tests(request, (folder, may_miss), sources));
+        messages.extend(packages.keep_lock());
+        (files, messages)
+    }
+
+    /// Reads manifests of the project's that a test names, and the models that they name.
+    pub(super) fn load_manifests(
+        &self,
+        (name, span): (&str, Span),
+        sources: &mut SourceMap,
+    ) -> Result<(Manifests, Value), Diagnostics> {
+        let path = Path::new(name);
+        let is_inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+        if !path.components().all(is_inside) {
+            let summary = format!("`{name}` lies outside of the project");
+            return Err(Diagnostic::error(code::lang::OUTSIDE, summary).at(span, "").into());
+        }
+        let shown = self.shown_folder().join(path).display().to_string();
+        let (manifests, mut messages) = manifest::load(&self.folder.join(path), &shown, sources)?;
+        let mut artifacts = BTreeMap::new();
+        for manifest in manifests.iter() {
+            match manifest::resolve(manifest, &self.folder, &self.folder) {
+                Ok(artifact) => drop(artifacts.insert(manifest.name().to_owned(), artifact)),
+                Err(error) => messages.extend(error),
+            }
+        }
+        let values = manifest_values(&manifests, &artifacts);
+        messages.into_result((manifests, values)).map(|(read, _)| read)
+    }
+}
+
+fn with_request<T>(root: Root<'_>, packages: &Packages<'_>, load: impl FnOnce(&LoadRequest<'_>) -> T) -> T {
+    let builtin = |name: &str| {
+        let files = modules::builtin(name)?;
+        Some(files.iter().map(|(file, text)| ((*file).to_owned(), *text)).collect())
+    };
+    let builtin_names: Vec<_> = modules::names().collect();
+    load(&LoadRequest {
+        root,
+        builtin: &builtin,
+        builtin_names: &builtin_names,
+        version: env!("CARGO_PKG_VERSION"),
+        elsewhere: packages,
+    })
 }
 
 fn sorted(mut messages: Diagnostics) -> Diagnostics {

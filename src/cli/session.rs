@@ -13,11 +13,12 @@ use crate::lang::config::Module;
 use crate::lang::eval::BlockSchema;
 use crate::lang::load::Given;
 use crate::lang::value::Value;
+use crate::manifest::Manifest;
 use crate::plan::{
     Context, Inputs, Kind, Origin, Partial, Plan, PlanResult, Planner, Seen, decode_object, guess,
     has_sensitive,
 };
-use crate::policy::{self, Bundle, Denial, Gate, Subject, Verdict};
+use crate::policy::{self, Bundle, Denial, Gate, PolicyError, Subject, Verdict};
 use crate::provider::{self, Provider, Surroundings};
 use data_encoding::HEXLOWER;
 use mlo_state::{Address, FileStore, Holder, Loaded, Object, Pending, Snapshot, Store, StoreError};
@@ -177,28 +178,33 @@ impl Session {
     /// Asks the policies about the plan. Taking everything away asks about no manifest: a model that may not run may
     /// always be stopped. Neither does a plan that changes no object.
     pub(super) fn ask_policy(&self, plan: Plan, source: &Source) -> Verdict {
-        let bundle = source.policies.as_deref().map_or_else(Bundle::builtin, Bundle::from_folder);
-        let mut gate = match bundle.and_then(|bundle| Gate::new(&bundle, &self.context.environment)) {
+        let mut gate = match gate(source, &self.context.environment) {
             Ok(gate) => gate,
             Err(error) => return Verdict::Denied(Denial::from(error)),
         };
-        let manifests: Vec<_> = match plan.kind {
+        let manifests = match plan.kind {
             Kind::Destroy | Kind::Refresh => Vec::new(),
             Kind::Apply => self.project.manifests.iter().collect(),
         };
-        let places: Vec<_> =
-            manifests.iter().map(|manifest| |path: &str| Some(manifest.span_of(path))).collect();
-        let subjects: Vec<_> = manifests
-            .iter()
-            .zip(&places)
-            .map(|(manifest, place)| Subject {
-                name: manifest.name(),
-                manifest: manifest.as_written(),
-                place,
-            })
-            .collect();
-        policy::check(plan, &subjects, &mut gate)
+        judge(plan, &manifests, &mut gate)
     }
+}
+
+/// The gate of an environment, with the policies that the command line names, or the built-in ones.
+pub(super) fn gate(source: &Source, environment: &str) -> Result<Gate, PolicyError> {
+    let bundle = source.policies.as_deref().map_or_else(Bundle::builtin, Bundle::from_folder);
+    bundle.and_then(|bundle| Gate::new(&bundle, environment))
+}
+
+/// What the gate says of a plan, asked about these manifests.
+pub(super) fn judge(plan: Plan, manifests: &[&Manifest], gate: &mut Gate) -> Verdict {
+    let places: Vec<_> = manifests.iter().map(|manifest| |path: &str| Some(manifest.span_of(path))).collect();
+    let subjects: Vec<_> = manifests
+        .iter()
+        .zip(&places)
+        .map(|(manifest, place)| Subject { name: manifest.name(), manifest: manifest.as_written(), place })
+        .collect();
+    policy::check(plan, &subjects, gate)
 }
 
 /// The state as it is now, or an empty one of a new lineage.
@@ -234,11 +240,16 @@ pub(super) fn what_is_open(pending: &[Pending]) -> Diagnostics {
         .into()
 }
 
-/// 128 random bits as hexadecimal digits.
-pub(super) fn random_name() -> String {
+/// 128 random bits.
+pub(super) fn random_bytes() -> [u8; 16] {
     let mut bytes = [0_u8; 16];
     fill_random(&mut bytes);
-    HEXLOWER.encode(&bytes)
+    bytes
+}
+
+/// 128 random bits as hexadecimal digits.
+pub(super) fn random_name() -> String {
+    HEXLOWER.encode(&random_bytes())
 }
 
 /// Fills bytes with the system's random ones.
@@ -251,16 +262,10 @@ pub(super) fn context(place: &Place, project: &Project, inputs: Inputs, kind: Op
     let origin = Origin {
         seen: Seen::default(),
         project: Some(place.folder.clone()),
+        shown: place.shown.clone().into(),
         home: std::env::home_dir().map(|folder| folder.display().to_string()),
         planned_at: Some(jiff::Timestamp::now().as_second()),
-        at_apply: Some((
-            Arc::new(|| jiff::Timestamp::now().as_second()),
-            Arc::new(|| {
-                let mut bytes = [0; 16];
-                fill_random(&mut bytes);
-                bytes
-            }),
-        )),
+        at_apply: Some((Arc::new(|| jiff::Timestamp::now().as_second()), Arc::new(random_bytes))),
     };
     let here = std::env::current_dir().map(|folder| folder.display().to_string()).unwrap_or_default();
     Context {
@@ -271,6 +276,7 @@ pub(super) fn context(place: &Place, project: &Project, inputs: Inputs, kind: Op
         inputs,
         check_only: kind.is_none(),
         strict_checks: false,
+        stand_ins: crate::plan::StandIns::default(),
     }
 }
 

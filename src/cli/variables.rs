@@ -29,21 +29,26 @@ pub(super) fn gather(
     config: &Module,
     sources: &mut SourceMap,
 ) -> Result<(Inputs, Diagnostics), Diagnostics> {
+    gather_below((source, place), None, config, sources)
+}
+
+/// The same, with the files of values of a folder of the project, which count more than the project's.
+pub(super) fn gather_below(
+    (source, place): (&Source, &Place),
+    below: Option<&str>,
+    config: &Module,
+    sources: &mut SourceMap,
+) -> Result<(Inputs, Diagnostics), Diagnostics> {
     let mut inputs = Inputs::new();
     let mut messages = Diagnostics::new();
     from_environment(config, (sources, &mut inputs, &mut messages));
-    for file in FILES
-        .iter()
-        .map(|name| place.folder.join(name))
-        .filter(|file| file.is_file())
-        .chain(auto_files(&place.folder))
-    {
-        let shown = match (file.file_name(), place.shown.as_str()) {
-            (Some(name), ".") => name.to_string_lossy().into_owned(),
-            (Some(name), folder) => format!("{folder}/{}", name.to_string_lossy()),
-            (None, _) => continue,
-        };
-        from_file(&file, &shown, config, (sources, &mut inputs, &mut messages));
+    let below = below.map(|name| (place.folder.join(name), joined(&place.shown, name)));
+    for (folder, shown) in [(place.folder.clone(), place.shown.clone())].into_iter().chain(below) {
+        for file in files_of(&folder) {
+            let Some(name) = file.file_name() else { continue };
+            let shown = joined(&shown, &name.to_string_lossy());
+            from_file(&file, &shown, config, (sources, &mut inputs, &mut messages));
+        }
     }
     for file in &source.var_files {
         from_file(file, &file.display().to_string(), config, (sources, &mut inputs, &mut messages));
@@ -102,6 +107,16 @@ fn from_environment(config: &Module, (sources, inputs, messages): Gathered<'_>) 
             }
         }
     }
+}
+
+fn joined(folder: &str, name: &str) -> String {
+    if folder == "." { name.to_owned() } else { format!("{}/{name}", folder.trim_end_matches('/')) }
+}
+
+/// The files of values of a folder that are read by themselves.
+pub(super) fn files_of(folder: &Path) -> Vec<std::path::PathBuf> {
+    let named = FILES.iter().map(|name| folder.join(name)).filter(|file| file.is_file());
+    named.chain(auto_files(folder)).collect()
 }
 
 fn auto_files(folder: &Path) -> Vec<std::path::PathBuf> {

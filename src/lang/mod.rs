@@ -13,5 +13,6 @@ pub mod load;
 pub mod mention;
 pub mod reference;
 pub mod scope;
+pub mod suite;
 pub mod syntax;
 pub mod value;

@@ -58,17 +58,21 @@ impl AddressPattern {
     /// Whether an object is in this part.
     pub fn covers(&self, address: &Address) -> bool {
         let steps = address.module.steps();
-        let same = |(said, is): (&ModuleStep, &ModuleStep)| {
-            said.name == is.name && (said.key.is_none() || said.key == is.key)
-        };
-        let inside = steps.len() >= self.modules.len() && self.modules.iter().zip(steps).all(same);
-        inside
+        self.leads_to(steps)
             && self.resource.as_ref().is_none_or(|(block, key)| {
                 steps.len() == self.modules.len()
                     && (block.mode, &block.type_name, &block.name)
                         == (address.mode, &address.type_name, &address.name)
                     && (key.is_none() || *key == address.key)
             })
+    }
+
+    /// Whether the modules of this part lead to a module instance, or to one that it lies in.
+    pub(super) fn leads_to(&self, steps: &[ModuleStep]) -> bool {
+        let same = |(said, is): (&ModuleStep, &ModuleStep)| {
+            said.name == is.name && (said.key.is_none() || said.key == is.key)
+        };
+        steps.len() >= self.modules.len() && self.modules.iter().zip(steps).all(same)
     }
 
     /// Whether some instance of a block may be in this part.

@@ -18,6 +18,8 @@ use std::sync::Arc;
 pub struct Origin {
     /// The project's folder, absolute: nothing is read outside of it.
     pub project: Option<PathBuf>,
+    /// How the project's folder is shown; empty for the current folder.
+    pub shown: PathBuf,
     /// The user's home folder.
     pub home: Option<String>,
     /// When the plan was begun: seconds since 1970.
@@ -30,8 +32,7 @@ pub struct Origin {
 
 /// Seconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
-/// Random bytes.
-pub type Dice = Arc<dyn Fn() -> [u8; 16] + Send + Sync>;
+pub use crate::provider::mock::Dice;
 
 impl std::fmt::Debug for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -190,10 +191,8 @@ impl InstanceScope<'_, '_> {
             _ => path.to_owned(),
         };
         let path = Path::new(&path);
-        let shown = match &self.world.tree.module(0).source {
-            ModuleSource::Folder(shown) if shown != Path::new(".") => Some(normal(shown)),
-            _ => None,
-        };
+        let shown = Some(normal(&self.world.context.origin.shown));
+        let shown = shown.filter(|shown| !shown.as_os_str().is_empty());
         let path = normal(path);
         let inside = path.strip_prefix(folder).ok();
         let inside = inside.or_else(|| shown.and_then(|shown| path.strip_prefix(shown).ok()));

@@ -5,6 +5,7 @@
 
 pub mod builtin;
 pub mod local;
+pub mod mock;
 
 #[cfg(test)]
 pub(crate) mod fake;

@@ -47,6 +47,11 @@ const ARROWS: &[Row] = &[
         &["diag", "lang", "provider", "graph", "plan", "policy", "mlo_state"],
         "builds no plan of its own",
     ),
+    row(
+        "test",
+        &["diag", "lang", "provider", "graph", "plan", "policy", "apply", "mlo_state"],
+        "plans and applies as everybody does, against states of its own",
+    ),
     row("cli", &["*"], "the edge: puts everything together"),
 ];
 

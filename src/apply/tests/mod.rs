@@ -261,6 +261,7 @@ fn context() -> Context {
         inputs: Inputs::new(),
         check_only: false,
         strict_checks: false,
+        stand_ins: crate::plan::StandIns::default(),
     }
 }
 

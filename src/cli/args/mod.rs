@@ -2,11 +2,14 @@
 
 mod look;
 mod state;
+mod test;
 
 pub(super) use look::{Console, Graph, GraphFormat, GraphType, Providers, ProvidersCommand};
 pub(super) use state::{
     State, StateChange, StateInstance, StateList, StateMv, StatePull, StatePush, StateRm, StateShow,
 };
+
+pub(super) use test::Test;
 
 use super::exit::Exit;
 use crate::plan::{AddressPattern, Requests};
@@ -161,6 +164,11 @@ pub(super) enum Command {
         after_help = "Examples:\n  mlo get\n  mlo get --update\n  mlo get examples/iris --json\n\nWhat is fetched lies in `.mlo/modules`. `.mlo.lock.json` says what each source was; commit it."
     )]
     Get(Get),
+    /// Run the tests of the configuration: `*.tftest.hcl` files, here and in `tests/`
+    #[command(
+        after_help = "Examples:\n  mlo test\n  mlo test examples/module --verbose\n  mlo test --filter tests/plan.tftest.hcl --junit-xml report.xml\n  mlo test --var region=eu --json\n\nWith `--json` each thing that happens is a line of JSON, as it happens."
+    )]
+    Test(Test),
     /// Lay configuration files out in the canonical way
     #[command(
         after_help = "Examples:\n  mlo fmt\n  mlo fmt --check --recursive\n  mlo fmt --diff --write=false main.hcl\n  mlo fmt - < main.hcl"
@@ -193,6 +201,7 @@ impl Command {
             Self::Output(options) => options.json,
             Self::Version(options) => options.json,
             Self::Get(options) => options.json,
+            Self::Test(options) => options.source.json,
             Self::Import(options) => options.apply.source.format(&options.apply.shown) == Format::Json,
             Self::State(_)
             | Self::Taint(_)

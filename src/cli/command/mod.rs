@@ -14,5 +14,6 @@ pub(super) mod providers;
 pub(super) mod schema;
 pub(super) mod show;
 pub(super) mod state;
+pub(super) mod test;
 pub(super) mod validate;
 pub(super) mod version;

@@ -13,6 +13,7 @@ pub(super) mod progress;
 pub(super) mod providers;
 pub(super) mod state;
 pub(super) mod stream;
+pub(super) mod test;
 mod value;
 pub(super) mod warnings;
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 const UI_FORMAT: &str = "1.2";
 
 /// A line without its time.
-fn line(level: &str, message: impl Into<String>, kind: &str) -> Map<String, Json> {
+pub(super) fn line(level: &str, message: impl Into<String>, kind: &str) -> Map<String, Json> {
     Map::from_iter([
         ("@level".to_owned(), json!(level)),
         ("@message".to_owned(), Json::String(message.into())),
@@ -21,7 +21,7 @@ fn line(level: &str, message: impl Into<String>, kind: &str) -> Map<String, Json
     ])
 }
 
-fn with(mut line: Map<String, Json>, name: &str, value: Json) -> Map<String, Json> {
+pub(super) fn with(mut line: Map<String, Json>, name: &str, value: Json) -> Map<String, Json> {
     line.insert(name.to_owned(), value);
     line
 }

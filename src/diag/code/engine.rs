@@ -87,4 +87,18 @@ codes! {
         "A saved plan embeds the configuration that it was made from, and that is what is applied: what was edited later is not in it. Make the plan again if it should be.";
     CHECK = "MLO3050", "check does not hold",
         "An assertion of a `check` block is false, or its data source cannot be read. That stops nothing: it is a warning, or with `--strict-checks` an error at the end. The message is the one of the assertion.";
+    ASSERTION = "MLO3060", "assertion of a test does not hold",
+        "An `assert` block of a run in a file of tests is false. The message is the one of the block; what the expressions in it stood for is shown with it.";
+    ASSERTION_UNKNOWN = "MLO3061", "assertion of a test is not known",
+        "An `assert` block of a run with `command = plan` depends on what only applying will tell. Let the run apply, take that part out, or have the value stand in with `override_during = plan`.";
+    EXPECTED = "MLO3062", "expected failure did not come",
+        "A run names something in `expect_failures` whose conditions hold, are not known yet, or stopped an apply that was asked for.";
+    TEST_NAME = "MLO3063", "name that a test does not know",
+        "Values of variables, providers and stand-ins in a file of tests can be made of `var.name`, where the file or the command line gives it a value, and of outputs of runs that come before: `run.name.output`.";
+    STAND_IN = "MLO3064", "stand-in that fits nothing",
+        "A block in a file of tests stands in for something that the configuration does not have, or gives it attributes that its type does not have.";
+    LEFT_BEHIND = "MLO3065", "left behind by a test",
+        "What a test had made could not be destroyed when its file was done. The objects are there, and no state knows of them: the message names them.";
+    NO_TEST = "MLO3066", "no such test",
+        "The command line names a file of tests that is not there.";
 }

@@ -22,7 +22,7 @@ const RESERVED: [&str; 8] =
     ["source", "version", "providers", "count", "for_each", "lifecycle", "depends_on", "locals"];
 
 /// Labels of each kind of block of a file.
-const LABELS: [(&str, usize); 15] = [
+pub(super) const LABELS: [(&str, usize); 15] = [
     ("variable", 1),
     ("locals", 0),
     ("output", 1),
@@ -40,20 +40,21 @@ const LABELS: [(&str, usize); 15] = [
     ("environment", 1),
 ];
 
-/// A file with what can only be blocks as blocks: in JSON, every property.
-pub(super) fn of_file(body: Body, diagnostics: &mut Diagnostics) -> Body {
+/// A file with what can only be blocks, of these kinds, as blocks: in JSON, every property.
+pub(super) fn of_file(body: Body, kinds: &[(&'static str, usize)], diagnostics: &mut Diagnostics) -> Body {
     let mut items = Vec::with_capacity(body.items.len());
     for item in body.items {
         match item {
             Item::Attribute(property) if property.json.is_some() => {
                 let name = property.name.name.as_ref();
-                match LABELS.iter().find(|(kind, _)| *kind == name) {
+                match kinds.iter().find(|(kind, _)| *kind == name) {
                     Some((_, labels)) => {
                         let blocks = json::blocks(property, *labels, diagnostics);
                         items.extend(blocks.into_iter().map(Item::Block));
                     }
                     None => diagnostics.push(unknown_kind(
                         name,
+                        kinds,
                         property.name.span,
                         diagnostics.len() < SUGGESTED_MAX,
                     )),
@@ -65,7 +66,7 @@ pub(super) fn of_file(body: Body, diagnostics: &mut Diagnostics) -> Body {
     Body { items, span: body.span }
 }
 
-fn unknown_kind(kind: &str, span: Span, may_suggest: bool) -> Diagnostic {
+fn unknown_kind(kind: &str, kinds: &[(&'static str, usize)], span: Span, may_suggest: bool) -> Diagnostic {
     let error = Diagnostic::error(code::lang::UNKNOWN_BLOCK, format!("there are no `{kind}` blocks"))
         .at(span, "unknown block");
     // What people write from memory.
@@ -77,7 +78,7 @@ fn unknown_kind(kind: &str, span: Span, may_suggest: bool) -> Diagnostic {
     };
     match meant {
         Some(meant) => error.help(format!("did you mean `{meant}`?")),
-        None if may_suggest => error.did_you_mean(kind, LABELS.map(|(kind, _)| kind)),
+        None if may_suggest => error.did_you_mean(kind, kinds.iter().map(|(kind, _)| *kind)),
         None => error,
     }
 }
@@ -185,7 +186,7 @@ impl Decoder<'_> {
             "environment" => self.environment(block),
             kind => {
                 let error = later(block).unwrap_or_else(|| {
-                    unknown_kind(kind, block.header, self.diagnostics.len() < SUGGESTED_MAX)
+                    unknown_kind(kind, &LABELS, block.header, self.diagnostics.len() < SUGGESTED_MAX)
                 });
                 self.diagnostics.push(error);
                 None

@@ -125,16 +125,22 @@ pub(super) fn check(block: &Block, diagnostics: &mut Diagnostics) -> Option<Chec
 /// An argument that is an address without anything computed.
 fn place(arguments: &mut Arguments<'_>, name: &'static str) -> Option<Place> {
     let expr = arguments.required_names(name)?;
-    match address(&expr, false) {
-        Ok((_, Some((key, _)))) if key.mode == Mode::Data => {
-            let error =
-                not_an_address(expr.span, "data is not kept").help("nothing has to be said of `data` blocks");
-            arguments.diagnostics.push(error);
-            None
-        }
+    let place = place_of(&expr, arguments.diagnostics)?;
+    if place.resource.as_ref().is_some_and(|(key, _)| key.mode == Mode::Data) {
+        let error =
+            not_an_address(expr.span, "data is not kept").help("nothing has to be said of `data` blocks");
+        arguments.diagnostics.push(error);
+        return None;
+    }
+    Some(place)
+}
+
+/// The address that an expression is, without anything computed.
+pub(super) fn place_of(expr: &Expr, diagnostics: &mut Diagnostics) -> Option<Place> {
+    match address(expr, false) {
         Ok((modules, resource)) => Some(Place { modules, resource, span: expr.span }),
         Err((span, label)) => {
-            arguments.diagnostics.push(not_an_address(span, label));
+            diagnostics.push(not_an_address(span, label));
             None
         }
     }

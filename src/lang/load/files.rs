@@ -210,7 +210,7 @@ impl<'r> Files<'r> {
         }
     }
 
-    fn show_file(&self, location: &Location, name: &str) -> String {
+    pub(super) fn show_file(&self, location: &Location, name: &str) -> String {
         match location {
             Location::Folder(folder) => slashes(&self.shown_path(&folder.join(name))),
             Location::Builtin(module) => format!("mlo://{module}/{name}"),
@@ -272,6 +272,21 @@ fn role(name: &str) -> Role {
     }
 }
 
+/// Whether a file of that name has tests.
+pub(super) fn is_tests(name: &str) -> bool {
+    is_of(name, ".tftest")
+}
+
+/// Whether a file of that name has what mocks share.
+pub(super) fn is_mocks(name: &str) -> bool {
+    is_of(name, ".tfmock")
+}
+
+fn is_of(name: &str, kind: &str) -> bool {
+    let native = name.strip_suffix(".hcl").or_else(|| name.strip_suffix(JSON));
+    native.is_some_and(|stem| stem.ends_with(kind)) && !name.starts_with('.')
+}
+
 pub(super) fn code_of(error: &FetchError) -> Code {
     match error {
         FetchError::Outside => code::lang::OUTSIDE,
@@ -304,7 +319,7 @@ pub(super) fn read_folder(
             continue;
         }
         folder.empty = false;
-        let (body, messages) = read_file(files, location, &name, sources);
+        let (body, messages) = read_file(files, location, &name, &blocks::LABELS, sources);
         folder.whole &= !messages.has_errors();
         diagnostics.extend(messages);
         match role {
@@ -321,11 +336,12 @@ fn unread(shown: String, sources: &mut SourceMap) -> Span {
     Span { source: sources.add(shown, ""), start: 0, end: 0 }
 }
 
-/// The tree of a file of a module; nothing if it cannot be read.
-fn read_file(
+/// The tree of a file whose blocks are of these kinds; nothing if it cannot be read.
+pub(super) fn read_file(
     files: &Files<'_>,
     location: &Location,
     name: &str,
+    kinds: &[(&'static str, usize)],
     sources: &mut SourceMap,
 ) -> (Option<Body>, Diagnostics) {
     let shown = files.show_file(location, name);
@@ -338,7 +354,7 @@ fn read_file(
         }
     };
     let (body, mut messages) = parse_bytes(shown, &bytes, sources);
-    let body = body.map(|body| blocks::of_file(body, &mut messages));
+    let body = body.map(|body| blocks::of_file(body, kinds, &mut messages));
     for block in body.iter().flat_map(Body::blocks) {
         let labels = block.labels.iter().map(|label| format!(" \"{}\"", label.name));
         sources

@@ -16,6 +16,7 @@ mod overrides;
 mod resources;
 mod settings;
 mod statics;
+mod suite;
 mod type_constraint;
 mod used;
 mod version;
@@ -25,7 +26,8 @@ mod tests;
 
 pub use elsewhere::{Elsewhere, Given, Package, PackageRequest};
 pub use files::{has_configuration, read_body};
-pub use names::check_expression;
+pub use names::{check_beside, check_expression};
+pub use suite::load_tests;
 pub use version::{Constraint, Version};
 
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code, nearest};
@@ -121,23 +123,10 @@ fn load_for(
     sources: &mut SourceMap,
 ) -> (Option<Module>, Diagnostics) {
     let mut diagnostics = Diagnostics::new();
-    let root = match request.root {
-        Root::Folder { module, .. } => Location::Folder(files::normal(module).unwrap_or_default()),
-        Root::Memory(_) | Root::Saved { .. } => Location::Folder(PathBuf::new()),
-        Root::Builtin(name) => Location::Builtin(name.to_owned()),
-    };
+    let root = root_location(request.root);
     let module = match Files::new(request) {
         Ok(files) => {
-            let mut loader = Loader {
-                files,
-                sources,
-                parsed: BTreeMap::new(),
-                calls: 0,
-                version: request.version,
-                elsewhere: request.elsewhere,
-                given: None,
-                diagnostics: &mut diagnostics,
-            };
+            let mut loader = Loader::new(files, request, sources, &mut diagnostics);
             loader.load(&root, Vec::new(), &mut Vec::new(), None)
         }
         Err(error) => {
@@ -159,8 +148,18 @@ fn load_for(
     (module, diagnostics)
 }
 
+fn root_location(root: Root<'_>) -> Location {
+    match root {
+        Root::Folder { module, .. } => Location::Folder(files::normal(module).unwrap_or_default()),
+        Root::Memory(_) | Root::Saved { .. } => Location::Folder(PathBuf::new()),
+        Root::Builtin(name) => Location::Builtin(name.to_owned()),
+    }
+}
+
 struct Loader<'a, 'r> {
     files: Files<'r>,
+    /// Where the root module is.
+    root: Location,
     sources: &'a mut SourceMap,
     /// Folders that were read: a module that is called twice is read once.
     parsed: BTreeMap<Location, Rc<Folder>>,
@@ -179,6 +178,19 @@ struct Folder {
     whole: bool,
     /// Whether there is any file of the language.
     empty: bool,
+}
+
+impl<'a, 'r> Loader<'a, 'r> {
+    fn new(
+        files: Files<'r>,
+        request: &LoadRequest<'r>,
+        sources: &'a mut SourceMap,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Self {
+        let (parsed, calls, given) = (BTreeMap::new(), 0, None);
+        let (version, elsewhere, root) = (request.version, request.elsewhere, root_location(request.root));
+        Self { files, root, sources, parsed, calls, version, elsewhere, given, diagnostics }
+    }
 }
 
 impl Loader<'_, '_> {

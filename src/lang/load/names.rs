@@ -84,6 +84,27 @@ pub fn check_expression(module: &Module, expr: &Expr) -> Diagnostics {
     diagnostics
 }
 
+/// The same for an expression that sees more names than the module's: those for which `beside` holds, of which it is
+/// given the first two words.
+pub fn check_beside(
+    module: &Module,
+    expr: &Expr,
+    beside: &dyn Fn(&str, Option<&str>) -> bool,
+) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let mut names = Names { module, diagnostics: &mut diagnostics };
+    names_in(expr, &mut |name| {
+        let second = match name.steps.first() {
+            Some(Step::Attr(second)) => Some(second.name.as_ref()),
+            _ => None,
+        };
+        if !beside(name.root, second) {
+            names.name(name, Place::default());
+        }
+    });
+    diagnostics
+}
+
 struct Names<'a> {
     module: &'a Module,
     diagnostics: &'a mut Diagnostics,

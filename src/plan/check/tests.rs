@@ -27,6 +27,7 @@ fn messages(files: &BTreeMap<String, String>) -> (Diagnostics, SourceMap) {
         inputs: Inputs::new(),
         check_only: true,
         strict_checks: false,
+        stand_ins: crate::plan::StandIns::default(),
     };
     if let Some(module) = module {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

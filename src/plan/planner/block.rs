@@ -68,7 +68,7 @@ impl Walker<'_, '_, '_> {
             .collect()
             .await;
         let mut values: BTreeMap<ModuleAddress, Vec<(Option<Key>, Value)>> =
-            self.world.borrow().instances(id).into_iter().map(|at| (at, Vec::new())).collect();
+            self.world.borrow().own_instances(id).into_iter().map(|at| (at, Vec::new())).collect();
         for result in planned {
             match result {
                 Ok((address, value)) => {
@@ -85,6 +85,7 @@ impl Walker<'_, '_, '_> {
         for (at, items) in values {
             self.world.borrow_mut().set_resource(id, &at, key, combine(&resource.repeat, items));
         }
+        self.world.borrow_mut().leave_resource(id, key);
         if failures.has_errors() { Err(failures) } else { Ok(()) }
     }
 
@@ -116,7 +117,7 @@ impl Walker<'_, '_, '_> {
         let mut failures = Diagnostics::new();
         let (mut instances, mut left_out) = (Vec::new(), Vec::new());
         let mut deferred = false;
-        for at in world.instances(block.id) {
+        for at in world.own_instances(block.id) {
             if world.is_full() {
                 break;
             }

@@ -20,7 +20,7 @@ impl Walker<'_, '_, '_> {
         name: &Arc<str>,
     ) -> Result<(), Diagnostics> {
         let Some(check) = self.tree.module(id).checks.get(name) else { return Ok(()) };
-        let instances = self.world.borrow().instances(id);
+        let instances = self.world.borrow().own_instances(id);
         for at in instances {
             let judged = self.judge_check((id, check), &at).await?;
             if judged.unknown {

@@ -5,6 +5,7 @@ use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{ModuleId, ModuleTree, Node, NodeId};
 use crate::lang::config::{ProviderKey, Resource};
 use crate::lang::value::Value;
+use crate::plan::ProviderStandIn;
 use crate::plan::change::describe;
 use crate::plan::planner::{Connected, Kind};
 use crate::plan::remembered::{schema, set_resource};
@@ -25,9 +26,17 @@ impl Walker<'_, '_, '_> {
             return Err(self.unknown_provider(node, key).into());
         };
         let name = provider_name(self.tree, id, key);
+        let stand_in = self.planner.context.stand_ins.provider(&name);
+        if let Some(ProviderStandIn::Connected(connected)) = stand_in {
+            self.connections.borrow_mut().insert(name, connected.clone());
+            return Ok(());
+        }
         // What it is configured from may never have been made: without objects nobody misses it.
         let optional = self.planner.kind == Kind::Destroy && !self.keeps_objects(&name);
-        let configs = self.world.borrow().provider_configs(id, key, provider.schema());
+        let configs = match stand_in {
+            Some(ProviderStandIn::Configured(config)) => Ok(vec![(None, config.clone())]),
+            _ => self.world.borrow().provider_configs(id, key, provider.schema()),
+        };
         let configs = if optional { configs.unwrap_or_default() } else { configs? };
         for (instance, config) in configs {
             let mut connected = Connected { provider: provider.clone(), connection: None, before: None };
@@ -109,6 +118,13 @@ impl Walker<'_, '_, '_> {
     ) -> Result<Option<(String, Connected)>, Diagnostics> {
         let found = self.world.borrow().provider_at((id, at), &resource.provider, repetition)?;
         let name = name_of(self.tree, &found);
+        let stand_ins = &self.planner.context.stand_ins;
+        if stand_ins.has_objects() {
+            let address = super::block::address_of(at, &resource.key, repetition.key.clone());
+            if let Some(connected) = stand_ins.object(&address, &name) {
+                return Ok(Some((name, connected.clone())));
+            }
+        }
         let (place, key, instance) = found;
         if let Some(connected) = self.connections.borrow().get(&name).cloned() {
             return Ok(Some((name, connected)));
@@ -145,7 +161,16 @@ impl Walker<'_, '_, '_> {
         address: &Address,
         object: &Object,
     ) -> Result<Connected, Diagnostics> {
+        let stand_ins = &self.planner.context.stand_ins;
+        if let Some(connected) = stand_ins.object(address, &object.provider) {
+            return Ok(connected.clone());
+        }
         if let Some(connected) = self.connections.borrow().get(&object.provider) {
+            return Ok(connected.clone());
+        }
+        let stand_in = stand_ins.provider(&object.provider);
+        if let Some(ProviderStandIn::Connected(connected)) = stand_in {
+            self.connections.borrow_mut().insert(object.provider.clone(), connected.clone());
             return Ok(connected.clone());
         }
         let name = bare_provider(&object.provider);
@@ -162,7 +187,10 @@ impl Walker<'_, '_, '_> {
                 .help("bring its key back into the provider's `for_each` until its objects are gone: take them out of the configuration first, apply, then take out the key")
                 .into());
         }
-        let config = provider.schema().empty_config();
+        let config = match stand_in {
+            Some(ProviderStandIn::Configured(config)) => config.clone(),
+            _ => provider.schema().empty_config(),
+        };
         let connection = provider.connect(&config, self.planner.surroundings).await;
         let connection =
             connection.map_err(|error| describe(&error, &format!("provider {name}"), None, None))?;

@@ -54,7 +54,7 @@ impl Walker<'_, '_, '_> {
             .collect()
             .await;
         let mut values: BTreeMap<ModuleAddress, Vec<(Option<Key>, Value)>> =
-            self.world.borrow().instances(id).into_iter().map(|at| (at, Vec::new())).collect();
+            self.world.borrow().own_instances(id).into_iter().map(|at| (at, Vec::new())).collect();
         let mut objects = BTreeMap::new();
         for answer in answers {
             match answer {
@@ -69,6 +69,7 @@ impl Walker<'_, '_, '_> {
         for (at, items) in values {
             self.world.borrow_mut().set_resource(id, &at, key, combine(&resource.repeat, items));
         }
+        self.world.borrow_mut().leave_resource(id, key);
         self.data.borrow_mut().insert(self.tree.block(id, key), objects);
         if failures.has_errors() { Err(failures) } else { Ok(()) }
     }
@@ -104,7 +105,7 @@ impl Walker<'_, '_, '_> {
         let mut failures = Diagnostics::new();
         let mut questions = Vec::new();
         let mut deferred = false;
-        for at in world.instances(id) {
+        for at in world.own_instances(id) {
             if world.is_full() {
                 break;
             }

@@ -13,7 +13,8 @@ impl Walker<'_, '_, '_> {
     /// Reads the objects of a block; its name stands for what was read.
     pub(super) async fn refresh_block(&self, id: ModuleId, key: &ResourceKey) -> Result<(), Diagnostics> {
         let Some(resource) = self.tree.module(id).resources.get(key) else { return Ok(()) };
-        let instances = self.world.borrow().instances(id);
+        self.world.borrow_mut().leave_resource(id, key);
+        let instances = self.world.borrow().own_instances(id);
         for at in instances {
             let objects = self.stored_in(&at, key);
             let read = self.refresh_all(objects).await?;

@@ -22,6 +22,7 @@ use crate::plan::checked::{Checkable, Checks, Moment};
 use crate::plan::condition::judge;
 use crate::plan::inputs::Inputs;
 use crate::plan::scope::{InstanceScope, Origin};
+use crate::plan::stand_in::StandIns;
 use mlo_state::{Key, Mode, ModuleAddress};
 use std::cell::{Cell, RefCell};
 use std::collections::btree_map::Entry;
@@ -46,6 +47,8 @@ pub struct Context {
     pub check_only: bool,
     /// Whether a `check` block that does not hold is an error.
     pub strict_checks: bool,
+    /// What stands in for providers, objects and modules; nothing but in tests.
+    pub stand_ins: StandIns,
 }
 
 /// Messages of a node that failed.
@@ -272,6 +275,9 @@ impl<'c> World<'c> {
         name: &str,
         deferred: &mut bool,
     ) -> Result<Value, Diagnostics> {
+        if let Some(value) = self.context.stand_ins.output(at, name) {
+            return Ok(value);
+        }
         let output = self.tree.module(id).outputs.get(name).expect("a node's output is in the configuration");
         let scope = self.scope(id, at, None);
         if !output.preconditions.is_empty() {
@@ -405,6 +411,20 @@ impl<'c> World<'c> {
             module.outputs.keys().filter(|name| self.checks && !instance.outputs.contains_key(*name));
         let missing = missing.map(|name| (name.clone(), Value::unknown(Type::Any)));
         Value::object(found.chain(missing))
+    }
+
+    /// The addresses of a module's instances in which something is done, in order: those that nothing stands in for.
+    pub(in crate::plan) fn own_instances(&self, id: ModuleId) -> Vec<ModuleAddress> {
+        let mut instances = self.instances(id);
+        instances.retain(|at| !self.context.stand_ins.is_inside(at));
+        instances
+    }
+
+    /// Has a resource's name stand for what nobody knows in the instances of its module that something stands in for.
+    pub(in crate::plan) fn leave_resource(&mut self, id: ModuleId, key: &ResourceKey) {
+        for at in self.instances(id).iter().filter(|at| self.context.stand_ins.is_inside(at)) {
+            self.set_resource(id, at, key, Value::unknown(Type::Any));
+        }
     }
 
     /// What a resource's name stands for in one instance of its module.
