@@ -582,6 +582,34 @@ resource "local_command" "slow" {
 }
 
 #[test]
+fn a_second_interruption_ends_at_once_and_names_what_is_left() {
+    let project = Project::with(&[
+        (
+            "main.tf",
+            r#"
+resource "local_file" "made" {
+  filename = "made"
+  content  = "x"
+}
+resource "local_command" "slow" {
+  depends_on = [local_file.made]
+  read       = ["sh", "-c", "true"]
+  find       = ["sh", "-c", "exit 1"]
+  create     = ["sh", "-c", "mlo=$PPID; kill -INT $mlo; sleep 1; kill -INT $mlo; sleep 1; echo slow"]
+  delete     = ["sh", "-c", "true"]
+}
+"#,
+        ),
+        ("main.tftest.hcl", "run \"first\" {}\n"),
+    ]);
+    said(&mut project.command(&["test"])).ends_with(130).has(&[
+        "Left behind, and known to no state:",
+        "  local_file.made (main.tftest.hcl)",
+        "  local_command.slow (main.tftest.hcl)",
+    ]);
+}
+
+#[test]
 fn a_model_that_may_not_be_deployed_is_not_deployed_by_a_test() {
     let project = Project::new();
     project.take_examples();

@@ -182,3 +182,6 @@ impl Connection for Mock {
         Box::pin(ready(self.imported(subject.type_name)))
     }
 }
+
+#[cfg(test)]
+mod tests;
