@@ -244,7 +244,7 @@ impl<'s> Telling<'s> {
         self.stream([stream::summary(status, self.counts.get(), text.trim_end())]);
         let Some(path) = &self.options.junit_xml else { return exit };
         let report = junit::report(&self.suites.borrow());
-        if let Err(error) = file::write_private(path, &report) {
+        if let Err(error) = file::write_private(path, report.as_bytes()) {
             let summary = format!("`{}` cannot be written: {}", path.display(), because(&error));
             let error = Diagnostic::error(code::engine::FILE, summary);
             self.messages(&error.help("name a file in a folder that you may write to").into());
