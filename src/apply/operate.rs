@@ -12,6 +12,7 @@ use crate::plan::{
 };
 use crate::provider::{Change, Connection, ErrorClass, Progress, ProviderError, Subject, retry};
 use mlo_state::{Action as Intent, Address, Object, Record, Status, StoreError};
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// Everything about one call.
@@ -303,9 +304,19 @@ impl Run<'_, '_, '_> {
             Intent::Update => Change::Update { prior, planned },
             Intent::Delete => Change::Delete { prior },
         };
-        let mut progress = match retry(|| connection.start(subject, change)).await {
+        let attempts = Cell::new(0_u32);
+        let started = retry(|| {
+            attempts.set(attempts.get() + 1);
+            connection.start(subject, change)
+        });
+        let mut progress = match started.await {
             Err(error) if error.class == ErrorClass::Absent && call.intent == Intent::Delete => {
                 Progress::Done(None)
+            }
+            // An earlier attempt may have taken effect, whatever the last one was told: a refusal (it exists already)
+            // is then no proof that nothing is there.
+            Err(error) if attempts.get() > 1 && error.object.is_none() => {
+                return Err(ProviderError { class: ErrorClass::Retryable, ..error });
             }
             other => other?,
         };

@@ -1,4 +1,4 @@
-//! Chores of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask fuzz`,
+//! Chores of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask fuzz`, `cargo xtask simulate`,
 //! `cargo xtask bench NAME`, `cargo xtask onnxruntime`.
 //!
 //! Needs Rust and Python 3; whatever else a chore needs it obtains itself, pinned, once, into the user's cache
@@ -15,6 +15,7 @@ mod fuzz;
 mod http;
 mod onnxruntime;
 mod python;
+mod simulate;
 mod steps;
 mod test;
 mod tools;
@@ -33,6 +34,8 @@ Usage: cargo xtask <chore> [--offline]
   test           every check of the repository; --full raises the counts of the random ones
   fuzz --seconds N
                  the random tests of the language with one seed after the other, for so long
+  simulate --seeds N [--from N]
+                 the engine on machines, networks and disks that fail as each seed says
   bench NAME     time and memory of a release build; the names are below
   onnxruntime    obtain ONNX Runtime into the user's cache folder and print its path
 
@@ -46,6 +49,7 @@ enum Chore {
     Test { full: bool },
     Bench { name: String },
     Fuzz { seconds: u64 },
+    Simulate { from: u64, seeds: u64 },
     OnnxRuntime,
     Help,
 }
@@ -76,6 +80,7 @@ fn run(chore: &Chore, offline: bool) -> Result<(), Failure> {
         Chore::Demo => demo::run(&workspace, &cache),
         Chore::Test { full } => test::run(&workspace, &cache, *full),
         Chore::Fuzz { seconds } => fuzz::run(&workspace, *seconds),
+        Chore::Simulate { from, seeds } => simulate::run(&workspace, *from, *seeds),
         Chore::Bench { name } => bench::run(&workspace, name),
         Chore::OnnxRuntime => {
             println!("{}", onnxruntime::obtain(&workspace, &cache)?.display());
@@ -101,6 +106,7 @@ fn parse(arguments: &[String]) -> Result<(Chore, bool), String> {
             (Some("--seconds"), Some(Ok(seconds))) => Chore::Fuzz { seconds },
             (word, _) => return Err(word.unwrap_or("fuzz").to_owned()),
         },
+        Some("simulate") => return simulate_options(words).map(|chore| (chore, offline)),
         Some("test") => return test_options(words).map(|chore| (chore, offline)),
         Some(word) => return Err(word.to_owned()),
     };
@@ -116,6 +122,19 @@ fn test_options<'a>(words: impl Iterator<Item = &'a str>) -> Result<Chore, Strin
         full = true;
     }
     Ok(Chore::Test { full })
+}
+
+fn simulate_options<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Chore, String> {
+    let (mut from, mut seeds) = (0, None);
+    while let Some(word) = words.next() {
+        let number = words.next().and_then(|number| number.parse().ok()).ok_or(word)?;
+        match word {
+            "--from" => from = number,
+            "--seeds" => seeds = Some(number),
+            _ => return Err(word.to_owned()),
+        }
+    }
+    Ok(Chore::Simulate { from, seeds: seeds.ok_or("simulate")? })
 }
 
 #[cfg(test)]
@@ -135,6 +154,10 @@ mod tests {
             ("fuzz --seconds 60", Ok((Chore::Fuzz { seconds: 60 }, false))),
             ("fuzz", Err("fuzz".to_owned())),
             ("fuzz --seconds long", Err("--seconds".to_owned())),
+            ("simulate --seeds 5", Ok((Chore::Simulate { from: 0, seeds: 5 }, false))),
+            ("simulate --from 7 --seeds 1", Ok((Chore::Simulate { from: 7, seeds: 1 }, false))),
+            ("simulate", Err("simulate".to_owned())),
+            ("simulate --seeds many", Err("--seeds".to_owned())),
             ("bench lang", Ok((Chore::Bench { name: "lang".to_owned() }, false))),
             ("bench", Err("bench".to_owned())),
             ("bench pi", Err("pi".to_owned())),

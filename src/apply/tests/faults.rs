@@ -37,6 +37,19 @@ fn a_failure_stops_what_depends_on_it_and_the_next_apply_does_the_rest() {
 }
 
 #[test]
+fn what_was_made_unanswered_and_refused_the_second_time_is_found_by_the_next_apply() {
+    let mut lab = Lab::new(CHAIN);
+    lab.fake.fail("create fake_thing.a", Fault::DoneUnansweredThenRefused);
+    let said = lab.apply_badly();
+    assert!(said.contains("it exists already"), "{said}");
+    lab.fake.mend();
+    lab.fake.take_calls();
+    lab.apply();
+    lab.assert_settled();
+    assert_eq!(lab.fake.take_calls(), ["create fake_thing.b"]);
+}
+
+#[test]
 fn what_is_throttled_for_a_while_is_made() {
     let mut lab = Lab::new(CHAIN);
     lab.fake.fail("create fake_thing.a", Fault::Throttled(3));

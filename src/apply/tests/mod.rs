@@ -7,6 +7,7 @@ mod order;
 mod properties;
 mod providers;
 mod settled;
+mod simulation;
 mod values;
 
 use super::{Applied, Applier, settle};
@@ -37,6 +38,8 @@ struct Lab {
     gate: Gate,
     /// Appends until writing fails.
     appends_left: Option<usize>,
+    /// What the state is written to, if not at once to memory.
+    disk: Option<simulation::Disk>,
     parallelism: usize,
     requests: Requests,
     interrupt: watch::Sender<bool>,
@@ -55,6 +58,7 @@ impl Lab {
             sources: SourceMap::new(),
             gate,
             appends_left: None,
+            disk: None,
             parallelism: 4,
             requests: Requests::default(),
             interrupt: watch::channel(false).0,
@@ -169,10 +173,14 @@ impl Lab {
             run_url: None,
         };
         let store = self.store.clone();
-        let guard = Faulty {
-            inner: store.lock(&holder).await.map_err(shown)?,
-            left: AtomicUsize::new(self.appends_left.unwrap_or(usize::MAX)),
-            failed: AtomicBool::new(false),
+        let inner = store.lock(&holder).await.map_err(shown)?;
+        let guard = match &self.disk {
+            Some(disk) => disk.guard(inner),
+            None => Box::new(Faulty {
+                inner,
+                left: AtomicUsize::new(self.appends_left.unwrap_or(usize::MAX)),
+                failed: AtomicBool::new(false),
+            }),
         };
         let (context, surroundings, providers) = (context(), Surroundings::nowhere(), self.providers());
         let mut loaded = guard.read().await.map_err(shown)?;
@@ -181,8 +189,9 @@ impl Lab {
             let tree = ModuleTree::new(&config);
             let snapshot = loaded.snapshot.as_ref().unwrap_or(&nothing);
             let configured = Configured::new(&tree, &context, &providers, snapshot);
-            let messages =
-                settle(&guard, &loaded, (&providers, &configured), &surroundings).await.map_err(shown)?;
+            let messages = settle(guard.as_ref(), &loaded, (&providers, &configured), &surroundings)
+                .await
+                .map_err(shown)?;
             if messages.has_errors() {
                 return Err(self.rendered(&messages));
             }
@@ -198,7 +207,7 @@ impl Lab {
             providers: &providers,
             connections,
             surroundings: &surroundings,
-            guard: &guard,
+            guard: guard.as_ref(),
             snapshot,
             next_operation,
             parallelism: self.parallelism,

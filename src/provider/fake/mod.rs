@@ -10,10 +10,16 @@ use super::{
 };
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Type, Value};
-use std::collections::BTreeMap;
+use futures_util::FutureExt as _;
+use mlo_state::{MemoryStore, Store as _};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
+
+mod chaos;
+
+pub(crate) use chaos::{Chaos, Dice};
 
 /// Between two polls of a slow call: long enough that a test can interrupt it.
 const POLL_WAIT: Duration = Duration::from_mins(1);
@@ -27,6 +33,8 @@ pub(crate) enum Fault {
     Throttled(u32),
     /// It is done, and no answer ever comes: so it looks each time.
     DoneUnanswered,
+    /// It is done, and no answer comes; when it is tried again, it is refused because it is there.
+    DoneUnansweredThenRefused,
     /// It fails halfway; what is there is told.
     Half,
     /// It was done, found unhealthy and put back.
@@ -41,6 +49,8 @@ pub(crate) enum Fault {
     Nothing,
     /// It leaves a value unknown.
     LeftUnknown,
+    /// It does not get there, this once: nothing was done.
+    Lost,
 }
 
 /// All objects of the provider, and what is to go wrong.
@@ -58,6 +68,12 @@ pub(crate) struct Things {
     pub(crate) may_overlap: bool,
     faults: BTreeMap<String, Fault>,
     polls: BTreeMap<String, u32>,
+    /// What goes wrong by chance.
+    pub(crate) chaos: Option<Chaos>,
+    /// The state, if each call needs a durable intent there.
+    intents: Option<MemoryStore>,
+    /// Tokens of objects that are gone.
+    gone: BTreeSet<String>,
     /// How often each address was made: ids tell it, and are the same in whatever order things are made.
     made: BTreeMap<String, u32>,
 }
@@ -122,12 +138,35 @@ impl Fake {
     }
 }
 
+fn lost() -> ProviderError {
+    ProviderError::new(ErrorClass::Retryable, "no connection")
+}
+
+impl Fake {
+    /// From now on each call needs an intent in this state before it is made.
+    pub(crate) fn watch(&self, state: MemoryStore) {
+        self.things().intents = Some(state);
+    }
+
+    fn check_intent(&self, subject: Subject<'_>, call: &str) {
+        let Some(state) = self.things().intents.clone() else { return };
+        let loaded = state.read().now_or_never().and_then(Result::ok);
+        let intends = |loaded: &mlo_state::Loaded| {
+            loaded.pending.iter().any(|each| each.token == subject.token && each.address == *subject.address)
+        };
+        if !loaded.as_ref().is_some_and(intends) {
+            self.things().violations.push(format!("{call} without a durable intent"));
+        }
+    }
+}
+
 impl Things {
     fn act(&mut self, subject: Subject<'_>, change: Change<'_>) -> Option<Value> {
         let address = subject.address.to_string();
         self.calls.push(name_of(subject, change));
         let (planned, prior) = match change {
             Change::Delete { .. } => {
+                self.gone.insert(subject.token.to_owned());
                 if self.living.remove(subject.token).is_none() {
                     self.violations.push(format!("{address} was deleted and is not there"));
                 }
@@ -215,9 +254,21 @@ impl Fake {
             things.act(subject, change)
         };
         tokio::task::yield_now().await;
-        let fault = self.things().faults.get(&call).copied();
+        self.check_intent(subject, &call);
+        let (turns, drawn) = self.things().chaos.as_mut().map_or((0, None), Chaos::of_call);
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        if matches!(change, Change::Delete { .. }) && self.things().chaos.is_some() {
+            let things = self.things();
+            if things.gone.contains(subject.token) && !things.living.contains_key(subject.token) {
+                return Err(ProviderError::new(ErrorClass::Absent, "it is gone"));
+            }
+        }
+        let fault = self.things().faults.get(&call).copied().or(drawn);
         Ok(Progress::Done(match fault {
             None | Some(Fault::Throttled(0)) => act(),
+            Some(Fault::Lost) => return Err(lost()),
             Some(Fault::Refused) => return Err(ProviderError::permanent("refused")),
             Some(Fault::Throttled(left)) => {
                 self.fail(&call, Fault::Throttled(left - 1));
@@ -229,6 +280,13 @@ impl Fake {
                 {
                     act();
                 }
+                return Err(ProviderError::new(ErrorClass::Retryable, "no answer"));
+            }
+            Some(Fault::DoneUnansweredThenRefused) => {
+                if self.things().living.contains_key(subject.token) {
+                    return Err(ProviderError::new(ErrorClass::Conflict, "it exists already"));
+                }
+                act();
                 return Err(ProviderError::new(ErrorClass::Retryable, "no answer"));
             }
             Some(Fault::Half) => {
@@ -321,9 +379,12 @@ impl Connection for Fake {
         handle: &'a str,
     ) -> BoxFuture<'a, Result<Progress, ProviderError>> {
         let mut things = self.things();
+        if things.chaos.as_mut().is_some_and(Chaos::loses_a_look) {
+            return Box::pin(std::future::ready(Err(lost())));
+        }
         let polls = things.polls.entry(subject.token.to_owned()).or_insert(0);
         *polls += 1;
-        let progress = if polls.to_string() == handle {
+        let progress = if handle.parse().is_ok_and(|wanted| *polls >= wanted) {
             Progress::Done(things.living.get(subject.token).map(|(_, value)| value.clone()))
         } else {
             Progress::Pending { handle: handle.to_owned(), after: POLL_WAIT }
@@ -345,7 +406,10 @@ impl Connection for Fake {
     }
 
     fn find<'a>(&'a self, subject: Subject<'a>) -> BoxFuture<'a, Result<Option<Value>, ProviderError>> {
-        let things = self.things();
+        let mut things = self.things();
+        if things.chaos.as_mut().is_some_and(Chaos::loses_a_look) {
+            return Box::pin(std::future::ready(Err(lost())));
+        }
         let here = things.regions.get(subject.token) == self.region.as_ref();
         let found = things.living.get(subject.token).filter(|_| here).map(|(_, value)| value.clone());
         Box::pin(std::future::ready(Ok(found)))

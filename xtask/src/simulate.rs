@@ -1,0 +1,38 @@
+//! The engine on machines, networks and disks that fail as a seed says: `cargo xtask simulate --seeds N`.
+
+use std::process::Command;
+
+use crate::command;
+use crate::failure::Failure;
+use crate::workspace::Workspace;
+
+/// What the names of such tests begin with.
+const TESTS: &str = "apply::tests::simulation";
+
+/// Lives of `seeds` seeds from `from` on, and every step at which a machine can stop.
+pub(crate) fn run(workspace: &Workspace, from: u64, seeds: u64) -> Result<(), Failure> {
+    command::show(&mut tests(workspace, from, seeds))
+}
+
+/// Optimized: a seed takes a tenth of the time, and there are many.
+fn tests(workspace: &Workspace, from: u64, seeds: u64) -> Command {
+    let words = ["test", "--release", "--package", "mlo", "--lib", "--locked", "--quiet", "--"];
+    let mut command = workspace.cargo(&words);
+    command.args([TESTS, "--nocapture"]);
+    command.env("MLO_SIMULATE_FROM", from.to_string()).env("MLO_SIMULATE_SEEDS", seeds.to_string());
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seeds_are_told_to_the_tests() {
+        let workspace = Workspace::locate().unwrap();
+        let command = tests(&workspace, 7, 9);
+        let told: Vec<_> = command.get_envs().filter_map(|(name, value)| Some((name, value?))).collect();
+        assert!(told.contains(&("MLO_SIMULATE_FROM".as_ref(), "7".as_ref())), "{told:?}");
+        assert!(told.contains(&("MLO_SIMULATE_SEEDS".as_ref(), "9".as_ref())), "{told:?}");
+    }
+}
