@@ -16,6 +16,7 @@ mod gate;
 mod graph;
 mod interrupted;
 mod killed;
+mod kills;
 mod lifecycle;
 mod providers;
 mod hostile;

@@ -158,15 +158,16 @@ const OPEN: [&str; 5] = [
 ];
 
 /// Dependencies without a door, since values of theirs, or none at all, go from hand to hand.
-const EVERYWHERE: [&str; 8] = [
-    "futures-util", // futures, as `std` has too few of their means
-    "jiff",         // dates and times, as values
-    "serde",        // derives
-    "serde_json",   // JSON, as a value
-    "sha2",         // digests
-    "thiserror",    // derives
-    "tokio",        // except `spawn`, above
-    "tracing",      // events
+const EVERYWHERE: [&str; 9] = [
+    "futures-util",  // futures, as `std` has too few of their means
+    "jiff",          // dates and times, as values
+    "data-encoding", // bytes as digits
+    "serde",         // derives
+    "serde_json",    // JSON, as a value
+    "sha2",          // digests
+    "thiserror",     // derives
+    "tokio",         // except `spawn`, above
+    "tracing",       // events
 ];
 
 /// The packages whose code the doors are about: what is shipped.
