@@ -1,6 +1,7 @@
 //! What goes wrong by chance: the same for the same seed.
 
 use super::Fault;
+use crate::provider::Subject;
 
 /// Numbers that look random, from a seed: `SplitMix64` (Steele, Lea, Flood 2014).
 #[derive(Debug, Clone)]
@@ -66,5 +67,24 @@ impl Chaos {
     /// Whether a question about an object gets no answer.
     pub(super) fn loses_a_look(&mut self) -> bool {
         self.dice.below(20) == 0 && !self.is_calm
+    }
+}
+
+/// Tells whether the state has a durable intent for a call.
+pub(crate) struct Intents(Box<dyn Fn(Subject<'_>) -> bool + Send>);
+
+impl Intents {
+    pub(crate) fn new(have: impl Fn(Subject<'_>) -> bool + Send + 'static) -> Self {
+        Self(Box::new(have))
+    }
+
+    pub(super) fn have(&self, subject: Subject<'_>) -> bool {
+        (self.0)(subject)
+    }
+}
+
+impl std::fmt::Debug for Intents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Intents")
     }
 }

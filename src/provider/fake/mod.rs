@@ -10,8 +10,6 @@ use super::{
 };
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Type, Value};
-use futures_util::FutureExt as _;
-use mlo_state::{MemoryStore, Store as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,7 +17,7 @@ use tokio::sync::Notify;
 
 mod chaos;
 
-pub(crate) use chaos::{Chaos, Dice};
+pub(crate) use chaos::{Chaos, Dice, Intents};
 
 /// Between two polls of a slow call: long enough that a test can interrupt it.
 const POLL_WAIT: Duration = Duration::from_mins(1);
@@ -71,7 +69,7 @@ pub(crate) struct Things {
     /// What goes wrong by chance.
     pub(crate) chaos: Option<Chaos>,
     /// The state, if each call needs a durable intent there.
-    intents: Option<MemoryStore>,
+    intents: Option<Intents>,
     /// Tokens of objects that are gone.
     gone: BTreeSet<String>,
     /// How often each address was made: ids tell it, and are the same in whatever order things are made.
@@ -143,20 +141,36 @@ fn lost() -> ProviderError {
 }
 
 impl Fake {
-    /// From now on each call needs an intent in this state before it is made.
-    pub(crate) fn watch(&self, state: MemoryStore) {
-        self.things().intents = Some(state);
+    /// From now on each call needs an intent before it is made.
+    pub(crate) fn watch(&self, intents: Intents) {
+        self.things().intents = Some(intents);
     }
 
-    fn check_intent(&self, subject: Subject<'_>, call: &str) {
-        let Some(state) = self.things().intents.clone() else { return };
-        let loaded = state.read().now_or_never().and_then(Result::ok);
-        let intends = |loaded: &mlo_state::Loaded| {
-            loaded.pending.iter().any(|each| each.token == subject.token && each.address == *subject.address)
+    /// What happens before a call takes effect: it takes its time. Gives how it goes wrong.
+    async fn set_out(
+        &self,
+        subject: Subject<'_>,
+        change: Change<'_>,
+        call: &str,
+    ) -> Result<Option<Fault>, ProviderError> {
+        tokio::task::yield_now().await;
+        let (turns, drawn) = {
+            let mut things = self.things();
+            let allowed = things.intents.as_ref().is_none_or(|intents| intents.have(subject));
+            if !allowed {
+                things.violations.push(format!("{call} without a durable intent"));
+            }
+            things.chaos.as_mut().map_or((0, None), Chaos::of_call)
         };
-        if !loaded.as_ref().is_some_and(intends) {
-            self.things().violations.push(format!("{call} without a durable intent"));
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
         }
+        let things = self.things();
+        let is_gone = things.gone.contains(subject.token) && !things.living.contains_key(subject.token);
+        if is_gone && things.chaos.is_some() && matches!(change, Change::Delete { .. }) {
+            return Err(ProviderError::new(ErrorClass::Absent, "it is gone"));
+        }
+        Ok(things.faults.get(call).copied().or(drawn))
     }
 }
 
@@ -253,19 +267,7 @@ impl Fake {
             }
             things.act(subject, change)
         };
-        tokio::task::yield_now().await;
-        self.check_intent(subject, &call);
-        let (turns, drawn) = self.things().chaos.as_mut().map_or((0, None), Chaos::of_call);
-        for _ in 0..turns {
-            tokio::task::yield_now().await;
-        }
-        if matches!(change, Change::Delete { .. }) && self.things().chaos.is_some() {
-            let things = self.things();
-            if things.gone.contains(subject.token) && !things.living.contains_key(subject.token) {
-                return Err(ProviderError::new(ErrorClass::Absent, "it is gone"));
-            }
-        }
-        let fault = self.things().faults.get(&call).copied().or(drawn);
+        let fault = self.set_out(subject, change, &call).await?;
         Ok(Progress::Done(match fault {
             None | Some(Fault::Throttled(0)) => act(),
             Some(Fault::Lost) => return Err(lost()),

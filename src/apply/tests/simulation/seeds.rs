@@ -2,7 +2,9 @@
 
 use super::super::properties::{configuration, text};
 use super::{Disk, Kind, Lab};
-use crate::provider::fake::{Chaos, Dice};
+use crate::provider::fake::{Chaos, Dice, Intents};
+use futures_util::FutureExt as _;
+use mlo_state::{MemoryStore, Store as _};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -40,7 +42,7 @@ fn live(seed: u64, [lab, smooth]: &mut [Lab; 2]) -> Result<u64, String> {
     lab.begin_anew(&first);
     lab.parallelism = 1 + usize::try_from(dice.below(12)).unwrap_or_default();
     lab.disk = Some(Disk::new(dice.other(), 0));
-    lab.fake.watch(lab.store.clone());
+    lab.fake.watch(intents_of(lab.store.clone()));
     let (mut serial, mut stops) = (0, 0);
     for (what, text, kind) in
         [("first", &first, Kind::Apply), ("second", &second, Kind::Apply), ("last", &second, Kind::Destroy)]
@@ -82,6 +84,14 @@ fn live(seed: u64, [lab, smooth]: &mut [Lab; 2]) -> Result<u64, String> {
         }
     }
     Ok(stops)
+}
+
+/// Whether a state has an intent without an outcome for a call.
+fn intents_of(store: MemoryStore) -> Intents {
+    Intents::new(move |subject| {
+        let loaded = store.read().now_or_never().expect("memory answers at once").expect("memory is whole");
+        loaded.pending.iter().any(|each| each.token == subject.token && each.address == *subject.address)
+    })
 }
 
 /// Two configurations of a seed.
