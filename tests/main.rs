@@ -3,6 +3,7 @@
 
 mod addresses;
 mod bad_input;
+mod buckets;
 mod checks;
 mod cli;
 mod console;

@@ -43,6 +43,10 @@ use tokio::sync::{Semaphore, watch};
 /// How long calls that are under way are waited for after an interruption. The lease of a lock outlasts it.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// What is left of the lock when a call begins. A call that takes longer is none that is cut off: the lock is renewed
+/// beside it.
+const CALL: Duration = Duration::from_secs(30);
+
 /// Steps that are under way at a time. Calls are fewer; the others have their intent made durable, all with one sync,
 /// or wait for their turn.
 const STEPS_AT_ONCE: usize = 256;
@@ -229,6 +233,18 @@ impl Run<'_, '_, '_> {
     /// Whether nothing new may begin.
     fn is_stopped(&self) -> bool {
         self.interrupted() || self.state_failed.borrow().is_some()
+    }
+
+    /// Whether the lock is lost, or would be before a call that begins now is over. That stops everything, as a state
+    /// does that cannot be written.
+    async fn is_lock_lost(&self) -> bool {
+        match self.applier.guard.outlasts(CALL).await {
+            Ok(()) => false,
+            Err(error) => {
+                self.state_failed.borrow_mut().get_or_insert(error);
+                true
+            }
+        }
     }
 
     fn interrupted(&self) -> bool {

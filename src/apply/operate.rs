@@ -213,7 +213,7 @@ impl Run<'_, '_, '_> {
         let end = {
             // Intents that are ready together share a sync; the calls take turns.
             let _permit = self.calls.acquire().await;
-            if self.is_stopped() {
+            if self.is_stopped() || self.is_lock_lost().await {
                 let message = "not begun: the run was stopped".to_owned();
                 self.end_without(call, number, None, message).await?;
                 return Err(Diagnostics::new());
@@ -333,6 +333,9 @@ impl Run<'_, '_, '_> {
             tokio::select! {
                 () = tokio::time::sleep(after) => {}
                 Ok(_) = interrupt.wait_for(|stop| *stop) => return Ok(CallEnd::Left),
+            }
+            if self.is_lock_lost().await {
+                return Ok(CallEnd::Left);
             }
             progress = retry(|| connection.poll(subject, &handle)).await?;
         }

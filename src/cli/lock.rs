@@ -6,7 +6,7 @@ use super::project::Place;
 use super::screen::Screen;
 use super::session;
 use crate::diag::Diagnostics;
-use mlo_state::{FileStore, Guard, Store, StoreError};
+use mlo_state::{BoxFuture, Clock, Guard, Store, StoreError};
 use std::time::Duration;
 
 /// Between two attempts at a lock.
@@ -40,7 +40,7 @@ pub(super) fn interrupted(interrupt: &Interrupt) -> Exit {
 
 /// Who takes a lock, and how long they wait for it.
 pub(super) struct Claim<'a> {
-    pub(super) store: &'a FileStore,
+    pub(super) store: &'a dyn Store,
     pub(super) place: &'a Place,
     pub(super) operation: &'a str,
     pub(super) timeout: Duration,
@@ -57,7 +57,7 @@ impl Claim<'_> {
         loop {
             match self.store.lock(&holder).await {
                 Ok(guard) => return Ok(guard),
-                Err(error @ StoreError::Locked { .. }) => {
+                Err(error @ StoreError::Locked(_)) => {
                     if !std::mem::replace(&mut waiting, true) {
                         let text = format!("{error}: waiting for up to {:?}\n", self.timeout);
                         screen.say(&crate::diag::escape(&text));
@@ -73,5 +73,54 @@ impl Claim<'_> {
                 Err(error) => return Err(Stop::store(&error, self.place)),
             }
         }
+    }
+}
+
+/// A piece of work, with the lock kept beside it. That the lock is lost does not cut the work off: what it writes or
+/// begins from then on is refused, and it ends by that.
+pub(super) async fn kept<T>(guard: &dyn Guard, work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        biased;
+        done = &mut work => return done,
+        _ = guard.keep() => {}
+    }
+    work.await
+}
+
+/// The clock of the machine, which goes on while it sleeps.
+pub(super) struct SystemClock {
+    #[cfg(not(target_os = "linux"))]
+    begun: std::time::Instant,
+}
+
+impl SystemClock {
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(clippy::disallowed_methods, reason = "the edge reads the clock, for all that is below it")
+    )]
+    pub(super) fn new() -> Self {
+        Self {
+            #[cfg(not(target_os = "linux"))]
+            begun: std::time::Instant::now(),
+        }
+    }
+}
+
+impl Clock for SystemClock {
+    #[cfg(target_os = "linux")]
+    fn elapsed(&self) -> Duration {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+        Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(time))
     }
 }

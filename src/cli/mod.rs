@@ -3,7 +3,9 @@
 //! Goes in: what the user typed. Comes out: text or JSON, and an exit code. Never happens: a decision about objects.
 
 mod args;
+mod backend;
 mod command;
+mod confirm;
 mod exit;
 mod file;
 mod interrupt;
@@ -50,6 +52,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::State(command) => command::state::run(command, &mut screen),
         Command::Taint(options) => command::state::taint(options, &mut screen),
         Command::Untaint(options) => command::state::untaint(options, &mut screen),
+        Command::ForceUnlock(options) => command::force_unlock::run(options, &mut screen),
         Command::Output(options) => command::output::run(options, &arguments.global, &mut screen),
         Command::Console(options) => command::console::run(options, &arguments.global, &mut screen),
         Command::Graph(options) => command::graph::run(options, &arguments.global, &mut screen),

@@ -2,8 +2,9 @@
 
 use super::packages::Packages;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, because, code};
-use crate::lang::config::Module;
+use crate::lang::config::{Module, StatePlace};
 use crate::lang::load::{self, LoadRequest, Root};
+use crate::lang::scope::Nowhere;
 use crate::lang::suite::TestFile;
 use crate::lang::value::{Type, Value};
 use crate::manifest::{self, Artifact, Manifest, Manifests};
@@ -87,11 +88,37 @@ impl Place {
         self.folder.join(".mlo")
     }
 
-    /// The folder of the state: one for the folder's configuration, one for each manifest that is used alone.
-    pub(super) fn state_folder(&self) -> PathBuf {
+    /// The folder of the states, where the configuration says no other place: one for the folder's configuration, one
+    /// for each manifest that is used alone.
+    pub(super) fn states(&self) -> PathBuf {
         let alone = self.manifest.as_ref().and_then(|file| file.file_name());
         let states = self.home().join("state");
-        alone.map_or_else(|| states.join("default"), |file| states.join(file).join("default"))
+        alone.map_or_else(|| states.clone(), |file| states.join(file))
+    }
+
+    /// The folder of the state, where the configuration says no other place.
+    fn state_folder(&self) -> PathBuf {
+        self.states().join("default")
+    }
+
+    /// Where the configuration says that its state is kept.
+    pub(super) fn state_place(&self, sources: &mut SourceMap) -> Result<Option<StatePlace>, Diagnostics> {
+        if self.has_builtin_root() {
+            return Ok(None);
+        }
+        let root = Root::Folder {
+            project: self.folder.as_path(),
+            module: Path::new(""),
+            shown: self.shown_folder(),
+        };
+        let request = LoadRequest {
+            root,
+            builtin: &|_| None,
+            builtin_names: &[],
+            version: env!("CARGO_PKG_VERSION"),
+            elsewhere: &Nowhere,
+        };
+        load::state_place(&request, sources)
     }
 
     /// A text with paths in the project as the user knows them: relative to where the command runs.

@@ -5,6 +5,7 @@
 //! that a file says and a plan made here does not.
 
 use super::args::{Engine, Source};
+use super::backend::Backend;
 use super::exit::Exit;
 use super::file;
 use super::packages::Packages;
@@ -291,10 +292,21 @@ fn open_in(
         return Err(refuse(code::engine::PLAN_FOREIGN, summary, "apply it in its own environment"));
     }
     let plan = file.plan(project.config.clone()).map_err(|error| unreadable(path, &error))?;
-    let (surroundings, store) = (session::surroundings(&place), keys.store(&place));
+    let backend = Backend::of(&place, project.config.settings.state.as_ref(), &source.backend)
+        .map_err(|said| (said, Exit::Error))?;
+    let (surroundings, store) = (session::surroundings(&place), backend.store(&keys.vault, None));
     let providers = crate::provider::all();
-    let session =
-        Session { place, sources: SourceMap::new(), project, context, providers, surroundings, store, keys };
+    let session = Session {
+        place,
+        sources: SourceMap::new(),
+        project,
+        context,
+        providers,
+        surroundings,
+        backend,
+        store,
+        keys,
+    };
     Ok((session, Saved { file, name, plan }, messages))
 }
 

@@ -1,6 +1,7 @@
 //! What plan, apply and destroy share: reading, planning, the gate.
 
-use super::args::{Engine, Source};
+use super::args::{self, Engine, Source};
+use super::backend::Backend;
 use super::exit::Exit;
 use super::packages::Packages;
 use super::project::{Place, Project};
@@ -21,7 +22,7 @@ use crate::plan::{
 use crate::policy::{self, Bundle, Denial, Gate, PolicyError, Subject, Verdict};
 use crate::provider::{self, Provider, Surroundings};
 use data_encoding::HEXLOWER;
-use mlo_state::{Address, FileStore, Holder, Loaded, Object, Pending, Snapshot, Store, StoreError};
+use mlo_state::{Address, FileStore, Held, Holder, Loaded, Object, Pending, Snapshot, Store, StoreError};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,7 +38,8 @@ pub(super) struct Session {
     pub(super) context: Context,
     pub(super) providers: BTreeMap<&'static str, Arc<dyn Provider>>,
     pub(super) surroundings: Surroundings,
-    pub(super) store: FileStore,
+    pub(super) backend: Backend,
+    pub(super) store: Arc<dyn Store>,
     pub(super) keys: Keys,
 }
 
@@ -117,15 +119,17 @@ impl Session {
                 given => given?,
             };
             let keys = Keys::of(&place, Some((&project.config, &given)), lack)?;
-            Ok((place, project, inputs, keys, messages))
+            let backend = Backend::of(&place, project.config.settings.state.as_ref(), &source.backend)?;
+            Ok((place, project, inputs, (backend, keys), messages))
         });
         match opened {
-            Ok((place, project, inputs, keys, messages)) => {
+            Ok((place, project, inputs, (backend, keys), messages)) => {
                 let context = context(&place, &project, inputs, kind);
                 let surroundings = surroundings(&place);
-                let store = keys.store(&place);
+                let store = backend.store(&keys.vault, None);
                 let providers = provider::all();
-                let session = Self { place, sources, project, context, providers, surroundings, store, keys };
+                let session =
+                    Self { place, sources, project, context, providers, surroundings, backend, store, keys };
                 Ok((session, messages))
             }
             Err(messages) => Err(Failed { sources, messages }),
@@ -305,13 +309,24 @@ async fn outputs_at(path: PathBuf) -> Result<Option<BTreeMap<Arc<str>, Value>>, 
         _ => return Ok(None),
     };
     let place = place.map_err(|_| format!("{} cannot be read", path.display()))?;
-    let vault = Keys::of_place(&place, &Source::default()).map(|keys| keys.vault).unwrap_or_default();
-    let folder = if is_state { path } else { place.state_folder() };
-    let loaded = FileStore::new(folder).with_vault(vault).read().await.map_err(|error| error.to_string())?;
+    let store: Arc<dyn Store> = if is_state {
+        let vault = Keys::of_place(&place, &Source::default()).map(|keys| keys.vault).unwrap_or_default();
+        Arc::new(FileStore::new(path).with_vault(vault))
+    } else {
+        let found = store_of(Some(&path), &args::Backend::default());
+        found.map_err(|failed| first_of(failed.messages, &path))?.store
+    };
+    let loaded = store.read().await.map_err(|error| error.to_string())?;
     let value = |(name, output): (String, mlo_state::Output)| {
         crate::plan::decode_output(&output).map(|value| (Arc::from(name), value))
     };
     Ok(loaded.snapshot.map(|snapshot| snapshot.outputs.into_iter().filter_map(value).collect()))
+}
+
+/// What is wrong with another project, in one line.
+fn first_of(messages: Diagnostics, path: &std::path::Path) -> String {
+    let first = messages.into_iter().next().map(|message| message.summary);
+    first.unwrap_or_else(|| format!("{} cannot be read", path.display()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge reads the clock, for all that is below it")]
@@ -335,6 +350,7 @@ pub(super) fn holder(operation: &str) -> Holder {
     let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     let user = variable("USER").or_else(|| variable("USERNAME")).unwrap_or_else(|| "somebody".into());
     Holder {
+        id: random_name(),
         operation: operation.to_owned(),
         who: format!("{user}@{}", host_name()),
         pid: std::process::id(),
@@ -354,6 +370,22 @@ fn host_name() -> String {
         .map_or_else(|| "this host".into(), |name| name.to_string_lossy().into_owned())
 }
 
+/// What to do about a lock that another has.
+fn until_free(held: &Held) -> String {
+    match (held.left, &held.holder) {
+        (None, _) => {
+            "wait for it, or give `--lock-timeout 5m`; the lock goes when that run ends, however it ends"
+                .into()
+        }
+        (Some(_), holder) => {
+            let id = holder.as_ref().map_or_else(String::new, |holder| format!(" {}", holder.id));
+            format!(
+                "wait for it, or give `--lock-timeout 5m`; a run that was cut off loses the lock by itself within a minute, and `mlo force-unlock{id}` takes it from one that lives"
+            )
+        }
+    }
+}
+
 /// A store's error for the user, and how the command ends by it.
 pub(super) fn store_failure(error: &StoreError, place: &Place) -> (Diagnostics, Exit) {
     let again = |good: &Option<mlo_state::Earlier>, file: &std::path::Path| match good {
@@ -366,11 +398,19 @@ pub(super) fn store_failure(error: &StoreError, place: &Place) -> (Diagnostics, 
         None => format!("bring `{}` back from a backup; nothing was changed", file.display()),
     };
     let (code, help) = match error {
-        StoreError::Locked { .. } => (
-            code::state::LOCKED,
-            "wait for it, or give `--lock-timeout 5m`; the lock goes when that run ends, however it ends"
-                .into(),
+        StoreError::Locked(held) => (code::state::LOCKED, until_free(held)),
+        StoreError::Moved { to, .. } => (
+            code::state::MOVED,
+            format!(
+                "name that place in the `backend` block, or take it back: `mlo state migrate --from '{to}'`"
+            ),
         ),
+        StoreError::LockLost { .. } => {
+            (code::state::LOCK_LOST, "run the command again: it finds out what became of each change".into())
+        }
+        StoreError::Unbreakable => {
+            (code::state::UNBREAKABLE, "end the process that holds it: that gives the lock back".into())
+        }
         StoreError::Corrupt { place, good, .. } => (code::state::CORRUPT, again(good, place)),
         StoreError::Lost { place, good } => (code::state::LOST, again(good, place)),
         StoreError::Newer { .. } => {
@@ -387,7 +427,7 @@ pub(super) fn store_failure(error: &StoreError, place: &Place) -> (Diagnostics, 
             "mend the cause and run the command again: what was done is in the journal".to_owned(),
         ),
     };
-    let exit = if matches!(error, StoreError::Locked { .. }) { Exit::Locked } else { Exit::Error };
+    let exit = if matches!(error, StoreError::Locked(_)) { Exit::Locked } else { Exit::Error };
     let message = Diagnostic::error(code, place.relative(&error.to_string()));
     (message.help(place.relative(&help)).into(), exit)
 }
@@ -533,13 +573,37 @@ pub(super) fn read_configuration(source: &Source) -> Result<(Module, Diagnostics
 /// The state of a project, without reading its configuration.
 pub(super) fn read_state(
     path: Option<&std::path::Path>,
-) -> Result<(Place, Option<Snapshot>), (Diagnostics, Exit)> {
-    let place = Place::find(path).map_err(|message| (message, Exit::Error))?;
-    let store =
-        Keys::of_place(&place, &Source::default()).map_err(|message| (message, Exit::Error))?.store(&place);
-    let runtime = runtime().map_err(|message| (message, Exit::Error))?;
+    options: &args::Backend,
+) -> Result<(Place, Option<Snapshot>), (Failed, Exit)> {
+    let Found { place, store, .. } = store_of(path, options).map_err(|failed| (failed, Exit::Error))?;
+    let bare = |messages| Failed { sources: SourceMap::new(), messages };
+    let runtime = runtime().map_err(|messages| (bare(messages), Exit::Error))?;
     match runtime.block_on(store.read()) {
         Ok(loaded) => Ok((place, loaded.snapshot)),
-        Err(error) => Err(store_failure(&error, &place)),
+        Err(error) => {
+            let (messages, exit) = store_failure(&error, &place);
+            Err((bare(messages), exit))
+        }
     }
+}
+
+/// The state of a project that is looked at without planning.
+pub(super) struct Found {
+    pub(super) place: Place,
+    pub(super) backend: Backend,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) keys: Keys,
+}
+
+/// Where the state of a project is kept. Of its configuration only that is looked at, and what it is sealed with.
+pub(super) fn store_of(path: Option<&std::path::Path>, options: &args::Backend) -> Result<Found, Failed> {
+    let mut sources = SourceMap::new();
+    let found = Place::find(path).and_then(|place| {
+        let block = place.state_place(&mut sources)?;
+        let backend = Backend::of(&place, block.as_ref(), options)?;
+        let keys = Keys::of_place(&place, &Source::default())?;
+        let store = backend.store(&keys.vault, None);
+        Ok(Found { place, backend, store, keys })
+    });
+    found.map_err(|messages| Failed { sources, messages })
 }

@@ -344,7 +344,7 @@ fn requests(run: &Run) -> Result<Requests, Diagnostics> {
 /// A state in memory is nobody else's.
 pub(super) fn holder() -> Holder {
     let text = String::new;
-    Holder { operation: "test".to_owned(), who: text(), pid: 0, since: text(), run_url: None }
+    Holder { id: text(), operation: "test".to_owned(), who: text(), pid: 0, since: text(), run_url: None }
 }
 
 pub(super) fn internal(error: &StoreError) -> Diagnostics {

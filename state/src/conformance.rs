@@ -7,12 +7,16 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::address::Address;
+use crate::holder::Holder;
 use crate::journal::{Action, Record};
 use crate::snapshot::{Object, Output, PathStep, Snapshot, Status};
-use crate::store::{Guard, Holder, Store, StoreError};
+use crate::store::{BoxFuture, Copied, Guard, Loaded, Store, StoreError};
 
 /// Opens the store under test anew.
 pub type Open<'a> = &'a (dyn Fn() -> Box<dyn Store> + 'a);
+
+/// Lets so much time pass that the lock of a holder who is gone is free.
+pub type Expire<'a> = &'a dyn Fn() -> BoxFuture<'static, ()>;
 
 /// Lineage of the states that the suite makes.
 const LINEAGE: &str = "1f0c2b7e-conformance";
@@ -25,23 +29,24 @@ const LOCKERS: u32 = 32;
 
 /// Every function of the suite that needs nothing but the store, each on a store of its own: `open_new` is called
 /// once for each, and gives what opens that one.
-pub async fn all(open_new: &dyn Fn() -> Box<dyn Fn() -> Box<dyn Store>>) {
+pub async fn all(open_new: &dyn Fn() -> Box<dyn Fn() -> Box<dyn Store>>, expire: Expire<'_>) {
     first_read_is_nothing(&*open_new()).await;
     lock_excludes_and_names_its_holder(&*open_new()).await;
     one_of_many_gets_the_lock(&*open_new()).await;
-    lock_is_free_after_drop(&*open_new()).await;
+    lock_is_free_after_drop(&*open_new(), expire).await;
     commit_is_read_back(&*open_new()).await;
     serial_advances_by_one(&*open_new()).await;
     lineage_stays(&*open_new()).await;
     append_needs_a_lineage(&*open_new()).await;
-    crash_keeps_outcomes_and_intents(&*open_new()).await;
-    crash_in_the_first_run_keeps_all(&*open_new()).await;
+    crash_keeps_outcomes_and_intents(&*open_new(), expire).await;
+    crash_in_the_first_run_keeps_all(&*open_new(), expire).await;
     failure_keeps_what_is_known(&*open_new()).await;
     objects_that_gave_way_are_kept(&*open_new()).await;
     commit_keeps_open_intents(&*open_new()).await;
     operations_begin_once(&*open_new()).await;
     appends_at_once_all_survive(&*open_new()).await;
     unreadable_addresses_are_refused(&*open_new()).await;
+    a_state_is_taken_to_another_place_and_back(&*open_new(), &*open_new()).await;
 }
 
 /// A store that nothing was written to says so, and reading it writes nothing.
@@ -59,7 +64,7 @@ pub async fn lock_excludes_and_names_its_holder(open: Open<'_>) {
     let guard = lock(&*store).await;
     for other in [&*store, &*open()] {
         match other.lock(&holder(2)).await {
-            Err(StoreError::Locked { holder: Some(present) }) => assert_eq!(*present, holder(1)),
+            Err(StoreError::Locked(held)) => assert_eq!(held.holder, Some(holder(1))),
             Err(error) => panic!("the second lock should name its holder: {error}"),
             Ok(_) => panic!("the second lock should fail"),
         }
@@ -81,10 +86,12 @@ pub async fn one_of_many_gets_the_lock(open: Open<'_>) {
     }
 }
 
-/// A guard that is dropped, as in a panic, frees the lock; so does a future of a lock that is given up.
-pub async fn lock_is_free_after_drop(open: Open<'_>) {
+/// A guard that is dropped, as in a panic, frees the lock, at the latest when its lease is over; so does a future of a
+/// lock that is given up.
+pub async fn lock_is_free_after_drop(open: Open<'_>, expire: Expire<'_>) {
     let store = open();
     drop(lock(&*store).await);
+    expire().await;
     drop(store.lock(&holder(1)));
     drop(lock(&*open()).await);
 }
@@ -158,7 +165,7 @@ pub async fn append_needs_a_lineage(open: Open<'_>) {
 }
 
 /// After a crash outcomes are in the snapshot and open intents are listed, with their handles.
-pub async fn crash_keeps_outcomes_and_intents(open: Open<'_>) {
+pub async fn crash_keeps_outcomes_and_intents(open: Open<'_>, expire: Expire<'_>) {
     let store = open();
     let guard = lock(&*store).await;
     let mut snapshot = Snapshot { serial: 1, ..Snapshot::empty(LINEAGE) };
@@ -189,6 +196,7 @@ pub async fn crash_keeps_outcomes_and_intents(open: Open<'_>) {
     assert_eq!(open_intents, [(3, &Some(handle))], "open intents are listed");
     assert_eq!((loaded.next_operation, loaded.torn), (10, false));
 
+    expire().await;
     let guard = lock(&*store).await;
     assert_eq!(guard.read().await.expect("it can be read"), loaded, "the next guard sees the same");
     guard.append(vec![done(3, Some(object("adopted")))]).await.expect("it can be settled");
@@ -200,7 +208,7 @@ pub async fn crash_keeps_outcomes_and_intents(open: Open<'_>) {
 }
 
 /// A first run that crashes before its commit loses nothing, and the next one goes on with its lineage.
-pub async fn crash_in_the_first_run_keeps_all(open: Open<'_>) {
+pub async fn crash_in_the_first_run_keeps_all(open: Open<'_>, expire: Expire<'_>) {
     let store = open();
     let guard = lock(&*store).await;
     guard.begin(LINEAGE.to_owned()).await.expect("a store that holds nothing takes a lineage");
@@ -213,6 +221,7 @@ pub async fn crash_in_the_first_run_keeps_all(open: Open<'_>) {
     assert_eq!(loaded.snapshot.as_ref(), Some(&snapshot));
     assert_eq!(loaded.pending.len(), 1);
 
+    expire().await;
     let guard = lock(&*open()).await;
     guard.begin(LINEAGE.to_owned()).await.expect("the lineage is still the same");
     snapshot.serial = 1;
@@ -365,6 +374,68 @@ pub async fn unreadable_addresses_are_refused(open: Open<'_>) {
     assert_eq!((loaded.snapshot, loaded.pending.len()), (Some(Snapshot::empty(LINEAGE)), 1));
 }
 
+/// A state taken elsewhere is there as it was, with history and open intents, and here no more; and it can come back.
+pub async fn a_state_is_taken_to_another_place_and_back(here: Open<'_>, there: Open<'_>) {
+    let (from, to) = (here(), there());
+    let (source, target) = (lock(&*from).await, lock(&*to).await);
+    let mut snapshot = Snapshot::empty(LINEAGE);
+    for serial in 1..=3 {
+        snapshot.serial = serial;
+        snapshot.objects.insert(address(serial), object("made"));
+        source.commit(snapshot.clone()).await.expect("the next serial can be committed");
+    }
+    source.append(vec![intend(5), intend(6)]).await.expect("records can be appended");
+    source.append(vec![done(5, Some(object("found")))]).await.expect("records can be appended");
+    let loaded = source.read().await.expect("it can be read");
+    let copy = |loaded: &Loaded, history: Vec<Snapshot>| Copied {
+        snapshot: loaded.snapshot.clone().expect("there is one"),
+        pending: loaded.pending.clone(),
+        history,
+    };
+    let history = from.history().await.expect("the history can be read");
+    assert_eq!(history.iter().map(|earlier| earlier.serial).collect::<Vec<_>>(), [2, 1]);
+    for _ in 0..2 {
+        // The second time as after a run that was cut off.
+        target.adopt(copy(&loaded, history.clone())).await.expect("a store that holds nothing takes it");
+    }
+    source.leave("elsewhere".to_owned()).await.expect("a note can be left");
+    for refused in
+        [source.read().await.err(), here().read().await.err(), source.append(vec![intend(7)]).await.err()]
+    {
+        assert!(
+            matches!(refused, Some(StoreError::Moved { ref to, .. }) if to == "elsewhere"),
+            "{refused:?}"
+        );
+    }
+    assert!(
+        source.commit(Snapshot { serial: 4, ..snapshot.clone() }).await.is_err(),
+        "nothing is written here"
+    );
+    let there_now = there().read().await.expect("it can be read");
+    assert_eq!((&there_now.snapshot, &there_now.pending), (&loaded.snapshot, &loaded.pending));
+    assert_eq!(to.history().await.expect("the history can be read"), history);
+
+    target.append(vec![done(6, None)]).await.expect("an open intent is settled there");
+    snapshot.serial = 4;
+    target.commit(snapshot.clone()).await.expect("it goes on");
+    let foreign = Copied { snapshot: Snapshot::empty("another"), pending: vec![], history: vec![] };
+    assert!(
+        matches!(target.adopt(foreign).await, Err(StoreError::Foreign { .. })),
+        "no other is overwritten"
+    );
+    let older = target.adopt(copy(&loaded, vec![])).await;
+    assert!(
+        matches!(older, Err(StoreError::Stale { .. })),
+        "what came further is not overwritten: {older:?}"
+    );
+    let loaded = target.read().await.expect("it can be read");
+    source.adopt(copy(&loaded, to.history().await.expect("it can be read"))).await.expect("it comes back");
+    assert_eq!(here().read().await.expect("it can be read"), loaded);
+    assert_eq!(from.history().await.expect("it can be read").len(), 3);
+    snapshot.serial = 5;
+    source.commit(snapshot).await.expect("it goes on here");
+}
+
 /// A journal whose end `tear` has torn loses that end and nothing else, says so, and is mended by the next append.
 pub async fn torn_end_is_dropped(open: Open<'_>, tear: &dyn Fn()) {
     let store = open();
@@ -396,6 +467,7 @@ async fn lock(store: &dyn Store) -> Box<dyn Guard> {
 
 fn holder(pid: u32) -> Holder {
     Holder {
+        id: format!("lock-{pid}"),
         operation: "apply".to_owned(),
         who: "ann@host".to_owned(),
         pid,

@@ -143,6 +143,11 @@ impl Folder {
         if found > bytes_max { Err(too_large(found)) } else { Ok(Some(bytes)) }
     }
 
+    /// The file `name`, to be read; `None` if there is none.
+    pub(crate) fn open_to_read(&self, name: &str) -> Result<Option<File>, StoreError> {
+        self.open_file(name, Access::Read)
+    }
+
     /// The file `name`, to be read and written; `None` if there is none.
     pub(crate) fn open_to_write(&self, name: &str) -> Result<Option<File>, StoreError> {
         self.open_file(name, Access::Write)

@@ -18,15 +18,18 @@
 use std::path::PathBuf;
 use std::thread;
 
-use crate::disk::Folder;
+use crate::disk::{Folder, Output};
+use crate::holder::{Held, Holder};
 use crate::reply::reply;
 use crate::seal::Vault;
-use crate::store::{BoxFuture, Guard, Holder, Loaded, Store, StoreError};
+use crate::snapshot::{EncodeError, Snapshot};
+use crate::store::{BoxFuture, Guard, Loaded, Store, StoreError, unwritable};
 
 mod contents;
 mod guard;
 mod history;
 mod lock;
+mod moved;
 mod writer;
 
 pub use crate::disk::{Probe, Step};
@@ -72,6 +75,27 @@ impl FileStore {
     }
 }
 
+impl FileStore {
+    /// Looks at the folder without a lock, in a thread; `nothing` if there is none.
+    fn look<T: Send + 'static>(
+        &self,
+        nothing: T,
+        look: impl FnOnce(&Folder, &Vault) -> Result<T, StoreError> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T, StoreError>> {
+        let Self { dir, probe, vault } = self.clone();
+        Box::pin(async move {
+            let (sender, receiver) = reply();
+            let place = dir.clone();
+            let look = move || match Folder::open(&dir, probe)? {
+                Some(folder) => look(&folder, &vault),
+                None => Ok(nothing),
+            };
+            spawn(&place, move || sender.send(look()))?;
+            receiver.await.unwrap_or_else(|| Err(stopped(place)))
+        })
+    }
+}
+
 impl std::fmt::Debug for FileStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FileStore").field("dir", &self.dir).finish_non_exhaustive()
@@ -80,16 +104,8 @@ impl std::fmt::Debug for FileStore {
 
 impl Store for FileStore {
     fn read(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
-        let Self { dir, probe, vault } = self.clone();
-        Box::pin(async move {
-            let (sender, receiver) = reply();
-            let place = dir.clone();
-            let read = move || match Folder::open(&dir, probe)? {
-                Some(folder) => contents::load(&folder, &vault).and_then(contents::Contents::into_loaded),
-                None => Ok(contents::nothing()),
-            };
-            spawn(&place, move || sender.send(read()))?;
-            receiver.await.unwrap_or_else(|| Err(stopped(place)))
+        self.look(contents::nothing(), |folder, vault| {
+            contents::load(folder, vault).and_then(contents::Contents::into_loaded)
         })
     }
 
@@ -97,8 +113,37 @@ impl Store for FileStore {
         Box::pin(guard::lock(self.clone(), holder.clone()))
     }
 
+    fn history(&self) -> BoxFuture<'_, Result<Vec<Snapshot>, StoreError>> {
+        self.look(Vec::new(), history::all)
+    }
+
+    fn held(&self) -> BoxFuture<'_, Result<Option<Held>, StoreError>> {
+        let look = |folder: Option<Folder>| folder.map_or(Ok(None), |folder| lock::holder(&folder));
+        let held = Folder::open(&self.dir, self.probe.clone()).and_then(look);
+        Box::pin(std::future::ready(held))
+    }
+
+    fn break_lock<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Err(StoreError::Unbreakable)))
+    }
+
     fn describe(&self) -> String {
         format!("folder {}", self.dir.display())
+    }
+}
+
+/// Writes a snapshot's file.
+fn put_snapshot(
+    file: &mut Output<'_>,
+    snapshot: &Snapshot,
+    vault: &Vault,
+    place: PathBuf,
+) -> Result<(), StoreError> {
+    match snapshot.seal(vault, &mut *file) {
+        Ok(()) => Ok(()),
+        Err(EncodeError::Io(source)) => Err(file.failure("written", source)),
+        Err(EncodeError::Sealed(error)) => Err(StoreError::Sealed { place, error }),
+        Err(error) => Err(unwritable(error)),
     }
 }
 

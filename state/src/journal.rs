@@ -13,7 +13,7 @@ mod crc32c;
 mod format;
 
 pub use format::{APPEND_BYTES_MAX, Header, JOURNAL_BYTES_MAX, JOURNAL_FORMAT_VERSION, Journal};
-pub(crate) use format::{encode_records, frame};
+pub(crate) use format::{encode_records, frame, unframe};
 
 /// What an operation does to its object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -237,6 +237,13 @@ impl Ledger {
             }
         }
         records.iter().try_for_each(|record| self.note(record))
+    }
+
+    /// The ledger of intents that were open elsewhere.
+    pub(crate) fn of_pending(pending: Vec<Pending>) -> Self {
+        let next =
+            pending.iter().map(|pending| pending.operation.saturating_add(1)).max().unwrap_or_default();
+        Self { open: pending.into_iter().map(|pending| (pending.operation, pending)).collect(), next }
     }
 
     /// Whether no operation is open.

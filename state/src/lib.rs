@@ -7,7 +7,10 @@
 //! | [`journal`] | what happened since: intents and outcomes, and their file format |
 //! | [`seal`] | encryption of what is written |
 //! | [`store`] | the traits [`Store`] and [`Guard`], and what can go wrong |
+//! | [`holder`] | who holds a lock |
+//! | [`clock`] | time, as an argument |
 //! | [`file`] | a store in a folder |
+//! | [`s3`] | a store in a bucket |
 //! | [`memory`] | a store in memory, for tests and simulation |
 //! | [`conformance`] | what every store must do, as functions that a store's tests call |
 //!
@@ -15,10 +18,13 @@
 //! environment (tokens, lineages and holders come from the caller); an empty or damaged state taken for none.
 
 pub mod address;
+pub mod clock;
 pub mod conformance;
 pub mod file;
+pub mod holder;
 pub mod journal;
 pub mod memory;
+pub mod s3;
 pub mod seal;
 pub mod snapshot;
 pub mod store;
@@ -28,9 +34,12 @@ mod json;
 mod reply;
 
 pub use address::{Address, AddressError, BlockAddress, Key, Mode, ModuleAddress, ModuleStep};
+pub use clock::Clock;
 pub use file::FileStore;
+pub use holder::{Held, Holder};
 pub use journal::{Action, Pending, Record};
 pub use memory::MemoryStore;
+pub use s3::S3Store;
 pub use seal::Vault;
 pub use snapshot::{AttributePath, Object, Output, PathStep, Snapshot, Status};
-pub use store::{BoxFuture, Earlier, Guard, Holder, Loaded, Store, StoreError};
+pub use store::{BoxFuture, Copied, Earlier, Guard, Loaded, Store, StoreError};

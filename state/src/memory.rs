@@ -4,10 +4,13 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use crate::file::HISTORY_MAX;
+use crate::holder::{Held, Holder};
 use crate::journal::{self, Folded, Ledger, Record};
 use crate::snapshot::{Snapshot, is_lineage};
-use crate::store::{BoxFuture, Guard, Holder, Loaded, Store, StoreError, unwritable};
+use crate::store::{BoxFuture, Copied, Guard, Loaded, Store, StoreError, may_adopt, unwritable};
 
 /// A store in memory. Clones are handles of the same one, as two processes have of one folder.
 #[derive(Clone, Default)]
@@ -23,6 +26,9 @@ struct Shared {
     records: Vec<Record>,
     ledger: Ledger,
     holder: Option<Holder>,
+    history: Vec<Snapshot>,
+    /// Where the state was taken to.
+    moved: Option<String>,
 }
 
 impl MemoryStore {
@@ -49,7 +55,25 @@ impl std::fmt::Debug for MemoryStore {
 }
 
 impl Shared {
+    fn check_here(&self) -> Result<(), StoreError> {
+        let place = "memory".into();
+        self.moved.clone().map_or(Ok(()), |to| Err(StoreError::Moved { place, to }))
+    }
+
+    fn adopt(&mut self, copy: Copied) -> Result<(), StoreError> {
+        let present = self.snapshot.as_ref().map(|present| (&*present.lineage, present.serial));
+        may_adopt(present, &copy.snapshot)?;
+        copy.snapshot.encode(io::sink()).map_err(unwritable)?;
+        self.ledger = Ledger::of_pending(copy.pending);
+        self.records = self.ledger.carried();
+        self.snapshot = Some(copy.snapshot);
+        self.history = copy.history;
+        self.moved = None;
+        Ok(())
+    }
+
     fn load(&self) -> Result<Loaded, StoreError> {
+        self.check_here()?;
         let snapshot = self.snapshot.clone();
         let is_new = snapshot.is_none();
         let folded =
@@ -60,6 +84,7 @@ impl Shared {
     }
 
     fn begin(&mut self, lineage: String) -> Result<(), StoreError> {
+        self.check_here()?;
         match &self.snapshot {
             Some(snapshot) if snapshot.lineage != lineage => {
                 let found = snapshot.lineage.clone();
@@ -75,6 +100,7 @@ impl Shared {
     }
 
     fn append(&mut self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.check_here()?;
         if self.snapshot.is_none() {
             return Err(StoreError::Misused { how: "a record was appended before the state was begun" });
         }
@@ -87,6 +113,7 @@ impl Shared {
     }
 
     fn commit(&mut self, snapshot: Snapshot) -> Result<(), StoreError> {
+        self.check_here()?;
         let present = self.snapshot.as_ref();
         if let Some(present) = present.filter(|present| present.lineage != snapshot.lineage) {
             let (expected, found) = (snapshot.lineage, present.lineage.clone());
@@ -98,7 +125,10 @@ impl Shared {
         }
         snapshot.encode(io::sink()).map_err(unwritable)?;
         self.records = self.ledger.carried();
-        self.snapshot = Some(snapshot);
+        if let Some(earlier) = self.snapshot.replace(snapshot).filter(|earlier| earlier.serial > 0) {
+            self.history.insert(0, earlier);
+        }
+        self.history.truncate(HISTORY_MAX);
         Ok(())
     }
 }
@@ -113,7 +143,7 @@ impl Store for MemoryStore {
         Box::pin(async move {
             let mut shared = self.shared();
             if let Some(present) = &shared.holder {
-                return Err(StoreError::Locked { holder: Some(Box::new(present.clone())) });
+                return Err(StoreError::Locked(Box::new(held(present))));
             }
             shared.holder = Some(holder.clone());
             let guard: Box<dyn Guard> = Box::new(MemoryGuard { store: self.clone() });
@@ -121,9 +151,27 @@ impl Store for MemoryStore {
         })
     }
 
+    fn history(&self) -> BoxFuture<'_, Result<Vec<Snapshot>, StoreError>> {
+        let history = self.shared().history.clone();
+        Box::pin(std::future::ready(Ok(history)))
+    }
+
+    fn held(&self) -> BoxFuture<'_, Result<Option<Held>, StoreError>> {
+        let held = self.shared().holder.as_ref().map(held);
+        Box::pin(std::future::ready(Ok(held)))
+    }
+
+    fn break_lock<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Err(StoreError::Unbreakable)))
+    }
+
     fn describe(&self) -> String {
         "memory".to_owned()
     }
+}
+
+fn held(holder: &Holder) -> Held {
+    Held { holder: Some(holder.clone()), left: None }
 }
 
 /// The lock of a [`MemoryStore`].
@@ -150,6 +198,24 @@ impl Guard for MemoryGuard {
     fn commit(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
         let committed = self.store.shared().commit(snapshot);
         Box::pin(std::future::ready(committed))
+    }
+
+    fn adopt(&self, copy: Copied) -> BoxFuture<'_, Result<(), StoreError>> {
+        let adopted = self.store.shared().adopt(copy);
+        Box::pin(std::future::ready(adopted))
+    }
+
+    fn leave(&self, to: String) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.store.shared().moved = Some(to);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn keep(&self) -> BoxFuture<'_, StoreError> {
+        Box::pin(std::future::pending())
+    }
+
+    fn outlasts(&self, _: Duration) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>> {

@@ -9,7 +9,9 @@
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::time::Duration;
 
+use crate::holder::{Held, Holder};
 use crate::journal::{Pending, Record};
 use crate::seal::SealError;
 use crate::snapshot::{Damage, EncodeError, Snapshot};
@@ -27,6 +29,20 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Locked`] with the present holder, if another guard lives.
     fn lock<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<Box<dyn Guard>, StoreError>>;
+
+    /// The snapshots before the present one that are kept and whole, newest first.
+    fn history(&self) -> BoxFuture<'_, Result<Vec<Snapshot>, StoreError>>;
+
+    /// Who holds the lock now, as far as it can be told; `None`: it is free.
+    fn held(&self) -> BoxFuture<'_, Result<Option<Held>, StoreError>>;
+
+    /// Frees the lock of a holder who does not give it back. Whoever that is writes no more from now on, even if it
+    /// still runs. `id` is the holder's; nothing happens to the lock of another.
+    ///
+    /// # Errors
+    /// [`StoreError::Unbreakable`] where a lock goes with its process; [`StoreError::Locked`] if the holder is another
+    /// by now.
+    fn break_lock<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// The place in words, for messages: `folder .mlo/state/default`.
     fn describe(&self) -> String;
@@ -61,6 +77,27 @@ pub trait Guard: Send + Sync {
     /// lineage is the present one. If it fails in another way the state is the earlier one or this one, whole.
     fn commit(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>>;
 
+    /// Takes in a state that was kept elsewhere, as it is: its lineage, its serial, its history, its open intents.
+    ///
+    /// # Errors
+    /// [`StoreError::Foreign`] unless this store holds nothing, or the same state; [`StoreError::Stale`] if that one has
+    /// come further.
+    fn adopt(&self, copy: Copied) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Leaves a note that the state was taken to another place. From then on nothing but [`Self::adopt`] reads or writes
+    /// it here.
+    fn leave(&self, to: String) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Keeps the lock while it is polled: renews a lease before it ends. To be polled beside all that is done under
+    /// the lock. Resolves only when the lock is lost, with how; for a lock that cannot be lost, never.
+    fn keep(&self) -> BoxFuture<'_, StoreError>;
+
+    /// Makes sure that the lock outlasts a call that takes at most so long and begins now.
+    ///
+    /// # Errors
+    /// [`StoreError::LockLost`] if it does not, and cannot be made to: the call may not begin.
+    fn outlasts(&self, call: Duration) -> BoxFuture<'_, Result<(), StoreError>>;
+
     /// Gives the lock back.
     fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>>;
 }
@@ -78,19 +115,28 @@ pub struct Loaded {
     pub torn: bool,
 }
 
-/// Who holds a lock, as the holder tells it. For people; nothing is decided by it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// What is being done: `apply`.
-    pub operation: String,
-    /// `user@host`.
-    pub who: String,
-    /// Process id on that host.
-    pub pid: u32,
-    /// Since when, as RFC 3339.
-    pub since: String,
-    /// The page of the run that holds it, if it runs in CI.
-    pub run_url: Option<String>,
+/// A state with all that goes with it, to be taken to another store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Copied {
+    /// The snapshot, with the journal's outcomes in it.
+    pub snapshot: Snapshot,
+    /// Intents without an outcome.
+    pub pending: Vec<Pending>,
+    /// Snapshots before it, newest first.
+    pub history: Vec<Snapshot>,
+}
+
+/// Whether a state may take the place of what a store holds: nothing, or an earlier or equal moment of the same state.
+pub(crate) fn may_adopt(present: Option<(&str, u64)>, copy: &Snapshot) -> Result<(), StoreError> {
+    match present {
+        Some((lineage, _)) if lineage != copy.lineage => {
+            Err(StoreError::Foreign { expected: copy.lineage.clone(), found: lineage.to_owned() })
+        }
+        Some((_, serial)) if serial > copy.serial => {
+            Err(StoreError::Stale { expected: copy.serial, found: serial })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// An earlier snapshot that was read and found whole.
@@ -106,11 +152,19 @@ pub struct Earlier {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Wait, or look at what the holder does.
-    #[error("the state is locked{}", held_by(.holder.as_deref()))]
-    Locked {
-        /// The present holder, if it can be told.
-        holder: Option<Box<Holder>>,
+    #[error("the state is locked{}", .0)]
+    Locked(Box<Held>),
+    /// Look there.
+    #[error("the state that was in {} is in {to} now", .place.display())]
+    Moved {
+        /// Where it was.
+        place: PathBuf,
+        /// Where it was taken to.
+        to: String,
     },
+    /// End the holder's process.
+    #[error("this lock goes with the process that holds it, and with nothing else")]
+    Unbreakable,
     /// Find out who broke the lock; run again.
     #[error("the lock {} was removed or replaced while this run held it: nothing more was written", .place.display())]
     LockLost {
@@ -216,14 +270,6 @@ pub enum StoreError {
         /// What the caller did.
         how: &'static str,
     },
-}
-
-/// ` by apply of ann@host (process 7) since …, see …`, or nothing.
-fn held_by(holder: Option<&Holder>) -> String {
-    holder.map_or_else(String::new, |Holder { operation, who, pid, since, run_url }| {
-        let run = run_url.as_ref().map_or_else(String::new, |url| format!(", see {url}"));
-        format!(" by {operation} of {who} (process {pid}) since {since}{run}")
-    })
 }
 
 /// `; serial 6 in … is whole`, or that there is none.

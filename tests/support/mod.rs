@@ -136,7 +136,7 @@ pub(crate) fn fed(command: &mut Command, text: &str) -> Said {
 }
 
 impl Said {
-    fn of(output: std::process::Output) -> Self {
+    pub(crate) fn of(output: std::process::Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8(output.stdout).unwrap(),

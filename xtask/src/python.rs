@@ -37,6 +37,11 @@ impl Python {
         Ok(Self { program: of_venv(&folder) })
     }
 
+    /// Its program.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// This Python, to be given arguments.
     pub(crate) fn command(&self) -> Command {
         Command::new(&self.program)

@@ -34,16 +34,24 @@ pub(crate) fn run(workspace: &Workspace, cache: &Cache, full: bool) -> Result<()
         command::show(Command::new(&opa).args(["test", "policies"]).current_dir(workspace.root()))
     })?;
     let library = steps.step("ONNX Runtime", || onnxruntime::obtain(workspace, cache))?;
-    steps.step("tests", || command::show(&mut tests(workspace, &opa, &library, full)))?;
+    let versitygw = steps.step("versitygw", || tools::versitygw(cache))?;
+    let moto = steps.step("moto", || tools::moto(cache))?;
+    let parts = [
+        ("MLO_TEST_OPA", &*opa),
+        ("MLO_ONNXRUNTIME", &*library),
+        ("MLO_TEST_VERSITYGW", &*versitygw),
+        ("MLO_TEST_MOTO", &*moto),
+    ];
+    steps.step("tests", || command::show(&mut tests(workspace, parts, full)))?;
 
     println!("{}", steps.table());
     Ok(())
 }
 
 /// Unit, integration and end-to-end tests in one build. They come last, so that Cargo's own count of them ends the run.
-fn tests(workspace: &Workspace, opa: &Path, library: &Path, full: bool) -> Command {
+fn tests<const N: usize>(workspace: &Workspace, parts: [(&str, &Path); N], full: bool) -> Command {
     let mut command = workspace.cargo(&["test", "--workspace", "--locked"]);
-    command.env("MLO_TEST_OPA", opa).env("MLO_ONNXRUNTIME", library);
+    command.envs(parts);
     if full {
         command.env("MLO_TEST_FULL", "1").env("PROPTEST_CASES", FULL_CASES);
     }
@@ -57,7 +65,11 @@ mod tests {
     /// The variables that the tests get, without those that the process has anyway.
     fn variables(full: bool) -> String {
         let workspace = Workspace::locate().unwrap();
-        let command = tests(&workspace, Path::new("/tools/opa"), Path::new("/cache/ort.so"), full);
+        let command = tests(
+            &workspace,
+            [("MLO_TEST_OPA", Path::new("/tools/opa")), ("MLO_ONNXRUNTIME", Path::new("/cache/ort.so"))],
+            full,
+        );
         let set = |(name, value): (&std::ffi::OsStr, Option<&std::ffi::OsStr>)| {
             Some(format!("{}={}", name.to_str()?, value?.to_str()?))
         };

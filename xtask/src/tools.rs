@@ -13,6 +13,18 @@ use crate::workspace::Workspace;
 /// Open Policy Agent: the policies must mean the same in it as in `mlo`.
 const OPA: Tool = Tool { name: "opa", version: "v1.22.0", source: "github.com/open-policy-agent/opa" };
 
+/// A server that speaks as S3 does, on files: states in buckets are tried with it.
+const VERSITYGW: Tool =
+    Tool { name: "versitygw", version: "v1.8.0", source: "github.com/versity/versitygw/cmd/versitygw" };
+
+/// Another one, of other authors, in memory.
+const MOTO: Tool = Tool { name: "moto", version: "5.2.5", source: "moto[server]" };
+
+/// Starts moto's server with what is installed beside it.
+const MOTO_SERVER: &str = "#!/bin/sh
+PYTHONPATH=\"$(dirname \"$0\")/../packages\" exec PYTHON -c 'from moto.server import main; main()' \"$@\"
+";
+
 /// Licences, bans and sources of the dependencies.
 const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2", source: "cargo-deny" };
 
@@ -76,9 +88,19 @@ impl Tool {
 
 /// The program `opa`.
 pub(crate) fn opa(cache: &Cache) -> Result<PathBuf, Failure> {
-    let package = format!("{}@{}", OPA.source, OPA.version);
-    let folder = OPA.folder(cache, &["go", "install", &package]);
-    OPA.obtain(cache, &folder, "bin/opa", |folder, scratch| {
+    go_program(&OPA, cache)
+}
+
+/// The program `versitygw`.
+pub(crate) fn versitygw(cache: &Cache) -> Result<PathBuf, Failure> {
+    go_program(&VERSITYGW, cache)
+}
+
+/// A program in Go, built from its source.
+fn go_program(tool: &Tool, cache: &Cache) -> Result<PathBuf, Failure> {
+    let package = format!("{}@{}", tool.source, tool.version);
+    let folder = tool.folder(cache, &["go", "install", &package]);
+    tool.obtain(cache, &folder, &format!("bin/{}", tool.name), |folder, scratch| {
         let mut command = Command::new(go(cache)?);
         command
             .args(["install", &package])
@@ -90,6 +112,32 @@ pub(crate) fn opa(cache: &Cache) -> Result<PathBuf, Failure> {
             .env("GOTOOLCHAIN", "local");
         command::read(&mut command).map(drop)
     })
+}
+
+/// The program `moto_server`: a script beside the packages that it needs.
+pub(crate) fn moto(cache: &Cache) -> Result<PathBuf, Failure> {
+    let requirement = format!("{}=={}", MOTO.source, MOTO.version);
+    let arguments = ["--only-binary=:all:", "--prefer-binary", &requirement];
+    let folder = MOTO.folder(cache, &[&arguments[..], &[MOTO_SERVER]].concat());
+    MOTO.obtain(cache, &folder, "bin/moto_server", |folder, _| {
+        let python = Python::locate(cache)?;
+        let packages = folder.join("packages");
+        command::read(python.pip("install").arg("--target").arg(packages).args(arguments))?;
+        let bin = folder.join("bin");
+        fs::create_dir(&bin).map_err(|error| Failure::io("making", &bin, &error))?;
+        let program = python.program().display().to_string();
+        write_program(&bin.join("moto_server"), &MOTO_SERVER.replace("PYTHON", &program))
+    })
+}
+
+/// A file that can be run.
+fn write_program(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut options = fs::File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o755);
+    let file = options.write(true).create_new(true).open(path);
+    file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+        .map_err(|error| Failure::io("writing", path, &error))
 }
 
 /// The program `cargo-deny`.

@@ -50,6 +50,21 @@ fn what_was_made_unanswered_and_refused_the_second_time_is_found_by_the_next_app
 }
 
 #[test]
+fn no_call_begins_that_the_lock_does_not_outlast() {
+    for calls in 0..3 {
+        let mut lab = Lab::new(CHAIN);
+        lab.calls_left = Some(calls);
+        let said = lab.apply_badly();
+        assert!(said.contains("was removed or replaced while this run held it"), "{calls}: {said}");
+        assert_eq!(lab.fake.living().len(), calls, "what was begun before is there");
+        lab.assert_no_orphans();
+        lab.calls_left = None;
+        lab.apply();
+        lab.assert_settled();
+    }
+}
+
+#[test]
 fn what_is_throttled_for_a_while_is_made() {
     let mut lab = Lab::new(CHAIN);
     lab.fake.fail("create fake_thing.a", Fault::Throttled(3));

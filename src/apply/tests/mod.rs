@@ -23,10 +23,11 @@ use crate::provider::builtin::Builtin;
 use crate::provider::fake::Fake;
 use crate::provider::{Provider, Surroundings};
 use futures_util::FutureExt as _;
-use mlo_state::{BoxFuture, Guard, Holder, Loaded, MemoryStore, Record, Snapshot, Store, StoreError};
+use mlo_state::{BoxFuture, Copied, Guard, Holder, Loaded, MemoryStore, Record, Snapshot, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// A state and a world of things, and a configuration for them.
@@ -40,6 +41,8 @@ struct Lab {
     appends_left: Option<usize>,
     /// What the state is written to, if not at once to memory.
     disk: Option<simulation::Disk>,
+    /// Calls until the lock is lost.
+    calls_left: Option<usize>,
     parallelism: usize,
     requests: Requests,
     interrupt: watch::Sender<bool>,
@@ -59,6 +62,7 @@ impl Lab {
             gate,
             appends_left: None,
             disk: None,
+            calls_left: None,
             parallelism: 4,
             requests: Requests::default(),
             interrupt: watch::channel(false).0,
@@ -166,6 +170,7 @@ impl Lab {
     async fn applied(&mut self, kind: Kind) -> Ran {
         let shown = |error: StoreError| error.to_string();
         let holder = Holder {
+            id: "lock".into(),
             operation: "apply".into(),
             who: "a@b".into(),
             pid: 1,
@@ -179,6 +184,7 @@ impl Lab {
             None => Box::new(Faulty {
                 inner,
                 left: AtomicUsize::new(self.appends_left.unwrap_or(usize::MAX)),
+                calls_left: AtomicUsize::new(self.calls_left.unwrap_or(usize::MAX)),
                 failed: AtomicBool::new(false),
             }),
         };
@@ -274,10 +280,11 @@ fn context() -> Context {
     }
 }
 
-/// A guard whose appends fail after a while, as on a full disk.
+/// A guard whose appends fail after a while, as on a full disk, or whose lock is lost.
 struct Faulty {
     inner: Box<dyn Guard>,
     left: AtomicUsize,
+    calls_left: AtomicUsize,
     failed: AtomicBool,
 }
 
@@ -305,6 +312,30 @@ impl Guard for Faulty {
 
     fn commit(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
         self.inner.commit(snapshot)
+    }
+
+    fn adopt(&self, copy: Copied) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.adopt(copy)
+    }
+
+    fn leave(&self, to: String) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.leave(to)
+    }
+
+    fn keep(&self) -> BoxFuture<'_, StoreError> {
+        self.inner.keep()
+    }
+
+    fn outlasts(&self, call: Duration) -> BoxFuture<'_, Result<(), StoreError>> {
+        if self
+            .calls_left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+            .is_err()
+        {
+            let place = "lock".into();
+            return Box::pin(std::future::ready(Err(StoreError::LockLost { place })));
+        }
+        self.inner.outlasts(call)
     }
 
     fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>> {

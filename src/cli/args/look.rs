@@ -1,6 +1,6 @@
 //! Commands that look at a configuration and change nothing.
 
-use super::{Network, Source};
+use super::{Backend, Network, Source};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -18,6 +18,8 @@ pub(in crate::cli) struct Configuration {
     pub(in crate::cli) var_files: Vec<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli) network: Network,
+    #[command(flatten)]
+    pub(in crate::cli) backend: Backend,
 }
 
 impl Configuration {
@@ -30,6 +32,7 @@ impl Configuration {
             policies: None,
             json: false,
             network: self.network.clone(),
+            backend: self.backend.clone(),
         }
     }
 }

@@ -6,7 +6,8 @@ mod test;
 
 pub(super) use look::{Console, Graph, GraphFormat, GraphType, Providers, ProvidersCommand};
 pub(super) use state::{
-    State, StateChange, StateInstance, StateList, StateMv, StatePull, StatePush, StateRm, StateShow,
+    ForceUnlock, State, StateChange, StateInstance, StateList, StateMigrate, StateMv, StateOf, StatePull,
+    StatePush, StateRm, StateShow,
 };
 
 pub(super) use test::Test;
@@ -139,6 +140,11 @@ pub(super) enum Command {
     /// Take back that the next apply shall replace an object
     #[command(after_help = "Example:\n  mlo untaint 'local_file.a[0]'")]
     Untaint(StateInstance),
+    /// Show who holds the lock of a state in a bucket, and take it away
+    #[command(
+        after_help = "Examples:\n  mlo force-unlock\n  mlo force-unlock 0f9c2b --force\n\nA run that was cut off loses its lock by itself within a minute. The lock of a state in a folder goes with its process."
+    )]
+    ForceUnlock(ForceUnlock),
     /// Show the outputs of the last apply
     #[command(
         after_help = "Examples:\n  mlo output --from examples/iris\n  mlo output endpoints --json\n  mlo output url --raw"
@@ -206,6 +212,7 @@ impl Command {
             Self::State(_)
             | Self::Taint(_)
             | Self::Untaint(_)
+            | Self::ForceUnlock(_)
             | Self::Console(_)
             | Self::Graph(_)
             | Self::Providers(_)
@@ -272,6 +279,16 @@ pub(super) struct Source {
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) network: Network,
+    #[command(flatten)]
+    pub(super) backend: Backend,
+}
+
+/// Where the state is kept, as far as the configuration leaves that open.
+#[derive(Debug, Default, Clone, Args)]
+pub(super) struct Backend {
+    /// Complete the `backend` block: a setting, or a file of lines `key = "value"`. Can be given several times.
+    #[arg(long, value_name = "KEY=VALUE|FILE", value_delimiter = ',')]
+    pub(super) backend_config: Vec<String>,
 }
 
 /// Whether modules are fetched.
@@ -398,6 +415,8 @@ pub(super) struct Show {
     /// Print one JSON document.
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) backend: Backend,
 }
 
 /// `mlo output`
@@ -418,6 +437,8 @@ pub(super) struct Output {
     /// Show sensitive values in the document of all outputs. One that is asked for by name is always shown.
     #[arg(long, requires = "json")]
     pub(super) show_sensitive: bool,
+    #[command(flatten)]
+    pub(super) backend: Backend,
 }
 
 /// `mlo get`

@@ -1,6 +1,6 @@
 //! `mlo state …`, `mlo taint`, `mlo untaint`.
 
-use super::duration;
+use super::{Backend, duration};
 use crate::plan::AddressPattern;
 use clap::{Args, Subcommand};
 use mlo_state::Address;
@@ -29,6 +29,11 @@ pub(in crate::cli) enum State {
     /// Put a state that `mlo state pull` printed in the place of the present one
     #[command(after_help = "Examples:\n  mlo state push state.json\n  mlo state push - < state.json")]
     Push(StatePush),
+    /// Take the state to another place, with its history and what is open
+    #[command(
+        after_help = "Examples:\n  mlo state migrate --from .mlo/state\n  mlo state migrate --from 's3://old/key?region=eu-west-1' --to 's3://new/key?region=eu-west-1'"
+    )]
+    Migrate(StateMigrate),
 }
 
 /// Whose state it is.
@@ -37,6 +42,8 @@ pub(in crate::cli) struct StateOf {
     /// The folder or the manifest whose state it is, where it is not this folder.
     #[arg(long, value_name = "FOLDER|MANIFEST")]
     pub(in crate::cli) from: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) backend: Backend,
 }
 
 /// Whose state is changed, and how.
@@ -47,6 +54,41 @@ pub(in crate::cli) struct StateChange {
     /// Wait so long for another run's lock: `30s`, `5m`.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub(in crate::cli) lock_timeout: std::time::Duration,
+}
+
+/// `mlo state migrate`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateMigrate {
+    /// Where the state is: a folder, or `s3://bucket/key?region=…`. By default where this project had it.
+    #[arg(long, value_name = "PLACE")]
+    pub(in crate::cli) from: Option<String>,
+    /// Where it goes. By default where the configuration says.
+    #[arg(long, value_name = "PLACE")]
+    pub(in crate::cli) to: Option<String>,
+    /// The folder of the configuration, or one manifest, where it is not this folder.
+    #[arg(long, value_name = "FOLDER|MANIFEST")]
+    pub(in crate::cli) of: Option<PathBuf>,
+    /// Do not ask.
+    #[arg(long)]
+    pub(in crate::cli) auto_approve: bool,
+    /// Wait so long for another run's lock: `30s`, `5m`.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub(in crate::cli) lock_timeout: std::time::Duration,
+    #[command(flatten)]
+    pub(in crate::cli) backend: Backend,
+}
+
+/// `mlo force-unlock`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ForceUnlock {
+    /// Only if this is the lock, as the message about it said.
+    #[arg(value_name = "LOCK_ID")]
+    pub(in crate::cli) lock_id: Option<String>,
+    /// Do not ask.
+    #[arg(long)]
+    pub(in crate::cli) force: bool,
+    #[command(flatten)]
+    pub(in crate::cli) of: StateOf,
 }
 
 /// `mlo state list`

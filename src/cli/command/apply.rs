@@ -2,9 +2,10 @@
 
 use crate::apply::{Applied, Applier, settle};
 use crate::cli::args::{Apply, Global};
+use crate::cli::backend::moves;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::lock::{Claim, Stop, interrupted};
+use crate::cli::lock::{Claim, Stop, interrupted, kept};
 use crate::cli::report::Report;
 use crate::cli::saved::{self, Refused, Saved};
 use crate::cli::screen::Screen;
@@ -82,9 +83,12 @@ struct Run<'a> {
 impl Run<'_> {
     async fn run(&self, screen: &mut Screen) -> Result<Exit, Stop> {
         let interrupt = Interrupt::listen();
-        session::prepare_home(&self.session.place)?;
+        let Session { place, backend, keys, .. } = self.session;
+        session::prepare_home(place)?;
+        moves::check(place, backend, &keys.vault).await?;
         let guard = self.lock(&interrupt, screen).await?;
-        let result = self.locked(guard.as_ref(), &interrupt, screen).await;
+        moves::remember(place, backend);
+        let result = kept(guard.as_ref(), Box::pin(self.locked(guard.as_ref(), &interrupt, screen))).await;
         let released = guard.release().await;
         let exit = result?;
         released.map_err(|error| self.store_stop(&error))?;
@@ -98,7 +102,9 @@ impl Run<'_> {
     async fn lock(&self, interrupt: &Interrupt, screen: &Screen) -> Result<Box<dyn Guard>, Stop> {
         let Session { store, place, .. } = self.session;
         let operation = if self.kind == Kind::Destroy { "destroy" } else { "apply" };
-        Claim { store, place, operation, timeout: self.options.lock_timeout }.take(interrupt, screen).await
+        Claim { store: store.as_ref(), place, operation, timeout: self.options.lock_timeout }
+            .take(interrupt, screen)
+            .await
     }
 
     /// Everything that is done while the state is locked.
@@ -132,6 +138,7 @@ impl Run<'_> {
         };
         session::hide_secrets(screen, &plan);
         self.saved.map_or(Ok(()), |saved| saved.check(&plan))?;
+        self.session.backend.check_secrets(&plan, &self.session.keys.vault)?;
         let (applyable, drift) = (plan.is_applyable(), plan.has_drift());
         self.report.plan(screen, &plan, false);
         let approved = match self.session.ask_policy(plan, &self.options.source) {

@@ -12,7 +12,7 @@ use crate::lang::syntax::lexer::lex;
 use crate::lang::syntax::token::{Token, TokenKind};
 use crate::lang::syntax::{SOURCE_BYTES_MAX, parse_expression};
 use crate::plan::Console;
-use mlo_state::{Snapshot, Store};
+use mlo_state::Snapshot;
 use std::io::{self, BufRead, IsTerminal, Read as _};
 
 /// What is asked is called.

@@ -1,6 +1,6 @@
 //! `mlo get`
 
-use crate::cli::args::{Get, Global, Source};
+use crate::cli::args::{self, Get, Global, Source};
 use crate::cli::exit::Exit;
 use crate::cli::packages::{Got, Packages};
 use crate::cli::project::Place;
@@ -36,6 +36,7 @@ fn get(options: &Get, sources: &mut SourceMap) -> Result<(Got, Diagnostics), Dia
         policies: None,
         json: options.json,
         network: options.network.clone(),
+        backend: args::Backend::default(),
     };
     let place = Place::find(options.path.as_deref())?;
     let mode = if options.update { Mode::Update } else { Mode::Mend };

@@ -7,7 +7,6 @@ use crate::cli::session::{self, Failed, Session};
 use crate::cli::view::graph::{Drawing, Look};
 use crate::graph::{self, Dag, ModuleTree, Node};
 use crate::plan::{Action, Kind, Operation, Part, Plan, Step};
-use mlo_state::Store;
 
 pub(in crate::cli) fn run(options: &Graph, _: &Global, screen: &mut Screen) -> Exit {
     let drawn = match options.of {

@@ -5,6 +5,7 @@ pub(super) mod console;
 pub(super) mod destroy;
 pub(super) mod explain;
 pub(super) mod fmt;
+pub(super) mod force_unlock;
 pub(super) mod get;
 pub(super) mod graph;
 pub(super) mod import;

@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 
 pub(in crate::cli) fn run(options: &Output, _: &Global, screen: &mut Screen) -> Exit {
     let failed = |messages| session::Failed { sources: SourceMap::new(), messages };
-    let (place, outputs) = match session::read_state(options.from.as_deref()) {
+    let (place, outputs) = match session::read_state(options.from.as_deref(), &options.backend) {
         Ok((place, snapshot)) => (place, snapshot.map(|snapshot| snapshot.outputs).unwrap_or_default()),
-        Err((messages, exit)) => return session::fail(screen, options.json, &failed(messages), exit),
+        Err((failed, exit)) => return session::fail(screen, options.json, &failed, exit),
     };
     let Some(name) = &options.name else {
         if options.json {

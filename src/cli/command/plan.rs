@@ -1,6 +1,7 @@
 //! `mlo plan`
 
 use crate::cli::args::{Global, Plan};
+use crate::cli::backend::moves;
 use crate::cli::exit::Exit;
 use crate::cli::report::Report;
 use crate::cli::saved;
@@ -9,7 +10,7 @@ use crate::cli::session::{self, Failed, Session};
 use crate::diag::{Diagnostics, SourceMap};
 use crate::plan::{Kind, Partial};
 use crate::policy::Verdict;
-use mlo_state::{Snapshot, Store};
+use mlo_state::Snapshot;
 
 pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Exit {
     let report = Report::new(&options.shown, options.source.format(&options.shown), screen);
@@ -65,6 +66,8 @@ async fn make(
     options: &Plan,
     screen: &mut Screen,
 ) -> Result<(crate::plan::Plan, Snapshot, Diagnostics), (Option<Partial>, Diagnostics, Exit)> {
+    let here = moves::check(&session.place, &session.backend, &session.keys.vault).await;
+    here.map_err(|messages| (None, messages, Exit::Error))?;
     let loaded = session.store.read().await.map_err(|error| {
         let (messages, exit) = session::store_failure(&error, &session.place);
         (None, messages, exit)

@@ -3,9 +3,8 @@
 use crate::cli::args::{Global, Providers, ProvidersCommand};
 use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
-use crate::cli::session::{self, Failed};
+use crate::cli::session;
 use crate::cli::view::{json, providers};
-use crate::diag::SourceMap;
 use crate::graph::ModuleTree;
 
 pub(in crate::cli) fn run(options: &Providers, _: &Global, screen: &mut Screen) -> Exit {
@@ -18,12 +17,11 @@ pub(in crate::cli) fn run(options: &Providers, _: &Global, screen: &mut Screen) 
         Err(failed) => return session::fail(screen, false, &failed, Exit::Error),
     };
     screen.report(&messages, &sources);
-    let snapshot = match session::read_state(options.configuration.path.as_deref()) {
-        Ok((_, snapshot)) => snapshot,
-        Err((messages, exit)) => {
-            return session::fail(screen, false, &Failed { sources: SourceMap::new(), messages }, exit);
-        }
-    };
+    let snapshot =
+        match session::read_state(options.configuration.path.as_deref(), &options.configuration.backend) {
+            Ok((_, snapshot)) => snapshot,
+            Err((failed, exit)) => return session::fail(screen, false, &failed, exit),
+        };
     screen.print(&providers::required(&ModuleTree::new(&config), snapshot.as_ref()));
     Exit::Done
 }

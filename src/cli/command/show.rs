@@ -15,12 +15,9 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
     if let Some(path) = options.path.as_deref().filter(|path| saved::is_plan_file(Some(path))) {
         return show_plan(path, options.json, screen);
     }
-    let (place, snapshot) = match session::read_state(options.path.as_deref()) {
+    let (place, snapshot) = match session::read_state(options.path.as_deref(), &options.backend) {
         Ok(read) => read,
-        Err((messages, exit)) => {
-            let failed = session::Failed { sources: SourceMap::new(), messages };
-            return session::fail(screen, options.json, &failed, exit);
-        }
+        Err((failed, exit)) => return session::fail(screen, options.json, &failed, exit),
     };
     let Some(snapshot) = snapshot else {
         if options.json {

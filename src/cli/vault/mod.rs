@@ -15,8 +15,8 @@ use crate::fetch::Mode;
 use crate::lang::config::Module;
 use crate::lang::load::Given;
 use key::Maker;
+use mlo_state::Vault;
 use mlo_state::seal::{Key, LocalKey, Random, SealError};
-use mlo_state::{FileStore, Vault};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -99,11 +99,6 @@ impl Keys {
             _ => Given::new(),
         };
         Self::of(&place, config.as_ref().map(|config| (config, &given)), Lack::Waits)
-    }
-
-    /// The store of a place's state, sealed.
-    pub(super) fn store(&self, place: &Place) -> FileStore {
-        FileStore::new(place.state_folder()).with_vault(self.vault.clone())
     }
 
     /// Says that a key was made, if one was: without it what it sealed is lost.

@@ -29,4 +29,12 @@ codes! {
         "A key of the `encryption` block, or of the environment, is not given, too short, or not of its kind. Passphrases have at least 16 characters; recipients and identities of age are written as `age-keygen` prints them.";
     KEY_MADE = "MLO6014", "a key was made for the state",
         "The state has sensitive values and no key is configured, so they are sealed with one in a file of this project, for its owner alone. It guards copies of the state, not against who can read the project's folder. Keep a copy of it: without it the state is lost.";
+    BACKEND = "MLO6020", "place of the state is wrong",
+        "The `backend` block, or what `--backend-config` adds to it, does not name a folder or a bucket in which state can be kept. Credentials are never written there.";
+    MOVED = "MLO6021", "state is elsewhere",
+        "The state was taken to another place by `mlo state migrate`, or the configuration names another place than the one in which it is. Nothing was changed: two states of the same objects would each undo the other's work.";
+    UNBREAKABLE = "MLO6022", "lock goes with its process",
+        "The lock of a state in a folder is the system's: it is given back when the process that holds it ends, however it ends. There is nothing to force.";
+    LOCK_LOST = "MLO6023", "lock lost",
+        "While this run held the lock, another took it: this one had not been heard of for a minute, or somebody broke the lock. Nothing was written and no call was begun after that; what was under way before is in the journal, and the next run finds out what became of it.";
 }

@@ -349,7 +349,7 @@ fn later_kind(kind: &str, header: Span) -> Option<Diagnostic> {
     .at(header, "not supported");
     Some(match *kind {
         "ephemeral" => error.help(INSTEAD_OF_EPHEMERAL),
-        "cloud" => error.help("take it out: where state is kept is not set in the configuration"),
+        "cloud" => error.help("keep the state in a bucket: write a `backend \"s3\"` block in its place"),
         _ => error,
     })
 }

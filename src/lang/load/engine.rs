@@ -17,8 +17,14 @@ pub(super) enum Feature {
 }
 
 /// What the engine carries out.
-pub(super) const CARRIED_OUT: &[Feature] =
-    &[Feature::Moved, Feature::Removed, Feature::Import, Feature::Check, Feature::ProviderForEach];
+pub(super) const CARRIED_OUT: &[Feature] = &[
+    Feature::Moved,
+    Feature::Removed,
+    Feature::Import,
+    Feature::Check,
+    Feature::ProviderForEach,
+    Feature::StatePlace,
+];
 
 /// Refuses what a configuration asks for and the engine does not carry out.
 pub(super) fn refuse(module: &Module, carried_out: &[Feature], diagnostics: &mut Diagnostics) {
@@ -35,11 +41,7 @@ pub(super) fn refuse(module: &Module, carried_out: &[Feature], diagnostics: &mut
             Feature::ProviderForEach => "`for_each` of a provider is not carried out by this version",
             Feature::StatePlace => "where state is kept is not set in the configuration by this version",
         };
-        let error = Diagnostic::error(code::lang::UNSUPPORTED, summary).at(span, "not supported");
-        diagnostics.push(match feature {
-            Feature::StatePlace => error.help("take it out: it is the same for every configuration"),
-            _ => error,
-        });
+        diagnostics.push(Diagnostic::error(code::lang::UNSUPPORTED, summary).at(span, "not supported"));
     }
     for call in module.calls.values() {
         refuse(&call.module, carried_out, diagnostics);

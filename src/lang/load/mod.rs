@@ -31,7 +31,8 @@ pub use suite::load_tests;
 pub use version::{Constraint, Version};
 
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code, nearest};
-use crate::lang::config::{Missing, Module, ModuleCall};
+use crate::lang::config::{Missing, Module, ModuleCall, Settings, StatePlace};
+use crate::lang::fetch::FetchError;
 use crate::lang::syntax::ast::{Body, Expr};
 use crate::lang::value::Value;
 use calls::CallBlock;
@@ -100,6 +101,37 @@ pub enum Root<'a> {
 pub fn load(request: &LoadRequest<'_>, sources: &mut SourceMap) -> (Option<Module>, Diagnostics) {
     let (module, diagnostics) = load_partly(request, sources);
     (module.filter(|_| !diagnostics.has_errors()), diagnostics)
+}
+
+/// Where the root module says that its state is kept. Nothing else of it is looked at, but all of its files must be
+/// readable: the block may be in any of them.
+///
+/// # Errors
+/// If a file cannot be read, or if the place is written twice or wrongly.
+pub fn state_place(
+    request: &LoadRequest<'_>,
+    sources: &mut SourceMap,
+) -> Result<Option<StatePlace>, Diagnostics> {
+    let location = match request.root {
+        Root::Folder { module, .. } => Location::Folder(files::normal(module).unwrap_or_default()),
+        Root::Memory(_) | Root::Saved { .. } => Location::Folder(PathBuf::new()),
+        Root::Builtin(_) => return Ok(None),
+    };
+    let unreadable = |error: FetchError| {
+        let summary = format!("the configuration cannot be read: {error}");
+        Diagnostics::from(Diagnostic::error(files::code_of(&error), summary))
+    };
+    let files = Files::new(request).map_err(unreadable)?;
+    let mut diagnostics = Diagnostics::new();
+    let folder = files::read_folder(&files, &location, sources, &mut diagnostics);
+    let Some(folder) = folder.filter(|folder| folder.whole) else { return Err(diagnostics) };
+    let (mut found, mut said) = (Settings::default(), Diagnostics::new());
+    for block in folder.bodies.iter().flat_map(Body::blocks) {
+        if matches!(block.kind.name.as_ref(), "mlo" | "terraform") {
+            settings::settings(block, request.version, &mut found, &mut said);
+        }
+    }
+    if said.has_errors() { Err(said) } else { Ok(found.state) }
 }
 
 /// The same, but the module is there also if there are errors, as far as it could be decoded: to look for more.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{JOURNAL, LINEAGE, STATE, history};
+use super::{JOURNAL, LINEAGE, STATE, history, moved};
 use crate::disk::Folder;
 use crate::journal::{self, JOURNAL_BYTES_MAX, Journal, Ledger};
 use crate::json;
@@ -82,6 +82,12 @@ pub(super) fn marker(lineage: &str) -> String {
 
 /// Reads a folder, in the order in which no commit can deceive a reader without a lock: see [`super`].
 pub(super) fn load(folder: &Folder, vault: &Vault) -> Result<Contents, StoreError> {
+    moved::check_here(folder)?;
+    load_left(folder, vault)
+}
+
+/// The same of a folder whose state may have been taken elsewhere.
+pub(super) fn load_left(folder: &Folder, vault: &Vault) -> Result<Contents, StoreError> {
     let marker = read_marker(folder)?;
     let newest_kept = history::newest(folder)?;
     let journal = match folder.read(JOURNAL, JOURNAL_BYTES_MAX)? {

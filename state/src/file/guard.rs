@@ -5,15 +5,17 @@
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::lock::Lock;
 use super::writer::{Command, Writer};
 use super::{FileStore, spawn, stopped};
 use crate::disk::Folder;
+use crate::holder::Holder;
 use crate::journal::Record;
 use crate::reply::{self, reply};
 use crate::snapshot::Snapshot;
-use crate::store::{BoxFuture, Guard, Holder, Loaded, StoreError};
+use crate::store::{BoxFuture, Copied, Guard, Loaded, StoreError};
 
 /// Asks the thread that has the lock. Dropping it waits until the thread has done what was asked and unlocked.
 struct FileGuard {
@@ -77,6 +79,23 @@ impl Guard for FileGuard {
 
     fn commit(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
         self.ask(|answer| Command::Commit(Box::new(snapshot), answer))
+    }
+
+    fn adopt(&self, copy: Copied) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.ask(|answer| Command::Adopt(Box::new(copy), answer))
+    }
+
+    fn leave(&self, to: String) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.ask(|answer| Command::Leave(to, answer))
+    }
+
+    fn keep(&self) -> BoxFuture<'_, StoreError> {
+        Box::pin(std::future::pending())
+    }
+
+    fn outlasts(&self, _: Duration) -> BoxFuture<'_, Result<(), StoreError>> {
+        // The kernel takes it back with the process that would make the call.
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>> {

@@ -3,7 +3,7 @@
 //! In: the snapshot that is about to be replaced. Out: the newest earlier one that is whole. Never: more than
 //! [`HISTORY_MAX`] of them for long.
 
-use super::STATE;
+use super::{STATE, put_snapshot};
 use crate::disk::Folder;
 use crate::seal::Vault;
 use crate::snapshot::{SNAPSHOT_BYTES_MAX, Snapshot};
@@ -28,6 +28,27 @@ pub(super) fn keep(folder: &Folder, serial: u64) -> Result<(), StoreError> {
         history.rename(COPY_NEW, &name)?;
     }
     history.sync()
+}
+
+/// Keeps a snapshot that was kept elsewhere.
+pub(super) fn put(folder: &Folder, vault: &Vault, snapshot: &Snapshot) -> Result<(), StoreError> {
+    let history = folder.folder_or_create(HISTORY)?;
+    let name = file_name(snapshot.serial);
+    let place = history.place(&name);
+    history.create(COPY_NEW, |file| put_snapshot(file, snapshot, vault, place))?;
+    history.rename(COPY_NEW, &name)?;
+    history.sync()
+}
+
+/// The snapshots that are kept and whole, newest first.
+pub(super) fn all(folder: &Folder, vault: &Vault) -> Result<Vec<Snapshot>, StoreError> {
+    let Some(history) = folder.folder(HISTORY)? else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for serial in serials(&history)? {
+        let bytes = history.read(&file_name(serial), SNAPSHOT_BYTES_MAX)?;
+        all.extend(bytes.and_then(|bytes| Snapshot::open(bytes, vault).ok()));
+    }
+    Ok(all)
 }
 
 /// Removes all but the newest [`HISTORY_MAX`] snapshots.

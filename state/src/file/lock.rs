@@ -5,11 +5,10 @@
 use std::fs::{File, TryLockError};
 use std::io::{Seek as _, Write as _};
 
-use serde::{Deserialize, Serialize};
-
 use crate::disk::{self, Folder};
+use crate::holder::{Held, Holder, HolderTwin};
 use crate::json;
-use crate::store::{Holder, StoreError};
+use crate::store::StoreError;
 
 /// The file that is locked.
 const LOCK: &str = "lock";
@@ -17,25 +16,12 @@ const LOCK: &str = "lock";
 /// Largest text about a holder that is read, in bytes.
 const HOLDER_BYTES_MAX: u64 = 16 * 1024;
 
-/// Longest part of it that is shown, in characters. A URL of a run has about 100.
-const SHOWN_CHARS_MAX: usize = 500;
-
 /// Attempts when the file is replaced between opening and locking it, which nothing but a user's `rm` does.
 const ATTEMPTS_MAX: usize = 3;
 
 /// A lock that is held. Dropping it unlocks.
 pub(super) struct Lock {
     file: File,
-}
-
-/// [`Holder`] as the lock's file has it.
-#[derive(Serialize, Deserialize)]
-struct HolderTwin {
-    operation: String,
-    who: String,
-    pid: u32,
-    since: String,
-    run_url: Option<String>,
 }
 
 impl Lock {
@@ -46,7 +32,7 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    return Err(StoreError::Locked { holder: read_holder(folder).map(Box::new) });
+                    return Err(StoreError::Locked(Box::new(held(folder))));
                 }
                 Err(TryLockError::Error(source)) => {
                     return Err(StoreError::Io { doing: "locked", place: folder.place(LOCK), source });
@@ -73,8 +59,7 @@ impl Lock {
     }
 
     fn write_holder(&mut self, holder: &Holder) -> std::io::Result<()> {
-        let Holder { operation, who, pid, since, run_url } = holder.clone();
-        let text = serde_json::to_vec(&HolderTwin { operation, who, pid, since, run_url })?;
+        let text = serde_json::to_vec(&HolderTwin::from(holder))?;
         self.file.set_len(0)?;
         self.file.rewind()?;
         self.file.write_all(&text)
@@ -89,16 +74,25 @@ impl Drop for Lock {
     }
 }
 
-/// Who holds the lock, if the file says so in a way that can be shown.
-fn read_holder(folder: &Folder) -> Option<Holder> {
-    let bytes = folder.read(LOCK, HOLDER_BYTES_MAX).ok()??;
-    let HolderTwin { operation, who, pid, since, run_url } =
-        Some(&bytes).filter(|bytes| json::is_shallow(bytes)).and_then(|bytes| json::read(bytes).ok())?;
-    let (operation, who, since) = (shown(&operation), shown(&who), shown(&since));
-    Some(Holder { operation, who, pid, since, run_url: run_url.as_deref().map(shown) })
+/// Who holds the lock now; `None`: nobody.
+pub(super) fn holder(folder: &Folder) -> Result<Option<Held>, StoreError> {
+    let Some(file) = folder.open_to_read(LOCK)? else { return Ok(None) };
+    match file.try_lock_shared() {
+        Ok(()) => {
+            let _ = file.unlock();
+            Ok(None)
+        }
+        Err(TryLockError::WouldBlock) => Ok(Some(held(folder))),
+        Err(TryLockError::Error(source)) => {
+            Err(StoreError::Io { doing: "locked", place: folder.place(LOCK), source })
+        }
+    }
 }
 
-/// A part of a holder on one line, without the characters that change how text looks.
-fn shown(text: &str) -> String {
-    text.chars().filter(|c| !crate::address::is_unprintable(*c)).take(SHOWN_CHARS_MAX).collect()
+/// The lock as its file tells it, as far as that can be shown.
+fn held(folder: &Folder) -> Held {
+    let bytes = folder.read(LOCK, HOLDER_BYTES_MAX).ok().flatten();
+    let twin =
+        bytes.as_ref().filter(|bytes| json::is_shallow(bytes)).and_then(|bytes| json::read(bytes).ok());
+    Held { holder: twin.map(|twin: HolderTwin| twin.into()), left: None }
 }

@@ -8,13 +8,15 @@ use std::sync::mpsc;
 
 use super::contents::{self, Contents, JournalFile};
 use super::lock::Lock;
-use super::{JOURNAL, JOURNAL_NEW, LINEAGE, LINEAGE_NEW, STATE, STATE_NEW, history};
+use super::{
+    HISTORY_MAX, JOURNAL, JOURNAL_NEW, LINEAGE, LINEAGE_NEW, STATE, STATE_NEW, history, moved, put_snapshot,
+};
 use crate::disk::Folder;
 use crate::journal::{self, Header, JOURNAL_BYTES_MAX, Ledger, Record};
 use crate::reply::Sender;
 use crate::seal::{Frames, Vault};
-use crate::snapshot::{EncodeError, Snapshot, is_lineage};
-use crate::store::{Loaded, StoreError, unwritable};
+use crate::snapshot::{Snapshot, is_lineage};
+use crate::store::{Copied, Loaded, StoreError, may_adopt, unwritable};
 
 /// Appends stop joining a group beyond this many bytes of records, so that the first need not wait for long.
 const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -32,6 +34,10 @@ pub(super) enum Command {
     Append(Vec<Record>, Answer<()>),
     /// [`crate::store::Guard::commit`].
     Commit(Box<Snapshot>, Answer<()>),
+    /// [`crate::store::Guard::adopt`].
+    Adopt(Box<Copied>, Answer<()>),
+    /// [`crate::store::Guard::leave`].
+    Leave(String, Answer<()>),
     /// [`crate::store::Guard::release`].
     Release(Answer<()>),
 }
@@ -85,6 +91,8 @@ impl Writer {
                 Command::Read(answer) => answer.send(self.read()),
                 Command::Begin(lineage, answer) => answer.send(self.begin(&lineage)),
                 Command::Commit(snapshot, answer) => answer.send(self.commit(&snapshot)),
+                Command::Adopt(copy, answer) => answer.send(self.adopt(*copy)),
+                Command::Leave(to, answer) => answer.send(self.leave(&to)),
                 Command::Append(records, answer) => next = self.append_group(records, answer, commands),
                 Command::Release(answer) => {
                     drop(self);
@@ -257,15 +265,40 @@ impl Writer {
         Ok(())
     }
 
+    /// Takes in a state that was kept elsewhere. What is here is an earlier moment of it, or nothing.
+    fn adopt(&mut self, Copied { snapshot, pending, history }: Copied) -> Result<(), StoreError> {
+        self.lock.check(&self.folder)?;
+        let known = Known::of(&contents::load_left(&self.folder, &self.vault)?);
+        may_adopt(known.lineage.as_deref().map(|lineage| (lineage, known.serial)), &snapshot)?;
+        let replaced = self.folder.remove(JOURNAL).and_then(|()| self.replace_state(&snapshot, 0));
+        replaced.inspect_err(|_| drop(self.folder.remove(STATE_NEW)))?;
+        self.folder.sync()?;
+        let ledger = Ledger::of_pending(pending);
+        let is_settled = ledger.is_settled();
+        let (lineage, journal) = (Some(snapshot.lineage), OpenJournal::Closed(JournalFile::Stale));
+        self.known = Some(Known { lineage, serial: snapshot.serial, ledger, journal, ..known });
+        for earlier in history.iter().filter(|earlier| earlier.serial < snapshot.serial).take(HISTORY_MAX) {
+            history::put(&self.folder, &self.vault, earlier)?;
+        }
+        if is_settled {
+            self.mark()?;
+        } else {
+            self.open_journal()?;
+        }
+        moved::come_back(&self.folder)
+    }
+
+    fn leave(&mut self, to: &str) -> Result<(), StoreError> {
+        self.lock.check(&self.folder)?;
+        // What is written next is asked whether it is here.
+        self.known = None;
+        moved::leave(&self.folder, to)
+    }
+
     /// Writes a snapshot in the place of the present one, which is kept.
     fn replace_state(&self, snapshot: &Snapshot, present: u64) -> Result<(), StoreError> {
         let place = self.folder.place(STATE);
-        self.folder.create(STATE_NEW, |file| match snapshot.seal(&self.vault, &mut *file) {
-            Ok(()) => Ok(()),
-            Err(EncodeError::Io(source)) => Err(file.failure("written", source)),
-            Err(EncodeError::Sealed(error)) => Err(StoreError::Sealed { place, error }),
-            Err(error) => Err(unwritable(error)),
-        })?;
+        self.folder.create(STATE_NEW, |file| put_snapshot(file, snapshot, &self.vault, place))?;
         if present > 0 {
             history::keep(&self.folder, present)?;
         }

@@ -139,6 +139,12 @@ pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
     [length.as_bytes(), b" ", sum.as_bytes(), b" ", payload, b"\n"].concat()
 }
 
+/// The payload of the good frame that some bytes begin with, and what comes after it.
+pub(crate) fn unframe(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let frame = first_frame(bytes)?;
+    Some((frame.payload, bytes.get(frame.bytes..)?))
+}
+
 /// Records as JSON, separated by commas: several such texts in a row can share a frame.
 pub(crate) fn encode_records(records: &[Record]) -> Result<Vec<u8>, EncodeError> {
     let mut text = Vec::new();

@@ -8,7 +8,8 @@ use serde_json::json;
 
 pub(crate) fn holder() -> Holder {
     let (operation, who) = ("apply".to_owned(), "ann@host".to_owned());
-    Holder { operation, who, pid: 7, since: "2026-01-02T03:04:05Z".to_owned(), run_url: None }
+    let (id, since) = ("lock-7".to_owned(), "2026-01-02T03:04:05Z".to_owned());
+    Holder { id, operation, who, pid: 7, since, run_url: None }
 }
 
 pub(crate) fn object(state: &str) -> Object {

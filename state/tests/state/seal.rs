@@ -9,14 +9,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mlo_state::journal::Journal;
+use mlo_state::s3::{Bucket as _, LEASE, ModelBucket};
 use mlo_state::seal::{
     AgeKey, Identity, Key, Kind, LocalKey, PassphraseCost, PassphraseKey, Random, Recipient, Subject, Wrapped,
 };
 use mlo_state::snapshot::{Damage, DecodeError, PathStep};
-use mlo_state::{FileStore, MemoryStore, Object, Snapshot, Store, StoreError, Vault, conformance};
+use mlo_state::{
+    BoxFuture, FileStore, MemoryStore, Object, S3Store, Snapshot, Store, StoreError, Vault, conformance,
+};
 use sha2::{Digest as _, Sha256};
 
 use crate::journal::{done, holder, intend, object};
+use crate::s3::clock;
 
 /// An identity as `age-keygen` writes it, and its recipient.
 const IDENTITY: &str = "AGE-SECRET-KEY-1P9AEFCCS3NLV8LN5RJ4H84A7CWMY2HD39H9C02DVRZ5SEU62CR8SSV0DTV";
@@ -112,12 +116,38 @@ async fn refused(dir: &Path, vault: Vault) -> String {
 async fn a_sealed_store_conforms() {
     let parent = tempfile::tempdir().unwrap();
     let number = AtomicU64::new(0);
-    conformance::all(&|| {
-        let dir = parent.path().join(number.fetch_add(1, Ordering::Relaxed).to_string());
-        let vault = team().enforced();
-        Box::new(move || Box::new(store(&dir, vault.clone())))
-    })
+    conformance::all(
+        &|| {
+            let dir = parent.path().join(number.fetch_add(1, Ordering::Relaxed).to_string());
+            let vault = team().enforced();
+            Box::new(move || Box::new(store(&dir, vault.clone())))
+        },
+        &|| Box::pin(std::future::ready(())),
+    )
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sealed_store_in_a_bucket_conforms_and_no_value_in_it_is_in_clear() {
+    let clock = clock();
+    let bucket = ModelBucket::new(clock.clone());
+    let number = AtomicU64::new(0);
+    let expire = || -> BoxFuture<'static, ()> { Box::pin(tokio::time::sleep(LEASE)) };
+    conformance::all(
+        &|| {
+            let key = number.fetch_add(1, Ordering::Relaxed).to_string();
+            let (bucket, clock, vault) = (Arc::new(bucket.clone()), clock.clone(), team().enforced());
+            let store = S3Store::new(bucket, &key, clock).with_vault(vault);
+            Box::new(move || Box::new(store.clone()))
+        },
+        &expire,
+    )
+    .await;
+    for key in bucket.keys() {
+        let Ok(Some(found)) = bucket.get(&key, u64::MAX).await else { panic!("{key} is there") };
+        let text = String::from_utf8_lossy(&found.body);
+        assert!(!text.contains("127.0.0.1:1") && !text.contains("attributes"), "{key}: {text}");
+    }
 }
 
 #[tokio::test]

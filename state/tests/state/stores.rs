@@ -14,19 +14,25 @@ fn open_folder(parent: &tempfile::TempDir, name: &str) -> Box<dyn Fn() -> Box<dy
 async fn folder_store_conforms() {
     let parent = tempfile::tempdir().unwrap();
     let number = std::cell::Cell::new(0);
-    conformance::all(&|| {
-        number.set(number.get() + 1);
-        open_folder(&parent, &number.get().to_string())
-    })
+    conformance::all(
+        &|| {
+            number.set(number.get() + 1);
+            open_folder(&parent, &number.get().to_string())
+        },
+        &|| Box::pin(std::future::ready(())),
+    )
     .await;
 }
 
 #[tokio::test]
 async fn memory_store_conforms() {
-    conformance::all(&|| {
-        let store = MemoryStore::new();
-        Box::new(move || Box::new(store.clone()))
-    })
+    conformance::all(
+        &|| {
+            let store = MemoryStore::new();
+            Box::new(move || Box::new(store.clone()))
+        },
+        &|| Box::pin(std::future::ready(())),
+    )
     .await;
 }
 

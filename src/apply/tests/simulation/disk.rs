@@ -1,9 +1,10 @@
 //! A disk that takes its time, loses what was not synced, and fills up.
 
 use crate::provider::fake::Dice;
-use mlo_state::{BoxFuture, Guard, Loaded, Record, Snapshot, StoreError};
+use mlo_state::{BoxFuture, Copied, Guard, Loaded, Record, Snapshot, StoreError};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What the disk does, as a seed says. Clones are the same disk.
 #[derive(Clone)]
@@ -133,6 +134,22 @@ impl Guard for SlowGuard {
             self.sync(last.saturating_sub(1)).await?;
             self.inner.commit(snapshot).await
         })
+    }
+
+    fn adopt(&self, copy: Copied) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.adopt(copy)
+    }
+
+    fn leave(&self, to: String) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.leave(to)
+    }
+
+    fn keep(&self) -> BoxFuture<'_, StoreError> {
+        self.inner.keep()
+    }
+
+    fn outlasts(&self, call: Duration) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.outlasts(call)
     }
 
     fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>> {

@@ -2,14 +2,14 @@
 
 use super::edit::{self, Edited};
 use super::fail;
-use crate::cli::args::{Source, StateChange, StateInstance, StateMv, StatePush, StateRm};
+use crate::cli::args::{StateChange, StateInstance, StateMv, StatePush, StateRm};
+use crate::cli::backend::moves;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::lock::{Claim, Stop};
+use crate::cli::lock::{Claim, Stop, kept};
 use crate::cli::project::Place;
 use crate::cli::screen::Screen;
-use crate::cli::session;
-use crate::cli::vault::Keys;
+use crate::cli::session::{self, Found};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
 use mlo_state::snapshot::SNAPSHOT_BYTES_MAX;
 use mlo_state::{Guard, Loaded, Snapshot, Status};
@@ -76,10 +76,15 @@ fn read(file: &Path) -> Result<Snapshot, Diagnostics> {
 type Edit<'e> = &'e dyn Fn(Option<&Snapshot>) -> Result<Edited, Diagnostics>;
 
 fn carry_out(name: &str, options: &StateChange, dry_run: bool, edit: Edit<'_>, screen: &mut Screen) -> Exit {
-    let result = Place::find(options.of.from.as_deref()).map_err(Stop::from).and_then(|place| {
-        let runtime = session::runtime()?;
-        runtime.block_on(locked(name, options, &place, (dry_run, edit), screen))
-    });
+    let found = match session::store_of(options.of.from.as_deref(), &options.of.backend) {
+        Ok(found) => found,
+        Err(failed) => return session::fail(screen, false, &failed, Exit::Error),
+    };
+    let (store, place, timeout) = (found.store.as_ref(), &found.place, options.lock_timeout);
+    let claim = Claim { store, place, operation: name, timeout };
+    let runtime = session::runtime().map_err(Stop::from);
+    let result =
+        runtime.and_then(|runtime| runtime.block_on(locked(&claim, &found, (dry_run, edit), screen)));
     match result {
         Ok(()) => Exit::Done,
         Err(Stop::Ended(end)) => end,
@@ -88,19 +93,16 @@ fn carry_out(name: &str, options: &StateChange, dry_run: bool, edit: Edit<'_>, s
 }
 
 async fn locked(
-    name: &str,
-    options: &StateChange,
-    place: &Place,
+    claim: &Claim<'_>,
+    Found { place, backend, keys, .. }: &Found,
     (dry_run, edit): (bool, Edit<'_>),
     screen: &mut Screen,
 ) -> Result<(), Stop> {
-    let keys = Keys::of_place(place, &Source::default())?;
-    let store = keys.store(place);
     let interrupt = Interrupt::listen();
     session::prepare_home(place)?;
-    let claim = Claim { store: &store, place, operation: name, timeout: options.lock_timeout };
+    moves::check(place, backend, &keys.vault).await?;
     let guard = claim.take(&interrupt, screen).await?;
-    let result = change(guard.as_ref(), place, (dry_run, edit), screen).await;
+    let result = kept(guard.as_ref(), change(guard.as_ref(), place, (dry_run, edit), screen)).await;
     let released = guard.release().await;
     screen.report(&keys.news(place), &SourceMap::new());
     result?;

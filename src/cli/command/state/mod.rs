@@ -5,18 +5,18 @@
 
 mod change;
 mod edit;
+mod migrate;
 
 pub(in crate::cli) use change::{taint, untaint};
 
-use crate::cli::args::{State, StateList, StatePull, StateShow};
+use crate::cli::args::{State, StateList, StateOf, StatePull, StateShow};
 use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
-use crate::cli::session;
+use crate::cli::session::{self, Failed};
 use crate::cli::view::state;
 use crate::diag::{Diagnostics, SourceMap};
 use crate::plan::AddressPattern;
 use mlo_state::{Snapshot, Status};
-use std::path::Path;
 
 pub(in crate::cli) fn run(command: &State, screen: &mut Screen) -> Exit {
     let result = match command {
@@ -26,19 +26,25 @@ pub(in crate::cli) fn run(command: &State, screen: &mut Screen) -> Exit {
         State::Mv(options) => return change::mv(options, screen),
         State::Rm(options) => return change::rm(options, screen),
         State::Push(options) => return change::push(options, screen),
+        State::Migrate(options) => return migrate::run(options, screen),
     };
-    result.unwrap_or_else(|(messages, exit)| fail(screen, messages, exit))
+    result.unwrap_or_else(|(failed, exit)| session::fail(screen, false, &failed, exit))
 }
 
 fn fail(screen: &Screen, messages: Diagnostics, exit: Exit) -> Exit {
-    session::fail(screen, false, &session::Failed { sources: SourceMap::new(), messages }, exit)
+    session::fail(screen, false, &Failed { sources: SourceMap::new(), messages }, exit)
 }
 
-type Failure = (Diagnostics, Exit);
+type Failure = (Failed, Exit);
+
+/// An error that is about no place in a file.
+fn error(messages: Diagnostics) -> Failure {
+    (Failed { sources: SourceMap::new(), messages }, Exit::Error)
+}
 
 /// The state that is there; nothing and a hint if there is none.
-fn present(from: Option<&Path>, command: &str, screen: &mut Screen) -> Result<Option<Snapshot>, Failure> {
-    let (place, snapshot) = session::read_state(from)?;
+fn present(of: &StateOf, command: &str, screen: &mut Screen) -> Result<Option<Snapshot>, Failure> {
+    let (place, snapshot) = session::read_state(of.from.as_deref(), &of.backend)?;
     if let Some(snapshot) = &snapshot {
         session::hide_state(screen, snapshot);
     } else {
@@ -49,8 +55,8 @@ fn present(from: Option<&Path>, command: &str, screen: &mut Screen) -> Result<Op
 }
 
 fn list(options: &StateList, screen: &mut Screen) -> Result<Exit, Failure> {
-    let Some(snapshot) = present(options.of.from.as_deref(), "list", screen)? else { return Ok(Exit::Done) };
-    edit::check_known(&snapshot, &options.within).map_err(|messages| (messages, Exit::Error))?;
+    let Some(snapshot) = present(&options.of, "list", screen)? else { return Ok(Exit::Done) };
+    edit::check_known(&snapshot, &options.within).map_err(error)?;
     let is_within = |pattern: &AddressPattern, address| pattern.covers(address);
     for (address, object) in &snapshot.objects {
         let id = object.attributes.get("id").and_then(serde_json::Value::as_str);
@@ -63,24 +69,24 @@ fn list(options: &StateList, screen: &mut Screen) -> Result<Exit, Failure> {
 }
 
 fn show(options: &StateShow, screen: &mut Screen) -> Result<Exit, Failure> {
-    let Some(snapshot) = present(options.of.from.as_deref(), "show", screen)? else { return Ok(Exit::Error) };
+    let Some(snapshot) = present(&options.of, "show", screen)? else { return Ok(Exit::Error) };
     let values = session::stored_values(&snapshot);
     let Some((address, object, value)) = values.iter().find(|(address, ..)| **address == options.address)
     else {
-        return Err((edit::no_object(&snapshot, &options.address.clone().into()).into(), Exit::Error));
+        return Err(error(edit::no_object(&snapshot, &options.address.clone().into()).into()));
     };
     screen.print(&state::object(address, value, object.status == Status::Tainted));
     Ok(Exit::Done)
 }
 
 fn pull(options: &StatePull, screen: &Screen) -> Result<Exit, Failure> {
-    let (place, snapshot) = session::read_state(options.of.from.as_deref())?;
+    let (place, snapshot) = session::read_state(options.of.from.as_deref(), &options.of.backend)?;
     let Some(snapshot) = snapshot else {
         screen.say("There is no state yet: nothing was applied here.\n");
         session::hint_at_other_states(screen, &place, "state pull --from");
         return Ok(Exit::Done);
     };
     // Sensitive values are in it in clear: without them it would be no state.
-    screen.print_whole(&edit::encoded(&snapshot).map_err(|messages| (messages, Exit::Error))?);
+    screen.print_whole(&edit::encoded(&snapshot).map_err(error)?);
     Ok(Exit::Done)
 }

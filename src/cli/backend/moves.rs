@@ -1,0 +1,60 @@
+//! Where the state of a project was when it was last locked here: a place that changes takes the state along.
+
+use super::Backend;
+use crate::cli::file;
+use crate::cli::project::Place;
+use crate::diag::{Diagnostic, Diagnostics, code};
+use mlo_state::{StoreError, Vault};
+use std::path::Path;
+
+/// The file in `.mlo` that says it.
+const PLACE: &str = "place";
+/// Largest such file, in bytes.
+const PLACE_BYTES_MAX: u64 = 16 * 1024;
+
+/// Where the state was; `None`: never locked here, or where it is without a word.
+pub(in crate::cli) fn remembered(place: &Place) -> Option<Backend> {
+    let file = std::fs::File::open(place.home().join(PLACE)).ok()?;
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut std::io::Read::take(file, PLACE_BYTES_MAX), &mut text).ok()?;
+    Backend::read(text.trim(), &place.folder).ok()
+}
+
+/// Writes down where the state is. Only helps to find it again: a failure is no harm.
+pub(in crate::cli) fn remember(place: &Place, backend: &Backend) {
+    let before = remembered(place);
+    if before.unwrap_or_else(|| Backend::Local(place.states())) != *backend {
+        let _ = file::write_private(&place.home().join(PLACE), format!("{backend}\n").as_bytes());
+    }
+}
+
+/// Refuses to begin anew where the state is in another place, in which this project had it.
+///
+/// # Errors
+/// If there is a state in the place before, and no note that it was taken away.
+pub(in crate::cli) async fn check(
+    place: &Place,
+    backend: &Backend,
+    vault: &Vault,
+) -> Result<(), Diagnostics> {
+    let before = remembered(place).unwrap_or_else(|| Backend::Local(place.states()));
+    if before == *backend {
+        return Ok(());
+    }
+    let (summary, why) = match before.store(vault, None).read().await {
+        // Never used, or taken to where it belongs.
+        Ok(loaded) if loaded.snapshot.is_none() => return Ok(()),
+        Err(StoreError::Moved { .. }) => return Ok(()),
+        Ok(_) => (format!("the state is in {before}, and the configuration now says {backend}"), None),
+        Err(error) => {
+            let summary = format!("the state was in {before}, and the configuration now says {backend}");
+            (summary, Some(format!("Whether it is still there cannot be told: {error}.")))
+        }
+    };
+    let project = Path::new(&place.shown);
+    let of = if project == Path::new(".") { String::new() } else { format!(" --of {}", place.shown) };
+    let error = Diagnostic::error(code::state::MOVED, place.relative(&summary));
+    let error = why.into_iter().fold(error, |error, why| error.detail(place.relative(&why)));
+    let from = place.relative(&before.to_string());
+    Err(error.help(format!("take it along: `mlo state migrate{of} --from '{from}'`")).into())
+}

@@ -1,0 +1,127 @@
+//! `mlo state migrate`
+//!
+//! Goes in: two places. Comes out: the state in the second, as it was in the first, and a note in the first that says so.
+//! Never happens: another state overwritten; a state that is in both places, for those who ask.
+
+use super::fail;
+use crate::cli::args::StateMigrate;
+use crate::cli::backend::{Backend, moves};
+use crate::cli::confirm;
+use crate::cli::exit::Exit;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::lock::{Claim, Stop, kept};
+use crate::cli::project::Place;
+use crate::cli::screen::Screen;
+use crate::cli::session::{self, Found};
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, code, escape};
+use mlo_state::{Copied, Guard, Loaded, Store, StoreError};
+use std::sync::Arc;
+
+/// One end of the way.
+struct End {
+    backend: Backend,
+    shown: String,
+    store: Arc<dyn Store>,
+}
+
+pub(super) fn run(options: &StateMigrate, screen: &mut Screen) -> Exit {
+    let found = match session::store_of(options.of.as_deref(), &options.backend) {
+        Ok(found) => found,
+        Err(failed) => return session::fail(screen, false, &failed, Exit::Error),
+    };
+    let moved = ends(options, &found).map_err(Stop::from).and_then(|(from, to)| {
+        let runtime = session::runtime()?;
+        runtime.block_on(migrate(options, &found, (&from, &to), screen))
+    });
+    match moved {
+        Ok(exit) | Err(Stop::Ended(exit)) => exit,
+        Err(Stop::Failed(messages, exit)) => fail(screen, messages, exit),
+    }
+}
+
+fn ends(options: &StateMigrate, found: &Found) -> Result<(End, End), Diagnostics> {
+    let place = &found.place;
+    let here = std::env::current_dir().unwrap_or_default();
+    let read = |text: &str| Backend::read(text, &here).map_err(|error| Diagnostics::from(*error));
+    let from = match &options.from {
+        Some(text) => read(text)?,
+        None => moves::remembered(place).unwrap_or_else(|| Backend::Local(place.states())),
+    };
+    let to = options.to.as_deref().map_or_else(|| Ok(found.backend.clone()), read)?;
+    if from == to {
+        let error =
+            Diagnostic::error(code::state::BACKEND, "the state is there already: both places are the same");
+        return Err(error.help("give `--from`, or change the `backend` block first").into());
+    }
+    let end = |backend: Backend| {
+        let (shown, store) = (backend.to_string(), backend.store(&found.keys.vault, None));
+        End { backend, shown, store }
+    };
+    Ok((end(from), end(to)))
+}
+
+async fn migrate(
+    options: &StateMigrate,
+    Found { place, keys, .. }: &Found,
+    (from, to): (&End, &End),
+    screen: &Screen,
+) -> Result<Exit, Stop> {
+    let interrupt = Interrupt::listen();
+    session::prepare_home(place)?;
+    let (operation, timeout) = ("state migrate", options.lock_timeout);
+    let claim = Claim { store: from.store.as_ref(), place, operation, timeout };
+    let source = claim.take(&interrupt, screen).await?;
+    let moved = kept(source.as_ref(), async {
+        let claim = Claim { store: to.store.as_ref(), place, operation, timeout };
+        let target = claim.take(&interrupt, screen).await?;
+        let moved = kept(target.as_ref(), carry(options, place, (from, to), (&*source, &*target), screen));
+        let moved = moved.await;
+        let released = target.release().await;
+        let exit = moved?;
+        released.map_err(|error| Stop::store(&error, place))?;
+        Ok::<_, Stop>(exit)
+    });
+    let moved = moved.await;
+    let released = source.release().await;
+    screen.report(&keys.news(place), &SourceMap::new());
+    let exit = moved?;
+    released.map_err(|error| Stop::store(&error, place))?;
+    if exit == Exit::Done {
+        moves::remember(place, &to.backend);
+    }
+    Ok(exit)
+}
+
+async fn carry(
+    options: &StateMigrate,
+    place: &Place,
+    (from, to): (&End, &End),
+    (source, target): (&dyn Guard, &dyn Guard),
+    screen: &Screen,
+) -> Result<Exit, Stop> {
+    let stop = |error: StoreError| Stop::store(&error, place);
+    let Loaded { snapshot, pending, .. } = source.read().await.map_err(stop)?;
+    let Some(snapshot) = snapshot else {
+        let summary = format!("there is no state in {}", from.shown);
+        let error = Diagnostic::error(code::state::BACKEND, summary);
+        return Err(Diagnostics::from(error.help("give `--from` if it is elsewhere")).into());
+    };
+    let history = from.store.history().await.map_err(stop)?;
+    let (objects, earlier, open) = (snapshot.objects.len(), history.len(), pending.len());
+    let what = format!(
+        "{objects} objects at serial {}, {earlier} earlier snapshots, {open} open changes: from {} to {}",
+        snapshot.serial, from.shown, to.shown
+    );
+    screen.say(&format!("{}.\n", escape(&what)));
+    let sure = options.auto_approve
+        || confirm::ask(screen, "Shall mlo do this?", "look at the places, then give `--auto-approve`")?;
+    if !sure {
+        screen.say("Nothing was changed.\n");
+        return Ok(Exit::Error);
+    }
+    target.adopt(Copied { snapshot, pending, history }).await.map_err(stop)?;
+    // Only now: if this fails the state is in both places, and another attempt ends it.
+    source.leave(to.shown.clone()).await.map_err(stop)?;
+    screen.say("The state is there. What is left in the old place is not used any more.\n");
+    Ok(Exit::Done)
+}

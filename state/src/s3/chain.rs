@@ -1,0 +1,214 @@
+//! The journal: objects `journal/EPOCH/SEQUENCE` that are never changed, a chain for each taking of the lock.
+//!
+//! In: records, and the place in the chain that they go to. Out: objects; or what a chain holds, in order. Never: a gap
+//! passed over; a record after a chain was closed.
+//!
+//! A holder writes the objects of its epoch one after the other, each under a name that must be free. Who takes the
+//! lock next closes the chain by taking the next name itself. So a late write of the holder before finds its name
+//! taken, and it knows that it has lost the lock; and what it was told is durable stands before the end.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::head::{Head, Position, refused};
+use super::request::{Client, Written};
+use crate::journal::{self, Header, JOURNAL_BYTES_MAX, Journal, Record};
+use crate::json;
+use crate::seal::Vault;
+use crate::snapshot::{Damage, DecodeError};
+use crate::store::{StoreError, unwritable};
+
+/// What the names of the journal begin with.
+pub(super) const JOURNAL: &str = "journal/";
+
+/// Attempts to close a chain whose holder still writes to it.
+const SEALS_MAX: u32 = 100;
+
+/// The first line of an object of the journal.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stamp {
+    epoch: u64,
+    sequence: u64,
+    /// The id of the lock under which it was written.
+    writer: String,
+    /// The epoch that closes the chain here; there are no records in it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    closed_by: Option<u64>,
+}
+
+/// An object of the journal.
+#[derive(Debug)]
+pub(super) enum Link {
+    /// Records that became durable together, and the serial that they follow.
+    Records(Journal),
+    /// The end of a chain.
+    End,
+}
+
+impl Position {
+    /// The name of its object.
+    pub(super) fn name(self) -> String {
+        format!("{JOURNAL}{:020}/{:020}", self.epoch, self.sequence)
+    }
+
+    /// The place that a name is of.
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        let (epoch, sequence) = name.strip_prefix(JOURNAL)?.split_once('/')?;
+        let number = |text: &str| text.parse().ok().filter(|_| text.len() == 20);
+        Some(Self { epoch: number(epoch)?, sequence: number(sequence)? })
+    }
+
+    pub(super) fn next(self) -> Self {
+        Self { sequence: self.sequence + 1, ..self }
+    }
+}
+
+/// Records that become durable together: JSON separated by commas.
+#[derive(Clone, Copy)]
+pub(super) struct Records<'r> {
+    pub(super) text: &'r [u8],
+    /// Whether a value in them is.
+    pub(super) is_sensitive: bool,
+}
+
+/// A journal of its own that holds these records, sealed if the vault seals them.
+pub(super) fn journal_of(
+    header: &Header,
+    records: Records<'_>,
+    vault: &Vault,
+) -> Result<Vec<u8>, StoreError> {
+    let mut body = header.encode().map_err(unwritable)?;
+    let payload = [b"[", records.text, b"]"].concat();
+    match vault.frames(header.subject(), records.is_sensitive).map_err(|error| unwritable(error.into()))? {
+        Some(frames) => {
+            body.extend(journal::frame(frames.head()));
+            let sealed = frames.seal(body.len() as u64, &payload);
+            body.extend(journal::frame(&sealed));
+        }
+        None => body.extend(journal::frame(&payload)),
+    }
+    Ok(body)
+}
+
+/// An object of the journal.
+pub(super) fn link(
+    at: Position,
+    writer: &str,
+    (header, records): (&Header, Records<'_>),
+    vault: &Vault,
+) -> Result<Bytes, StoreError> {
+    let stamp = Stamp { epoch: at.epoch, sequence: at.sequence, writer: writer.to_owned(), closed_by: None };
+    let body = [encode(&stamp), journal_of(header, records, vault)?].concat();
+    let found = body.len() as u64;
+    if found > JOURNAL_BYTES_MAX {
+        return Err(StoreError::Limit {
+            what: "the journal's size in bytes",
+            found,
+            limit: JOURNAL_BYTES_MAX,
+        });
+    }
+    Ok(body.into())
+}
+
+fn encode(stamp: &Stamp) -> Vec<u8> {
+    journal::frame(&serde_json::to_vec(stamp).expect("numbers and texts can be written"))
+}
+
+fn decode(bytes: &[u8], at: Position, vault: &Vault) -> Result<Link, DecodeError> {
+    let (payload, rest) = journal::unframe(bytes).ok_or(Damage::Header)?;
+    let stamp: Stamp = Some(payload)
+        .filter(|payload| json::is_shallow(payload))
+        .and_then(|payload| json::read(payload).ok())
+        .ok_or(Damage::Header)?;
+    if (stamp.epoch, stamp.sequence) != (at.epoch, at.sequence) {
+        return Err(Damage::Alien.into());
+    }
+    if stamp.closed_by.is_some() {
+        return Ok(Link::End);
+    }
+    let (journal, _) = Journal::open(rest, vault)?;
+    // An object is there whole, or not at all: a torn one is damaged.
+    if journal.torn { Err(Damage::Truncated.into()) } else { Ok(Link::Records(journal)) }
+}
+
+/// The object at a place; `None` if there is none.
+pub(super) async fn read(client: &Client, at: Position) -> Result<Option<Link>, StoreError> {
+    let name = at.name();
+    let Some(found) = client.get(&name, JOURNAL_BYTES_MAX).await? else { return Ok(None) };
+    decode(&found.body, at, client.vault()).map(Some).map_err(|error| refused(client, &name, error))
+}
+
+/// The places that are taken after what the head has folded in, in order.
+pub(super) async fn places(client: &Client, head: &Head) -> Result<Vec<Position>, StoreError> {
+    let names = client.list(JOURNAL, &head.folded.name()).await?;
+    Ok(names.iter().filter_map(|name| Position::of_name(name)).collect())
+}
+
+/// Closes the chains of all epochs before `epoch` that may still be written to.
+pub(super) async fn seal(client: &Client, head: &Head, epoch: u64, writer: &str) -> Result<(), StoreError> {
+    if head.sealed + 1 >= epoch {
+        return Ok(());
+    }
+    let places = places(client, head).await?;
+    for open in head.sealed + 1..epoch {
+        let folded = if head.folded.epoch == open { head.folded.sequence } else { 0 };
+        let last = places.iter().filter(|at| at.epoch == open).map(|at| at.sequence).max();
+        seal_one(client, Position { epoch: open, sequence: last.unwrap_or(folded) }, epoch, writer).await?;
+    }
+    Ok(())
+}
+
+/// Closes a chain of which `last` is the end, as far as is known.
+async fn seal_one(client: &Client, mut last: Position, by: u64, writer: &str) -> Result<(), StoreError> {
+    for _ in 0..SEALS_MAX {
+        if last.sequence > 0 && matches!(read(client, last).await?, Some(Link::End)) {
+            return Ok(());
+        }
+        let at = last.next();
+        let writer = writer.to_owned();
+        let stamp = Stamp { epoch: at.epoch, sequence: at.sequence, writer, closed_by: Some(by) };
+        match client.create(&at.name(), &encode(&stamp).into()).await? {
+            Written::Done(_) => return Ok(()),
+            // A write that was under way, or an end that another made.
+            Written::Taken => last = at,
+        }
+    }
+    Err(StoreError::LockLost { place: client.place(&last.name()) })
+}
+
+/// What the links of the journal hold after the head.
+///
+/// # Errors
+/// If one is missing or follows another snapshot: also when the head is replaced while the links are read.
+pub(super) fn join(client: &Client, head: &Head, links: Vec<(Position, Link)>) -> Result<Joined, StoreError> {
+    let mut joined = Joined { records: Vec::new(), last: head.folded };
+    for (at, link) in links {
+        let expected = if at.epoch == joined.last.epoch {
+            joined.last.next()
+        } else {
+            Position { epoch: at.epoch, sequence: 1 }
+        };
+        if at != expected {
+            return Err(StoreError::Lost { place: client.place(&expected.name()), good: None });
+        }
+        joined.last = at;
+        let Link::Records(journal) = link else { continue };
+        if Some(&journal.header.lineage) != head.lineage.as_ref() {
+            let expected = head.lineage.clone().unwrap_or_default();
+            return Err(StoreError::Foreign { expected, found: journal.header.lineage });
+        }
+        if journal.header.base_serial != head.serial {
+            let place = client.place(&at.name());
+            let damage = Damage::RolledBack { found: head.serial, newest: journal.header.base_serial };
+            return Err(StoreError::Corrupt { place, damage, good: None });
+        }
+        joined.records.extend(journal.records);
+    }
+    Ok(joined)
+}
+
+/// The records after a head, and where the next ones would go.
+pub(super) struct Joined {
+    pub(super) records: Vec<Record>,
+    pub(super) last: Position,
+}

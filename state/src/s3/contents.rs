@@ -1,0 +1,241 @@
+//! What a bucket holds, and whether it can be believed.
+//!
+//! In: the objects of a store. Out: the snapshot with the journal in it. Never: what is missing, damaged, foreign or
+//! rolled back taken for a state.
+
+use futures_util::future::try_join;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::chain::{self, Link};
+use super::head::{HEAD, Head, Part, Position, refused};
+use super::request::Client;
+use crate::journal::{self, JOURNAL_BYTES_MAX, Journal, Ledger};
+use crate::json;
+use crate::snapshot::{Damage, SNAPSHOT_BYTES_MAX, Snapshot, hex, is_lineage};
+use crate::store::{Earlier, Loaded, StoreError};
+
+/// The marker: says that state was kept here, also when the head is gone.
+pub(super) const LINEAGE: &str = "lineage";
+
+/// What the names of snapshots begin with.
+pub(super) const SNAPSHOTS: &str = "snapshots/";
+
+/// What the name of a snapshot ends with.
+pub(super) const SNAPSHOT: &str = ".json";
+
+/// What the name of what goes with a snapshot ends with.
+pub(super) const OPEN: &str = ".open";
+
+/// Largest marker, in bytes; ours have 60.
+const MARKER_BYTES_MAX: u64 = 4096;
+
+/// Attempts to read a state that is committed to while it is read.
+const ATTEMPTS_MAX: u32 = 10;
+
+/// Objects of the journal that are read at a time.
+const READS_AT_ONCE: usize = 16;
+
+/// What a bucket holds.
+pub(super) struct Contents {
+    /// The head and its tag; `None`: nobody ever locked this.
+    pub(super) head: Option<(Head, String)>,
+    /// `None`: nothing was ever written.
+    pub(super) snapshot: Option<Snapshot>,
+    /// Operations without an outcome.
+    pub(super) ledger: Ledger,
+    /// The last place of the journal that is taken.
+    pub(super) last: Position,
+    /// The marker says the lineage.
+    pub(super) marked: bool,
+}
+
+/// The marker as its object has it.
+#[derive(Serialize, Deserialize)]
+struct MarkerTwin {
+    lineage: String,
+}
+
+impl Contents {
+    /// As the store's users see it.
+    pub(super) fn into_loaded(self) -> Loaded {
+        let next_operation = self.ledger.next_operation();
+        Loaded { snapshot: self.snapshot, pending: self.ledger.into_pending(), next_operation, torn: false }
+    }
+}
+
+/// The text of the marker.
+pub(super) fn marker(lineage: &str) -> String {
+    format!("{{\"lineage\":\"{lineage}\"}}\n")
+}
+
+/// The object's name for a snapshot or what goes with it: it says what is in it.
+pub(super) fn part(serial: u64, bytes: &[u8], ending: &str) -> Part {
+    let sha256 = hex(&Sha256::digest(bytes));
+    let digits = sha256.get(..16).unwrap_or_default();
+    Part { name: format!("{SNAPSHOTS}{serial:020}-{digits}{ending}"), sha256 }
+}
+
+/// The serial in a name that [`part`] made.
+pub(super) fn serial_of(name: &str) -> Option<u64> {
+    name.strip_prefix(SNAPSHOTS)?.split_once('-')?.0.parse().ok()
+}
+
+/// Reads a store. What is seen is whole although no lock is taken: the head says what belongs together, and when
+/// something does not, it is read again if the head has been replaced meanwhile.
+pub(super) async fn load(client: &Client) -> Result<Contents, StoreError> {
+    let (mut head, marker) = try_join(Head::read(client), read_marker(client)).await?;
+    for _ in 1..ATTEMPTS_MAX {
+        let loaded = join(client, head.clone(), marker.as_deref()).await;
+        let Err(error) = loaded else { return loaded };
+        let now = Head::read(client).await?;
+        if now.as_ref().map(|(_, tag)| tag) == head.as_ref().map(|(_, tag)| tag) {
+            return Err(with_good(client, head.as_ref().map(|(head, _)| head), error).await);
+        }
+        head = now;
+    }
+    join(client, head, marker.as_deref()).await
+}
+
+async fn join(
+    client: &Client,
+    head: Option<(Head, String)>,
+    kept: Option<&str>,
+) -> Result<Contents, StoreError> {
+    let nothing = |head| Contents {
+        head,
+        snapshot: None,
+        ledger: Ledger::default(),
+        last: Position::default(),
+        marked: false,
+    };
+    let gone = || StoreError::Lost { place: client.place(HEAD), good: None };
+    let Some((head, tag)) = head else {
+        let is_new = kept.is_none() && client.list(SNAPSHOTS, "").await?.is_empty();
+        return if is_new { Ok(nothing(None)) } else { Err(gone()) };
+    };
+    let Some(lineage) = head.lineage.clone() else {
+        // The lock was taken and nothing was written: or the head was lost, and the lock taken again.
+        let is_new = kept.is_none() && client.list(SNAPSHOTS, "").await?.is_empty();
+        let last = head.folded;
+        return if is_new { Ok(Contents { last, ..nothing(Some((head, tag))) }) } else { Err(gone()) };
+    };
+    if let Some(to) = head.moved.clone() {
+        return Err(StoreError::Moved { place: client.place(HEAD), to });
+    }
+    if let Some(expected) = kept.filter(|kept| *kept != lineage) {
+        return Err(StoreError::Foreign { expected: expected.to_owned(), found: lineage });
+    }
+    let (snapshot, (opened, joined)) =
+        try_join(read_snapshot(client, &head, &lineage), read_records(client, &head)).await?;
+    let last = joined.last;
+    let records = opened.into_iter().chain(joined.records);
+    let (snapshot, ledger) = journal::replay(snapshot, records)
+        .map_err(|damage| refused(client, chain::JOURNAL, damage.into()))?;
+    Ok(Contents { head: Some((head, tag)), snapshot: Some(snapshot), ledger, last, marked: kept.is_some() })
+}
+
+async fn read_snapshot(client: &Client, head: &Head, lineage: &str) -> Result<Snapshot, StoreError> {
+    let Some(part) = &head.snapshot else { return Ok(Snapshot::empty(lineage)) };
+    let snapshot = read_kept(client, part).await?;
+    if snapshot.lineage != lineage {
+        return Err(StoreError::Foreign { expected: lineage.to_owned(), found: snapshot.lineage });
+    }
+    if snapshot.serial != head.serial {
+        let damage = Damage::RolledBack { found: snapshot.serial, newest: head.serial };
+        return Err(StoreError::Corrupt { place: client.place(&part.name), damage, good: None });
+    }
+    Ok(snapshot)
+}
+
+/// A snapshot that the head names, if it is the one.
+pub(super) async fn read_kept(client: &Client, part: &Part) -> Result<Snapshot, StoreError> {
+    let bytes = read_part(client, part, SNAPSHOT_BYTES_MAX).await?;
+    Snapshot::open(bytes.into(), client.vault()).map_err(|error| refused(client, &part.name, error))
+}
+
+/// The snapshots before the present one that are there and whole, newest first.
+pub(super) async fn history(client: &Client) -> Result<Vec<Snapshot>, StoreError> {
+    let Some((head, _)) = Head::read(client).await? else { return Ok(Vec::new()) };
+    let mut history = Vec::with_capacity(head.earlier.len());
+    for kept in &head.earlier {
+        match read_kept(client, &kept.part).await {
+            Ok(snapshot) => history.push(snapshot),
+            // One that is damaged or gone is not a part of the history any more.
+            Err(StoreError::Lost { .. } | StoreError::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(history)
+}
+
+async fn read_part(client: &Client, part: &Part, bytes_max: u64) -> Result<bytes::Bytes, StoreError> {
+    let Some(found) = client.get(&part.name, bytes_max).await? else {
+        return Err(StoreError::Lost { place: client.place(&part.name), good: None });
+    };
+    if hex(&Sha256::digest(&found.body)) == part.sha256 {
+        return Ok(found.body);
+    }
+    let damage = if found.body.is_empty() { Damage::Empty } else { Damage::Digest };
+    Err(refused(client, &part.name, damage.into()))
+}
+
+/// The intents that were open at the commit, and what came after it.
+async fn read_records(
+    client: &Client,
+    head: &Head,
+) -> Result<(Vec<journal::Record>, chain::Joined), StoreError> {
+    let opened = match &head.open {
+        Some(part) => {
+            let bytes = read_part(client, part, JOURNAL_BYTES_MAX).await?;
+            Journal::open(&bytes, client.vault())
+                .map_err(|error| refused(client, &part.name, error))?
+                .0
+                .records
+        }
+        None => Vec::new(),
+    };
+    let places = chain::places(client, head).await?;
+    let links: Vec<(Position, Option<Link>)> = stream::iter(places)
+        .map(|at| async move { Ok::<_, StoreError>((at, chain::read(client, at).await?)) })
+        .buffered(READS_AT_ONCE)
+        .try_collect()
+        .await?;
+    // One that is gone since it was listed is a gap, which is found.
+    let links = links.into_iter().filter_map(|(at, link)| Some((at, link?))).collect();
+    Ok((opened, chain::join(client, head, links)?))
+}
+
+async fn read_marker(client: &Client) -> Result<Option<String>, StoreError> {
+    let Some(found) = client.get(LINEAGE, MARKER_BYTES_MAX).await? else { return Ok(None) };
+    let twin: Option<MarkerTwin> =
+        Some(&found.body).filter(|bytes| json::is_shallow(bytes)).and_then(|bytes| json::read(bytes).ok());
+    let lineage = twin.map(|twin| twin.lineage).filter(|lineage| is_lineage(lineage));
+    lineage.map(Some).ok_or_else(|| refused(client, LINEAGE, Damage::Lineage.into()))
+}
+
+/// An error with the newest earlier snapshot that is whole in it, where the error has a place for that.
+async fn with_good(client: &Client, head: Option<&Head>, mut error: StoreError) -> StoreError {
+    if let StoreError::Lost { good, .. } | StoreError::Corrupt { good, .. } = &mut error {
+        *good = newest_whole(client, head).await;
+    }
+    error
+}
+
+/// The newest snapshot that is whole. What cannot be read is passed over: this answers a failure.
+async fn newest_whole(client: &Client, head: Option<&Head>) -> Option<Earlier> {
+    let mut names = client.list(SNAPSHOTS, "").await.ok()?;
+    names.retain(|name| name.ends_with(SNAPSHOT));
+    let present = head.and_then(|head| head.snapshot.as_ref()).map(|part| part.name.clone());
+    for name in names.into_iter().rev() {
+        let Ok(Some(found)) = client.get(&name, SNAPSHOT_BYTES_MAX).await else { continue };
+        // The present snapshot is no answer to what is wrong with it or with its journal, unless the head is gone.
+        if let Ok(snapshot) = Snapshot::open(found.body.into(), client.vault())
+            && present.as_ref() != Some(&name)
+        {
+            return Some(Earlier { serial: snapshot.serial, place: client.place(&name) });
+        }
+    }
+    None
+}

@@ -1,0 +1,142 @@
+//! The head: the one object that says what the state is. It is replaced by each commit and each taking of the lock,
+//! and every other object that counts is named in it, or comes after it.
+//!
+//! In: a head, or the bytes of one. Out: a frame around JSON, with its checksum. Never: a head read of which a byte was
+//! changed.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::request::Client;
+use crate::journal;
+use crate::json;
+use crate::snapshot::{Damage, DecodeError, PROGRAM_VERSION, is_lineage, version_shown};
+use crate::store::StoreError;
+
+/// The head's name.
+pub(super) const HEAD: &str = "head";
+
+/// Version of the head's format that this program writes, and the newest that it reads.
+pub(super) const HEAD_FORMAT_VERSION: u32 = 1;
+
+/// Largest head, in bytes; ours have 3,000.
+const HEAD_BYTES_MAX: u64 = 256 * 1024;
+
+/// What the state is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Head {
+    /// Who may write: the number of the lock's taking. It only grows.
+    pub(super) epoch: u64,
+    /// The journals of all epochs up to this one are closed.
+    pub(super) sealed: u64,
+    /// `None`: nothing was ever written.
+    pub(super) lineage: Option<String>,
+    pub(super) serial: u64,
+    /// `None` before the first commit.
+    pub(super) snapshot: Option<Part>,
+    /// Intents that were open at the commit.
+    pub(super) open: Option<Part>,
+    /// What the journal has up to here is in the snapshot.
+    pub(super) folded: Position,
+    /// The snapshots before this one, newest first.
+    pub(super) earlier: Vec<Kept>,
+    /// Where the state was taken to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) moved: Option<String>,
+    /// The id of the lock under which this head was written.
+    pub(super) writer: String,
+    /// Tells the heads of one writer apart.
+    pub(super) write: u64,
+}
+
+/// A place in the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Position {
+    pub(super) epoch: u64,
+    pub(super) sequence: u64,
+}
+
+/// An object that the head names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Part {
+    pub(super) name: String,
+    /// Of its bytes: lower-case hexadecimal digits.
+    pub(super) sha256: String,
+}
+
+/// A snapshot that is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub(super) serial: u64,
+    pub(super) part: Part,
+}
+
+/// The head as it is written.
+#[derive(Serialize)]
+struct HeadOut<'a> {
+    head_format_version: u32,
+    mlo_version: &'static str,
+    #[serde(flatten)]
+    head: &'a Head,
+}
+
+/// What every version of a head to come has in common with this one.
+#[derive(Deserialize)]
+struct Version {
+    head_format_version: u64,
+    mlo_version: Option<String>,
+}
+
+impl Head {
+    pub(super) fn encode(&self) -> Bytes {
+        let head =
+            HeadOut { head_format_version: HEAD_FORMAT_VERSION, mlo_version: PROGRAM_VERSION, head: self };
+        let text = serde_json::to_vec(&head).expect("names, numbers and texts can be written");
+        journal::frame(&text).into()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.is_empty() {
+            return Err(Damage::Empty.into());
+        }
+        let payload = match journal::unframe(bytes) {
+            Some((payload, [])) if json::is_shallow(payload) => payload,
+            _ => return Err(Damage::Digest.into()),
+        };
+        let shape = |error: serde_json::Error| Damage::Shape { line: 1, column: error.column() };
+        let version: Version = json::read(payload).map_err(shape)?;
+        if version.head_format_version > u64::from(HEAD_FORMAT_VERSION) {
+            return Err(DecodeError::Newer {
+                found: version.head_format_version,
+                supported: HEAD_FORMAT_VERSION,
+                written_by: version.mlo_version.and_then(version_shown),
+            });
+        }
+        let head: Self = json::read(payload).map_err(shape)?;
+        if head.lineage.as_deref().is_some_and(|lineage| !is_lineage(lineage)) {
+            return Err(Damage::Lineage.into());
+        }
+        Ok(head)
+    }
+
+    /// The head that is there, and its tag.
+    pub(super) async fn read(client: &Client) -> Result<Option<(Self, String)>, StoreError> {
+        let Some(found) = client.get(HEAD, HEAD_BYTES_MAX).await? else { return Ok(None) };
+        match Self::decode(&found.body) {
+            Ok(head) => Ok(Some((head, found.tag))),
+            Err(error) => Err(refused(client, HEAD, error)),
+        }
+    }
+}
+
+/// An object that could not be believed.
+pub(super) fn refused(client: &Client, name: &str, error: DecodeError) -> StoreError {
+    let place = client.place(name);
+    match error {
+        DecodeError::Damaged(damage) => StoreError::Corrupt { place, damage, good: None },
+        DecodeError::Sealed(error) => StoreError::Sealed { place, error },
+        DecodeError::Newer { found, supported, written_by } => {
+            StoreError::Newer { place, found, supported, written_by }
+        }
+    }
+}

@@ -1,0 +1,433 @@
+//! What the holder of the lock writes: groups of records, heads, snapshots.
+//!
+//! In: records and snapshots, in the order they were given. Out: objects; what they say is durable when the call
+//! returns. Never: a write after one that was refused; a head replaced that another wrote.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::chain::{self, Records};
+use super::contents::{self, Contents, LINEAGE, SNAPSHOTS, part, serial_of};
+use super::head::{HEAD, Head, Kept, Part, Position};
+use super::lease::Lease;
+use super::request::{Client, Written};
+use crate::journal::{self, Header, Ledger, Record};
+use crate::reply::Sender;
+use crate::snapshot::{Snapshot, is_lineage};
+use crate::store::{Copied, Loaded, StoreError, may_adopt, unwritable};
+
+/// Earlier snapshots that are kept.
+pub const HISTORY_MAX: usize = 10;
+
+/// Records stop joining a group beyond this many bytes, so that the first need not wait for long.
+const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Ends of chains that are kept after the chain is gone: so long a holder that lost its lock finds its next name taken.
+const ENDS_KEPT: u64 = 64;
+
+/// Heads that are written in the place of one that another writer of the same lock left.
+const HEADS_MAX: u32 = 3;
+
+/// Records that wait to be written, and who waits for them.
+pub(super) struct Waiting {
+    pub(super) records: Vec<Record>,
+    pub(super) answer: Sender<Result<(), StoreError>>,
+}
+
+/// Everything that wants to be written, in order.
+pub(super) type Queue = std::sync::Mutex<VecDeque<Waiting>>;
+
+/// The holder's pen.
+pub(super) struct Writer {
+    head: Head,
+    tag: String,
+    /// `None` until something is read or written.
+    known: Option<Known>,
+    /// The last name of this epoch's chain that was written, or may have been.
+    last: u64,
+    /// A group that is being written. It stays here when who writes it gives up, and is written on by the next.
+    group: Option<Group>,
+    /// What the first failed write of records said.
+    halted: Option<String>,
+}
+
+/// What is in the bucket, apart from the objects of the state.
+struct Known {
+    ledger: Ledger,
+    marked: bool,
+}
+
+/// Records that become durable together.
+struct Group {
+    at: Position,
+    body: Bytes,
+    waiting: Vec<Sender<Result<(), StoreError>>>,
+}
+
+impl Writer {
+    /// Closes the journals of all earlier holders, then makes the head this holder's: none of theirs can write any more.
+    pub(super) async fn open(client: &Client, epoch: u64, id: &str) -> Result<Self, StoreError> {
+        for _ in 0..HEADS_MAX {
+            let present = Head::read(client).await?;
+            let head = present.as_ref().map(|(head, _)| head.clone()).unwrap_or_default();
+            if head.epoch >= epoch {
+                break;
+            }
+            chain::seal(client, &head, epoch, id).await?;
+            let head = Head { epoch, sealed: epoch - 1, writer: id.to_owned(), write: 0, ..head };
+            let written = match &present {
+                Some((_, tag)) => client.replace(HEAD, &head.encode(), tag).await?,
+                None => client.create(HEAD, &head.encode()).await?,
+            };
+            // Else the holder before committed just now, or another broke this lock.
+            if let Written::Done(tag) = written {
+                return Ok(Self { head, tag, known: None, last: 0, group: None, halted: None });
+            }
+        }
+        Err(StoreError::LockLost { place: client.place(HEAD) })
+    }
+
+    pub(super) async fn read(&mut self, client: &Client, lease: &Lease) -> Result<Loaded, StoreError> {
+        let contents = self.load(client, lease).await?;
+        if self.known.is_none() {
+            self.know(&contents);
+        }
+        Ok(contents.into_loaded())
+    }
+
+    async fn load(&self, client: &Client, lease: &Lease) -> Result<Contents, StoreError> {
+        let contents = contents::load(client).await?;
+        match &contents.head {
+            Some((head, _)) if head.epoch == self.head.epoch => Ok(contents),
+            _ => Err(lease.lost()),
+        }
+    }
+
+    fn know(&mut self, contents: &Contents) {
+        if contents.last.epoch == self.head.epoch {
+            self.last = self.last.max(contents.last.sequence);
+        }
+        self.known = Some(Known { ledger: contents.ledger.clone(), marked: contents.marked });
+    }
+
+    async fn known(&mut self, client: &Client, lease: &Lease) -> Result<(), StoreError> {
+        if let Some(to) = self.head.moved.clone() {
+            return Err(StoreError::Moved { place: client.place(HEAD), to });
+        }
+        if self.known.is_none() {
+            let contents = self.load(client, lease).await?;
+            self.know(&contents);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn begin(
+        &mut self,
+        client: &Client,
+        lease: &Lease,
+        lineage: String,
+    ) -> Result<(), StoreError> {
+        if !is_lineage(&lineage) {
+            return Err(StoreError::Misused { how: "a state was begun with a lineage that is none" });
+        }
+        self.known(client, lease).await?;
+        match &self.head.lineage {
+            Some(found) if *found != lineage => {
+                return Err(StoreError::Foreign { expected: lineage, found: found.clone() });
+            }
+            Some(_) => {}
+            None => {
+                let head = Head { lineage: Some(lineage), ..self.head.clone() };
+                self.write_head(client, lease, head).await?;
+            }
+        }
+        self.mark(client).await
+    }
+
+    /// Makes sure that the marker is there. What it speaks of is durable before it: a marker without a state is a
+    /// loss.
+    async fn mark(&mut self, client: &Client) -> Result<(), StoreError> {
+        if let (Some(known), Some(lineage)) =
+            (self.known.as_mut().filter(|known| !known.marked), &self.head.lineage)
+        {
+            client.keep(LINEAGE, &contents::marker(lineage).into()).await?;
+            known.marked = true;
+        }
+        Ok(())
+    }
+
+    /// Puts a head in the place of the present one.
+    async fn write_head(&mut self, client: &Client, lease: &Lease, head: Head) -> Result<(), StoreError> {
+        let head = Head { writer: lease.holder.id.clone(), write: self.head.write + 1, ..head };
+        // Counted before it is written: if nobody knows how that ends, the next one is not taken for it.
+        self.head.write += 1;
+        match client.replace(HEAD, &head.encode(), &self.tag).await? {
+            Written::Done(tag) => {
+                self.head = head;
+                self.tag = tag;
+                Ok(())
+            }
+            Written::Taken => {
+                // An earlier write of ours that failed may have taken effect after all.
+                match Head::read(client).await? {
+                    Some((found, tag))
+                        if found.epoch == self.head.epoch && found.writer == lease.holder.id =>
+                    {
+                        self.head = Head { write: self.head.write, ..found };
+                        self.tag = tag;
+                        let (expected, found) = (head.serial.saturating_sub(1), self.head.serial);
+                        Err(StoreError::Stale { expected, found })
+                    }
+                    _ => Err(lease.lost()),
+                }
+            }
+        }
+    }
+
+    /// Writes the first group of what waits, with all that joined it, and tells those who wait. `false`: nothing waits.
+    pub(super) async fn write_group(&mut self, client: &Client, lease: &Lease, queue: &Queue) -> bool {
+        if self.group.is_none() {
+            self.gather(client, lease, queue).await;
+        }
+        let Some(group) = &self.group else { return false };
+        let written = client.create(&group.at.name(), &group.body).await;
+        let result = match written {
+            Ok(Written::Done(_)) => lease.outlasts(Duration::ZERO).await,
+            Ok(Written::Taken) => Err(lease.lost()),
+            Err(error) => Err(error),
+        };
+        let waiting = self.group.take().map(|group| group.waiting).unwrap_or_default();
+        self.answer(waiting, result);
+        true
+    }
+
+    /// Takes what waits together out of the queue.
+    async fn gather(&mut self, client: &Client, lease: &Lease, queue: &Queue) {
+        if lock(queue).is_empty() {
+            return;
+        }
+        let ready = match &self.halted {
+            Some(because) => Err(StoreError::Halted { because: because.clone() }),
+            None => self.known(client, lease).await,
+        };
+        if let Err(error) = ready {
+            let waiting = take(queue, usize::MAX).into_iter().map(|waiting| waiting.answer).collect();
+            tell(waiting, error);
+            return;
+        }
+        let (mut text, mut waiting, mut is_sensitive) = (Vec::new(), Vec::new(), false);
+        while let Some(Waiting { records, answer }) = take(queue, 1).pop() {
+            match self.admit(&records) {
+                Ok(admitted) => {
+                    if !text.is_empty() && !admitted.is_empty() {
+                        text.push(b',');
+                    }
+                    text.extend(admitted);
+                    is_sensitive = is_sensitive || records.iter().any(Record::is_sensitive);
+                    waiting.push(answer);
+                }
+                Err(error) => answer.send(Err(error)),
+            }
+            if text.len() > GROUP_BYTES_MAX {
+                break;
+            }
+        }
+        if waiting.is_empty() {
+            return;
+        }
+        let at = Position { epoch: self.head.epoch, sequence: self.last + 1 };
+        let records = Records { text: &text, is_sensitive };
+        match chain::link(at, &lease.holder.id, (&self.header(), records), client.vault()) {
+            Ok(body) => {
+                self.last = at.sequence;
+                self.group = Some(Group { at, body, waiting });
+            }
+            Err(error) => self.answer(waiting, Err(error)),
+        }
+    }
+
+    /// The text of records, once they are known to be good.
+    fn admit(&mut self, records: &[Record]) -> Result<Vec<u8>, StoreError> {
+        let Some(known) = self.known.as_mut().filter(|_| self.head.lineage.is_some()) else {
+            return Err(StoreError::Misused { how: "a record was appended before the state was begun" });
+        };
+        let text = journal::encode_records(records).map_err(unwritable)?;
+        // Noted before it is durable: if the write fails no further one follows, and a commit then carries an intent
+        // too many, which finds nothing, rather than one too few.
+        let noted = known.ledger.note_all(records);
+        noted.map_err(|_| StoreError::Misused { how: "an operation was begun twice" })?;
+        Ok(text)
+    }
+
+    fn header(&self) -> Header {
+        let lineage = self.head.lineage.clone().unwrap_or_default();
+        Header { lineage, base_serial: self.head.serial }
+    }
+
+    /// Tells all of a group how it went.
+    fn answer(&mut self, waiting: Vec<Sender<Result<(), StoreError>>>, result: Result<(), StoreError>) {
+        match result {
+            Ok(()) => waiting.into_iter().for_each(|answer| answer.send(Ok(()))),
+            Err(error) => {
+                self.halted = Some(error.to_string());
+                tell(waiting, error);
+            }
+        }
+    }
+
+    pub(super) async fn commit(
+        &mut self,
+        client: &Client,
+        lease: &Lease,
+        snapshot: &Snapshot,
+    ) -> Result<(), StoreError> {
+        self.known(client, lease).await?;
+        lease.outlasts(Duration::ZERO).await?;
+        let (lineage, serial) = (self.head.lineage.as_ref(), self.head.serial);
+        if let Some(found) = lineage.filter(|lineage| **lineage != snapshot.lineage) {
+            let (expected, found) = (snapshot.lineage.clone(), found.clone());
+            return Err(StoreError::Foreign { expected, found });
+        }
+        if serial.checked_add(1) != Some(snapshot.serial) {
+            return Err(StoreError::Stale { expected: snapshot.serial.saturating_sub(1), found: serial });
+        }
+        let kept = self.write_snapshot(client, snapshot).await?;
+        let open = self.write_open(client, snapshot).await?;
+        let mut earlier = self.head.earlier.clone();
+        if let Some(part) = &self.head.snapshot {
+            earlier.insert(0, Kept { serial, part: part.clone() });
+        }
+        earlier.truncate(HISTORY_MAX);
+        let head = Head {
+            lineage: Some(snapshot.lineage.clone()),
+            serial: snapshot.serial,
+            snapshot: Some(kept),
+            open,
+            // A name that may have been written counts as folded in: whether it is there makes no difference then.
+            folded: Position { epoch: self.head.epoch, sequence: self.last },
+            earlier,
+            ..self.head.clone()
+        };
+        self.write_head(client, lease, head).await?;
+        // The state is durable. What is left is done by the next write too, so a failure loses nothing.
+        let _ = self.mark(client).await;
+        let _ = self.tidy(client).await;
+        Ok(())
+    }
+
+    /// Takes in a state that was kept elsewhere.
+    pub(super) async fn adopt(
+        &mut self,
+        client: &Client,
+        lease: &Lease,
+        copy: Copied,
+    ) -> Result<(), StoreError> {
+        let present = self.head.lineage.as_deref().map(|lineage| (lineage, self.head.serial));
+        may_adopt(present, &copy.snapshot)?;
+        lease.outlasts(Duration::ZERO).await?;
+        let mut earlier = Vec::new();
+        for snapshot in copy.history.iter().take(HISTORY_MAX) {
+            let part = self.write_snapshot(client, snapshot).await?;
+            earlier.push(Kept { serial: snapshot.serial, part });
+        }
+        let ledger = Ledger::of_pending(copy.pending);
+        self.known = Some(Known { ledger, marked: false });
+        let snapshot = Some(self.write_snapshot(client, &copy.snapshot).await?);
+        let head = Head {
+            lineage: Some(copy.snapshot.lineage.clone()),
+            serial: copy.snapshot.serial,
+            snapshot,
+            open: self.write_open(client, &copy.snapshot).await?,
+            folded: Position { epoch: self.head.epoch, sequence: self.last },
+            earlier,
+            moved: None,
+            ..self.head.clone()
+        };
+        self.write_head(client, lease, head).await?;
+        self.mark(client).await?;
+        let _ = self.tidy(client).await;
+        Ok(())
+    }
+
+    /// Leaves a note where the state was taken to.
+    pub(super) async fn leave(
+        &mut self,
+        client: &Client,
+        lease: &Lease,
+        to: String,
+    ) -> Result<(), StoreError> {
+        let head = Head { moved: Some(to), ..self.head.clone() };
+        self.write_head(client, lease, head).await
+    }
+
+    async fn write_snapshot(&self, client: &Client, snapshot: &Snapshot) -> Result<Part, StoreError> {
+        let mut bytes = Vec::new();
+        snapshot.seal(client.vault(), &mut bytes).map_err(unwritable)?;
+        let part = part(snapshot.serial, &bytes, contents::SNAPSHOT);
+        client.keep(&part.name, &bytes.into()).await?;
+        Ok(part)
+    }
+
+    /// The intents that have no outcome, which the journal's end would take with it.
+    async fn write_open(&self, client: &Client, snapshot: &Snapshot) -> Result<Option<Part>, StoreError> {
+        let carried = self.known.as_ref().map(|known| known.ledger.carried()).unwrap_or_default();
+        if carried.is_empty() {
+            return Ok(None);
+        }
+        let header = Header { lineage: snapshot.lineage.clone(), base_serial: snapshot.serial };
+        let text = journal::encode_records(&carried).map_err(unwritable)?;
+        let records = Records { text: &text, is_sensitive: false };
+        let bytes = chain::journal_of(&header, records, client.vault())?;
+        let part = part(snapshot.serial, &bytes, contents::OPEN);
+        client.keep(&part.name, &bytes.into()).await?;
+        Ok(Some(part))
+    }
+
+    /// Removes what the commit has made stale. Never anything that a later holder may have written: its serials and its
+    /// places in the journal are higher.
+    async fn tidy(&self, client: &Client) -> Result<(), StoreError> {
+        let named = self.head.earlier.iter().map(|kept| &kept.part).chain(&self.head.snapshot);
+        let named: Vec<_> = named.chain(&self.head.open).map(|part| part.name.as_str()).collect();
+        let mut stale = client.list(SNAPSHOTS, "").await?;
+        stale.retain(|name| {
+            serial_of(name).is_some_and(|serial| serial <= self.head.serial)
+                && !named.contains(&name.as_str())
+        });
+        let places = client.list(chain::JOURNAL, "").await?;
+        let places: Vec<_> = places.iter().filter_map(|name| Position::of_name(name)).collect();
+        let is_end =
+            |index: usize, at: &Position| places.get(index + 1).is_none_or(|next| next.epoch != at.epoch);
+        let is_stale = |(index, at): &(usize, &Position)| {
+            let kept_end = at.epoch + ENDS_KEPT > self.head.epoch && is_end(*index, at);
+            **at <= self.head.folded && !(kept_end && at.epoch < self.head.epoch)
+        };
+        stale.extend(places.iter().enumerate().filter(is_stale).map(|(_, at)| at.name()));
+        client.delete(&stale).await
+    }
+}
+
+/// Tells the first of a group the failure itself, and the rest what it was.
+fn tell(waiting: Vec<Sender<Result<(), StoreError>>>, error: StoreError) {
+    let because = error.to_string();
+    let mut failure = Some(error);
+    for answer in waiting {
+        let because = because.clone();
+        answer.send(Err(failure.take().unwrap_or(StoreError::Halted { because })));
+    }
+}
+
+fn lock(queue: &Queue) -> std::sync::MutexGuard<'_, VecDeque<Waiting>> {
+    queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The first of what waits.
+fn take(queue: &Queue, count: usize) -> Vec<Waiting> {
+    let mut queue = lock(queue);
+    if count >= queue.len() {
+        return mem::take(&mut *queue).into();
+    }
+    queue.drain(..count).collect()
+}

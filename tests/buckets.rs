@@ -1,0 +1,360 @@
+//! State in a bucket, and who may write to it: the program as a team runs it, against a real server.
+
+#[path = "../state/tests/state/server.rs"]
+mod server;
+
+use crate::support::{Project, Said, said};
+use server::{ACCESS_KEY, BUCKET, SECRET_KEY, Server};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Things that take a while to make, each known by a file.
+const THINGS: &str = r#"
+terraform {
+  backend "s3" {
+    bucket         = "BUCKET"
+    key            = "team/things"
+    region         = "us-east-1"
+    use_path_style = true
+    endpoints = {
+      s3 = "http://ADDRESS"
+    }
+  }
+}
+
+resource "local_command" "thing" {
+  count  = 20
+  create = ["sh", "-c", "sleep 0.3; touch \"world/$MLO_TOKEN\"; echo \"$MLO_TOKEN\""]
+  find   = ["sh", "-c", "test -f \"world/$MLO_TOKEN\" && echo \"$MLO_TOKEN\""]
+  read   = ["sh", "-c", "test -f \"world/$MLO_ID\""]
+  delete = ["sh", "-c", "rm \"world/$MLO_ID\""]
+}
+
+output "count" {
+  value = length(local_command.thing)
+}
+"#;
+
+/// A project whose state is in the bucket of a server, and its world.
+struct Team {
+    project: Project,
+}
+
+impl Team {
+    fn of(server: &Server) -> Self {
+        let text = THINGS.replace("BUCKET", BUCKET).replace("ADDRESS", &server.address.to_string());
+        let project = Project::with(&[("main.tf", &text)]);
+        std::fs::create_dir(project.path().join("world")).unwrap();
+        Self { project }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.project.command(arguments);
+        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+    }
+
+    fn mlo(&self, arguments: &[&str]) -> Said {
+        said(&mut self.command(arguments))
+    }
+
+    #[track_caller]
+    fn ok(&self, arguments: &[&str]) -> Said {
+        let said = self.mlo(arguments);
+        said.ends_with(0);
+        said
+    }
+
+    fn made(&self) -> usize {
+        std::fs::read_dir(self.project.path().join("world")).unwrap().count()
+    }
+
+    /// An apply that has made some of the things and goes on.
+    fn begin(&self) -> Child {
+        let mut apply = self.command(&["apply", "--auto-approve", "--parallelism", "3"]);
+        let mut child = apply.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        while self.made() < 4 {
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!(
+                    "the apply ended with {status}: {}",
+                    Said::of(child.wait_with_output().unwrap()).all()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        child
+    }
+
+    /// Everything is there once, and the state knows it.
+    #[track_caller]
+    fn assert_whole(&self) {
+        self.ok(&["plan", "--detailed-exitcode"]).has(&["No changes."]);
+        assert_eq!(self.ok(&["state", "list"]).out.lines().count(), 20);
+        assert_eq!(self.made(), 20);
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        // The server goes too: there is nothing to destroy.
+        let _ = std::fs::remove_dir_all(self.project.path().join(".mlo"));
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_team_shares_a_state_in_a_bucket() {
+    let server = Server::versitygw();
+    let (ann, ben) = (Team::of(&server), Team::of(&server));
+    ann.ok(&["apply", "--auto-approve"]);
+    let objects = names(&server.objects().join("team/things/default"));
+    for name in ["head", "lineage", "lock", "snapshots"] {
+        assert!(objects.iter().any(|object| object == name), "{name} of {objects:?}");
+    }
+    assert!(!ann.project.path().join(".mlo/state").exists(), "nothing of it is here");
+
+    assert_eq!(ben.ok(&["state", "list"]).out.lines().count(), 20);
+    ben.ok(&["output", "count"]).has(&["20"]);
+    ben.ok(&["show"]).has(&["local_command.thing[19]"]);
+    ben.ok(&["state", "rm", "local_command.thing[0]"]);
+    assert_eq!(ann.ok(&["state", "list"]).out.lines().count(), 19);
+    ann.ok(&["destroy", "--auto-approve"]);
+    assert_eq!(ann.made(), 1, "what was forgotten stays");
+}
+
+#[test]
+fn after_a_kill_the_next_apply_waits_for_the_lease_and_needs_nobody() {
+    let server = Server::versitygw();
+    let team = Team::of(&server);
+    let mut child = team.begin();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    team.ok(&["plan"]).has(&["MLO3028", "have begun, and the state does not know the outcome"]);
+    team.ok(&["apply", "--auto-approve", "--lock-timeout", "2m"])
+        .has(&["waiting for up to", "an earlier run was cut off"]);
+    team.assert_whole();
+}
+
+#[test]
+fn a_lock_says_who_holds_it_and_is_taken_away_when_that_is_asked_for() {
+    let server = Server::versitygw();
+    let team = Team::of(&server);
+    team.ok(&["force-unlock"]).has(&["The state is not locked."]);
+    let mut child = team.begin();
+    let pid = format!("(process {})", child.id());
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let mut refused = team.command(&["apply", "--auto-approve"]);
+    refused.env("GITHUB_SERVER_URL", "https://github.example");
+    let refused = said(&mut refused);
+    refused.ends_with(5).has(&[
+        "MLO6001",
+        "locked by apply of",
+        &pid,
+        "without renewal the lock ends in",
+        "--lock-timeout 5m",
+    ]);
+    let id = refused.err.split("`mlo force-unlock ").nth(1).unwrap().split('`').next().unwrap().to_owned();
+
+    team.mlo(&["force-unlock"]).ends_with(1).has(&[&pid, "nobody can be asked", "--force"]);
+    team.mlo(&["force-unlock", "0123", "--force"]).ends_with(5).has(&["not `0123`"]);
+    team.ok(&["force-unlock", &id, "--force"]).has(&[&pid, "The lock is free."]);
+    team.ok(&["apply", "--auto-approve"]).has(&["an earlier run was cut off"]);
+    team.assert_whole();
+}
+
+#[test]
+fn a_run_whose_lock_is_taken_away_begins_nothing_more_and_loses_nothing() {
+    let server = Server::versitygw();
+    let team = Team::of(&server);
+    let child = team.begin();
+    team.ok(&["force-unlock", "--force"]);
+    let ended = Said::of(child.wait_with_output().unwrap());
+    ended.ends_with(1).has(&["MLO6023", "was removed or replaced while this run held it"]);
+    assert!(team.made() < 20, "it stopped");
+    team.ok(&["apply", "--auto-approve"]);
+    team.assert_whole();
+}
+
+#[test]
+fn a_backend_block_is_completed_on_the_command_line_and_in_the_environment() {
+    let project = Project::with(&[
+        ("main.tf", "terraform {\n  backend \"local\" {}\n}\noutput \"o\" {\n  value = 1\n}\n"),
+        ("place.tfbackend", "path = \"from-a-file\"\n"),
+    ]);
+    project.ok(&["apply", "--auto-approve", "--backend-config", "path=states"]);
+    assert_eq!(names(&project.path().join("states")), ["default"]);
+    project.ok(&["output", "o", "--backend-config", "path=states"]).has(&["1"]);
+    project.ok(&["show"]).has(&["There is no state yet"]);
+    let mut output = project.command(&["output", "o"]);
+    said(output.env("MLO_BACKEND_CONFIG", "path=states")).ends_with(0).has(&["1"]);
+    std::fs::remove_file(project.path().join(".mlo/place")).unwrap();
+    project.ok(&["apply", "--auto-approve", "--backend-config", "place.tfbackend"]);
+    assert!(project.path().join("from-a-file/default/state.json").is_file());
+}
+
+#[test]
+fn a_state_goes_from_the_folder_to_a_bucket_and_back_and_nobody_begins_anew_by_mistake() {
+    let server = Server::versitygw();
+    let team = Team::of(&server);
+    let in_bucket = team.project.read("main.tf").replace("count  = 20", "count  = 3");
+    let (_, alone) = in_bucket.split_once("resource").unwrap();
+    let alone = format!("resource{alone}");
+    team.project.write("main.tf", &alone);
+    team.ok(&["apply", "--auto-approve"]);
+    team.ok(&["state", "rm", "local_command.thing[2]"]);
+
+    team.project.write("main.tf", &in_bucket);
+    for command in [&["plan"][..], &["apply", "--auto-approve"], &["state", "rm", "local_command.thing[0]"]] {
+        team.mlo(command).ends_with(1).has(&[
+            "MLO6021",
+            "the configuration now says s3://states/team/things?",
+            "`mlo state migrate --from '.mlo/state'`",
+        ]);
+    }
+    team.mlo(&["state", "migrate"])
+        .ends_with(1)
+        .has(&["2 objects at serial 2, 1 earlier snapshots, 0 open changes", "nobody can be asked"]);
+    team.ok(&["state", "migrate", "--from", ".mlo/state", "--auto-approve"]).has(&["The state is there."]);
+    assert_eq!(team.ok(&["state", "list"]).out.lines().count(), 2);
+    let snapshots = server.objects().join("team/things/default/snapshots");
+    assert_eq!(names(&snapshots).len(), 2, "with its history");
+    team.ok(&["apply", "--auto-approve"]);
+    assert_eq!(team.ok(&["state", "list"]).out.lines().count(), 3);
+    team.mlo(&["state", "migrate", "--from", ".mlo/state", "--auto-approve"]).ends_with(1).has(&["MLO6021"]);
+
+    // Somebody whose configuration still says the old place is told where the state is.
+    team.project.write("main.tf", &alone);
+    team.mlo(&["plan"]).ends_with(1).has(&["MLO6021"]);
+    std::fs::remove_file(team.project.path().join(".mlo/place")).unwrap();
+    team.mlo(&["plan"]).ends_with(1).has(&["MLO6021", "s3://states/team/things?"]);
+
+    let endpoint = format!("http://{}", server.address);
+    let bucket =
+        format!("s3://states/team/things?region=us-east-1&endpoints.s3={endpoint}&use_path_style=true");
+    team.ok(&["state", "migrate", "--from", &bucket, "--auto-approve"]);
+    team.ok(&["plan", "--detailed-exitcode"]).has(&["No changes."]);
+    assert_eq!(team.ok(&["state", "list"]).out.lines().count(), 3);
+    team.project.write("main.tf", &in_bucket);
+    team.mlo(&["plan"]).ends_with(1).has(&["MLO6021"]);
+}
+
+#[test]
+fn a_bucket_gets_no_secret_that_is_not_sealed() {
+    let server = Server::versitygw();
+    let team = Team::of(&server);
+    let backend = team.project.read("main.tf");
+    let (backend, _) = backend.split_once("resource").unwrap();
+    let secret = "variable \"s\" {\n  sensitive = true\n  default   = \"hunter2-hunter2\"\n}\nresource \"terraform_data\" \"d\" {\n  input = var.s\n}\n";
+    team.project.write("main.tf", format!("{backend}{secret}"));
+    team.mlo(&["apply", "--auto-approve"]).ends_with(1).has(&[
+        "MLO6013",
+        "no key seals them",
+        "MLO_STATE_PASSPHRASE",
+    ]);
+    let mut apply = team.command(&["apply", "--auto-approve"]);
+    said(apply.env("MLO_STATE_PASSPHRASE", "correct horse battery")).ends_with(0);
+    let mut plan = team.command(&["plan", "--detailed-exitcode"]);
+    said(plan.env("MLO_STATE_PASSPHRASE", "correct horse battery")).ends_with(0).has(&["No changes."]);
+    team.mlo(&["state", "list"]).ends_with(1).has(&["MLO6012"]);
+    let mut open = vec![server.objects()];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(path).unwrap().flatten().map(|entry| entry.path()));
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            assert!(!String::from_utf8_lossy(&bytes).contains("hunter2"), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_state_is_overwritten_by_another() {
+    let text =
+        "terraform {\n  backend \"local\" {}\n}\nresource \"terraform_data\" \"d\" {\n  input = 1\n}\n";
+    let project = Project::with(&[("main.tf", text)]);
+    for place in ["path=a", "path=b"] {
+        let _ = std::fs::remove_file(project.path().join(".mlo/place"));
+        project.ok(&["apply", "--auto-approve", "--backend-config", place]);
+    }
+    let before = std::fs::read(project.path().join("b/default/state.json")).unwrap();
+    let migrate = ["state", "migrate", "--from", "a", "--to", "b", "--auto-approve"];
+    project.mlo(&migrate).ends_with(1).has(&["MLO6005", "this is the state of something else"]);
+    assert_eq!(std::fs::read(project.path().join("b/default/state.json")).unwrap(), before);
+    let nothing = ["state", "migrate", "--from", "nowhere", "--to", "b", "--auto-approve"];
+    project.mlo(&nothing).ends_with(1).has(&["there is no state in"]);
+    let same = ["state", "migrate", "--from", "a", "--to", "a"];
+    project.mlo(&same).ends_with(1).has(&["both places are the same"]);
+}
+
+#[test]
+fn what_is_wrong_with_the_place_of_the_state_is_said_where_it_is_written() {
+    let backend = |kind: &str, body: &str| format!("terraform {{\n  backend \"{kind}\" {{\n{body}  }}\n}}\n");
+    for (text, said) in [
+        (backend("gcs", ""), &["MLO6020", "there is no backend `gcs`", "main.tf:2:11"][..]),
+        (backend("s3", "    buckte = \"b\"\n"), &["buckte", "main.tf:3"]),
+        (
+            backend("s3", "    bucket = \"b\"\n"),
+            &["backend `s3` has no `key`", "main.tf:2", "--backend-config key="],
+        ),
+        (
+            backend("s3", "    secret_key = \"hunter2\"\n"),
+            &["`secret_key` is not set here", "main.tf:2", "AWS_ACCESS_KEY_ID"],
+        ),
+        (backend("s3", "    dynamodb_table = \"locks\"\n"), &["the lock lies beside the state"]),
+        (backend("s3", "    encrypt = \"perhaps\"\n"), &["`encrypt` must be `true` or `false`"]),
+        (backend("s3", "    bucket = var.b\n"), &["nothing can be referred to here", "main.tf:3"]),
+        (backend("s3", "    bucket = \"b\"\n    key = \"a//b\"\n"), &["is no key", "main.tf:4"]),
+        (
+            backend("s3", "    bucket = \"b\"\n    key = \"k\"\n    endpoint = \"host\"\n"),
+            &["is no URL", "main.tf:5"],
+        ),
+        (
+            backend("local", "    path = \"main.tf\"\n"),
+            &["is a file, and state is kept in a folder", "main.tf:3"],
+        ),
+        (format!("{}{}", backend("local", ""), backend("s3", "")), &["main.tf:6"]),
+    ] {
+        let project = Project::with(&[("main.tf", &text)]);
+        for command in [&["plan"][..], &["state", "list"], &["force-unlock"]] {
+            project.mlo(command).ends_with(1).has(said).has_not(&["hunter2"]);
+        }
+    }
+    let project = Project::with(&[("main.tf", "output \"o\" {\n  value = 1\n}\n")]);
+    project
+        .mlo(&["plan", "--backend-config", "bucket=b"])
+        .ends_with(1)
+        .has(&["completes a `backend` block, and the configuration has none"]);
+    project.write("main.tf", "terraform {\n  backend \"s3\" {}\n}\n");
+    project
+        .mlo(&["plan", "--backend-config", "nothing=b"])
+        .ends_with(1)
+        .has(&["no setting `nothing`", "It is given by `--backend-config nothing`."]);
+    project.mlo(&["plan", "--backend-config", "missing.hcl"]).ends_with(1).has(&["missing.hcl"]);
+}
+
+#[test]
+fn the_lock_of_a_folder_goes_with_its_process_and_cannot_be_forced() {
+    let project = Project::with(&[(
+        "main.tf",
+        "resource \"local_command\" \"slow\" {\n  create = [\"sh\", \"-c\", \"touch begun; sleep 2; echo 1\"]\n  find = [\"false\"]\n  read = [\"true\"]\n  delete = [\"true\"]\n}\n",
+    )]);
+    let mut apply = project.command(&["apply", "--auto-approve"]);
+    let mut child = apply.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !project.path().join("begun").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    }
+    let pid = format!("(process {})", child.id());
+    project.mlo(&["force-unlock", "--force"]).ends_with(1).has(&[&pid, "MLO6022", "end the process"]);
+    assert!(child.wait().unwrap().success());
+    project.ok(&["force-unlock"]).has(&["The state is not locked."]);
+}
