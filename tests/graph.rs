@@ -155,6 +155,29 @@ fn the_steps_of_an_apply_are_drawn_by_instance_with_names_escaped() {
 }
 
 #[test]
+fn the_steps_of_a_destroy_and_of_a_saved_plan_are_drawn() {
+    let project = Project::with(&[(
+        "main.hcl",
+        "variable \"n\" { default = 1 }\nresource \"mlo_data\" \"a\" { input = var.n }\nresource \"mlo_data\" \"b\" { input = mlo_data.a.output }\n",
+    )]);
+    project.ok(&["plan", "--out", "p.plan", "--var", "n=2"]);
+    let saved = project.ok(&["graph", "--plan", "p.plan"]).out;
+    assert_eq!(saved, project.ok(&["graph", "--type", "apply", "--var", "n=2"]).out);
+    assert!(saved.contains("  \"create mlo_data.b\";\n"), "{saved}");
+    project.mlo(&["graph", "--plan", "p.plan", "--type", "plan"]).ends_with(1).has(&["cannot be used"]);
+    project.ok(&["apply", "p.plan"]);
+    project.mlo(&["graph", "--plan", "p.plan"]).ends_with(4).has(&["MLO3041", "is stale"]);
+
+    let dot = project.ok(&["graph", "--type", "plan-destroy"]).out;
+    assert!(edges(&dot).contains(&r#""destroy mlo_data.a" -> "destroy mlo_data.b""#), "{dot}");
+    project.ok(&["plan", "--destroy", "--out", "d.plan"]);
+    assert_eq!(project.ok(&["graph", "--plan", "d.plan"]).out, dot);
+    elements(&project.ok(&["graph", "--plan", "d.plan", "--format", "svg"]).out);
+    // It only looks.
+    assert_eq!(project.ok(&["state", "list"]).out.lines().count(), 2);
+}
+
+#[test]
 fn a_picture_is_whole_and_has_each_block() {
     let project = project();
     let svg = project.ok(&["graph", "--format", "svg"]).out;

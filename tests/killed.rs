@@ -72,6 +72,15 @@ fn after_a_kill_the_plan_says_what_is_open_and_the_apply_goes_on_with_one_server
     project.ok(&["plan"]).has(&[open, "MLO3028", "the next `mlo apply` finds out"]);
     assert_eq!(project.json(&["plan"], 0)["diagnostics"][0]["code"], "MLO3028");
     assert_eq!(files(&project.path().join(".mlo/state")), before, "a plan settles nothing");
+    // Nothing gets another name, and nothing is forgotten, before it is known what became of it.
+    for arguments in [
+        &["state", "rm", "module.model"][..],
+        &["state", "mv", "module.model", "module.m"],
+        &["state", "replace-provider", "local", "local"],
+        &["taint", "mlo_data.x"],
+    ] {
+        project.mlo(arguments).ends_with(1).has(&["MLO3028", "left changes open", "run `mlo apply`"]);
+    }
 
     project.ok(&["apply", "--auto-approve"]).has(&["an earlier run was cut off"]);
     assert_eq!(processes_in(project.path()), 1);

@@ -14,6 +14,7 @@ mod encryption;
 mod engine;
 mod fmt;
 mod gate;
+mod generate;
 mod graph;
 mod interrupted;
 mod killed;

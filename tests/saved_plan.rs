@@ -26,8 +26,16 @@ fn a_saved_plan_is_shown_and_applied_as_it_was_made() {
     assert!(planned.out.starts_with(&shown.out), "{}\n{}", planned.out, shown.out);
     let document = project.json(&["show", "p.plan"], 0);
     let live = project.json(&["plan", "--var", "size=7"], 0);
-    assert_eq!(document["resource_changes"], live["resource_changes"]);
-    assert_eq!(document["output_changes"], live["output_changes"]);
+    // All that the plan's own document has, but for what is said of the run, and what a state would be called.
+    let own = |name: &str| !["policy", "diagnostics", "timestamp", "lineage"].contains(&name);
+    let names = |json: &serde_json::Value| -> Vec<_> {
+        json.as_object().unwrap().keys().filter(|name| own(name)).cloned().collect()
+    };
+    assert_eq!(names(&document), names(&live));
+    for name in names(&live) {
+        assert_eq!(document[&name], live[&name], "{name}");
+    }
+    assert!(document["timestamp"].as_str().unwrap().ends_with('Z'), "{document}");
     // Nobody is asked, and later edits do not matter.
     project.edit("main.hcl", "from ", "edited ");
     project.ok(&["apply", "p.plan"]).has(&[
@@ -110,7 +118,8 @@ fn every_flipped_byte_of_a_plan_is_refused() {
     let project = Project::with(&[("main.hcl", "resource \"terraform_data\" \"a\" {}\n")]);
     project.ok(&["plan", "--out", "p.plan"]);
     let bytes = std::fs::read(project.path().join("p.plan")).unwrap();
-    for at in (0..bytes.len()).step_by(bytes.len() / 12).chain([bytes.len() - 1]) {
+    // All of them are tried where plan files are read: `plan::file`.
+    for at in [0, bytes.len() / 2, bytes.len() - 1] {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
         project.write("changed.plan", changed);
@@ -227,4 +236,181 @@ fn the_gate_is_asked_again_and_must_be_the_same() {
         .mlo(&["apply", "p.plan", "--policies", "policies"])
         .ends_with(4)
         .has(&["the policies have changed"]);
+}
+
+#[test]
+fn the_document_of_a_saved_plan_is_that_of_the_plan() {
+    let project = Project::with(&[
+        (
+            "main.hcl",
+            r#"
+variable "size" {
+  default = 1
+  validation {
+    condition     = var.size > 0
+    error_message = "too small"
+  }
+}
+variable "secret" {
+  sensitive = true
+  default   = "hunter2-canary"
+}
+variable "once" {
+  ephemeral = true
+  default   = "kept nowhere"
+}
+resource "mlo_data" "a" { input = [var.size, var.secret] }
+resource "mlo_data" "b" {
+  count = 2
+  input = mlo_data.a.id
+  lifecycle {
+    precondition {
+      condition     = var.size > 0
+      error_message = "no"
+    }
+  }
+}
+data "local_file" "f" { filename = "text" }
+module "m" {
+  for_each = toset(["k"])
+  source   = "./m"
+  file     = data.local_file.f.content
+}
+check "c" {
+  assert {
+    condition     = var.size == 1
+    error_message = "it is ${var.secret}"
+  }
+}
+output "o" { value = mlo_data.b[*].id }
+"#,
+        ),
+        ("text", "of a file"),
+        ("m/main.hcl", "variable \"file\" {}\nresource \"mlo_data\" \"in\" { input = var.file }\n"),
+    ]);
+    project.ok(&["apply", "--auto-approve"]);
+    project.write("text", "of another");
+    for arguments in [&["plan", "--var", "size=2"][..], &["plan", "--destroy"]] {
+        let live = project.json(&[arguments, &["--out", "p.plan"]].concat(), 0);
+        let saved = project.json(&["show", "p.plan"], 0);
+        assert!(!saved.to_string().contains("hunter2"), "{saved}");
+        for (name, value) in live.as_object().unwrap() {
+            if !["policy", "diagnostics", "timestamp"].contains(&name.as_str()) {
+                assert_eq!(saved[name], *value, "{arguments:?}: {name}");
+            }
+        }
+    }
+    let live = project.json(&["plan", "--var", "size=2", "--out", "p.plan"], 0);
+    assert_eq!(live["variables"]["size"]["value"], 2);
+    assert!(live["variables"].get("once").is_none(), "what is ephemeral is in no document: {live}");
+    assert!(live["checks"].as_array().unwrap().len() >= 3, "{}", live["checks"]);
+    assert!(!project.read("p.plan").contains("kept nowhere"));
+}
+
+#[test]
+fn a_plan_with_data_sources_is_applied_unless_they_say_something_else() {
+    let project = Project::with(&[
+        (
+            "main.hcl",
+            r#"
+data "local_file" "early" { filename = "early" }
+resource "mlo_data" "a" { input = data.local_file.early.content }
+resource "local_file" "made" {
+  filename = "made"
+  content  = mlo_data.a.id
+}
+data "local_file" "late" { filename = local_file.made.filename == "" ? "x" : "${mlo_data.a.id == "" ? "" : "made"}" }
+resource "mlo_data" "b" { input = data.local_file.late.content }
+"#,
+        ),
+        ("early", "one"),
+    ]);
+    project.ok(&["plan", "--out", "p.plan"]).has(&["data.local_file.late will be read during apply"]);
+    project.write("early", "two");
+    project
+        .mlo(&["apply", "p.plan"])
+        .ends_with(4)
+        .has(&["is stale: mlo_data.a: `input` would have another value"]);
+    project.write("early", "one");
+    project.ok(&["apply", "p.plan"]).has(&["3 added, 0 changed, 0 destroyed."]);
+    project.ok(&["plan", "--detailed-exitcode"]).has(&["No changes."]);
+}
+
+#[test]
+fn a_plan_of_a_part_is_applied_as_that_part() {
+    let project = project();
+    project
+        .ok(&["plan", "--target", "terraform_data.a", "--out", "p.plan"])
+        .has(&["Plan: 1 to add", "MLO3037"]);
+    project.mlo(&["apply", "p.plan", "--target", "local_file.f"]).ends_with(1).has(&["says what is done"]);
+    assert_eq!(project.json(&["show", "p.plan"], 0)["complete"], false);
+    project.ok(&["apply", "p.plan"]).has(&["1 added, 0 changed, 0 destroyed."]);
+    assert_eq!(project.ok(&["state", "list"]).out, "terraform_data.a\n");
+    project.ok(&["plan", "--exclude", "local_file.f", "--out", "p.plan"]);
+    project.ok(&["apply", "p.plan"]).has(&["1 added"]);
+    project.ok(&["plan", "--replace", "terraform_data.b", "--out", "p.plan"]).has(&["as requested"]);
+    project.ok(&["apply", "p.plan"]).has(&["2 added, 0 changed, 1 destroyed."]);
+}
+
+#[test]
+fn a_plan_takes_along_what_was_set_aside() {
+    let project = Project::with(&[("main.hcl", crate::state::SET_ASIDE)]);
+    crate::state::set_aside(&project);
+    project.ok(&["plan", "--var", "v=2", "--out", "p.plan"]).has(&["(deposed object", "1 to destroy"]);
+    project.ok(&["show", "p.plan"]).has(&["(deposed object", "will be destroyed"]);
+    let document = project.json(&["show", "p.plan"], 0);
+    let changes = document["resource_changes"].as_array().unwrap();
+    assert!(changes.iter().any(|change| change["deposed"].is_string()), "{document}");
+    project.write("may-go", "");
+    project.ok(&["apply", "p.plan"]).has(&["0 added, 0 changed, 1 destroyed."]);
+    project.ok(&["plan", "--var", "v=2", "--detailed-exitcode"]).has(&["No changes."]);
+}
+
+#[test]
+fn a_plan_with_modules_from_elsewhere_needs_them_as_they_were() {
+    let project = Project::new();
+    let repository = project.path().join("repository");
+    let text = |text: &str| format!("resource \"mlo_data\" \"in\" {{ input = \"{text}\" }}\n");
+    crate::support::pack::commit(&repository, &[("net/main.tf", &text("first"))]);
+    project.write(
+        "main.hcl",
+        format!("module \"m\" {{ source = \"git::file://{}//net\" }}\n", repository.display()),
+    );
+    project.ok(&["plan", "--out", "p.plan"]).has(&["Plan: 1 to add"]);
+    project.ok(&["plan", "--out", "q.plan"]);
+    project.ok(&["apply", "p.plan"]).has(&["1 added"]);
+    project.mlo(&["apply", "q.plan"]).ends_with(4).has(&["MLO3041"]);
+
+    project.ok(&["plan", "--destroy", "--out", "p.plan"]);
+    crate::support::pack::commit(&repository, &[("net/main.tf", &text("second"))]);
+    project.ok(&["get", "--update"]);
+    project
+        .mlo(&["apply", "p.plan"])
+        .ends_with(4)
+        .has(&["a module that its configuration calls has changed"]);
+    project.mlo(&["graph", "--plan", "p.plan"]).ends_with(4).has(&["MLO3041"]);
+    // A later plan has it as it is now.
+    project.ok(&["plan", "--out", "p.plan"]).has(&["-> \"second\""]);
+    project.ok(&["apply", "p.plan"]).has(&["1 changed"]);
+}
+
+#[test]
+fn a_sensitive_value_that_was_read_must_be_the_same_though_the_file_does_not_hold_it() {
+    let project = Project::with(&[
+        (
+            "main.hcl",
+            "data \"mlo_state\" \"o\" { path = \"other\" }\nresource \"mlo_data\" \"a\" { input = data.mlo_state.o.outputs.s }\n",
+        ),
+        ("other/main.hcl", "variable \"v\" {}\noutput \"s\" {\n  value     = var.v\n  sensitive = true\n}\n"),
+    ]);
+    project.ok(&["apply", "other", "--auto-approve", "--var", "v=hunter2-first"]);
+    project.ok(&["plan", "--out", "p.plan"]);
+    assert!(!project.read("p.plan").contains("hunter2"));
+    project.ok(&["apply", "other", "--auto-approve", "--var", "v=hunter2-second"]);
+    project
+        .mlo(&["apply", "p.plan"])
+        .ends_with(4)
+        .has(&["MLO3041", "something sensitive would have another value"]);
+    project.ok(&["apply", "other", "--auto-approve", "--var", "v=hunter2-first"]);
+    project.ok(&["apply", "p.plan"]).has(&["1 added"]);
 }

@@ -216,3 +216,108 @@ fn only_for_the_owner(path: &Path) {
         }
     }
 }
+
+/// Nobody marked anything in here, and each value that holds `canary` is masked all the same.
+const UNMARKED: &str = r#"
+variable "round" { default = 1 }
+variable "db_password" { default = "canary-of-a-variable" }
+locals {
+  url = "https://user:canary-word@example.com/path"
+  env = [{ name = "STAGE", value = "canary-stage" }, { name = "ROUND", value = "${var.round}" }]
+}
+resource "mlo_data" "a" {
+  for_each = toset([local.url])
+  input = {
+    env       = local.env
+    url       = "${each.key}?access_token=canary-query"
+    apiToken  = "canary-named-token"
+    again     = "it is canary-named-token here"
+    known     = "ghp_canary0123456789abcdefghijABCDEF"
+    json      = jsonencode({ spec = { env = local.env, image = "img-${var.round}" } })
+    yaml      = yamlencode({ spec = { env = local.env, image = "img-${var.round}" } })
+  }
+}
+resource "local_file" "f" {
+  filename = "deploy.yaml"
+  content  = yamlencode({ env = [{ name = "A", value = "canary-in-yaml-${var.round}" }], rest = "shown" })
+}
+output "url" { value = local.url }
+output "env" { value = { env = local.env } }
+check "reach" {
+  assert {
+    condition     = var.round == 0
+    error_message = "cannot reach ${local.url}"
+  }
+}
+"#;
+
+#[test]
+fn what_nobody_marked_is_masked_by_default_in_every_form() {
+    let project = Project::with(&[("main.hcl", UNMARKED)]);
+    let quiet = |arguments: &[&str]| {
+        let said = project.ok(arguments);
+        said.has_not(&["canary"]);
+        said
+    };
+    for format in ["human", "json", "ndjson", "markdown", "github"] {
+        quiet(&["plan", "--format", format]);
+    }
+    quiet(&["plan", "--out-json", "p.json", "--out-md", "p.md", "--out", "p.plan"]);
+    for file in ["p.json", "p.md"] {
+        assert!(!project.read(file).contains("canary"), "{file}: {}", project.read(file));
+    }
+    quiet(&["show", "p.plan"]);
+    quiet(&["show", "p.plan", "--json"]);
+    quiet(&["graph", "--type", "apply"]).has(&["https://user:(sensitive value)@example.com/path"]);
+    quiet(&["graph", "--type", "apply", "--format", "svg"]);
+    quiet(&["apply", "--auto-approve"])
+        .has(&["cannot reach https://user:(sensitive value)@example.com/path"]);
+    quiet(&["show"]);
+    quiet(&["show", "--json"]);
+    quiet(&["output"]);
+    quiet(&["output", "--json"]);
+    quiet(&["state", "list"]);
+    quiet(&["state", "show", "local_file.f"]).has(&["rest", "shown"]);
+
+    // A change of what is masked is seen, and so is what is not masked beside it.
+    let changed = quiet(&["plan", "--var", "round=2"]);
+    changed.has(&["img-1", "img-2", "~ content", "Plan: 0 to add, 2 to change"]);
+    let document = project.json(&["plan", "--var", "round=2"], 0);
+    let file = document["resource_changes"].as_array().unwrap();
+    let file = file.iter().find(|change| change["address"] == "local_file.f").unwrap();
+    assert_ne!(file["change"]["before"]["content"], file["change"]["after"]["content"]);
+
+    // Who asks is shown all of it.
+    for arguments in [
+        &["plan", "--var", "round=2", "--show-sensitive"][..],
+        &["plan", "--var", "round=2", "--show-sensitive", "--json"],
+        &["show", "--show-sensitive"],
+        &["show", "--json", "--show-sensitive"],
+        &["show", "p.plan", "--show-sensitive"],
+    ] {
+        let said = project.ok(arguments);
+        said.has(&["canary-word", "canary-stage", "canary-named-token", "ghp_canary"]);
+        said.has_not(&["(sensitive value"]);
+    }
+    project.ok(&["state", "show", "local_file.f", "--show-sensitive"]).has(&["canary-in-yaml-1"]);
+    project.ok(&["output", "--show-sensitive"]).has(&["canary-word", "canary-stage"]);
+    assert_eq!(project.ok(&["output", "url", "--raw"]).out, "https://user:canary-word@example.com/path");
+}
+
+#[test]
+fn what_is_marked_is_shown_to_who_asks() {
+    let project = Project::with(&[("main.hcl", CONFIGURATION)]);
+    for arguments in [&["plan", "--show-sensitive"][..], &["plan", "--json", "--show-sensitive"]] {
+        run(&project, "hunter2", arguments).ends_with(0).has(&["hunter2"]).has_not(&["(sensitive value"]);
+    }
+    // A key that is a secret would stand in the file of a plan.
+    run(&project, "hunter2", &["plan", "--out", "p.plan"]).ends_with(1).has(&[
+        "MLO3040",
+        "terraform_data.names[\"(sensitive value)\"] has a sensitive value in its address",
+    ]);
+    assert!(!project.path().join("p.plan").exists());
+    // What else is in it is kept out of it, also for who is shown everything.
+    project.edit("main.hcl", "toset([local.open])", "toset([\"key\"])");
+    run(&project, "hunter2", &["plan", "--out", "p.plan", "--show-sensitive"]).ends_with(0);
+    assert!(!project.read("p.plan").contains("hunter2"));
+}

@@ -138,3 +138,83 @@ fn a_tainted_object_is_replaced_unless_that_is_taken_back() {
         .ends_with(1)
         .has(&["mlo_data.a is not one object", "name an instance: mlo_data.a[0], mlo_data.a[1]"]);
 }
+
+/// An object whose predecessor is set aside as long as there is no file `may-go`.
+pub(crate) const SET_ASIDE: &str = r#"
+variable "v" { default = 1 }
+resource "local_command" "a" {
+  create = ["sh", "-c", "echo made-${var.v}"]
+  find   = ["false"]
+  read   = ["true"]
+  delete = ["sh", "-c", "test $MLO_ID != made-1 || test -e may-go"]
+  lifecycle { create_before_destroy = true }
+}
+"#;
+
+/// Makes the object, and another in its place that the first does not give way to.
+pub(crate) fn set_aside(project: &Project) {
+    project.ok(&["apply", "--auto-approve"]);
+    project.mlo(&["apply", "--auto-approve", "--var", "v=2"]).ends_with(1);
+}
+
+#[test]
+fn what_was_set_aside_is_listed_shown_moved_and_forgotten() {
+    let project = Project::with(&[("main.hcl", SET_ASIDE)]);
+    set_aside(&project);
+    assert_eq!(project.ok(&["state", "list"]).out, "local_command.a\n");
+    project.ok(&["state", "show", "local_command.a"]).has(&[
+        "made-2",
+        "# local_command.a (deposed object",
+        "made-1",
+    ]);
+    project.ok(&["show"]).has(&["# local_command.a (deposed object", "made-1"]);
+    let shown = project.json(&["show"], 0);
+    let all = shown["values"]["root_module"]["resources"].as_array().unwrap();
+    let deposed: Vec<_> = all.iter().filter(|object| object["deposed_key"].is_string()).collect();
+    assert_eq!((all.len(), deposed.len()), (2, 1), "{shown}");
+    assert_eq!(deposed[0]["values"]["id"], "made-1");
+
+    // Now nothing else is at the address.
+    project.write("main.hcl", "");
+    project.mlo(&["apply", "--auto-approve"]).ends_with(1);
+    assert_eq!(project.ok(&["state", "list"]).out, "local_command.a\n");
+    let moved = "local_command.a is now local_command.b\n";
+    assert_eq!(project.ok(&["state", "mv", "local_command.a", "local_command.b"]).out, moved);
+    assert_eq!(project.ok(&["state", "list"]).out, "local_command.b\n");
+    project.ok(&["plan"]).has(&["# local_command.b (deposed object", "will be destroyed", "1 to destroy"]);
+    project.mlo(&["taint", "local_command.b"]).ends_with(1).has(&["MLO6008"]);
+    project
+        .ok(&["state", "rm", "local_command.b"])
+        .has(&["(deposed object", "is forgotten, and not destroyed"]);
+    assert_eq!(project.ok(&["state", "list"]).out, "");
+    project.ok(&["plan", "--detailed-exitcode"]).has(&["No changes."]);
+
+    // With the object, what was set aside goes along.
+    project.write("main.hcl", SET_ASIDE);
+    set_aside(&project);
+    assert_eq!(project.ok(&["state", "rm", "local_command.a"]).out.lines().count(), 2);
+    assert_eq!(project.ok(&["state", "list"]).out, "");
+}
+
+#[test]
+fn another_configuration_of_a_provider_keeps_what_one_kept() {
+    let main = "provider \"local\" { alias = \"west\" }\nresource \"local_file\" \"f\" {\n  provider = local.west\n  filename = \"f\"\n  content  = \"f\"\n}\n";
+    let project = Project::with(&[("main.hcl", main)]);
+    project.ok(&["apply", "--auto-approve"]);
+    for (from, to, said) in [
+        ("local.wst", "local", "did you mean `local.west`?"),
+        ("local.west", "mlo", "provider mlo has no objects of type `local_file`, such as local_file.f"),
+        ("local.west", "nothing", "there is no provider `nothing`"),
+    ] {
+        project.mlo(&["state", "replace-provider", from, to]).ends_with(1).has(&[said]);
+    }
+    let line = "local_file.f is kept by provider local now\n";
+    let dry = project.ok(&["state", "replace-provider", "local.west", "local", "--dry-run"]);
+    assert_eq!(dry.out, line);
+    let provider = |project: &Project| project.json(&["show"], 0)["resources"][0]["provider_name"].clone();
+    assert_eq!(provider(&project), "local.west");
+    assert_eq!(project.ok(&["state", "replace-provider", "local.west", "local"]).out, line);
+    assert_eq!(provider(&project), "local");
+    project.write("main.hcl", "resource \"local_file\" \"f\" {\n  filename = \"f\"\n  content  = \"f\"\n}\n");
+    project.ok(&["plan", "--detailed-exitcode"]).has(&["No changes."]);
+}

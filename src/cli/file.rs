@@ -18,6 +18,17 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     put(path, bytes, None)
 }
 
+/// Writes a file that is not there yet.
+pub(super) fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).open(path)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Half of it would be read as a whole.
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
 fn put(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::Result<()> {
     let (folder, name) = path.parent().zip(path.file_name()).ok_or(io::ErrorKind::InvalidInput)?;
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };

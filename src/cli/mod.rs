@@ -6,6 +6,7 @@ mod args;
 mod backend;
 mod command;
 mod confirm;
+mod discretion;
 mod exit;
 mod file;
 mod interrupt;

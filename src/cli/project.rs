@@ -3,7 +3,7 @@
 use super::packages::Packages;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, because, code};
 use crate::lang::config::{Module, StatePlace};
-use crate::lang::load::{self, LoadRequest, Root};
+use crate::lang::load::{self, LoadRequest, Root, Unwritten};
 use crate::lang::scope::Nowhere;
 use crate::lang::suite::TestFile;
 use crate::lang::value::{Type, Value};
@@ -30,6 +30,8 @@ pub(super) struct Place {
     pub(super) bare: bool,
     /// Whether what could be read of it is used also if there are errors, to look for more.
     pub(super) partly: bool,
+    /// Blocks that may be missing in its configuration.
+    pub(super) unwritten: Unwritten,
 }
 
 /// Everything that was read of a project.
@@ -80,6 +82,7 @@ impl Place {
             manifest,
             bare: false,
             partly: false,
+            unwritten: Unwritten::Nothing,
         })
     }
 
@@ -117,6 +120,7 @@ impl Place {
             builtin_names: &[],
             version: env!("CARGO_PKG_VERSION"),
             elsewhere: &Nowhere,
+            unwritten: Unwritten::Nothing,
         };
         load::state_place(&request, sources)
     }
@@ -265,7 +269,8 @@ impl Place {
         messages: &mut Diagnostics,
     ) -> Option<Module> {
         let load = if self.partly { load::load_partly } else { load::load };
-        let (config, said) = with_request(root, packages, |request| load(request, sources));
+        let (config, said) =
+            with_request((root, &self.unwritten), packages, |request| load(request, sources));
         messages.extend(said);
         messages.extend(packages.keep_lock());
         config
@@ -280,8 +285,9 @@ impl Place {
         sources: &mut SourceMap,
     ) -> (Vec<TestFile>, Diagnostics) {
         let root = Root::Folder { project: &self.folder, module: Path::new(""), shown: self.shown_folder() };
-        let (files, mut messages) =
-            with_request(root, packages, |request| load::load_tests(request, (folder, may_miss), sources));
+        let (files, mut messages) = with_request((root, &self.unwritten), packages, |request| {
+            load::load_tests(request, (folder, may_miss), sources)
+        });
         messages.extend(packages.keep_lock());
         (files, messages)
     }
@@ -312,7 +318,11 @@ impl Place {
     }
 }
 
-fn with_request<T>(root: Root<'_>, packages: &Packages<'_>, load: impl FnOnce(&LoadRequest<'_>) -> T) -> T {
+fn with_request<T>(
+    (root, unwritten): (Root<'_>, &Unwritten),
+    packages: &Packages<'_>,
+    load: impl FnOnce(&LoadRequest<'_>) -> T,
+) -> T {
     let builtin = |name: &str| {
         let files = modules::builtin(name)?;
         Some(files.iter().map(|(file, text)| ((*file).to_owned(), *text)).collect())
@@ -324,6 +334,7 @@ fn with_request<T>(root: Root<'_>, packages: &Packages<'_>, load: impl FnOnce(&L
         builtin_names: &builtin_names,
         version: env!("CARGO_PKG_VERSION"),
         elsewhere: packages,
+        unwritten: unwritten.clone(),
     })
 }
 

@@ -4,6 +4,8 @@
 //! decision about objects, or a secret in clear.
 
 use super::args::{Format, Shown};
+use super::command::generate::Blocks;
+use super::discretion;
 use super::exit::Exit;
 use super::file;
 use super::screen::Screen;
@@ -31,6 +33,8 @@ pub(super) struct Report<'o> {
     /// The same as annotations of a workflow, and what its log says.
     annotations: RefCell<Annotations>,
     log: RefCell<String>,
+    /// Blocks that were written before the plan was made.
+    generated: RefCell<Blocks>,
     counts: Cell<Option<(Counts, bool)>>,
     progress: RefCell<Progress>,
 }
@@ -45,6 +49,7 @@ impl<'o> Report<'o> {
             page: RefCell::default(),
             annotations: RefCell::default(),
             log: RefCell::default(),
+            generated: RefCell::default(),
             counts: Cell::default(),
             progress: RefCell::new(Progress::new(Paint(style))),
         };
@@ -81,15 +86,19 @@ impl<'o> Report<'o> {
         }
     }
 
+    /// Blocks that were written before the plan was made, by their objects.
+    pub(super) fn generated(&self, blocks: Blocks) {
+        self.generated.replace(blocks);
+    }
+
     /// What would be done, or, where that is all that was found before something went wrong, a part of it.
     pub(super) fn plan(&self, screen: &Screen, plan: &Plan, errored: bool) {
+        let plan = &*discretion::shown(plan, screen.shows_everything());
         self.counts.set(Some((plan.counts(), plan.is_applyable())));
         if self.format == Format::Json || self.shown.out_json.is_some() {
-            let mut document = json::plan(plan, errored);
-            if let Some(document) = document.as_object_mut() {
-                let now = session::now().round(jiff::Unit::Second).unwrap_or_default();
-                document.insert("timestamp".into(), now.to_string().into());
-            }
+            let mut document = json::plan(plan, errored, screen.shows_everything());
+            json::add_generated(&mut document, &self.generated.borrow());
+            json::add_time(&mut document, session::now());
             self.note("plan", document);
         }
         if self.wants_page() {
@@ -195,7 +204,7 @@ impl<'o> Report<'o> {
 
     /// How an apply went.
     pub(super) fn applied(&self, screen: &Screen, applied: &Applied, kind: Kind, sources: &SourceMap) {
-        let outputs = json::outputs(&applied.snapshot.outputs, false);
+        let outputs = json::outputs(&applied.snapshot.outputs, screen);
         self.note("summary", json::counts(applied.counts));
         self.note("failed", applied.unfinished.failed.into());
         self.note("skipped", applied.unfinished.skipped.into());
@@ -216,7 +225,10 @@ impl<'o> Report<'o> {
         self.stream(screen, stream::applied(&last, applied.counts, kind, outputs));
         self.tell(screen, &format!("\n{last}"));
         if !applied.snapshot.outputs.is_empty() && kind != Kind::Destroy && !self.shown.concise {
-            self.tell(screen, &format!("\nOutputs:\n\n{}", view::state::outputs(&applied.snapshot.outputs)));
+            self.tell(
+                screen,
+                &format!("\nOutputs:\n\n{}", view::state::outputs(&applied.snapshot.outputs, screen)),
+            );
         }
     }
 

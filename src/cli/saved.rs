@@ -24,7 +24,7 @@ use crate::plan::{Input, Inputs, Kind, Plan, Seen, diff};
 use data_encoding::HEXLOWER;
 use mlo_state::seal::{self, Subject};
 use mlo_state::snapshot::DecodeError;
-use mlo_state::{Snapshot, Vault};
+use mlo_state::{Address, Key, Snapshot, Vault};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -78,6 +78,9 @@ pub(super) fn write(
     let is_secret = |text: &str| screen.hides(text);
     let vault = &session.keys.vault;
     let is_sealed = vault.has_keys();
+    if !is_sealed {
+        refuse_secret_keys(plan, &is_secret)?;
+    }
     let place = &session.place;
     let mut made_from = MadeFrom {
         lineage: plan.lineage.clone(),
@@ -137,6 +140,21 @@ pub(super) fn write(
         let message = Diagnostic::error(code::engine::FILE, summary);
         message.help("name a file in a folder that you may write to").into()
     })
+}
+
+/// Addresses stand in the file as they are: whatever says what is done to which object needs them.
+fn refuse_secret_keys(plan: &Plan, is_secret: &dyn Fn(&str) -> bool) -> Result<(), Diagnostics> {
+    let holds = |key: &Option<Key>| matches!(key, Some(Key::Name(name)) if is_secret(name));
+    let is_one =
+        |address: &Address| holds(&address.key) || address.module.steps().iter().any(|step| holds(&step.key));
+    let addresses = plan.operations.iter().map(|operation| &operation.address);
+    let Some(address) =
+        addresses.chain(plan.data.values().flatten().map(|(address, _)| address)).find(|it| is_one(it))
+    else {
+        return Ok(());
+    };
+    let summary = format!("{address} has a sensitive value in its address, which a plan's file would show");
+    Err(Diagnostic::error(code::engine::PLAN_FILE, summary).help("use keys that may be seen").into())
 }
 
 /// Whether a source is none of the project's own: it came with the program, or was fetched.
@@ -221,8 +239,8 @@ fn refuse(code: Code, summary: String, help: &str) -> Refused {
 
 const AGAIN: &str = "nothing was changed: make the plan again with `mlo plan --out FILE`, and look at it";
 
-/// A saved plan as it was announced, to be looked at.
-pub(super) fn look(path: &Path) -> Result<Plan, Refused> {
+/// A saved plan as it was announced, to be looked at, and when that was.
+pub(super) fn look(path: &Path) -> Result<(Plan, jiff::Timestamp), Refused> {
     let source = Source::default();
     let (file, _) = read(path, &source)?;
     let mut sources = SourceMap::new();
@@ -231,7 +249,9 @@ pub(super) fn look(path: &Path) -> Result<Plan, Refused> {
     let packages = Packages::new(&place, &source, Mode::Present);
     let loaded = place.load_texts(&texts, false, &packages, &mut sources);
     let (project, _) = loaded.map_err(|said| (said, Exit::Error))?;
-    file.plan(project.config).map_err(|error| unreadable(path, &error))
+    let planned_at = jiff::Timestamp::from_second(file.made_from.planned_at).unwrap_or_default();
+    let plan = file.plan(project.config).map_err(|error| unreadable(path, &error))?;
+    Ok((plan, planned_at))
 }
 
 /// What a saved plan is made again in.
@@ -518,8 +538,11 @@ impl Saved {
 
     /// Whether a plan that was made again does what this one announced.
     pub(super) fn check(&self, now: &Plan) -> Result<(), Refused> {
-        let Some(differs) = compare(&self.plan, now) else { return Ok(()) };
-        let summary = format!("`{}` is stale: {}: {}", self.name, differs.what, differs.how);
+        let summary = match compare(&self.plan, now) {
+            Some(differs) => format!("`{}` is stale: {}: {}", self.name, differs.what, differs.how),
+            None if self.file.plans_the_same(now) => return Ok(()),
+            None => format!("`{}` is stale: something sensitive would have another value", self.name),
+        };
         Err(refuse(code::engine::PLAN_STALE, summary, AGAIN))
     }
 

@@ -1,6 +1,9 @@
 //! Where everything that is printed passes: data to stdout, messages to stderr, secrets nowhere.
 
 use super::args::{Global, When};
+use super::discretion;
+use super::view::github::data;
+use super::view::markdown::plain;
 pub(super) use crate::diag::MASK;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Style, escape, render};
 use crate::lang::value::{Kind, Value};
@@ -22,8 +25,14 @@ pub(super) struct Screen {
     style: Style,
     error_style: Style,
     secrets: BTreeSet<String>,
+    /// Texts that nobody said are sensitive, and that are masked all the same.
+    discreet: BTreeSet<String>,
     /// Finds the secrets in all their spellings; made when something is printed after new ones came.
     masker: OnceCell<Option<Masker>>,
+    /// The same with all that is masked.
+    full_masker: OnceCell<Option<Masker>>,
+    /// Whether everything is shown.
+    everything: bool,
 }
 
 impl Screen {
@@ -44,7 +53,10 @@ impl Screen {
             style: style(std::io::stdout().is_terminal()),
             error_style: style(std::io::stderr().is_terminal()),
             secrets: BTreeSet::new(),
+            discreet: BTreeSet::new(),
             masker: OnceCell::new(),
+            full_masker: OnceCell::new(),
+            everything: false,
         }
     }
 
@@ -57,14 +69,53 @@ impl Screen {
     pub(super) fn hide(&mut self, value: &Value) {
         if gather(value, false, &mut self.secrets) {
             self.masker.take();
+            self.full_masker.take();
+        }
+        self.hide_named(value);
+    }
+
+    /// From now on what is secret by its name is masked wherever it turns up.
+    fn hide_named(&mut self, value: &Value) {
+        let discreet = &mut self.discreet;
+        let mut new = false;
+        discretion::each_secret(value, &mut |text| new |= discreet.insert(text.to_owned()));
+        if new {
+            self.full_masker.take();
         }
     }
 
-    /// Text without the secrets that are known, however they are spelled in it.
+    /// From now on nothing is masked: somebody asked for that.
+    pub(super) fn show_everything(&mut self) {
+        self.everything = true;
+    }
+
+    /// Whether nothing is masked.
+    pub(super) fn shows_everything(&self) -> bool {
+        self.everything
+    }
+
+    /// A value as it is shown.
+    pub(super) fn shown(&self, value: Value) -> Value {
+        let other = if self.everything { discretion::bare(&value) } else { discretion::marked(&value) };
+        other.unwrap_or(value)
+    }
+
+    /// A value with a name, likewise.
+    pub(super) fn shown_as(&self, name: &str, value: Value) -> Value {
+        let marked = |value: &Value| discretion::marked_as(name, value);
+        let other = if self.everything { discretion::bare(&value) } else { marked(&value) };
+        other.unwrap_or(value)
+    }
+
+    /// Text without the secrets that are known, however they are spelled in it, and without what looks like one.
     pub(super) fn masked(&self, text: &str) -> String {
-        match self.masker.get_or_init(|| Masker::new(&self.secrets)) {
-            Some(masker) => masker.mask(text),
-            None => text.to_owned(),
+        if self.everything {
+            return text.to_owned();
+        }
+        let all = || Masker::new(&self.secrets.union(&self.discreet).cloned().collect());
+        match self.full_masker.get_or_init(all) {
+            Some(masker) => discretion::without_tokens(&masker.mask(text)).into_owned(),
+            None => discretion::without_tokens(text).into_owned(),
         }
     }
 
@@ -214,6 +265,9 @@ fn spellings(secret: &str) -> BTreeSet<String> {
         let escaped: Vec<_> = all.iter().flat_map(|text| escaped(text)).collect();
         all.extend(escaped);
     }
+    // What is written into comments and annotations is escaped last, and once.
+    let outermost: Vec<_> = all.iter().flat_map(|text| [plain(text), data(text)]).collect();
+    all.extend(outermost);
     all
 }
 
@@ -312,7 +366,7 @@ mod tests {
             let inside = format!("{around}{secret}{around}");
             let json = serde_json::Value::from(inside.as_str()).to_string();
             let twice = serde_json::Value::from(json.as_str()).to_string();
-            for text in [inside.clone(), json, twice, crate::cli::view::quote(&inside), escape(&inside).into_owned()] {
+            for text in [inside.clone(), json, twice, crate::cli::view::quote(&inside), escape(&inside).into_owned(), plain(&inside), data(&inside)] {
                 prop_assert!(screen.masked(&text).contains(MASK), "{text:?}");
             }
         }

@@ -12,11 +12,11 @@ use crate::diag::{Diagnostic, Diagnostics, Label, SourceMap, because, code};
 use crate::fetch::Mode;
 use crate::lang::config::Module;
 use crate::lang::eval::BlockSchema;
-use crate::lang::load::Given;
+use crate::lang::load::{Given, Unwritten};
 use crate::lang::value::Value;
 use crate::manifest::Manifest;
 use crate::plan::{
-    Context, Inputs, Kind, Origin, Partial, Plan, PlanResult, Planner, Seen, decode_object, guess,
+    Context, Inputs, Kind, Origin, Partial, Plan, PlanResult, Planner, Requests, Seen, decode_object, guess,
     has_sensitive,
 };
 use crate::policy::{self, Bundle, Denial, Gate, PolicyError, Subject, Verdict};
@@ -91,6 +91,16 @@ impl Session {
         Self::open_place(place, source, (None, Mode::Missing), screen)
     }
 
+    /// Reads a project in whose configuration blocks may be missing, to find out what would stand in them.
+    pub(super) fn open_unwritten(
+        source: &Source,
+        unwritten: Unwritten,
+        screen: &mut Screen,
+    ) -> Result<(Self, Diagnostics), Failed> {
+        let place = Place::find(source.path.as_deref()).map(|place| Place { unwritten, ..place });
+        Self::open_place(place, source, (Some(Kind::Apply), Mode::Missing), screen)
+    }
+
     fn open_place(
         place: Result<Place, Diagnostics>,
         source: &Source,
@@ -145,7 +155,19 @@ impl Session {
     /// Makes a plan from what the state holds.
     pub(super) async fn plan(&self, kind: Kind, engine: Option<&Engine>, snapshot: &Snapshot) -> PlanResult {
         let requests = engine.map(Engine::requests).unwrap_or_default();
-        let planner = Planner {
+        let (made, messages) = self.planner(kind, engine, snapshot, &requests).run().await;
+        (made, self.at_manifests(messages))
+    }
+
+    /// What makes plans of this project.
+    pub(super) fn planner<'s>(
+        &'s self,
+        kind: Kind,
+        engine: Option<&Engine>,
+        snapshot: &'s Snapshot,
+        requests: &'s Requests,
+    ) -> Planner<'s> {
+        Planner {
             config: self.project.config.clone(),
             context: &self.context,
             providers: &self.providers,
@@ -154,10 +176,8 @@ impl Session {
             kind,
             refresh: engine.is_none_or(|engine| engine.refresh),
             parallelism: engine.map_or(1, |engine| usize::from(engine.parallelism)),
-            requests: &requests,
-        };
-        let (made, messages) = planner.run().await;
-        (made, self.at_manifests(messages))
+            requests,
+        }
     }
 
     /// What goes wrong in a built-in module for one manifest is shown at the manifest first: its author has never
@@ -482,7 +502,8 @@ pub(super) fn hide_partial(screen: &mut Screen, partial: &Partial, snapshot: &Sn
 /// From now on the secrets of the state are masked. For a plan that could not be made; one that was made has them all.
 pub(super) fn hide_state(screen: &mut Screen, snapshot: &Snapshot) {
     let decoded = Decoder::new();
-    for (address, object) in &snapshot.objects {
+    let deposed = snapshot.deposed_objects().map(|(address, _, object)| (address, object));
+    for (address, object) in snapshot.objects.iter().chain(deposed) {
         if decoded.may_hold_secrets(&address.type_name, object) {
             screen.hide(&decoded.value(&address.type_name, object));
         }
@@ -492,11 +513,35 @@ pub(super) fn hide_state(screen: &mut Screen, snapshot: &Snapshot) {
     }
 }
 
+/// An object of a state.
+pub(super) struct Kept<'s> {
+    pub(super) address: &'s Address,
+    /// If it was set aside: its key.
+    pub(super) deposed: Option<&'s str>,
+    pub(super) object: &'s Object,
+    pub(super) value: Value,
+}
+
 /// Each object of a state as a value: by its type's schema where that is known.
-pub(super) fn stored_values(snapshot: &Snapshot) -> Vec<(&Address, &Object, Value)> {
+pub(super) fn stored_values(snapshot: &Snapshot) -> Vec<Kept<'_>> {
     let decoded = Decoder::new();
-    let objects = snapshot.objects.iter();
-    objects.map(|(address, object)| (address, object, decoded.value(&address.type_name, object))).collect()
+    let objects = snapshot.objects.iter().map(|(address, object)| (address, None, object));
+    let deposed = snapshot.deposed_objects().map(|(address, key, object)| (address, Some(key), object));
+    let all = objects.chain(deposed).map(|(address, deposed, object)| {
+        let value = decoded.value(&address.type_name, object);
+        Kept { address, deposed, object, value }
+    });
+    let mut all: Vec<_> = all.collect();
+    all.sort_by(|a, b| (a.address, a.deposed).cmp(&(b.address, b.deposed)));
+    all
+}
+
+/// The same as they are shown. From now on what is secret in them is masked wherever it turns up.
+pub(super) fn shown_values<'s>(snapshot: &'s Snapshot, screen: &mut Screen) -> Vec<Kept<'s>> {
+    let all = stored_values(snapshot);
+    all.iter().for_each(|kept| screen.hide(&kept.value));
+    let shown = |kept: Kept<'s>| Kept { value: screen.shown(kept.value), ..kept };
+    all.into_iter().map(shown).collect()
 }
 
 /// Objects of a state to values, without a plan.

@@ -3,7 +3,7 @@
 use crate::diag::Span;
 use crate::lang::load::Constraint;
 use crate::lang::reference::Reference;
-use crate::lang::syntax::ast::{Body, Expr, Ident};
+use crate::lang::syntax::ast::{Body, Expr, ExprKind, Ident, Step};
 use crate::lang::value::{Type, Value};
 use mlo_state::{Key, Mode, ModuleStep};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +52,8 @@ pub struct Module {
     pub settings: Settings,
     /// What it may declare although it is not in here.
     pub missing: Missing,
+    /// Those of its resources that nobody has written yet: they stand empty, and only their names are used.
+    pub unwritten: BTreeSet<ResourceKey>,
 }
 
 /// What a module may declare although it could not be decoded.
@@ -372,6 +374,15 @@ pub struct Import {
 }
 
 impl Import {
+    /// Whether its object becomes that of a block in the root module that has one instance.
+    pub fn is_plain(&self) -> bool {
+        let has_key = match &self.to.kind {
+            ExprKind::Access { steps, .. } => steps.iter().any(|step| !matches!(step, Step::Attr(_))),
+            _ => false,
+        };
+        self.target.0.is_empty() && self.for_each.is_none() && !has_key
+    }
+
     /// An import for each key, or one.
     pub fn repeat(&self) -> Repeat {
         self.for_each.clone().map_or(Repeat::Once, Repeat::ForEach)

@@ -16,3 +16,4 @@ pub mod scope;
 pub mod suite;
 pub mod syntax;
 pub mod value;
+pub mod write;

@@ -11,6 +11,7 @@ mod data;
 pub mod diff;
 mod examine;
 pub mod file;
+mod generate;
 mod ignore;
 mod inputs;
 mod moves;
@@ -34,6 +35,7 @@ pub use console::Console;
 pub(crate) use data::read_data;
 pub use data::{DataObject, ReadLater};
 pub use examine::{Beside, Examination};
+pub use generate::{Generated, Unwritten};
 pub use inputs::{Input, Inputs};
 pub use moves::{Move, carry_out as relocate};
 pub use pattern::AddressPattern;
@@ -304,6 +306,36 @@ impl Plan {
             }
         }
         counts
+    }
+
+    /// The same plan with other operations, if they are given, to be looked at: it has no steps, so nothing can be done
+    /// by it.
+    #[must_use]
+    pub fn to_be_shown(&self, operations: Option<Vec<Operation>>) -> Self {
+        Self {
+            lineage: self.lineage.clone(),
+            serial: self.serial,
+            kind: self.kind,
+            environment: self.environment.clone(),
+            config: Arc::clone(&self.config),
+            operations: operations.unwrap_or_else(|| self.operations.clone()),
+            by_block: self.by_block.clone(),
+            steps: Steps::default(),
+            values: self.values.clone(),
+            moves: self.moves.clone(),
+            complete: self.complete,
+            data: self.data.clone(),
+            checks: self.checks.clone(),
+            unread: self.unread.clone(),
+            drift: self.drift.clone(),
+            outputs: self.outputs.clone(),
+        }
+    }
+
+    /// Values of the root module's variables, but for those that are kept nowhere.
+    pub fn shown_variables(&self) -> impl Iterator<Item = (&Arc<str>, &Value)> {
+        let is_kept = |name: &str| self.config.variables.get(name).is_none_or(|variable| !variable.ephemeral);
+        self.values.root_variables().into_iter().filter(move |(name, _)| is_kept(name))
     }
 
     /// The operations on the instances of a block, in order.

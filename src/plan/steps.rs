@@ -4,7 +4,7 @@ use super::world::NodeKey;
 use super::{Action, Operation};
 use crate::graph::{Dag, Graph, ModuleId, ModuleTree, Node, NodeId};
 use crate::lang::config::ResourceKey;
-use mlo_state::BlockAddress;
+use mlo_state::{BlockAddress, Mode};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -232,9 +232,15 @@ impl Layout<'_, '_> {
         for node_id in self.parts.graph.order.iter().rev() {
             let mut gates = BTreeSet::new();
             for dependent in self.parts.graph.dag.dependents(*node_id) {
-                let node = self.parts.graph.dag.get(dependent);
-                let known = if matches!(node, Node::Resource(..)) { &self.gates } else { &users };
-                gates.extend(known.get(&dependent).copied());
+                let is_kept = match self.parts.graph.dag.get(dependent) {
+                    Node::Resource(_, key) => {
+                        gates.extend(self.gates.get(&dependent).copied());
+                        key.mode == Mode::Managed
+                    }
+                    _ => false,
+                };
+                // What is made from what a data source says uses what that looks at.
+                gates.extend(users.get(&dependent).copied().filter(|_| !is_kept));
             }
             let joined = self.steps.join(&gates);
             users.extend(joined.map(|step| (*node_id, step)));

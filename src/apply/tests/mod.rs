@@ -1,5 +1,6 @@
 //! Plan and apply together, over a provider whose calls go wrong on demand.
 
+mod configuration;
 mod data;
 mod faults;
 mod lifecycle;
@@ -14,7 +15,7 @@ use super::{Applied, Applier, settle};
 use crate::diag::{Diagnostics, SourceMap, Style, render};
 use crate::graph::ModuleTree;
 use crate::lang::config::Module;
-use crate::lang::load::{LoadRequest, Root, load};
+use crate::lang::load::{LoadRequest, Root, Unwritten, load};
 use crate::lang::scope::Nowhere;
 use crate::lang::value::Value;
 use crate::plan::{Configured, Context, Inputs, Kind, Origin, Plan, PlanResult, Planner, Requests};
@@ -86,6 +87,7 @@ impl Lab {
             builtin_names: &[],
             version: "0.1.0",
             elsewhere: &Nowhere,
+            unwritten: Unwritten::Nothing,
         };
         let (module, messages) = load(&request, &mut self.sources);
         module.unwrap_or_else(|| panic!("{}", self.rendered(&messages)))

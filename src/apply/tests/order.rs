@@ -1,7 +1,7 @@
 //! What comes before what, by the steps of plans.
 
 use super::Lab;
-use super::properties::{configuration, text};
+use super::configuration::{configuration, text};
 use crate::graph::Dag;
 use crate::plan::{Action, Kind, Operation, Part, Plan, Step};
 use proptest::prelude::*;

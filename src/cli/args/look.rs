@@ -52,6 +52,9 @@ pub(in crate::cli) struct Graph {
     /// What is drawn.
     #[arg(long = "type", value_enum, value_name = "TYPE", default_value_t = GraphType::Config)]
     pub(in crate::cli) of: GraphType,
+    /// Draw the steps of a plan that was saved.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["of", "path"])]
+    pub(in crate::cli) plan: Option<PathBuf>,
     /// In which form.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = GraphFormat::Dot)]
     pub(in crate::cli) format: GraphFormat,
@@ -66,6 +69,8 @@ pub(in crate::cli) enum GraphType {
     Plan,
     /// The steps of the next apply.
     Apply,
+    /// The steps of a destroy.
+    PlanDestroy,
 }
 
 /// The forms of a graph.

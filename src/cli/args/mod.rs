@@ -7,7 +7,7 @@ mod test;
 pub(super) use look::{Console, Graph, GraphFormat, GraphType, Providers, ProvidersCommand};
 pub(super) use state::{
     ForceUnlock, State, StateChange, StateInstance, StateList, StateMigrate, StateMv, StateOf, StatePull,
-    StatePush, StateRm, StateShow,
+    StatePush, StateReplaceProvider, StateRm, StateShow,
 };
 
 pub(super) use test::Test;
@@ -23,6 +23,9 @@ use std::path::PathBuf;
 /// Flags without a variable of their own: values of variables have theirs, `MLO_VAR_name`; and that all is to be taken
 /// away is typed each time.
 const WITHOUT_VARIABLE: [&str; 4] = ["vars", "destroy", "help", "version"];
+
+/// Operations at a time, unless it is said.
+const PARALLELISM: u16 = 10;
 
 /// What the user typed.
 #[derive(Debug, Parser)]
@@ -109,7 +112,7 @@ pub(super) enum Command {
     Validate(Validate),
     /// Show what an apply would do
     #[command(
-        after_help = "Examples:\n  mlo plan examples/iris\n  mlo plan examples/invalid/low-accuracy.yaml\n  mlo plan --detailed-exitcode --var region=eu\n  mlo plan --out release.plan"
+        after_help = "Examples:\n  mlo plan examples/iris\n  mlo plan examples/invalid/low-accuracy.yaml\n  mlo plan --detailed-exitcode --var region=eu\n  mlo plan --out release.plan\n  mlo plan --generate-config imported.hcl"
     )]
     Plan(Plan),
     /// Make the objects as the configuration wants them
@@ -131,7 +134,7 @@ pub(super) enum Command {
     State(State),
     /// Take an object that is there already into the state
     #[command(
-        after_help = "Examples:\n  mlo import local_file.a notes.txt\n  mlo import 'module.m[\"k\"].local_file.a' notes.txt examples/iris"
+        after_help = "Examples:\n  mlo import local_file.a notes.txt\n  mlo import 'module.m[\"k\"].local_file.a' notes.txt examples/iris\n  mlo import local_file.b b.txt --generate-config imported.hcl"
     )]
     Import(Import),
     /// Have the next apply replace an object
@@ -157,7 +160,7 @@ pub(super) enum Command {
     Console(Console),
     /// Draw what depends on what, as DOT or as a picture
     #[command(
-        after_help = "Examples:\n  mlo graph | grep -- '->'\n  mlo graph examples/iris --format svg > graph.svg\n  mlo graph --type apply --var region=eu\n\nAn arrow of DOT leads from what waits to what it waits for. In the picture what comes first stands left."
+        after_help = "Examples:\n  mlo graph | grep -- '->'\n  mlo graph examples/iris --format svg > graph.svg\n  mlo graph --type apply --var region=eu\n  mlo graph --type plan-destroy\n  mlo graph --plan release.plan\n\nAn arrow of DOT leads from what waits to what it waits for. In the picture what comes first stands left."
     )]
     Graph(Graph),
     /// Show which providers the configuration and the state need, or what they look like
@@ -257,6 +260,9 @@ pub(super) struct Shown {
     /// Show the changes and the last line only.
     #[arg(long)]
     pub(super) concise: bool,
+    /// Mask nothing: show what is sensitive too.
+    #[arg(long)]
+    pub(super) show_sensitive: bool,
 }
 
 /// Where the configuration is and which values it gets.
@@ -324,7 +330,7 @@ pub(super) struct Engine {
     #[arg(long)]
     pub(super) strict_checks: bool,
     /// Operations at a time.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = PARALLELISM, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(super) parallelism: u16,
     /// Whether objects are read. Without it the plan goes by what the state has of them.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
@@ -347,6 +353,23 @@ pub(super) struct Engine {
     /// `mlo import` asks for this, and nothing else.
     #[arg(skip)]
     pub(super) import: Option<(Address, String)>,
+}
+
+impl Default for Engine {
+    /// As if no flag was typed.
+    fn default() -> Self {
+        Self {
+            strict_checks: false,
+            parallelism: PARALLELISM,
+            refresh: true,
+            refresh_only: false,
+            detailed_exitcode: false,
+            targets: Vec::new(),
+            excludes: Vec::new(),
+            replace: Vec::new(),
+            import: None,
+        }
+    }
 }
 
 impl Engine {
@@ -372,6 +395,9 @@ pub(super) struct Plan {
     /// Save the plan in this file: `mlo apply FILE` then does just that.
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Write a block for each object that is imported and has none to this file, which is not there yet.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["destroy", "refresh_only"])]
+    pub(super) generate_config: Option<PathBuf>,
 }
 
 /// `mlo apply`, `mlo destroy`
@@ -402,12 +428,16 @@ pub(super) struct Import {
     pub(super) address: Address,
     /// What its provider knows the object by: the path of a file, the id of a service.
     pub(super) id: String,
+    /// Write the block to this file, which is not there yet, if the configuration does not have it.
+    #[arg(long, value_name = "FILE")]
+    pub(super) generate_config: Option<PathBuf>,
     #[command(flatten)]
     pub(super) apply: Apply,
 }
 
 /// `mlo show`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "the flag has this name everywhere")]
 pub(super) struct Show {
     /// The folder of the configuration, one manifest, or a plan that was saved.
     #[arg(value_name = "FOLDER|MANIFEST|PLAN")]
@@ -415,6 +445,9 @@ pub(super) struct Show {
     /// Print one JSON document.
     #[arg(long)]
     pub(super) json: bool,
+    /// Mask nothing: show what is sensitive too.
+    #[arg(long)]
+    pub(super) show_sensitive: bool,
     #[command(flatten)]
     pub(super) backend: Backend,
 }
@@ -434,8 +467,8 @@ pub(super) struct Output {
     /// Print the bare text of one string, number or bool.
     #[arg(long, requires = "name")]
     pub(super) raw: bool,
-    /// Show sensitive values in the document of all outputs. One that is asked for by name is always shown.
-    #[arg(long, requires = "json")]
+    /// Mask nothing: show what is sensitive too. An output that is asked for by name is always shown.
+    #[arg(long)]
     pub(super) show_sensitive: bool,
     #[command(flatten)]
     pub(super) backend: Backend,

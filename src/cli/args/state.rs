@@ -23,6 +23,9 @@ pub(in crate::cli) enum State {
     /// Forget objects without destroying them
     #[command(after_help = "Example:\n  mlo state rm local_file.a module.b --dry-run")]
     Rm(StateRm),
+    /// Have the objects of one provider configuration kept by another
+    #[command(after_help = "Example:\n  mlo state replace-provider local.west local.east --dry-run")]
+    ReplaceProvider(StateReplaceProvider),
     /// Print the state's file
     #[command(after_help = "Example:\n  mlo state pull > state.json")]
     Pull(StatePull),
@@ -109,6 +112,9 @@ pub(in crate::cli) struct StateList {
 pub(in crate::cli) struct StateShow {
     /// The object.
     pub(in crate::cli) address: Address,
+    /// Mask nothing: show what is sensitive too.
+    #[arg(long)]
+    pub(in crate::cli) show_sensitive: bool,
     #[command(flatten)]
     pub(in crate::cli) of: StateOf,
 }
@@ -134,6 +140,21 @@ pub(in crate::cli) struct StateRm {
     #[arg(value_name = "ADDRESS", required = true)]
     pub(in crate::cli) addresses: Vec<AddressPattern>,
     /// Only say what would be forgotten.
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) change: StateChange,
+}
+
+/// `mlo state replace-provider`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateReplaceProvider {
+    /// The configuration that keeps them, as the state has it: `local`, `local.west`, `module.a.local`.
+    #[arg(value_name = "FROM")]
+    pub(in crate::cli) from_provider: String,
+    /// The configuration that keeps them from now on.
+    pub(in crate::cli) to: String,
+    /// Only say what would change.
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
     #[command(flatten)]

@@ -33,6 +33,9 @@ impl From<Refused> for Stop {
 }
 
 pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> Exit {
+    if options.shown.show_sensitive {
+        screen.show_everything();
+    }
     let report = Report::new(&options.shown, options.source.format(&options.shown), screen);
     let (kind, mut session, saved, messages) = match open(options, destroy, screen) {
         Ok(opened) => opened,

@@ -1,18 +1,23 @@
 //! `mlo graph`
 
-use crate::cli::args::{Global, Graph, GraphFormat, GraphType};
+use crate::cli::args::{Engine, Global, Graph, GraphFormat, GraphType};
 use crate::cli::exit::Exit;
+use crate::cli::saved::{self, Refused, Saved};
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Failed, Session};
 use crate::cli::view::graph::{Drawing, Look};
 use crate::graph::{self, Dag, ModuleTree, Node};
 use crate::plan::{Action, Kind, Operation, Part, Plan, Step};
+use std::path::Path;
 
 pub(in crate::cli) fn run(options: &Graph, _: &Global, screen: &mut Screen) -> Exit {
-    let drawn = match options.of {
-        GraphType::Config => blocks(options, false, screen),
-        GraphType::Plan => blocks(options, true, screen),
-        GraphType::Apply => steps(options, screen),
+    let bare = |drawn: Result<Drawing, Failed>| drawn.map_err(|failed| (failed, Exit::Error));
+    let drawn = match (&options.plan, options.of) {
+        (Some(path), _) => saved_steps(path, options, screen),
+        (None, GraphType::Config) => bare(blocks(options, false, screen)),
+        (None, GraphType::Plan) => bare(blocks(options, true, screen)),
+        (None, GraphType::Apply) => steps(Kind::Apply, options, screen),
+        (None, GraphType::PlanDestroy) => steps(Kind::Destroy, options, screen),
     };
     match drawn {
         Ok(drawing) => {
@@ -22,7 +27,7 @@ pub(in crate::cli) fn run(options: &Graph, _: &Global, screen: &mut Screen) -> E
             });
             Exit::Done
         }
-        Err(failed) => session::fail(screen, false, &failed, Exit::Error),
+        Err((failed, exit)) => session::fail(screen, false, &failed, exit),
     }
 }
 
@@ -61,18 +66,36 @@ fn with_neighbours(graph: &graph::Graph) -> Vec<bool> {
     drawn
 }
 
-/// The steps of an apply.
-fn steps(options: &Graph, screen: &mut Screen) -> Result<Drawing, Failed> {
-    let (session, messages) = Session::open(&options.configuration.source(), Kind::Apply, screen)?;
+/// The steps of the plan that would be made now.
+fn steps(kind: Kind, options: &Graph, screen: &mut Screen) -> Result<Drawing, (Failed, Exit)> {
+    let opened = Session::open(&options.configuration.source(), kind, screen);
+    let (session, messages) = opened.map_err(|failed| (failed, Exit::Error))?;
     screen.report(&messages, &session.sources);
-    let made = session::runtime().and_then(|runtime| runtime.block_on(plan(&session, screen)));
-    let plan = match made {
-        Ok(plan) => plan,
-        Err(messages) => return Err(Failed { sources: session.sources, messages }),
-    };
-    session::hide_secrets(screen, &plan);
+    planned(session, (kind, None), screen)
+}
+
+/// The steps of a plan that was saved, made again as an apply of it would.
+fn saved_steps(path: &Path, options: &Graph, screen: &mut Screen) -> Result<Drawing, (Failed, Exit)> {
+    let (session, saved, messages) = saved::open(path, &options.configuration.source(), screen)?;
+    screen.report(&messages, &session.sources);
+    planned(session, (saved.plan.kind, Some(&saved)), screen)
+}
+
+fn planned(
+    session: Session,
+    what: (Kind, Option<&Saved>),
+    screen: &mut Screen,
+) -> Result<Drawing, (Failed, Exit)> {
+    let runtime = session::runtime().map_err(|messages| (messages, Exit::Error));
+    match runtime.and_then(|runtime| runtime.block_on(plan(&session, what, screen))) {
+        Ok(plan) => Ok(drawn_steps(&plan)),
+        Err((messages, exit)) => Err((Failed { sources: session.sources, messages }, exit)),
+    }
+}
+
+fn drawn_steps(plan: &Plan) -> Drawing {
     let tree = ModuleTree::new(&plan.config);
-    Ok(drawing(&plan.steps.dag, |_, step| {
+    drawing(&plan.steps.dag, |_, step| {
         Some(match step {
             Step::Join => (String::new(), Look::Point),
             Step::Evaluate(node) => (name(node, &tree), look(node)),
@@ -82,25 +105,35 @@ fn steps(options: &Graph, screen: &mut Screen) -> Result<Drawing, Failed> {
                 (operated(operation, *part), Look::Object)
             }
         })
-    }))
+    })
 }
 
-async fn plan(session: &Session, screen: &mut Screen) -> Result<Plan, crate::diag::Diagnostics> {
+/// The plan as it would be made now; if it is a saved one that is made again, the same or none.
+async fn plan(
+    session: &Session,
+    (kind, saved): (Kind, Option<&Saved>),
+    screen: &mut Screen,
+) -> Result<Plan, Refused> {
     let loaded = session.store.read().await;
-    let loaded = loaded.map_err(|error| session::store_failure(&error, &session.place).0)?;
+    let loaded = loaded.map_err(|error| session::store_failure(&error, &session.place))?;
     let mut said = session::what_is_open(&loaded.pending);
-    let snapshot = session::snapshot_or_new(loaded);
-    let (made, messages) = session.plan(Kind::Apply, None, &snapshot).await;
+    let snapshot = match saved {
+        Some(saved) => saved.state(loaded.snapshot)?,
+        None => session::snapshot_or_new(loaded),
+    };
+    let engine = saved.map(|saved| saved.engine(&Engine::default()));
+    let (made, messages) = session.plan(kind, engine.as_ref(), &snapshot).await;
     said.extend(messages);
     match made {
         Ok((plan, _)) => {
             session::hide_secrets(screen, &plan);
             screen.report(&said, &session.sources);
+            saved.map_or(Ok(()), |saved| saved.check(&plan))?;
             Ok(plan)
         }
         Err(partial) => {
             session::hide_partial(screen, &partial, &snapshot);
-            Err(said)
+            Err((said, Exit::Error))
         }
     }
 }

@@ -6,6 +6,7 @@ pub(super) mod destroy;
 pub(super) mod explain;
 pub(super) mod fmt;
 pub(super) mod force_unlock;
+pub(super) mod generate;
 pub(super) mod get;
 pub(super) mod graph;
 pub(super) mod import;

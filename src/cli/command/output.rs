@@ -16,19 +16,22 @@ pub(in crate::cli) fn run(options: &Output, _: &Global, screen: &mut Screen) -> 
         Ok((place, snapshot)) => (place, snapshot.map(|snapshot| snapshot.outputs).unwrap_or_default()),
         Err((failed, exit)) => return session::fail(screen, options.json, &failed, exit),
     };
+    // Asked for by name, a sensitive output is shown: that is what the name is given for.
+    if options.show_sensitive || options.name.is_some() {
+        screen.show_everything();
+    }
     let Some(name) = &options.name else {
         if options.json {
-            screen.print_json(view::json::outputs(&outputs, options.show_sensitive));
+            screen.print_json(view::json::outputs(&outputs, screen));
         } else if outputs.is_empty() {
             screen.say("The state has no outputs.\n");
             session::hint_at_other_states(screen, &place, "output --from");
         } else {
-            screen.print(&view::state::outputs(&outputs));
+            screen.print(&view::state::outputs(&outputs, screen));
         }
         return Exit::Done;
     };
     match one(options, name, &outputs) {
-        // Asked for by name, a sensitive output is shown: that is what the name is given for.
         Ok(text) => {
             screen.print(&text);
             Exit::Done

@@ -1,5 +1,6 @@
 //! `mlo plan`
 
+use super::generate;
 use crate::cli::args::{Global, Plan};
 use crate::cli::backend::moves;
 use crate::cli::exit::Exit;
@@ -13,7 +14,16 @@ use crate::policy::Verdict;
 use mlo_state::Snapshot;
 
 pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Exit {
+    if options.shown.show_sensitive {
+        screen.show_everything();
+    }
     let report = Report::new(&options.shown, options.source.format(&options.shown), screen);
+    if let Some(path) = &options.generate_config {
+        match generate::write(path, &options.source, &options.engine, screen) {
+            Ok(blocks) => report.generated(blocks),
+            Err((failed, exit)) => return report.fail(screen, &failed.messages, &failed.sources, exit),
+        }
+    }
     let opened = session::kind(&options.engine, options.destroy)
         .map_err(|messages| Failed { sources: SourceMap::new(), messages })
         .and_then(|kind| Ok((kind, Session::open(&options.source, kind, screen)?)));

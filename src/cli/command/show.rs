@@ -1,17 +1,20 @@
 //! `mlo show`
 
 use crate::cli::args::{Global, Show};
+use crate::cli::discretion;
 use crate::cli::exit::Exit;
 use crate::cli::saved;
 use crate::cli::screen::Screen;
 use crate::cli::session;
 use crate::cli::view::{self, Paint, json, state};
 use crate::diag::SourceMap;
-use mlo_state::Status;
 use serde_json::json;
 use std::path::Path;
 
 pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Exit {
+    if options.show_sensitive {
+        screen.show_everything();
+    }
     if let Some(path) = options.path.as_deref().filter(|path| saved::is_plan_file(Some(path))) {
         return show_plan(path, options.json, screen);
     }
@@ -29,28 +32,40 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
         return Exit::Done;
     };
     session::hide_state(screen, &snapshot);
-    let values = session::stored_values(&snapshot);
+    let values = session::shown_values(&snapshot, screen);
     if options.json {
-        screen.print_json(json::state(&snapshot, &values));
+        screen.print_json(json::state(&snapshot, &values, screen));
         return Exit::Done;
     }
     if values.is_empty() && snapshot.outputs.is_empty() {
         screen.say("The state is empty: there is nothing that mlo made and has not destroyed.\n");
         session::hint_at_other_states(screen, &place, "show");
     }
-    for (address, object, value) in &values {
-        screen.print(&format!("{}\n", state::object(address, value, object.status == Status::Tainted)));
+    for kept in &values {
+        screen.print(&format!("{}\n", state::object(kept)));
     }
     if !snapshot.outputs.is_empty() {
-        screen.print(&format!("Outputs:\n\n{}", state::outputs(&snapshot.outputs)));
+        screen.print(&format!("Outputs:\n\n{}", state::outputs(&snapshot.outputs, screen)));
     }
     Exit::Done
 }
 
-fn show_plan(path: &Path, as_json: bool, screen: &Screen) -> Exit {
-    match saved::look(path) {
-        Ok(plan) if as_json => screen.print_json(json::plan(&plan, false)),
-        Ok(plan) => screen.print(&view::plan::text(&plan, Paint(screen.style()))),
+fn show_plan(path: &Path, as_json: bool, screen: &mut Screen) -> Exit {
+    let everything = screen.shows_everything();
+    let looked = saved::look(path);
+    if let Ok((plan, _)) = &looked {
+        session::hide_secrets(screen, plan);
+    }
+    match looked {
+        Ok((plan, planned_at)) if as_json => {
+            let mut document = json::plan(&discretion::shown(&plan, everything), false, everything);
+            json::add_time(&mut document, planned_at);
+            screen.print_json(document);
+        }
+        Ok((plan, _)) => {
+            let plan = discretion::shown(&plan, everything);
+            screen.print(&view::plan::text(&plan, Paint(screen.style())));
+        }
         Err((messages, exit)) => {
             let failed = session::Failed { sources: SourceMap::new(), messages };
             return session::fail(screen, as_json, &failed, exit);

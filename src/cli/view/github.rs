@@ -1,5 +1,6 @@
 //! Commands to a GitHub workflow: annotations at the lines that messages are about.
 
+use crate::cli::discretion::without_tokens;
 use crate::diag::{Diagnostic, Severity, SourceMap};
 use std::fmt::Write;
 
@@ -42,7 +43,7 @@ impl Annotations {
             line.push(',');
         }
         let help: Vec<_> = message.help.iter().map(|help| format!("\nhelp: {help}")).collect();
-        let text = data(&format!("{}{}", message.summary, help.concat()));
+        let text = data(&without_tokens(&format!("{}{}", message.summary, help.concat())));
         let _ = writeln!(line, "title={}::{text}", property(message.code.id));
         level.lines.push(line);
     }
@@ -60,7 +61,8 @@ impl Annotations {
     }
 }
 
-fn data(text: &str) -> String {
+/// What stands after a command.
+pub(in crate::cli) fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 

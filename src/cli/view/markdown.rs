@@ -5,6 +5,7 @@
 
 use super::Paint;
 use super::plan::{Judge, block};
+use crate::cli::discretion::without_tokens;
 use crate::diag::{Diagnostics, SourceMap, Style, escape};
 use crate::lang::value::Value;
 use crate::plan::{Action, Counts, Kind, Operation, Plan};
@@ -255,10 +256,11 @@ fn model(operation: &Operation) -> Option<String> {
     Some(format!("| `{symbol}` | {name} | {version} | {} |\n", figures.join(", ")))
 }
 
-/// Text of a user between Markdown: nothing in it is markup, a link or a mention.
-fn plain(text: &str) -> String {
+/// Text of a user between Markdown: nothing in it is markup, a link or a mention. What looks like a secret is masked
+/// before it looks like something else.
+pub(in crate::cli) fn plain(text: &str) -> String {
     let mut out = String::new();
-    for character in escape(text).chars().take(MESSAGE_CHARACTERS_MAX) {
+    for character in escape(&without_tokens(text)).chars().take(MESSAGE_CHARACTERS_MAX) {
         match character {
             '\n' | '\r' => out.push(' '),
             // As references to characters, which neither markup nor mentions are made of.

@@ -17,5 +17,6 @@ pub(super) mod test;
 mod value;
 pub(super) mod warnings;
 
+pub(super) use change::inside;
 pub(super) use paint::Paint;
 pub(super) use value::quote;

@@ -13,7 +13,9 @@ pub(in crate::cli) fn required(tree: &ModuleTree<'_>, snapshot: Option<&Snapshot
     let mut out = String::from("Providers that the configuration needs:\n.\n");
     module(tree, 0, "", &mut out);
     let mut kept = BTreeMap::new();
-    for object in snapshot.iter().flat_map(|snapshot| snapshot.objects.values()) {
+    for object in snapshot.iter().flat_map(|snapshot| {
+        snapshot.objects.values().chain(snapshot.deposed_objects().map(|(.., object)| object))
+    }) {
         *kept.entry(bare_provider(&object.provider)).or_insert(0) += 1;
     }
     if !kept.is_empty() {

@@ -75,6 +75,8 @@ codes! {
         "`--target` or `--exclude` leaves parts of the configuration out of the plan. They stay as they are, even where the configuration wants them otherwise. Meant for mending what went wrong; plan the whole afterwards.";
     IMPORT = "MLO3038", "nothing can be imported so",
         "An `import` block or `mlo import` takes an object that is there already into the state. It names a block that the configuration has, an address that the state does not have yet, and an id that the provider knows an object by.";
+    GENERATE = "MLO3039", "configuration cannot be generated",
+        "`--generate-config FILE` writes a block for each object that is imported and has none. The file must not exist yet, and lie in the folder of the configuration, so that it is part of it. Blocks are generated for the root module, one for each object.";
     PLAN_FILE = "MLO3040", "plan file cannot be read",
         "The file is no plan, was damaged or changed, or was written by a later version. Every byte of a plan file is covered by a digest: make the plan again.";
     PLAN_STALE = "MLO3041", "saved plan is stale",

@@ -14,7 +14,7 @@ use crate::lang::reference::{Reference, Target, reference_of, references_in};
 use crate::lang::syntax::ast::{Block, Body, Expr, ExprKind, Item};
 use crate::lang::syntax::json;
 use crate::lang::value::Type;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Names that a `module` block has arguments of its own for.
@@ -109,6 +109,7 @@ pub(super) fn empty(path: Vec<Arc<str>>, source: ModuleSource) -> Module {
         environments: BTreeMap::new(),
         settings: Settings::default(),
         missing: Missing::Nothing,
+        unwritten: BTreeSet::new(),
     }
 }
 

@@ -395,6 +395,11 @@ pub fn has_configuration(folder: &Path) -> bool {
     names.is_ok_and(|names| names.iter().any(|name| role(name) != Role::Other))
 }
 
+/// Whether a file of this name in a module's folder is one of the module's, in the language's own form.
+pub fn is_configuration(name: &str) -> bool {
+    role(name) == Role::Source && !name.ends_with(JSON)
+}
+
 /// Reads one file that is not part of a module, such as a file of values; in the JSON form if its name ends so, strings
 /// as they are. `shown` is its name for the user.
 ///

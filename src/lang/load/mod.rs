@@ -18,6 +18,7 @@ mod settings;
 mod statics;
 mod suite;
 mod type_constraint;
+mod unwritten;
 mod used;
 mod version;
 
@@ -25,9 +26,10 @@ mod version;
 mod tests;
 
 pub use elsewhere::{Elsewhere, Given, Package, PackageRequest};
-pub use files::{has_configuration, read_body};
+pub use files::{has_configuration, is_configuration, read_body};
 pub use names::{check_beside, check_expression};
 pub use suite::load_tests;
+pub use unwritten::Unwritten;
 pub use version::{Constraint, Version};
 
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code, nearest};
@@ -63,6 +65,8 @@ pub struct LoadRequest<'a> {
     pub version: &'a str,
     /// What gets packages, and knows what is given for variables.
     pub elsewhere: &'a dyn Elsewhere,
+    /// Blocks that may be missing.
+    pub unwritten: Unwritten,
 }
 
 /// Where the root module is.
@@ -198,6 +202,7 @@ struct Loader<'a, 'r> {
     calls: usize,
     version: &'r str,
     elsewhere: &'r dyn Elsewhere,
+    unwritten: Unwritten,
     /// Values given for the root module's variables, once somebody asked.
     given: Option<Rc<Given>>,
     diagnostics: &'a mut Diagnostics,
@@ -221,7 +226,8 @@ impl<'a, 'r> Loader<'a, 'r> {
     ) -> Self {
         let (parsed, calls, given) = (BTreeMap::new(), 0, None);
         let (version, elsewhere, root) = (request.version, request.elsewhere, root_location(request.root));
-        Self { files, root, sources, parsed, calls, version, elsewhere, given, diagnostics }
+        let unwritten = request.unwritten.clone();
+        Self { files, root, sources, parsed, calls, version, elsewhere, unwritten, given, diagnostics }
     }
 }
 
@@ -261,6 +267,10 @@ impl Loader<'_, '_> {
         }
         decoded.module.calls = calls;
         chain.pop();
+        if chain.is_empty() {
+            let somewhere = folder.bodies.first().map(|body| body.span);
+            unwritten::stand_in(&mut decoded.module, &self.unwritten, somewhere);
+        }
         names::check(&decoded.module, self.diagnostics);
         Some(decoded.module)
     }

@@ -35,7 +35,7 @@ pub(super) fn resource(block: &Block, diagnostics: &mut Diagnostics) -> Option<R
 }
 
 /// The provider that a type belongs to unless it is said: its first word.
-fn default_provider(type_name: &str) -> ProviderUse {
+pub(super) fn default_provider(type_name: &str) -> ProviderUse {
     let first = type_name.split('_').next().unwrap_or(type_name);
     ProviderUse { key: ProviderKey { name: first.into(), alias: None }, instance: None }
 }

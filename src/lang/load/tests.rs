@@ -4,7 +4,7 @@ mod blocks;
 mod json;
 mod overrides;
 
-use super::{BuiltinFiles, LoadRequest, Root, load};
+use super::{BuiltinFiles, LoadRequest, Root, Unwritten, load};
 use crate::diag::{Diagnostics, SourceMap, Style, render};
 use crate::lang::config::{Module, ModuleSource, Repeat};
 use crate::lang::reference::references_in;
@@ -34,6 +34,7 @@ fn load_root(root: Root<'_>) -> (Option<Module>, Diagnostics, SourceMap) {
         builtin_names: &["greeter", "greeter/twice"],
         version: "0.1.0",
         elsewhere: &Nowhere,
+        unwritten: Unwritten::Nothing,
     };
     let (module, diagnostics) = load(&request, &mut sources);
     (module, diagnostics, sources)

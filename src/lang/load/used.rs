@@ -170,9 +170,16 @@ fn imported(module: &Module, import: &Import, diagnostics: &mut Diagnostics) {
     .at(import.to.span, "not declared");
     let of_type = at.resources.keys().filter(|it| it.mode == key.mode && it.type_name == *type_name);
     let near = nearest(name, of_type.map(|it| it.name.as_ref()));
-    diagnostics.push(match near {
+    let error = match near {
         Some(near) => error.help(format!("did you mean `{type_name}.{near}`?")),
         None => error.help(format!("declare it: `resource \"{type_name}\" \"{name}\" {{ … }}`")),
+    };
+    diagnostics.push(if import.is_plain() {
+        error.help("or have it written: `mlo plan --generate-config generated.hcl`")
+    } else {
+        error.detail(
+            "No configuration can be generated for what is in a module, or has `count` or `for_each`.",
+        )
     });
 }
 

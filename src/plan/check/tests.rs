@@ -2,7 +2,7 @@
 
 use super::check;
 use crate::diag::{Diagnostics, SourceMap, Style, render};
-use crate::lang::load::{LoadRequest, Root, load_partly};
+use crate::lang::load::{LoadRequest, Root, Unwritten, load_partly};
 use crate::lang::scope::Nowhere;
 use crate::lang::value::Value;
 use crate::plan::{Context, Inputs, Origin};
@@ -17,6 +17,7 @@ fn messages(files: &BTreeMap<String, String>) -> (Diagnostics, SourceMap) {
         builtin_names: &[],
         version: "0.1.0",
         elsewhere: &Nowhere,
+        unwritten: Unwritten::Nothing,
     };
     let (module, mut messages) = load_partly(&request, &mut sources);
     let context = Context {

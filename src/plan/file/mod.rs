@@ -4,6 +4,7 @@
 //! again. Never happens: a sensitive value in what is not sealed, a file of which one byte was changed taken for a plan. Nothing in a
 //! file is carried out: an apply makes the plan again from what the file embeds, and compares.
 
+mod check;
 mod operation;
 mod value;
 
@@ -13,15 +14,17 @@ mod tests;
 pub use operation::{Differs, compare};
 pub use value::TooDeep;
 
-use super::{Inputs, Kind, Move, Operation, Plan};
+use super::{Action, Inputs, Kind, Move, Operation, Plan};
 use crate::lang::config::Module;
 use crate::lang::value::Value;
+use check::CheckOut;
 use data_encoding::HEXLOWER;
 use operation::{ChangeOut, DataOut, DriftOut, OperationOut};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use value::{Encoder, ValueOut};
 
@@ -82,8 +85,14 @@ pub struct PlanFile {
     types: Vec<Json>,
     /// Whether all of the configuration was planned.
     complete: bool,
+    /// The digest of all that is planned, what is sensitive included.
+    planned: String,
     /// What was given for variables of the root module.
     variables: BTreeMap<String, VariableOut>,
+    /// The values that the variables of the root module had, to be shown.
+    values: BTreeMap<String, ValueOut>,
+    /// How conditions came out, to be shown.
+    checks: Vec<CheckOut>,
     operations: Vec<OperationOut>,
     data: Vec<DataOut>,
     unread: Vec<String>,
@@ -92,7 +101,7 @@ pub struct PlanFile {
 }
 
 /// All that a plan depends on but the values of variables.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MadeFrom {
     /// The lineage of the state.
@@ -205,6 +214,10 @@ impl PlanFile {
             .map(|(address, data)| DataOut::new(address, data, &mut encoder))
             .collect::<Result<_, _>>()?;
         let unread = plan.unread.iter().map(ToString::to_string).collect();
+        let mut values = BTreeMap::new();
+        for (name, value) in plan.shown_variables() {
+            values.insert(name.to_string(), encoder.masked(value, name)?);
+        }
         let mut outputs = BTreeMap::new();
         for (name, change) in &plan.outputs {
             outputs.insert(name.to_string(), ChangeOut::new(name, change, &mut encoder)?);
@@ -212,10 +225,13 @@ impl PlanFile {
         let mlo_version = env!("CARGO_PKG_VERSION").to_owned();
         Ok(Self {
             mlo_version,
+            planned: planned(&made_from.salt, plan),
             made_from,
             complete: plan.complete,
             types: encoder.into_types(),
             variables,
+            values,
+            checks: check::encode(&plan.checks, is_secret),
             operations,
             data,
             unread,
@@ -287,6 +303,11 @@ impl PlanFile {
         expected == Some(&keyed(&self.made_from.salt, name, value))
     }
 
+    /// Whether another plan, which announces the same as far as it can be read, does so also where it is sensitive.
+    pub fn plans_the_same(&self, plan: &Plan) -> bool {
+        self.planned == planned(&self.made_from.salt, plan)
+    }
+
     /// What kind of plan it is.
     pub fn kind(&self) -> Option<Kind> {
         [Kind::Apply, Kind::Destroy, Kind::Refresh]
@@ -314,6 +335,8 @@ impl PlanFile {
             let (address, object) = out.decode(&types)?;
             data.entry(address.block()).or_default().insert(address, object);
         }
+        let values = self.values.iter();
+        let values = values.map(|(name, out)| Ok((name.as_str().into(), out.decode(&types, name)?)));
         let unread = self.unread.iter().map(|address| address.parse());
         let unread = unread.collect::<Result<_, _>>();
         Ok(Plan {
@@ -326,10 +349,10 @@ impl PlanFile {
             operations,
             by_block,
             steps: super::Steps::default(),
-            values: super::Values::default(),
+            values: super::Values::of_root_variables(values.collect::<Result<_, PlanFileError>>()?),
             complete: self.complete,
             data,
-            checks: super::Checks::default(),
+            checks: check::decode(&self.checks)?,
             unread: unread.map_err(|_| PlanFileError::Value { what: "an address".to_owned() })?,
             drift: self.drift.iter().map(|out| out.decode(&types)).collect::<Result<_, _>>()?,
             outputs: outputs.collect::<Result<_, _>>()?,
@@ -372,7 +395,39 @@ fn salted(salt: &str, bytes: &[u8]) -> String {
 fn keyed(salt: &str, name: &str, value: &Value) -> String {
     let bare = value.unmarked_deep();
     let json = crate::lang::value::to_json_dynamic(&bare).unwrap_or_default();
-    let mut digest = salted(salt, format!("{name}\n{json}").as_bytes());
+    rounds(salt, salted(salt, format!("{name}\n{json}").as_bytes()))
+}
+
+/// The digest of the values that changes and outputs will have, slow to guess at.
+fn planned(salt: &str, plan: &Plan) -> String {
+    let mut hash = Hashing(Sha256::new_with_prefix(salt));
+    let mut add = |name: &dyn std::fmt::Display, value: &Value| {
+        writeln!(hash, "{name} {:?}", value.unmarked_deep()).expect("a digest takes everything");
+    };
+    for operation in plan.operations.iter().filter(|operation| operation.action != Action::NoOp) {
+        if let Some(value) = &operation.planned {
+            add(&operation.address, value);
+        }
+    }
+    for (name, change) in &plan.outputs {
+        if let Some(value) = &change.after {
+            add(name, value);
+        }
+    }
+    rounds(salt, HEXLOWER.encode(&hash.0.finalize()))
+}
+
+/// A digest that is written into.
+struct Hashing(Sha256);
+
+impl std::fmt::Write for Hashing {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0.update(text);
+        Ok(())
+    }
+}
+
+fn rounds(salt: &str, mut digest: String) -> String {
     for _ in 0..ROUNDS {
         digest = salted(salt, digest.as_bytes());
     }

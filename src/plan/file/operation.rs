@@ -1,9 +1,11 @@
 //! Operations, drift and outputs in a plan file, and whether a plan that is made again is the one that was announced.
 
 use super::PlanFileError;
-use super::value::{Encoder, TooDeep, ValueOut};
-use crate::lang::value::{Kind, Path, PathStep, Type, Value};
-use crate::plan::{Action, DataObject, Drift, Operation, OutputChange, Plan, ReadLater, Reason, diff};
+use super::value::{Encoder, StepOut, TooDeep, ValueOut};
+use crate::lang::value::{Kind, Path, Type, Value};
+use crate::plan::{
+    Action, DataObject, Drift, Operation, OutputChange, Plan, ReadLater, Reason, Stored, diff,
+};
 use mlo_state::{Address, BlockAddress};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -72,14 +74,9 @@ pub(super) struct OperationOut {
     schema_version: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     dependencies: Vec<String>,
-}
-
-/// One step of a path that needs a new object.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-enum StepOut {
-    Index(usize),
-    Name(String),
+    /// What the state has of those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stored: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,10 +123,6 @@ fn wrong(what: &str) -> PlanFileError {
 impl OperationOut {
     pub(super) fn new(operation: &Operation, encoder: &mut Encoder<'_>) -> Result<Self, TooDeep> {
         let address = operation.address.to_string();
-        let step = |step: &PathStep| match step {
-            PathStep::Name(name) => StepOut::Name(name.to_string()),
-            PathStep::Index(index) => StepOut::Index(*index),
-        };
         Ok(Self {
             previous: operation.previous.as_ref().map(ToString::to_string),
             importing: operation.importing.clone(),
@@ -141,20 +134,25 @@ impl OperationOut {
             reason: name_of(&REASONS, &operation.reason),
             prior: optional(operation.prior.as_ref(), &address, encoder)?,
             planned: optional(operation.planned.as_ref(), &address, encoder)?,
-            replace: operation.replace.iter().map(|path| path.0.iter().map(step).collect()).collect(),
+            replace: operation.replace.iter().map(|path| path.0.iter().map(StepOut::of).collect()).collect(),
             schema_version: operation.schema_version,
             dependencies: operation.dependencies.iter().map(ToString::to_string).collect(),
+            stored: operation
+                .stored
+                .as_ref()
+                .map(|stored| stored.dependencies.iter().map(ToString::to_string).collect()),
             address,
         })
     }
 
     pub(super) fn decode(&self, types: &[Option<Type>]) -> Result<Operation, PlanFileError> {
         let what = self.address.as_str();
-        let step = |step: &StepOut| match step {
-            StepOut::Name(name) => PathStep::Name(name.as_str().into()),
-            StepOut::Index(index) => PathStep::Index(*index),
-        };
-        let dependencies = self.dependencies.iter().map(|block| block.parse::<BlockAddress>());
+        let blocks =
+            |all: &[String]| all.iter().map(|block| block.parse::<BlockAddress>()).collect::<Result<_, _>>();
+        let stored = self
+            .stored
+            .as_ref()
+            .map(|all| blocks(all).map(|dependencies: Vec<_>| Stored { token: String::new(), dependencies }));
         let previous = self.previous.as_ref().map(|address| address.parse::<Address>());
         Ok(Operation {
             previous: previous.transpose().map_err(|_| wrong(what))?,
@@ -168,12 +166,12 @@ impl OperationOut {
             reason: named(&REASONS, &self.reason).ok_or_else(|| wrong(what))?,
             prior: decoded(self.prior.as_ref(), types, what)?,
             planned: decoded(self.planned.as_ref(), types, what)?,
-            replace: self.replace.iter().map(|path| Path(path.iter().map(step).collect())).collect(),
-            stored: None,
+            replace: self.replace.iter().map(|path| Path(path.iter().map(StepOut::step).collect())).collect(),
+            stored: stored.transpose().map_err(|_| wrong(what))?,
             schema_version: self.schema_version,
             token: String::new(),
             span: None,
-            dependencies: dependencies.collect::<Result<_, _>>().map_err(|_| wrong(what))?,
+            dependencies: blocks(&self.dependencies).map_err(|_| wrong(what))?.into(),
         })
     }
 }
@@ -354,7 +352,9 @@ fn first_difference(saved: &Value, now: &Value, at: &Path) -> Option<Path> {
     }
     match (saved.kind(), now.kind()) {
         (Kind::Unknown(was, known), Kind::Unknown(is, now)) => {
-            let same = was == is && known.not_null == now.not_null && known.length_min == now.length_min;
+            // The file keeps no type in which a sensitive value is a name.
+            let same_type = was == is || *was == Type::Any;
+            let same = same_type && known.not_null == now.not_null && known.length_min == now.length_min;
             (!same).then(|| at.clone())
         }
         (Kind::Object(was), Kind::Object(is)) | (Kind::Map(_, was), Kind::Map(_, is))

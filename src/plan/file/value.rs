@@ -49,7 +49,7 @@ struct SpecialOut {
 /// One step to a place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-enum StepOut {
+pub(super) enum StepOut {
     Index(usize),
     Name(String),
 }
@@ -99,6 +99,18 @@ impl<'s> Encoder<'s> {
         number
     }
 
+    /// Whether a type has an attribute in whose name a sensitive value stands.
+    fn names_secret(&self, ty: &Type) -> bool {
+        match ty {
+            Type::List(item) | Type::Set(item) | Type::Map(item) => self.names_secret(item),
+            Type::Tuple(items) => items.iter().any(|item| self.names_secret(item)),
+            Type::Object(fields) => {
+                fields.iter().any(|(name, field)| (self.is_secret)(name) || self.names_secret(&field.ty))
+            }
+            Type::Any | Type::Bool | Type::Number | Type::String => false,
+        }
+    }
+
     /// A value, whose sensitive parts are left out.
     pub(super) fn masked(&mut self, value: &Value, what: &str) -> Result<ValueOut, TooDeep> {
         if value.depth() > DEPTH_MAX {
@@ -125,6 +137,7 @@ impl<'s> Encoder<'s> {
     fn bare(&mut self, value: &Value, at: &mut Vec<PathStep>, special: &mut Vec<SpecialOut>) -> Value {
         let path = |at: &[PathStep]| at.iter().map(StepOut::of).collect();
         if let Kind::Unknown(ty, known) = value.kind() {
+            let ty = if self.names_secret(ty) { &Type::Any } else { ty };
             let unknown = UnknownOut {
                 ty: self.type_number(ty),
                 sensitive: !value.marks().is_empty(),
@@ -142,9 +155,12 @@ impl<'s> Encoder<'s> {
         }
         let is_hidden = match value.kind() {
             Kind::String(text) => (self.is_secret)(text),
-            Kind::Map(_, entries) | Kind::Object(entries) => {
-                entries.keys().any(|name| (self.is_secret)(name))
+            Kind::Object(entries) => entries.keys().any(|name| (self.is_secret)(name)),
+            Kind::Map(ty, entries) => {
+                self.names_secret(ty) || entries.keys().any(|name| (self.is_secret)(name))
             }
+            Kind::List(ty, _) | Kind::Set(ty, _) => self.names_secret(ty),
+            Kind::Null(ty) if self.names_secret(ty) => return Value::null(),
             _ => false,
         };
         if value.is_null() && !value.marks().is_empty() {
@@ -167,14 +183,14 @@ impl<'s> Encoder<'s> {
 }
 
 impl StepOut {
-    fn of(step: &PathStep) -> Self {
+    pub(super) fn of(step: &PathStep) -> Self {
         match step {
             PathStep::Name(name) => Self::Name(name.to_string()),
             PathStep::Index(index) => Self::Index(*index),
         }
     }
 
-    fn step(&self) -> PathStep {
+    pub(super) fn step(&self) -> PathStep {
         match self {
             Self::Name(name) => PathStep::Name(name.as_str().into()),
             Self::Index(index) => PathStep::Index(*index),

@@ -122,11 +122,15 @@ pub fn carry_out(snapshot: &Snapshot, moves: &[Move]) -> Snapshot {
     let to: HashMap<&Address, &Address> = moves.iter().map(|one| (&one.from, &one.to)).collect();
     let now = |address: &Address| to.get(address).map_or(address, |to| *to).clone();
     let objects = snapshot.objects.iter().map(|(address, object)| (now(address), object.clone()));
-    let deposed = snapshot.deposed.iter().map(|(address, objects)| (now(address), objects.clone()));
-    let (objects, deposed) = (objects.collect(), deposed.collect());
-    let mut present = Snapshot { objects, deposed, ..snapshot.clone() };
+    // What was set aside goes along, and does not take the place of what was set aside there.
+    let mut deposed: BTreeMap<Address, BTreeMap<_, _>> = BTreeMap::new();
+    for (address, objects) in &snapshot.deposed {
+        deposed.entry(now(address)).or_default().extend(objects.clone());
+    }
+    let mut present = Snapshot { objects: objects.collect(), deposed, ..snapshot.clone() };
     let blocks = renamed_blocks(&present, moves);
-    for object in present.objects.values_mut() {
+    let deposed = present.deposed.values_mut().flat_map(BTreeMap::values_mut);
+    for object in present.objects.values_mut().chain(deposed) {
         if object.dependencies.iter().any(|block| blocks.contains_key(block)) {
             let now = |block: &BlockAddress| match blocks.get(block) {
                 Some(now) => now.iter().cloned().collect(),
@@ -149,7 +153,7 @@ fn renamed_blocks(present: &Snapshot, moves: &[Move]) -> HashMap<BlockAddress, B
         }
     }
     if !blocks.is_empty() {
-        for block in present.objects.keys().map(Address::block) {
+        for block in present.objects.keys().chain(present.deposed.keys()).map(Address::block) {
             // Some of its objects are still in it.
             if let Some(now) = blocks.get_mut(&block) {
                 now.insert(block);

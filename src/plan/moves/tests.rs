@@ -1,7 +1,7 @@
 use super::{Relocated, relocate};
 use crate::diag::{SourceMap, Style, render};
 use crate::graph::ModuleTree;
-use crate::lang::load::{LoadRequest, Root, load};
+use crate::lang::load::{LoadRequest, Root, Unwritten, load};
 use crate::lang::scope::Nowhere;
 use mlo_state::{Object, Snapshot, Status};
 use std::collections::BTreeMap;
@@ -13,8 +13,14 @@ fn with_tree<T>(text: &str, look: impl FnOnce(&ModuleTree<'_>) -> T) -> T {
     let files: BTreeMap<_, _> = files.map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
     let mut sources = SourceMap::new();
     let root = Root::Memory(&files);
-    let request =
-        LoadRequest { root, builtin: &|_| None, builtin_names: &[], version: "0.1.0", elsewhere: &Nowhere };
+    let request = LoadRequest {
+        root,
+        builtin: &|_| None,
+        builtin_names: &[],
+        version: "0.1.0",
+        elsewhere: &Nowhere,
+        unwritten: Unwritten::Nothing,
+    };
     let (module, messages) = load(&request, &mut sources);
     let all: Vec<_> = messages.iter().map(|each| render(each, &sources, Style::Plain)).collect();
     look(&ModuleTree::new(&module.unwrap_or_else(|| panic!("{}", all.join("\n")))))

@@ -89,7 +89,7 @@ impl Walker<'_, '_, '_> {
         if failures.has_errors() { Err(failures) } else { Ok(()) }
     }
 
-    fn unknown_type(&self, resource: &Resource) -> Diagnostic {
+    pub(super) fn unknown_type(&self, resource: &Resource) -> Diagnostic {
         let name = &resource.key.type_name;
         let known: Vec<_> = self
             .planner
@@ -338,7 +338,7 @@ pub(in crate::plan) fn refuse_ephemeral(wanted: &Value, resource: &Resource) -> 
 }
 
 /// The idempotency token of a create: the same in every attempt from the same state, another one for each new object.
-fn token(snapshot: &Snapshot, address: &Address) -> String {
+pub(super) fn token(snapshot: &Snapshot, address: &Address) -> String {
     let earlier = snapshot.objects.get(address).map_or("", |object| object.token.as_str());
     let hash = Sha256::digest(format!("{}\n{}\n{address}\n{earlier}", snapshot.lineage, snapshot.serial));
     HEXLOWER.encode(hash.first_chunk::<16>().expect("a SHA-256 has 32 bytes"))

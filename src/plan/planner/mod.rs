@@ -12,6 +12,7 @@ mod partial;
 mod refresh;
 mod removed;
 mod select;
+mod unwritten;
 
 pub(in crate::plan) use block::refuse_ephemeral;
 pub(crate) use connect::{bare_provider, instance_name, name_of, provider_name};
@@ -105,24 +106,29 @@ impl Planner<'_> {
     /// Makes the plan.
     pub async fn run(&self) -> Result {
         let config = self.config.clone();
+        let finish = async |walker: Walker<'_, '_, '_>| walker.finish(config.clone()).await;
+        self.walked(select, finish).await.unwrap_or_else(|messages| (Err(Partial(None)), messages))
+    }
+
+    /// Visits the nodes that are selected, and does something with all that was found then.
+    async fn walked<T>(
+        &self,
+        select: impl Fn(&Planner<'_>, &ModuleTree<'_>, &Graph) -> std::result::Result<Selection, Diagnostics>,
+        then: impl AsyncFnOnce(Walker<'_, '_, '_>) -> T,
+    ) -> std::result::Result<T, Diagnostics> {
+        let config = self.config.clone();
         let tree = ModuleTree::new(&config);
-        let graph = match build(&tree) {
-            Ok(graph) => graph,
-            Err(messages) => return (Err(Partial(None)), messages),
-        };
+        let graph = build(&tree)?;
         let Relocated { snapshot, moves, messages } = relocate(&tree, self.snapshot);
         if messages.has_errors() {
-            return (Err(Partial(None)), messages);
+            return Err(messages);
         }
         let present = Planner { config: config.clone(), snapshot: &snapshot, ..*self };
         let (imports, wrong) = Imports::of(&tree);
         if wrong.has_errors() {
-            return (Err(Partial(None)), wrong);
+            return Err(wrong);
         }
-        let selection = match select(&present, &tree, &graph) {
-            Ok(selection) => selection,
-            Err(messages) => return (Err(Partial(None)), messages),
-        };
+        let selection = select(&present, &tree, &graph)?;
         let walker = Walker {
             planner: &present,
             selection,
@@ -154,7 +160,7 @@ impl Planner<'_> {
             async move { if skip { Outcome::Done } else { walker.visit(node).await } }
         })
         .await;
-        walker.finish(config.clone()).await
+        Ok(then(walker).await)
     }
 }
 

@@ -13,11 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Selection {
     pub(super) nodes: BTreeSet<NodeId>,
     /// Blocks of which only some instances are planned.
-    some: BTreeMap<NodeId, Instances>,
+    pub(super) some: BTreeMap<NodeId, Instances>,
 }
 
 /// Some instances of a block.
-enum Instances {
+pub(super) enum Instances {
     In(Vec<AddressPattern>),
     NotIn(Vec<AddressPattern>),
 }

@@ -89,6 +89,22 @@ impl Values {
         root.into_iter().flat_map(|root| &root.variables).collect()
     }
 
+    /// Values of the root module's variables, and nothing else.
+    pub(in crate::plan) fn of_root_variables(variables: HashMap<Arc<str>, Value>) -> Self {
+        let root = Instance { variables, ..Instance::default() };
+        let root = ModuleValues { instances: [(ModuleAddress::root(), root)].into() };
+        Self { modules: vec![root], unsettled: BTreeSet::new() }
+    }
+
+    /// Puts other values in place of those of some variables of the root module.
+    pub fn replace_root_variables(&mut self, variables: impl IntoIterator<Item = (Arc<str>, Value)>) {
+        let root =
+            self.modules.first_mut().and_then(|module| module.instances.get_mut(&ModuleAddress::root()));
+        if let Some(root) = root {
+            root.variables.extend(variables);
+        }
+    }
+
     /// Calls `look` for every value of a variable, local value, output and data source.
     pub fn each(&self, look: &mut dyn FnMut(&Value)) {
         for instance in self.modules.iter().flat_map(|module| module.instances.values()) {

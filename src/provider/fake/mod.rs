@@ -22,6 +22,9 @@ pub(crate) use chaos::{Chaos, Dice, Intents};
 /// Between two polls of a slow call: long enough that a test can interrupt it.
 const POLL_WAIT: Duration = Duration::from_mins(1);
 
+/// How often a call lets others go first, at most.
+const TURNS_MAX: u64 = 12;
+
 /// How a call goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -64,6 +67,8 @@ pub(crate) struct Things {
     pub(crate) violations: Vec<String>,
     /// Whether a new object may be made while the old one of its address lives.
     pub(crate) may_overlap: bool,
+    /// Which call ends before which, as far as they are under way together: another order for each number.
+    pub(crate) order: u64,
     faults: BTreeMap<String, Fault>,
     polls: BTreeMap<String, u32>,
     /// What goes wrong by chance.
@@ -153,7 +158,7 @@ impl Fake {
         change: Change<'_>,
         call: &str,
     ) -> Result<Option<Fault>, ProviderError> {
-        tokio::task::yield_now().await;
+        self.take_its_time(call).await;
         let (turns, drawn) = {
             let mut things = self.things();
             let allowed = things.intents.as_ref().is_none_or(|intents| intents.have(subject));
@@ -251,6 +256,17 @@ impl Provider for Fake {
 }
 
 impl Fake {
+    /// Lets other calls go first, as many times as the order has it for this one.
+    pub(super) async fn take_its_time(&self, call: &str) {
+        let order = self.things().order;
+        let mixed =
+            call.bytes().fold(order, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let turns = if order == 0 { 0 } else { (mixed >> 32) % TURNS_MAX };
+        for _ in 0..=turns {
+            tokio::task::yield_now().await;
+        }
+    }
+
     async fn answer(&self, subject: Subject<'_>, change: Change<'_>) -> Result<Progress, ProviderError> {
         let call = name_of(subject, change);
         let act = || {
@@ -329,7 +345,7 @@ impl Fake {
     async fn fact(&self, config: &Value) -> Result<Value, ProviderError> {
         let query = attribute(config, "query");
         let call = format!("read {}", query.as_str().unwrap_or("fact"));
-        tokio::task::yield_now().await;
+        self.take_its_time(&call).await;
         let fault = self.things().faults.get(&call).copied();
         let answer = match fault {
             Some(Fault::Refused) => return Err(ProviderError::permanent("refused")),

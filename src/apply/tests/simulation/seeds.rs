@@ -1,6 +1,6 @@
 //! Whole lives of a state under random faults: two configurations one after the other, then nothing.
 
-use super::super::properties::{configuration, text};
+use super::super::configuration::{configuration, text};
 use super::{Disk, Kind, Lab};
 use crate::provider::fake::{Chaos, Dice, Intents};
 use futures_util::FutureExt as _;

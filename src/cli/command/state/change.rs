@@ -2,7 +2,7 @@
 
 use super::edit::{self, Edited};
 use super::fail;
-use crate::cli::args::{StateChange, StateInstance, StateMv, StatePush, StateRm};
+use crate::cli::args::{StateChange, StateInstance, StateMv, StatePush, StateReplaceProvider, StateRm};
 use crate::cli::backend::moves;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupt;
@@ -11,6 +11,7 @@ use crate::cli::project::Place;
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Found};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
+use crate::plan::bare_provider;
 use mlo_state::snapshot::SNAPSHOT_BYTES_MAX;
 use mlo_state::{Guard, Loaded, Snapshot, Status};
 use std::io::{self, Read};
@@ -24,6 +25,25 @@ pub(super) fn mv(options: &StateMv, screen: &mut Screen) -> Exit {
 pub(super) fn rm(options: &StateRm, screen: &mut Screen) -> Exit {
     let edit = |state: Option<&Snapshot>| edit::rm(needed(state)?, &options.addresses);
     carry_out("state rm", &options.change, options.dry_run, &edit, screen)
+}
+
+pub(super) fn replace_provider(options: &StateReplaceProvider, screen: &mut Screen) -> Exit {
+    let providers = crate::provider::all();
+    if !providers.contains_key(bare_provider(&options.to)) {
+        let error = Diagnostic::error(
+            code::engine::UNKNOWN_PROVIDER,
+            format!("there is no provider `{}`", options.to),
+        );
+        let error = error.did_you_mean(&options.to, providers.keys().copied());
+        return fail(screen, error.into(), Exit::Error);
+    }
+    let takes = |provider: &str, type_name: &str| {
+        providers.get(provider).is_some_and(|provider| provider.schema().resources.contains_key(type_name))
+    };
+    let edit = |state: Option<&Snapshot>| {
+        edit::replace_provider(needed(state)?, (&options.from_provider, &options.to), &takes)
+    };
+    carry_out("state replace-provider", &options.change, options.dry_run, &edit, screen)
 }
 
 pub(in crate::cli) fn taint(options: &StateInstance, screen: &mut Screen) -> Exit {

@@ -1,8 +1,9 @@
 //! Changes of a state as values. Pure: a snapshot goes in, another comes out, or why there is none.
 
 use crate::diag::{Diagnostic, Diagnostics, code};
-use crate::plan::{AddressPattern, Move, relocate, some_of};
-use mlo_state::{Address, Snapshot, Status};
+use crate::plan::{AddressPattern, Move, bare_provider, object_name, relocate, some_of};
+use mlo_state::{Address, Object, Snapshot, Status};
+use std::collections::BTreeSet;
 
 /// What becomes of a state, and how that is said, a line each.
 pub(super) struct Edited {
@@ -31,8 +32,7 @@ pub(super) fn mv(
             return Err(refused(summary).help("name two modules, or two blocks or instances").into());
         }
     }
-    let objects = snapshot.objects.keys();
-    let moves: Vec<_> = objects
+    let moves: Vec<_> = addresses(snapshot)
         .filter_map(|from| Some(Move { from: from.clone(), to: source.renamed(destination, 0, from)? }))
         .filter(|one| one.from != one.to)
         .collect();
@@ -40,7 +40,11 @@ pub(super) fn mv(
         return Err(no_object(snapshot, source).into());
     }
     let goes = |address: &Address| source.renamed(destination, 0, address).is_some();
-    if let Some(taken) = moves.iter().find(|one| snapshot.objects.contains_key(&one.to) && !goes(&one.to)) {
+    let is_taken = |one: &&Move| {
+        [&one.from, &one.to].into_iter().all(|address| snapshot.objects.contains_key(address))
+            && !goes(&one.to)
+    };
+    if let Some(taken) = moves.iter().find(is_taken) {
         let error = refused(format!("{} cannot become {}: another object is there", taken.from, taken.to));
         return Err(error.help("move that one away first, or forget it with `mlo state rm`").into());
     }
@@ -53,11 +57,56 @@ pub(super) fn rm(snapshot: &Snapshot, named: &[AddressPattern]) -> Result<Edited
     check_known(snapshot, named)?;
     let mut left = snapshot.clone();
     let mut lines = Vec::new();
+    let goes = |address: &Address| named.iter().any(|pattern| pattern.covers(address));
+    let line = |address: &Address, key: Option<&str>| {
+        format!("{} is forgotten, and not destroyed", object_name(address, key))
+    };
     left.objects.retain(|address, _| {
-        let goes = named.iter().any(|pattern| pattern.covers(address));
-        lines.extend(goes.then(|| format!("{address} is forgotten, and not destroyed")));
-        !goes
+        lines.extend(goes(address).then(|| line(address, None)));
+        !goes(address)
     });
+    left.deposed.retain(|address, objects| {
+        lines.extend(objects.keys().filter(|_| goes(address)).map(|key| line(address, Some(key))));
+        !goes(address)
+    });
+    Ok(Edited { snapshot: left, lines })
+}
+
+/// The state with the objects of one provider configuration kept by another: `local.west` by `local.east`. `takes` tells
+/// whether a provider has objects of a type.
+pub(super) fn replace_provider(
+    snapshot: &Snapshot,
+    (from, to): (&str, &str),
+    takes: &dyn Fn(&str, &str) -> bool,
+) -> Result<Edited, Diagnostics> {
+    let mut left = snapshot.clone();
+    let (mut lines, mut refused) = (Vec::new(), Diagnostics::new());
+    let objects = left.objects.iter_mut().map(|(address, object)| (address, None, object));
+    let deposed = left.deposed.iter_mut().flat_map(|(address, objects)| {
+        objects.iter_mut().map(move |(key, object)| (address, Some(key.as_str()), object))
+    });
+    for (address, key, object) in objects.chain(deposed).filter(|(.., object)| object.provider == from) {
+        let name = object_name(address, key);
+        if takes(bare_provider(to), &address.type_name) {
+            to.clone_into(&mut object.provider);
+            lines.push(format!("{name} is kept by provider {to} now"));
+        } else {
+            let summary =
+                format!("provider {to} has no objects of type `{}`, such as {name}", address.type_name);
+            refused.push(Diagnostic::error(code::state::NOT_MOVED, summary));
+        }
+    }
+    if refused.has_errors() {
+        return Err(refused);
+    }
+    if lines.is_empty() {
+        let known: BTreeSet<_> = objects_of(snapshot).map(|(.., object)| object.provider.as_str()).collect();
+        let summary = format!("the state has no object of provider {from}");
+        let error =
+            Diagnostic::error(code::state::NO_OBJECT, summary).did_you_mean(from, known.iter().copied());
+        let known: Vec<_> = known.into_iter().collect();
+        return Err(error.help(format!("the providers of its objects are {}", some_of(&known))).into());
+    }
     Ok(Edited { snapshot: left, lines })
 }
 
@@ -117,7 +166,7 @@ pub(super) fn encoded(snapshot: &Snapshot) -> Result<String, Diagnostics> {
 pub(super) fn check_known(snapshot: &Snapshot, named: &[AddressPattern]) -> Result<(), Diagnostics> {
     let mut messages = Diagnostics::new();
     for pattern in named {
-        if !snapshot.objects.keys().any(|address| pattern.covers(address)) {
+        if !addresses(snapshot).any(|address| pattern.covers(address)) {
             messages.push(no_object(snapshot, pattern));
         }
     }
@@ -132,8 +181,19 @@ pub(super) fn no_object(snapshot: &Snapshot, pattern: &AddressPattern) -> Diagno
         let error = Diagnostic::error(code::state::NO_OBJECT, format!("{name} is not one object"));
         return error.help(format!("name an instance: {}", some_of(&instances)));
     }
-    let known: Vec<_> = snapshot.objects.keys().map(ToString::to_string).collect();
+    let known: Vec<_> = addresses(snapshot).map(ToString::to_string).collect();
     let error = Diagnostic::error(code::state::NO_OBJECT, format!("the state has no {name}"));
     let error = error.did_you_mean(&name, known.iter().map(String::as_str));
     error.help("`mlo state list` shows all that it has")
+}
+
+/// The addresses at which the state has an object, or one that was set aside.
+pub(super) fn addresses(snapshot: &Snapshot) -> impl Iterator<Item = &Address> {
+    snapshot.objects.keys().chain(snapshot.deposed.keys()).collect::<BTreeSet<_>>().into_iter()
+}
+
+/// All objects, those that were set aside with their keys.
+fn objects_of(snapshot: &Snapshot) -> impl Iterator<Item = (&Address, Option<&str>, &Object)> {
+    let objects = snapshot.objects.iter().map(|(address, object)| (address, None, object));
+    objects.chain(snapshot.deposed_objects().map(|(address, key, object)| (address, Some(key), object)))
 }

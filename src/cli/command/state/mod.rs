@@ -16,7 +16,7 @@ use crate::cli::session::{self, Failed};
 use crate::cli::view::state;
 use crate::diag::{Diagnostics, SourceMap};
 use crate::plan::AddressPattern;
-use mlo_state::{Snapshot, Status};
+use mlo_state::Snapshot;
 
 pub(in crate::cli) fn run(command: &State, screen: &mut Screen) -> Exit {
     let result = match command {
@@ -27,6 +27,7 @@ pub(in crate::cli) fn run(command: &State, screen: &mut Screen) -> Exit {
         State::Rm(options) => return change::rm(options, screen),
         State::Push(options) => return change::push(options, screen),
         State::Migrate(options) => return migrate::run(options, screen),
+        State::ReplaceProvider(options) => return change::replace_provider(options, screen),
     };
     result.unwrap_or_else(|(failed, exit)| session::fail(screen, false, &failed, exit))
 }
@@ -58,8 +59,9 @@ fn list(options: &StateList, screen: &mut Screen) -> Result<Exit, Failure> {
     let Some(snapshot) = present(&options.of, "list", screen)? else { return Ok(Exit::Done) };
     edit::check_known(&snapshot, &options.within).map_err(error)?;
     let is_within = |pattern: &AddressPattern, address| pattern.covers(address);
-    for (address, object) in &snapshot.objects {
-        let id = object.attributes.get("id").and_then(serde_json::Value::as_str);
+    for address in edit::addresses(&snapshot) {
+        let object = snapshot.objects.get(address);
+        let id = object.and_then(|object| object.attributes.get("id")).and_then(serde_json::Value::as_str);
         let named = options.within.is_empty() || options.within.iter().any(|one| is_within(one, address));
         if named && options.id.as_deref().is_none_or(|wanted| id == Some(wanted)) {
             screen.print(&format!("{address}\n"));
@@ -70,12 +72,16 @@ fn list(options: &StateList, screen: &mut Screen) -> Result<Exit, Failure> {
 
 fn show(options: &StateShow, screen: &mut Screen) -> Result<Exit, Failure> {
     let Some(snapshot) = present(&options.of, "show", screen)? else { return Ok(Exit::Error) };
-    let values = session::stored_values(&snapshot);
-    let Some((address, object, value)) = values.iter().find(|(address, ..)| **address == options.address)
-    else {
+    if options.show_sensitive {
+        screen.show_everything();
+    }
+    let values = session::shown_values(&snapshot, screen);
+    let named = values.iter().filter(|kept| *kept.address == options.address);
+    let shown: Vec<_> = named.map(state::object).collect();
+    if shown.is_empty() {
         return Err(error(edit::no_object(&snapshot, &options.address.clone().into()).into()));
-    };
-    screen.print(&state::object(address, value, object.status == Status::Tainted));
+    }
+    screen.print(&shown.join("\n"));
     Ok(Exit::Done)
 }
 

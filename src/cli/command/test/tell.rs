@@ -2,6 +2,7 @@
 
 use crate::apply::Event as Call;
 use crate::cli::args::Test;
+use crate::cli::discretion;
 use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
 use crate::cli::view::test::junit::{self, Case, Suite};
@@ -205,14 +206,25 @@ impl<'s> Telling<'s> {
         match &outcome.shown {
             Shown::Nothing => {}
             Shown::Plan(plan) if self.is_json() => {
-                self.stream([stream::plan(file, run, view::json::plan(plan, false))]);
+                let plan = discretion::shown(plan, false);
+                self.stream([stream::plan(file, run, view::json::plan(&plan, false, false))]);
             }
             Shown::State(snapshot) if self.is_json() => {
-                let values = session::stored_values(snapshot);
-                self.stream([stream::state(file, run, view::json::state(snapshot, &values))]);
+                let state = {
+                    let screen = &mut self.screen.borrow_mut();
+                    let values = session::shown_values(snapshot, screen);
+                    view::json::state(snapshot, &values, screen)
+                };
+                self.stream([stream::state(file, run, state)]);
             }
-            Shown::Plan(plan) => self.print(&format!("\n{}\n", view::plan::text(plan, self.paint()))),
-            Shown::State(snapshot) => self.print(&state_text(snapshot)),
+            Shown::Plan(plan) => {
+                let plan = discretion::shown(plan, false);
+                self.print(&format!("\n{}\n", view::plan::text(&plan, self.paint())));
+            }
+            Shown::State(snapshot) => {
+                let text = state_text(snapshot, &mut self.screen.borrow_mut());
+                self.print(&text);
+            }
         }
     }
 
@@ -259,15 +271,12 @@ fn since() -> Since {
     (Instant::now(), session::now().to_string())
 }
 
-fn state_text(snapshot: &Snapshot) -> String {
-    let values = session::stored_values(snapshot).into_iter();
-    let objects = values.map(|(address, object, value)| {
-        let is_tainted = object.status == mlo_state::Status::Tainted;
-        format!("{}\n", state::object(address, &value, is_tainted))
-    });
+fn state_text(snapshot: &Snapshot, screen: &mut Screen) -> String {
+    let values = session::shown_values(snapshot, screen);
+    let objects = values.iter().map(|kept| format!("{}\n", state::object(kept)));
     let objects = objects.fold("\n".to_owned(), |all, object| all + &object);
     if snapshot.outputs.is_empty() {
         return objects;
     }
-    format!("{objects}Outputs:\n\n{}\n", state::outputs(&snapshot.outputs))
+    format!("{objects}Outputs:\n\n{}\n", state::outputs(&snapshot.outputs, screen))
 }

@@ -9,14 +9,14 @@ const TEXT_BYTES_MAX: usize = 256 * 1024;
 
 /// A value and how it is written in a string.
 #[derive(Debug, Clone)]
-pub(super) struct Inside {
+pub(in crate::cli) struct Inside {
     /// The function that would write it.
     pub(super) function: &'static str,
-    pub(super) value: Value,
+    pub(in crate::cli) value: Value,
 }
 
 /// The object or list that a text spells as JSON; or as YAML, if it has several lines.
-pub(super) fn inside(text: &str) -> Option<Inside> {
+pub(in crate::cli) fn inside(text: &str) -> Option<Inside> {
     if text.len() > TEXT_BYTES_MAX {
         return None;
     }

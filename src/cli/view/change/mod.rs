@@ -6,6 +6,7 @@ mod pair;
 mod quantity;
 
 pub(in crate::cli) use cause::Causes;
+pub(in crate::cli) use inside::inside;
 
 use super::Paint;
 use super::value::{inline, key, quote};
@@ -13,7 +14,7 @@ use crate::cli::screen::MASK;
 use crate::diag::escape;
 use crate::lang::value::{Kind, Path, PathStep, Value};
 use crate::plan::diff::same;
-use inside::{both, inside};
+use inside::both;
 use pair::{Pair, pair, pair_sets};
 use quantity::same_quantity;
 use similar::{ChangeTag, TextDiff};

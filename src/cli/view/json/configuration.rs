@@ -2,6 +2,7 @@
 
 use super::state::provider_name;
 use super::value::{known, step};
+use crate::cli::discretion;
 use crate::cli::screen::MASK;
 use crate::graph::{ModuleId, ModuleTree};
 use crate::lang::config::{Module, ModuleCall, ModuleSource, ProviderKey, Repeat, Resource, Variable};
@@ -9,6 +10,7 @@ use crate::lang::eval::{BlockSchema, Nesting, evaluate};
 use crate::lang::mention::{Mention, is_constant, mentions_in};
 use crate::lang::reference::{Reference, Target};
 use crate::lang::syntax::ast::{Body, Expr};
+use crate::lang::value::Value;
 use crate::plan::Constant;
 use crate::provider::{self, ResourceSchema};
 use mlo_state::Mode;
@@ -18,10 +20,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// `configuration`
-pub(super) fn configuration(root: &Module) -> Json {
+pub(super) fn configuration(root: &Module, everything: bool) -> Json {
     let tree = ModuleTree::new(root);
     let types = types();
-    let view = View { tree: &tree, types: &types };
+    let view = View { tree: &tree, types: &types, everything };
     json!({ "provider_config": view.providers(), "root_module": view.module(0) })
 }
 
@@ -67,6 +69,8 @@ fn types() -> Types {
 struct View<'v, 'c> {
     tree: &'v ModuleTree<'c>,
     types: &'v Types,
+    /// Whether nothing is masked.
+    everything: bool,
 }
 
 impl View<'_, '_> {
@@ -93,7 +97,7 @@ impl View<'_, '_> {
                 json.insert("module_address".into(), json!(self.tree.prefix(id).trim_end_matches('.')));
             }
             if let Some(provider) = self.tree.module(id).providers.get(&key) {
-                let expressions = body(&provider.body, None);
+                let expressions = self.body(&provider.body, None);
                 if !expressions.is_empty() {
                     json.insert("expressions".into(), Json::Object(expressions));
                 }
@@ -126,7 +130,7 @@ impl View<'_, '_> {
             if output.sensitive {
                 json.insert("sensitive".into(), json!(true));
             }
-            json.insert("expression".into(), expression(&output.value));
+            json.insert("expression".into(), self.expression(name, &output.value));
             describe(&output.description, &mut json);
             depend(&output.depends_on, &mut json);
             (name.to_string(), Json::Object(json))
@@ -137,7 +141,7 @@ impl View<'_, '_> {
         add("module_calls", calls.collect());
         add(
             "variables",
-            module.variables.iter().map(|(name, it)| (name.to_string(), variable(it))).collect(),
+            module.variables.iter().map(|(name, it)| (name.to_string(), self.variable(it))).collect(),
         );
         if !module.resources.is_empty() {
             let resources = module.resources.values().map(|resource| self.resource(id, resource));
@@ -158,12 +162,15 @@ impl View<'_, '_> {
             (ModuleSource::Folder(folder), ModuleSource::Builtin(_)) => folder.display().to_string(),
         };
         let mut json = Map::from_iter([("source".to_owned(), json!(source))]);
-        let arguments: Map<_, _> =
-            call.arguments.iter().map(|(name, (_, expr))| (name.to_string(), expression(expr))).collect();
+        let arguments: Map<_, _> = call
+            .arguments
+            .iter()
+            .map(|(name, (_, expr))| (name.to_string(), self.expression(name, expr)))
+            .collect();
         if !arguments.is_empty() {
             json.insert("expressions".into(), Json::Object(arguments));
         }
-        repeat(&call.repeat, &mut json);
+        self.repeat(&call.repeat, &mut json);
         depend(&call.depends_on, &mut json);
         json.insert("module".into(), self.module(self.tree.child(id, name)?));
         Some(Json::Object(json))
@@ -183,28 +190,15 @@ impl View<'_, '_> {
         json.insert("type".into(), json!(key.type_name.as_ref()));
         json.insert("name".into(), json!(key.name.as_ref()));
         json.insert("provider_config_key".into(), json!(self.provider_key(at, &provider)));
-        let expressions = body(&resource.body, schema.map(|schema| &schema.block));
+        let expressions = self.body(&resource.body, schema.map(|schema| &schema.block));
         if !expressions.is_empty() {
             json.insert("expressions".into(), Json::Object(expressions));
         }
         json.insert("schema_version".into(), json!(schema.map_or(0, |schema| schema.version)));
-        repeat(&resource.repeat, &mut json);
+        self.repeat(&resource.repeat, &mut json);
         depend(&resource.depends_on, &mut json);
         Json::Object(json)
     }
-}
-
-fn variable(variable: &Variable) -> Json {
-    let mut json = Map::new();
-    if let Some(default) = variable.default.as_ref().and_then(|default| evaluate(default, &Constant).ok()) {
-        let hidden = variable.sensitive || variable.ephemeral;
-        json.insert("default".into(), if hidden { json!(MASK) } else { known(&default) });
-    }
-    describe(&variable.description, &mut json);
-    if variable.sensitive {
-        json.insert("sensitive".into(), json!(true));
-    }
-    Json::Object(json)
 }
 
 fn describe(text: &str, json: &mut Map<String, Json>) {
@@ -228,49 +222,82 @@ fn depend(references: &[Reference], json: &mut Map<String, Json>) {
     }
 }
 
-fn repeat(repeat: &Repeat, json: &mut Map<String, Json>) {
-    match repeat {
-        Repeat::Once => None,
-        Repeat::Count(expr) => json.insert("count_expression".into(), expression(expr)),
-        Repeat::ForEach(expr) => json.insert("for_each_expression".into(), expression(expr)),
-    };
-}
+impl View<'_, '_> {
+    fn variable(&self, variable: &Variable) -> Json {
+        let mut json = Map::new();
+        if let Some(default) = variable.default.as_ref().and_then(|default| evaluate(default, &Constant).ok())
+        {
+            let hidden = (variable.sensitive || variable.ephemeral) && !self.everything;
+            json.insert(
+                "default".into(),
+                if hidden { json!(MASK) } else { self.shown(&variable.name.name, &default) },
+            );
+        }
+        describe(&variable.description, &mut json);
+        if variable.sensitive {
+            json.insert("sensitive".into(), json!(true));
+        }
+        Json::Object(json)
+    }
 
-fn body(body: &Body, schema: Option<&BlockSchema>) -> Map<String, Json> {
-    let mut json: Map<_, _> = body
-        .attributes()
-        .map(|attribute| (attribute.name.name.to_string(), expression(&attribute.value)))
-        .collect();
-    for block in body.blocks() {
-        let nested = schema.and_then(|schema| schema.blocks.get(&block.kind.name));
-        let inside = Json::Object(self::body(&block.body, nested.map(|nested| &nested.block)));
-        let name = block.kind.name.to_string();
-        match (nested.map(|nested| nested.nesting), block.labels.first()) {
-            (Some(Nesting::Single), _) => {
-                json.insert(name, inside);
-            }
-            (Some(Nesting::Map), Some(label)) => {
-                let map = json.entry(name).or_insert_with(|| json!({}));
-                map.as_object_mut().into_iter().for_each(|map| {
-                    map.insert(label.name.to_string(), inside.clone());
-                });
-            }
-            _ => {
-                let list = json.entry(name).or_insert_with(|| json!([]));
-                list.as_array_mut().into_iter().for_each(|list| list.push(inside.clone()));
+    fn repeat(&self, repeat: &Repeat, json: &mut Map<String, Json>) {
+        match repeat {
+            Repeat::Once => None,
+            Repeat::Count(expr) => json.insert("count_expression".into(), self.expression("", expr)),
+            Repeat::ForEach(expr) => json.insert("for_each_expression".into(), self.expression("", expr)),
+        };
+    }
+
+    fn body(&self, body: &Body, schema: Option<&BlockSchema>) -> Map<String, Json> {
+        let mut json: Map<_, _> = body
+            .attributes()
+            .map(|attribute| {
+                (attribute.name.name.to_string(), self.expression(&attribute.name.name, &attribute.value))
+            })
+            .collect();
+        for block in body.blocks() {
+            let nested = schema.and_then(|schema| schema.blocks.get(&block.kind.name));
+            let inside = Json::Object(self.body(&block.body, nested.map(|nested| &nested.block)));
+            let name = block.kind.name.to_string();
+            match (nested.map(|nested| nested.nesting), block.labels.first()) {
+                (Some(Nesting::Single), _) => {
+                    json.insert(name, inside);
+                }
+                (Some(Nesting::Map), Some(label)) => {
+                    let map = json.entry(name).or_insert_with(|| json!({}));
+                    map.as_object_mut().into_iter().for_each(|map| {
+                        map.insert(label.name.to_string(), inside.clone());
+                    });
+                }
+                _ => {
+                    let list = json.entry(name).or_insert_with(|| json!([]));
+                    list.as_array_mut().into_iter().for_each(|list| list.push(inside.clone()));
+                }
             }
         }
+        json
     }
-    json
-}
 
-/// `{constant_value}` of what says a value by itself, else `{references}`.
-fn expression(expr: &Expr) -> Json {
-    if is_constant(expr)
-        && let Ok(value) = evaluate(expr, &Constant)
-    {
-        return if value.is_null() { json!({}) } else { json!({ "constant_value": known(&value) }) };
+    /// `{constant_value}` of what says a value by itself, else `{references}`.
+    fn expression(&self, name: &str, expr: &Expr) -> Json {
+        if is_constant(expr)
+            && let Ok(value) = evaluate(expr, &Constant)
+        {
+            return if value.is_null() {
+                json!({})
+            } else {
+                json!({ "constant_value": self.shown(name, &value) })
+            };
+        }
+        let references: Vec<_> = mentions_in(expr).iter().flat_map(Mention::spellings).collect();
+        if references.is_empty() { json!({}) } else { json!({ "references": references }) }
     }
-    let references: Vec<_> = mentions_in(expr).iter().flat_map(Mention::spellings).collect();
-    if references.is_empty() { json!({}) } else { json!({ "references": references }) }
+
+    /// A value with a name as JSON.
+    fn shown(&self, name: &str, value: &Value) -> Json {
+        match discretion::marked_as(name, value).filter(|_| !self.everything) {
+            Some(marked) => known(&marked),
+            None => known(value),
+        }
+    }
 }

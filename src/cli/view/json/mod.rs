@@ -8,15 +8,16 @@ mod schemas;
 mod state;
 mod value;
 
-pub(in crate::cli) use plan::{plan, reason};
+pub(in crate::cli) use plan::{add_generated, add_time, plan, reason};
 pub(in crate::cli) use policy::{approval, denial};
 pub(in crate::cli) use schemas::provider_schemas;
 pub(in crate::cli) use state::state;
 
+use crate::cli::discretion;
 use crate::cli::packages::Got;
-use crate::cli::screen::MASK;
+use crate::cli::screen::{MASK, Screen};
 use crate::diag::{Diagnostics, JsonDiagnostic, SourceMap};
-use crate::plan::Counts;
+use crate::plan::{Counts, decode_output};
 use mlo_state::Output;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -60,12 +61,18 @@ pub(in crate::cli) fn got(got: &Got, messages: &Diagnostics, sources: &SourceMap
     })
 }
 
-/// All outputs: `{name: {sensitive, type, value}}`, as Terraform has it. Sensitive values are masked unless
-/// `with_sensitive` says that they were asked for.
-pub(in crate::cli) fn outputs(outputs: &BTreeMap<String, Output>, with_sensitive: bool) -> Json {
+/// All outputs: `{name: {sensitive, type, value}}`, as Terraform has it. Sensitive values are masked unless everything is
+/// shown.
+pub(in crate::cli) fn outputs(outputs: &BTreeMap<String, Output>, screen: &Screen) -> Json {
     let entry = |(name, output): (&String, &Output)| {
-        let hidden = output.sensitive && !with_sensitive;
-        let value = if hidden { json!(MASK) } else { output.value.clone() };
+        let hidden = output.sensitive && !screen.shows_everything();
+        let masked =
+            || discretion::marked_as(name, &decode_output(output)?).filter(|_| !screen.shows_everything());
+        let value = if hidden {
+            json!(MASK)
+        } else {
+            masked().map_or_else(|| output.value.clone(), |it| value::known(&it))
+        };
         (name.clone(), json!({ "sensitive": output.sensitive, "type": output.value_type, "value": value }))
     };
     Json::Object(outputs.iter().map(entry).collect())

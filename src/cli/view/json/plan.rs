@@ -12,11 +12,12 @@ use std::collections::BTreeMap;
 /// Version of the plan's document: Terraform's, with our fields added.
 const PLAN_FORMAT: &str = "1.2";
 
-/// A plan. Sensitive values are masked; what is not known yet is absent from `after` and true in `after_unknown`.
-pub(in crate::cli) fn plan(plan: &Plan, errored: bool) -> Json {
-    let variables = plan.values.root_variables().into_iter();
-    let variables: Map<_, _> =
-        variables.map(|(name, value)| (name.to_string(), json!({ "value": known(value) }))).collect();
+/// A plan. Sensitive values are masked, unless `everything` is shown; what is not known yet is absent from `after` and true in `after_unknown`.
+pub(in crate::cli) fn plan(plan: &Plan, errored: bool, everything: bool) -> Json {
+    let variables: Map<_, _> = plan
+        .shown_variables()
+        .map(|(name, value)| (name.to_string(), json!({ "value": known(value) })))
+        .collect();
     let outputs: Map<String, Json> =
         plan.outputs.iter().map(|(name, output)| (name.to_string(), output_change(output))).collect();
     let mut document = json!({
@@ -35,7 +36,7 @@ pub(in crate::cli) fn plan(plan: &Plan, errored: bool) -> Json {
             "mlo_version": env!("CARGO_PKG_VERSION"),
             "values": prior_values(plan),
         },
-        "configuration": configuration::configuration(&plan.config),
+        "configuration": configuration::configuration(&plan.config, everything),
         "relevant_attributes": configuration::relevant_attributes(&plan.config),
         "checks": crate::cli::view::checks::json(&plan.checks),
         "not_refreshed": plan.unread.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -58,6 +59,27 @@ pub(in crate::cli) fn plan(plan: &Plan, errored: bool) -> Json {
         }
     }
     document
+}
+
+/// `timestamp`: when the plan was made.
+pub(in crate::cli) fn add_time(document: &mut Json, made: jiff::Timestamp) {
+    let made = made.round(jiff::Unit::Second).unwrap_or_default();
+    if let Some(document) = document.as_object_mut() {
+        document.insert("timestamp".into(), made.to_string().into());
+    }
+}
+
+/// `generated_config`: the block that was written for an object.
+pub(in crate::cli) fn add_generated(document: &mut Json, blocks: &BTreeMap<Address, String>) {
+    let changes = document.get_mut("resource_changes").and_then(Json::as_array_mut);
+    for change in changes.into_iter().flatten().filter(|_| !blocks.is_empty()) {
+        let address = change.get("address").and_then(Json::as_str).and_then(|address| address.parse().ok());
+        let block = address.and_then(|address: Address| blocks.get(&address));
+        let change = change.get_mut("change").and_then(Json::as_object_mut);
+        if let Some((block, change)) = block.zip(change) {
+            change.insert("generated_config".into(), json!(block));
+        }
+    }
 }
 
 /// What the objects and outputs will be, as far as it is known.
@@ -108,6 +130,7 @@ fn entry<'a>(operation: &'a Operation, value: &'a Value, with_dependencies: bool
         value,
         dependencies: stored.map_or(&[], |stored| &stored.dependencies),
         tainted: with_dependencies && operation.reason == Reason::Tainted,
+        deposed: operation.deposed.as_deref(),
     }
 }
 

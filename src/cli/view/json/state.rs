@@ -2,8 +2,10 @@
 
 use super::value::{known, sensitive};
 use super::{FORMAT, outputs};
+use crate::cli::screen::Screen;
+use crate::cli::session::Kept;
 use crate::lang::value::Value;
-use mlo_state::{Address, BlockAddress, Key, Mode, ModuleAddress, Object, Snapshot, Status};
+use mlo_state::{Address, BlockAddress, Key, Mode, ModuleAddress, Snapshot, Status};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -15,20 +17,23 @@ pub(super) struct Entry<'a> {
     pub(super) value: &'a Value,
     pub(super) dependencies: &'a [BlockAddress],
     pub(super) tainted: bool,
+    /// If it was set aside: its key.
+    pub(super) deposed: Option<&'a str>,
 }
 
 /// The state as `terraform show -json` has it; and, by our own, all objects in one list.
-pub(in crate::cli) fn state(snapshot: &Snapshot, values: &[(&Address, &Object, Value)]) -> Json {
-    let entries = values.iter().map(|(address, object, value)| Entry {
+pub(in crate::cli) fn state(snapshot: &Snapshot, values: &[Kept<'_>], screen: &Screen) -> Json {
+    let entries = values.iter().map(|Kept { address, deposed, object, value }| Entry {
         address,
         provider: &object.provider,
         schema_version: object.schema_version,
         value,
         dependencies: &object.dependencies,
         tainted: object.status == Status::Tainted,
+        deposed: *deposed,
     });
-    let resources = values.iter().map(|(address, object, value)| {
-        json!({
+    let resources = values.iter().map(|Kept { address, deposed, object, value }| {
+        let mut json = json!({
             "address": address.to_string(),
             "type": address.type_name.to_string(),
             "name": address.name.to_string(),
@@ -36,7 +41,11 @@ pub(in crate::cli) fn state(snapshot: &Snapshot, values: &[(&Address, &Object, V
             "tainted": object.status == Status::Tainted,
             "values": known(value),
             "depends_on": object.dependencies.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        })
+        });
+        if let (Some(key), Some(json)) = (deposed, json.as_object_mut()) {
+            json.insert("deposed_key".into(), json!(key));
+        }
+        json
     });
     json!({
         "format_version": FORMAT,
@@ -44,7 +53,7 @@ pub(in crate::cli) fn state(snapshot: &Snapshot, values: &[(&Address, &Object, V
         "lineage": snapshot.lineage,
         "serial": snapshot.serial,
         "values": {
-            "outputs": outputs(&snapshot.outputs, false),
+            "outputs": outputs(&snapshot.outputs, screen),
             "root_module": modules(entries),
         },
         "resources": resources.collect::<Vec<_>>(),
@@ -133,6 +142,9 @@ fn resource(entry: &Entry<'_>) -> Json {
     }
     if entry.tainted {
         json.insert("tainted".into(), json!(true));
+    }
+    if let Some(key) = entry.deposed {
+        json.insert("deposed_key".into(), json!(key));
     }
     Json::Object(json)
 }

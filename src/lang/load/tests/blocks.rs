@@ -4,7 +4,7 @@ use super::{Root, builtin, files, rendered};
 use crate::diag::SourceMap;
 use crate::lang::config::{Module, PolicyLevel};
 use crate::lang::load::engine::Feature;
-use crate::lang::load::{LoadRequest, load, load_for};
+use crate::lang::load::{LoadRequest, Unwritten, load, load_for};
 use crate::lang::reference::{Target, references_in};
 use crate::lang::scope::Nowhere;
 use crate::lang::syntax::ast::Expr;
@@ -142,6 +142,7 @@ fn decoded(text: &str) -> Module {
         builtin_names: &[],
         version: "0.1.0",
         elsewhere: &Nowhere,
+        unwritten: Unwritten::Nothing,
     };
     let (module, diagnostics) = load_for(ALL, &request, &mut sources);
     assert_eq!(rendered(&diagnostics, &sources), "");
