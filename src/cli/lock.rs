@@ -6,11 +6,17 @@ use super::project::Place;
 use super::screen::Screen;
 use super::session;
 use crate::diag::Diagnostics;
-use mlo_state::{BoxFuture, Clock, Guard, Store, StoreError};
+use mlo_state::{BoxFuture, Clock, Guard, Held, Holder, Store, StoreError};
 use std::time::Duration;
 
 /// Between two attempts at a lock.
 const RETRY: Duration = Duration::from_millis(250);
+
+/// How long a lock may outlive its process, whatever the timeout: a program that was being started when the process was
+/// killed has the lock's file open until it runs, which takes milliseconds, or more on a machine that has much to do.
+const AFTERLIFE: Duration = Duration::from_secs(5);
+/// Between two attempts at such a lock.
+const RETRY_SOON: Duration = Duration::from_millis(20);
 
 /// Why a run ended before its end.
 pub(super) enum Stop {
@@ -54,9 +60,14 @@ impl Claim<'_> {
         tokio::pin!(patience);
         let mut stop = interrupt.receiver();
         let mut waiting = self.timeout.is_zero();
+        let mut afterlife = AFTERLIFE;
         loop {
             match self.store.lock(&holder).await {
                 Ok(guard) => return Ok(guard),
+                Err(StoreError::Locked(held)) if !afterlife.is_zero() && is_of_the_dead(&held, &holder) => {
+                    afterlife = afterlife.saturating_sub(RETRY_SOON);
+                    tokio::time::sleep(RETRY_SOON).await;
+                }
                 Err(error @ StoreError::Locked(_)) => {
                     if !std::mem::replace(&mut waiting, true) {
                         let text = format!("{error}: waiting for up to {:?}\n", self.timeout);
@@ -74,6 +85,25 @@ impl Claim<'_> {
             }
         }
     }
+}
+
+/// Whether a lock is only kept by what a process of this machine left behind.
+#[cfg(unix)]
+fn is_of_the_dead(held: &Held, own: &Holder) -> bool {
+    use rustix::process::{Pid, test_kill_process};
+    let host = |holder: &Holder| holder.who.rsplit_once('@').map(|(_, host)| host.to_owned());
+    let Some(holder) = held.holder.as_ref().filter(|holder| held.left.is_none() && host(holder) == host(own))
+    else {
+        return false;
+    };
+    let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+}
+
+/// Elsewhere a lock ends with its process.
+#[cfg(not(unix))]
+fn is_of_the_dead(_: &Held, _: &Holder) -> bool {
+    false
 }
 
 /// A piece of work, with the lock kept beside it. That the lock is lost does not cut the work off: what it writes or
