@@ -147,7 +147,7 @@ fn decoded(text: &str) -> Module {
     let (module, diagnostics) = load_for(ALL, &request, &mut sources);
     assert_eq!(rendered(&diagnostics, &sources), "");
     let refused = load(&request, &mut SourceMap::new()).1;
-    assert_eq!(refused.iter().filter(|error| error.code.id == "MLO1024").count(), 2);
+    assert_eq!(refused.iter().filter(|error| error.code.id == "MLO1024").count(), 1);
     module.unwrap()
 }
 
