@@ -173,7 +173,7 @@ fn a_state_with_a_right_digest_and_wrong_content_is_refused_or_used_but_never_a_
         "resource \"terraform_data\" \"a\" { input = { deep = [1, \"x\"] } }\nresource \"terraform_data\" \"b\" { input = terraform_data.a.id }\nresource \"local_file\" \"f\" {\n  filename = \"f\"\n  content  = \"x\"\n}\noutput \"o\" { value = terraform_data.b.output }\n",
     )]);
     project.ok(&["apply", "--auto-approve"]);
-    let honest: Json = serde_json::from_str(&project.read(STATE)).unwrap();
+    let honest: Json = serde_json::from_str(&project.ok(&["state", "pull"]).out).unwrap();
     project.write(STATE, sealed(honest.clone()));
     project.ok(&["plan"]).has(&["No changes."]);
     let count = places(&honest);

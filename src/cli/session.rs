@@ -539,7 +539,9 @@ pub(super) fn stored_values(snapshot: &Snapshot) -> Vec<Kept<'_>> {
 /// The same as they are shown. From now on what is secret in them is masked wherever it turns up.
 pub(super) fn shown_values<'s>(snapshot: &'s Snapshot, screen: &mut Screen) -> Vec<Kept<'s>> {
     let all = stored_values(snapshot);
-    all.iter().for_each(|kept| screen.hide(&kept.value));
+    for kept in &all {
+        screen.hide(&kept.value);
+    }
     let shown = |kept: Kept<'s>| Kept { value: screen.shown(kept.value), ..kept };
     all.into_iter().map(shown).collect()
 }
