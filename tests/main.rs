@@ -30,6 +30,7 @@ mod secrets;
 mod state;
 mod straight_path;
 mod terraform;
+mod terraform_state;
 mod test_command;
 mod support;
 mod tidy;

@@ -79,6 +79,17 @@ pub fn all() -> BTreeMap<&'static str, Arc<dyn Provider>> {
         .into()
 }
 
+/// A resource type of Terraform.
+#[derive(Debug, Clone, Copy)]
+pub struct TerraformType<'a> {
+    /// Namespace and type of its provider: `hashicorp/local`.
+    pub source: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// The version of its schema that an object follows.
+    pub schema_version: u64,
+}
+
 /// Resource types of one kind of system.
 pub trait Provider: Send + Sync {
     /// What its configuration and its resource types look like.
@@ -92,6 +103,12 @@ pub trait Provider: Send + Sync {
         request: PlanRequest<'a>,
     ) -> BoxFuture<'a, Result<Planned, ProviderError>> {
         Box::pin(std::future::ready(Ok(Planned { value: request.proposed, replace: Vec::new() })))
+    }
+
+    /// An object that Terraform made, as this provider keeps it; nothing if Terraform's type is another thing than the
+    /// one of its name here. `object` has Terraform's values for the attributes of the schema, null where there are none.
+    fn of_terraform(&self, _kind: TerraformType<'_>, _object: &Value) -> Option<Value> {
+        None
     }
 
     /// Connects with a configuration that is wholly known.

@@ -6,8 +6,8 @@ mod test;
 
 pub(super) use look::{Console, Graph, GraphFormat, GraphType, Providers, ProvidersCommand};
 pub(super) use state::{
-    ForceUnlock, State, StateChange, StateInstance, StateList, StateMigrate, StateMv, StateOf, StatePull,
-    StatePush, StateReplaceProvider, StateRm, StateShow,
+    ForceUnlock, State, StateChange, StateImportTerraform, StateInstance, StateList, StateMigrate, StateMv,
+    StateOf, StatePull, StatePush, StateReplaceProvider, StateRm, StateShow,
 };
 
 pub(super) use test::Test;

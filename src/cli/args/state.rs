@@ -37,6 +37,11 @@ pub(in crate::cli) enum State {
         after_help = "Examples:\n  mlo state migrate --from .mlo/state\n  mlo state migrate --from 's3://old/key?region=eu-west-1' --to 's3://new/key?region=eu-west-1'"
     )]
     Migrate(StateMigrate),
+    /// Take the objects and outputs of a state of Terraform into a state that is empty
+    #[command(
+        after_help = "Examples:\n  terraform state pull > terraform.tfstate\n  mlo state import-terraform terraform.tfstate\n  mlo state import-terraform terraform.tfstate --skip-unknown --auto-approve"
+    )]
+    ImportTerraform(StateImportTerraform),
 }
 
 /// Whose state it is.
@@ -176,6 +181,21 @@ pub(in crate::cli) struct StatePush {
     /// Also if it is of another lineage or older than the present one.
     #[arg(long)]
     pub(in crate::cli) force: bool,
+    #[command(flatten)]
+    pub(in crate::cli) change: StateChange,
+}
+
+/// `mlo state import-terraform`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateImportTerraform {
+    /// The state; `-` is standard input.
+    pub(in crate::cli) file: PathBuf,
+    /// Leave out what there is no type for.
+    #[arg(long)]
+    pub(in crate::cli) skip_unknown: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub(in crate::cli) auto_approve: bool,
     #[command(flatten)]
     pub(in crate::cli) change: StateChange,
 }

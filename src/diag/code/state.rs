@@ -37,4 +37,6 @@ codes! {
         "The lock of a state in a folder is the system's: it is given back when the process that holds it ends, however it ends. There is nothing to force.";
     LOCK_LOST = "MLO6023", "lock lost",
         "While this run held the lock, another took it: this one had not been heard of for a minute, or somebody broke the lock. Nothing was written and no call was begun after that; what was under way before is in the journal, and the next run finds out what became of it.";
+    NOT_TAKEN_IN = "MLO6030", "state of Terraform cannot be taken in",
+        "`mlo state import-terraform` reads a state as `terraform state pull` prints it, in format version 4, and puts it where there is no state yet. It takes in the types that mlo has as well; `--skip-unknown` leaves the others out. Nothing was changed.";
 }

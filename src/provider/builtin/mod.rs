@@ -9,7 +9,7 @@ mod state;
 use super::object::{attribute, empty, same, with};
 use super::{
     BoxFuture, Change, Connection, Imported, PlanRequest, Planned, Progress, Provider, ProviderError,
-    ProviderSchema, ResourceSchema, Subject, Surroundings,
+    ProviderSchema, ResourceSchema, Subject, Surroundings, TerraformType,
 };
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Kind, Path, Refinement, Type, Value};
@@ -70,6 +70,15 @@ impl Provider for Builtin {
         request: PlanRequest<'a>,
     ) -> BoxFuture<'a, Result<Planned, ProviderError>> {
         Box::pin(ready(Ok(plan(&request))))
+    }
+
+    /// What is made from a sensitive value is sensitive here, and was not always there.
+    fn of_terraform(&self, kind: TerraformType<'_>, object: &Value) -> Option<Value> {
+        let ours =
+            kind.source == "builtin/terraform" && kind.name == "terraform_data" && kind.schema_version == 0;
+        let (input, output) = (attribute(object, "input"), attribute(object, "output"));
+        let output = if same(&input, &output) { input } else { output.marked(input.marks_deep()) };
+        ours.then(|| with(object, [("output", output)]))
     }
 
     fn connect<'a>(

@@ -11,7 +11,7 @@ mod service;
 use super::object::text;
 use super::{
     BoxFuture, Change, Connection, Imported, PlanRequest, Planned, Progress, Provider, ProviderError,
-    ProviderSchema, Subject, Surroundings,
+    ProviderSchema, Subject, Surroundings, TerraformType,
 };
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Type, Value};
@@ -73,6 +73,11 @@ impl Provider for Local {
                 other => Err(unknown_type(other)),
             }
         })
+    }
+
+    fn of_terraform(&self, kind: TerraformType<'_>, object: &Value) -> Option<Value> {
+        let same = kind.source == "hashicorp/local" && kind.name == file::TYPE && kind.schema_version == 0;
+        same.then(|| file::of_terraform(object)).flatten()
     }
 
     fn connect<'a>(

@@ -2,8 +2,13 @@
 
 use super::edit::{self, Edited};
 use super::fail;
-use crate::cli::args::{StateChange, StateInstance, StateMv, StatePush, StateReplaceProvider, StateRm};
+use super::import::{self, Taking};
+use super::terraform::{self, State};
+use crate::cli::args::{
+    StateChange, StateImportTerraform, StateInstance, StateMv, StatePush, StateReplaceProvider, StateRm,
+};
 use crate::cli::backend::moves;
+use crate::cli::confirm;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::lock::{Claim, Stop, kept};
@@ -12,6 +17,7 @@ use crate::cli::screen::Screen;
 use crate::cli::session::{self, Found};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
 use crate::plan::bare_provider;
+use crate::provider;
 use mlo_state::snapshot::SNAPSHOT_BYTES_MAX;
 use mlo_state::{Guard, Loaded, Snapshot, Status};
 use std::io::{self, Read};
@@ -65,6 +71,28 @@ pub(super) fn push(options: &StatePush, screen: &mut Screen) -> Exit {
     carry_out("state push", &options.change, false, &edit, screen)
 }
 
+pub(super) fn import_terraform(options: &StateImportTerraform, screen: &mut Screen) -> Exit {
+    let shown = options.file.display().to_string();
+    let read = bytes_of(&options.file, terraform::BYTES_MAX).and_then(|bytes| State::read(&shown, &bytes));
+    let state = match read {
+        Ok(state) => state,
+        Err(messages) => return fail(screen, messages, Exit::Error),
+    };
+    let (lineage, providers) = (session::random_name(), provider::all());
+    let taking = Taking {
+        shown: &shown,
+        skip_unknown: options.skip_unknown,
+        lineage: &lineage,
+        providers: &providers,
+    };
+    let edit = |present: Option<&Snapshot>| {
+        let edited = import::take_in(present, &state, &taking)?;
+        let question = edited.question.filter(|_| !options.auto_approve);
+        Ok(Edited { question, ..edited })
+    };
+    carry_out("state import-terraform", &options.change, false, &edit, screen)
+}
+
 fn needed(state: Option<&Snapshot>) -> Result<&Snapshot, Diagnostics> {
     state.ok_or_else(|| {
         let error =
@@ -75,21 +103,26 @@ fn needed(state: Option<&Snapshot>) -> Result<&Snapshot, Diagnostics> {
 
 /// A state as `mlo state pull` prints it.
 fn read(file: &Path) -> Result<Snapshot, Diagnostics> {
+    let bytes = bytes_of(file, SNAPSHOT_BYTES_MAX)?;
+    Snapshot::decode(&bytes).map_err(|error| {
+        let shown = file.display();
+        let error = Diagnostic::error(code::state::NOT_PUSHED, format!("`{shown}` is no state: {error}"));
+        error.help("push a file that `mlo state pull` printed; what was changed by hand is refused").into()
+    })
+}
+
+/// The bytes of a file, or of standard input for `-`; of more than `limit` one more than that.
+fn bytes_of(file: &Path, limit: u64) -> Result<Vec<u8>, Diagnostics> {
     let mut bytes = Vec::new();
-    let limit = SNAPSHOT_BYTES_MAX + 1;
+    let limit = limit + 1;
     let read = if file == Path::new("-") {
         io::stdin().lock().take(limit).read_to_end(&mut bytes)
     } else {
         std::fs::File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes))
     };
-    let shown = file.display();
-    read.map_err(|error| {
-        let summary = format!("`{shown}` cannot be read: {}", because(&error));
-        Diagnostics::from(Diagnostic::error(code::engine::FILE, summary))
-    })?;
-    Snapshot::decode(&bytes).map_err(|error| {
-        let error = Diagnostic::error(code::state::NOT_PUSHED, format!("`{shown}` is no state: {error}"));
-        error.help("push a file that `mlo state pull` printed; what was changed by hand is refused").into()
+    read.map(|_| bytes).map_err(|error| {
+        let summary = format!("`{}` cannot be read: {}", file.display(), because(&error));
+        Diagnostic::error(code::engine::FILE, summary).into()
     })
 }
 
@@ -148,13 +181,20 @@ async fn change(
     if let Some(snapshot) = &snapshot {
         session::hide_state(screen, snapshot);
     }
-    let Edited { snapshot: mut edited, lines } = edit(snapshot.as_ref())?;
+    let Edited { snapshot: mut edited, lines, question } = edit(snapshot.as_ref())?;
+    session::hide_state(screen, &edited);
     for line in &lines {
         screen.print(&format!("{line}\n"));
     }
     if dry_run {
         screen.say("Nothing was changed: this was a dry run.\n");
         return Ok(());
+    }
+    if let Some(question) = question
+        && !confirm::ask(screen, question, "look at what is shown, then give `--auto-approve`")?
+    {
+        screen.say("Nothing was changed.\n");
+        return Err(Stop::Ended(Exit::Error));
     }
     if snapshot.is_none() {
         guard.begin(edited.lineage.clone()).await.map_err(|error| Stop::store(&error, place))?;

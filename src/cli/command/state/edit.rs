@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 pub(super) struct Edited {
     pub(super) snapshot: Snapshot,
     pub(super) lines: Vec<String>,
+    /// What is asked before it is written.
+    pub(super) question: Option<&'static str>,
 }
 
 /// The state with what `source` names under the address of `destination`.
@@ -49,7 +51,7 @@ pub(super) fn mv(
         return Err(error.help("move that one away first, or forget it with `mlo state rm`").into());
     }
     let lines = moves.iter().map(|Move { from, to }| format!("{from} is now {to}")).collect();
-    Ok(Edited { snapshot: relocate(snapshot, &moves), lines })
+    Ok(Edited { snapshot: relocate(snapshot, &moves), lines, question: None })
 }
 
 /// The state without what is named.
@@ -69,7 +71,7 @@ pub(super) fn rm(snapshot: &Snapshot, named: &[AddressPattern]) -> Result<Edited
         lines.extend(objects.keys().filter(|_| goes(address)).map(|key| line(address, Some(key))));
         !goes(address)
     });
-    Ok(Edited { snapshot: left, lines })
+    Ok(Edited { snapshot: left, lines, question: None })
 }
 
 /// The state with the objects of one provider configuration kept by another: `local.west` by `local.east`. `takes` tells
@@ -107,7 +109,7 @@ pub(super) fn replace_provider(
         let known: Vec<_> = known.into_iter().collect();
         return Err(error.help(format!("the providers of its objects are {}", some_of(&known))).into());
     }
-    Ok(Edited { snapshot: left, lines })
+    Ok(Edited { snapshot: left, lines, question: None })
 }
 
 /// The state with an object that the next apply replaces, or no longer replaces.
@@ -125,7 +127,7 @@ pub(super) fn mark(snapshot: &Snapshot, address: &Address, status: Status) -> Re
         (_, Status::Tainted) => format!("{address} is tainted: the next apply replaces it"),
     };
     object.status = status;
-    Ok(Edited { snapshot: marked, lines: vec![line] })
+    Ok(Edited { snapshot: marked, lines: vec![line], question: None })
 }
 
 /// A pushed state in the place of the present one, of whose life it goes on with.
@@ -134,7 +136,7 @@ pub(super) fn push(present: Option<&Snapshot>, pushed: Snapshot, force: bool) ->
     let count = pushed.objects.len();
     let lines = vec![format!("the state has {count} object{} now", if count == 1 { "" } else { "s" })];
     let Some(present) = present else {
-        return Ok(Edited { snapshot: Snapshot { serial: 0, ..pushed }, lines });
+        return Ok(Edited { snapshot: Snapshot { serial: 0, ..pushed }, lines, question: None });
     };
     if pushed.lineage != present.lineage && !force {
         let summary =
@@ -149,7 +151,7 @@ pub(super) fn push(present: Option<&Snapshot>, pushed: Snapshot, force: bool) ->
         return Err(error.help("`--force` puts it here all the same").into());
     }
     let (lineage, serial) = (present.lineage.clone(), present.serial);
-    Ok(Edited { snapshot: Snapshot { lineage, serial, ..pushed }, lines })
+    Ok(Edited { snapshot: Snapshot { lineage, serial, ..pushed }, lines, question: None })
 }
 
 /// A state's file, as text.

@@ -6,6 +6,8 @@
 mod change;
 mod edit;
 mod migrate;
+mod import;
+mod terraform;
 
 pub(in crate::cli) use change::{taint, untaint};
 
@@ -28,6 +30,7 @@ pub(in crate::cli) fn run(command: &State, screen: &mut Screen) -> Exit {
         State::Push(options) => return change::push(options, screen),
         State::Migrate(options) => return migrate::run(options, screen),
         State::ReplaceProvider(options) => return change::replace_provider(options, screen),
+        State::ImportTerraform(options) => return change::import_terraform(options, screen),
     };
     result.unwrap_or_else(|(failed, exit)| session::fail(screen, false, &failed, exit))
 }

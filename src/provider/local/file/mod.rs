@@ -208,6 +208,16 @@ pub(super) fn import(surroundings: &Surroundings, path: &str) -> Result<Option<I
     Err(ProviderError::permanent(format!("{path:?} is too large to be imported")))
 }
 
+/// A file that Terraform made. Its `id` is a SHA-1 there; the SHA-256, which it has as well since version 2.3 of the
+/// provider, is both here. Nothing if the content of a copied file is not known.
+pub(super) fn of_terraform(object: &Value) -> Option<Value> {
+    let digest = match text(object, "content_sha256") {
+        Some(digest) => Value::string(digest),
+        None => Value::string(digest_of(&content(object, None)?.ok()?)),
+    };
+    Some(with(object, [("id", digest.clone()), ("content_sha256", digest)]))
+}
+
 /// The digest of a file, and its bytes if they are not too many for a value.
 struct Found {
     digest: String,
