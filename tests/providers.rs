@@ -117,7 +117,7 @@ fn a_provider_is_configured_for_each_key_and_blocks_choose() {
     project.ok(&["apply", "--auto-approve"]).has(&["3 added"]);
     let read = |name: &str| project.read(name);
     assert_eq!([read("europe/f.txt"), read("america/f.txt"), read("europe/g.txt")], ["eu", "us", "g"]);
-    let state = project.read(".mlo/state/default/state.json");
+    let state = project.ok(&["state", "pull"]).out;
     assert!(state.contains(r#""local.by[\"eu\"]""#), "{state}");
     project.ok(&["plan", "--detailed-exitcode"]).has(&["No changes."]);
 
