@@ -9,6 +9,9 @@ use crate::failure::Failure;
 /// Resources of the innermost modules of [`nested`], and modules of each module above them.
 const NESTED: usize = 10;
 
+/// Blocks of one file of a tree.
+const BLOCKS_OF_A_FILE: usize = 10_000;
+
 /// How many resources are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -32,13 +35,14 @@ impl Shape {
 
     /// Writes a configuration of `resources` resources. `-var change=2` changes one of them.
     pub(crate) fn write(self, folder: &Path, resources: usize) -> Result<(), Failure> {
-        let files = match self {
-            Self::Tree => vec![("main.tf", CHANGE.to_owned() + &tree(resources))],
-            Self::ForEach => vec![("main.tf", CHANGE.to_owned() + &for_each(resources))],
-            Self::Modules => nested(resources),
+        let named = |(name, text): (&str, String)| (name.to_owned(), text);
+        let files: Vec<(String, String)> = match self {
+            Self::Tree => tree_files(resources),
+            Self::ForEach => vec![named(("main.tf", CHANGE.to_owned() + &for_each(resources)))],
+            Self::Modules => nested(resources).into_iter().map(named).collect(),
         };
         for (name, text) in files {
-            let file = folder.join(name);
+            let file = folder.join(&name);
             let parent = file.parent().unwrap_or(folder);
             fs::create_dir_all(parent).map_err(|error| Failure::io("making", parent, &error))?;
             fs::write(&file, text).map_err(|error| Failure::io("writing", &file, &error))?;
@@ -48,6 +52,15 @@ impl Shape {
 }
 
 const CHANGE: &str = "variable \"change\" {\n  default = 1\n}\n\n";
+
+/// Files of at most [`BLOCKS_OF_A_FILE`] blocks: nobody writes more into one, and `mlo` reads no more than 500,000 values.
+fn tree_files(resources: usize) -> Vec<(String, String)> {
+    let text = tree(resources);
+    let blocks: Vec<_> = text.split_inclusive("\n}\n").collect();
+    let files = blocks.chunks(BLOCKS_OF_A_FILE).enumerate();
+    let files = files.map(|(number, blocks)| (format!("blocks-{number}.tf"), blocks.concat()));
+    files.chain([("main.tf".to_owned(), CHANGE.to_owned())]).collect()
+}
 
 /// The last one, to which no other refers, changes with the variable.
 fn tree(resources: usize) -> String {
@@ -107,6 +120,13 @@ mod tests {
         }
         assert_eq!(text.matches("var.change").count(), 1);
         assert!(text.ends_with("/3/${var.change}\"\n}\n"), "{text}");
+    }
+
+    #[test]
+    fn a_tree_of_many_blocks_is_more_than_one_file() {
+        let files = tree_files(2 * BLOCKS_OF_A_FILE + 1);
+        let blocks: Vec<_> = files.iter().map(|(_, text)| text.matches("resource ").count()).collect();
+        assert_eq!(blocks, [BLOCKS_OF_A_FILE, BLOCKS_OF_A_FILE, 1, 0]);
     }
 
     #[test]
