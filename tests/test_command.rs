@@ -553,27 +553,45 @@ resource "local_command" "meet" {
     project.ok(&["test"]).has(&["Success! 2 passed, 0 failed."]);
 }
 
-#[test]
-fn an_interrupted_test_takes_away_what_it_made() {
-    let project = Project::with(&[
-        (
-            "main.tf",
-            r#"
-resource "local_file" "made" {
+/// What the shell does for an object whose creation interrupts the test.
+struct SlowObject {
+    read: &'static str,
+    find: &'static str,
+    create: &'static str,
+    delete: &'static str,
+}
+
+/// A file, after it the slow object, and a test of both.
+fn with_a_slow_object(SlowObject { read, find, create, delete }: &SlowObject, runs: &str) -> Project {
+    let main = format!(
+        r#"
+resource "local_file" "made" {{
   filename = "made"
   content  = "x"
-}
-resource "local_command" "slow" {
+}}
+resource "local_command" "slow" {{
   depends_on = [local_file.made]
-  read       = ["sh", "-c", "test -e slow"]
-  find       = ["sh", "-c", "test -e slow && echo slow"]
-  create     = ["sh", "-c", "echo on > slow; kill -INT $PPID; sleep 1; echo slow"]
-  delete     = ["sh", "-c", "rm slow"]
+  read       = ["sh", "-c", "{read}"]
+  find       = ["sh", "-c", "{find}"]
+  create     = ["sh", "-c", "{create}"]
+  delete     = ["sh", "-c", "{delete}"]
+}}
+"#
+    );
+    Project::with(&[("main.tf", &main), ("main.tftest.hcl", runs)])
 }
-"#,
-        ),
-        ("main.tftest.hcl", "run \"first\" {}\nrun \"second\" {}\n"),
-    ]);
+
+#[test]
+fn an_interrupted_test_takes_away_what_it_made() {
+    let project = with_a_slow_object(
+        &SlowObject {
+            read: "test -e slow",
+            find: "test -e slow && echo slow",
+            create: "echo on > slow; kill -INT $PPID; sleep 1; echo slow",
+            delete: "rm slow",
+        },
+        "run \"first\" {}\nrun \"second\" {}\n",
+    );
     let answer = said(&mut project.command(&["test"]));
     answer.ends_with(130).has(&["Interrupted", "run \"second\"... skip", "tearing down"]);
     for file in ["made", "slow"] {
@@ -583,25 +601,15 @@ resource "local_command" "slow" {
 
 #[test]
 fn a_second_interruption_ends_at_once_and_names_what_is_left() {
-    let project = Project::with(&[
-        (
-            "main.tf",
-            r#"
-resource "local_file" "made" {
-  filename = "made"
-  content  = "x"
-}
-resource "local_command" "slow" {
-  depends_on = [local_file.made]
-  read       = ["sh", "-c", "true"]
-  find       = ["sh", "-c", "exit 1"]
-  create     = ["sh", "-c", "mlo=$PPID; kill -INT $mlo; sleep 1; kill -INT $mlo; sleep 1; echo slow"]
-  delete     = ["sh", "-c", "true"]
-}
-"#,
-        ),
-        ("main.tftest.hcl", "run \"first\" {}\n"),
-    ]);
+    let project = with_a_slow_object(
+        &SlowObject {
+            read: "true",
+            find: "exit 1",
+            create: "mlo=$PPID; kill -INT $mlo; sleep 1; kill -INT $mlo; sleep 1; echo slow",
+            delete: "true",
+        },
+        "run \"first\" {}\n",
+    );
     said(&mut project.command(&["test"])).ends_with(130).has(&[
         "Left behind, and known to no state:",
         "  local_file.made (main.tftest.hcl)",

@@ -44,6 +44,20 @@ pub(super) fn interrupted(interrupt: &Interrupt) -> Exit {
     Exit::Interrupted(interrupt.signal().unwrap_or(2))
 }
 
+/// What a future gives, or the end if the run is interrupted meanwhile. Only for what can be left at any point: reads,
+/// questions, and records that are on their way once they are given.
+pub(super) async fn unless_interrupted<T>(
+    interrupt: &Interrupt,
+    future: impl Future<Output = T>,
+) -> Result<T, Stop> {
+    let mut stop = interrupt.receiver();
+    tokio::select! {
+        biased;
+        Ok(_) = stop.wait_for(|stop| *stop) => Err(Stop::Ended(interrupted(interrupt))),
+        value = future => Ok(value),
+    }
+}
+
 /// Who takes a lock, and how long they wait for it.
 pub(super) struct Claim<'a> {
     pub(super) store: &'a dyn Store,
@@ -64,18 +78,18 @@ impl Claim<'_> {
         loop {
             match self.store.lock(&holder).await {
                 Ok(guard) => return Ok(guard),
-                Err(StoreError::Locked(held)) if !afterlife.is_zero() && is_of_the_dead(&held, &holder) => {
-                    afterlife = afterlife.saturating_sub(RETRY_SOON);
-                    tokio::time::sleep(RETRY_SOON).await;
-                }
-                Err(error @ StoreError::Locked(_)) => {
-                    if !std::mem::replace(&mut waiting, true) {
+                Err(StoreError::Locked(held)) => {
+                    let soon = !afterlife.is_zero() && is_of_the_dead(&held, &holder);
+                    let error = StoreError::Locked(held);
+                    if soon {
+                        afterlife = afterlife.saturating_sub(RETRY_SOON);
+                    } else if !std::mem::replace(&mut waiting, true) {
                         let text = format!("{error}: waiting for up to {:?}\n", self.timeout);
                         screen.say(&crate::diag::escape(&text));
                     }
                     tokio::select! {
-                        () = &mut patience => return Err(Stop::store(&error, self.place)),
-                        () = tokio::time::sleep(RETRY) => {}
+                        () = &mut patience, if !soon => return Err(Stop::store(&error, self.place)),
+                        () = tokio::time::sleep(if soon { RETRY_SOON } else { RETRY }) => {}
                         Ok(_) = stop.wait_for(|stop| *stop) => {
                             return Err(Stop::Ended(interrupted(interrupt)));
                         }

@@ -18,8 +18,8 @@ mod twin;
 
 pub use crate::json::JSON_DEPTH_MAX;
 pub use damage::{Damage, DecodeError, EncodeError};
+pub(crate) use format::version_shown;
 pub use format::{SNAPSHOT_BYTES_MAX, SNAPSHOT_FORMAT_VERSION};
-pub(crate) use format::{hex, version_shown};
 pub(crate) use twin::{ObjectIn, ObjectOut, OutputIn, OutputOut, writable};
 
 /// Longest lineage, in bytes. A UUID has 36.

@@ -251,16 +251,35 @@ impl Lab {
 
     /// State and world agree, nothing is planned, nothing forbidden happened.
     fn assert_settled(&mut self) {
-        assert_eq!(self.plan_lines(), [""; 0]);
-        self.assert_no_orphans();
+        assert_eq!(self.check_settled(), Ok(()));
     }
 
     fn assert_no_orphans(&self) {
-        assert_eq!(self.fake.things().violations, [""; 0]);
+        assert_eq!(self.check_no_orphans(), Ok(()));
+    }
+
+    fn check_settled(&mut self) -> Result<(), String> {
+        let planned = self.plan_lines();
+        if !planned.is_empty() {
+            return Err(format!("the next plan would {}", planned.join(", ")));
+        }
+        self.check_no_orphans()
+    }
+
+    fn check_no_orphans(&self) -> Result<(), String> {
+        let violations = self.fake.things().violations.join("; ");
+        if !violations.is_empty() {
+            return Err(violations);
+        }
         let objects = self.objects().into_iter().filter(|address| address.contains("fake_thing."));
-        let things: Vec<_> =
+        let known: Vec<_> =
             objects.map(|name| name.replace(" (deposed)", "").replace(" (tainted)", "")).collect();
-        assert_eq!(things, self.fake.living(), "the state and what is there");
+        let living = self.fake.living();
+        if known == living {
+            Ok(())
+        } else {
+            Err(format!("the state has {known:?}, and there is {living:?}"))
+        }
     }
 }
 

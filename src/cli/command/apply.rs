@@ -3,24 +3,21 @@
 use crate::apply::{Applied, Applier, settle};
 use crate::cli::args::{Apply, Global};
 use crate::cli::backend::moves;
+use crate::cli::confirm;
 use crate::cli::exit::Exit;
+use crate::cli::heartbeat;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::lock::{Claim, Stop, interrupted, kept};
+use crate::cli::lock::{Claim, Stop, interrupted, kept, unless_interrupted};
 use crate::cli::report::Report;
 use crate::cli::saved::{self, Refused, Saved};
 use crate::cli::screen::Screen;
+use crate::cli::secrets;
 use crate::cli::session::{self, Failed, Session};
-use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
+use crate::diag::{Diagnostics, SourceMap};
 use crate::graph::ModuleTree;
 use crate::plan::{Configured, Connections, Kind};
 use crate::policy::{Approved, Verdict};
 use mlo_state::{Guard, Loaded, Snapshot, StoreError};
-use std::io::{BufRead, IsTerminal};
-use std::time::Duration;
-
-/// Between two lines that say that something still goes on: for those who watch, and for the logs of a pipeline.
-const HEARTBEAT_TERMINAL: Duration = Duration::from_secs(10);
-const HEARTBEAT_LOG: Duration = Duration::from_secs(15);
 
 pub(in crate::cli) fn run(options: &Apply, _: &Global, screen: &mut Screen) -> Exit {
     carry_out(options, options.destroy, screen)
@@ -117,7 +114,7 @@ impl Run<'_> {
         interrupt: &Interrupt,
         screen: &mut Screen,
     ) -> Result<Exit, Stop> {
-        let loaded = self.unless_interrupted(interrupt, self.read_settled(guard, screen)).await??;
+        let loaded = unless_interrupted(interrupt, self.read_settled(guard, screen)).await??;
         let next_operation = loaded.next_operation;
         let snapshot = match self.saved {
             Some(saved) => saved.state(loaded.snapshot)?,
@@ -126,20 +123,20 @@ impl Run<'_> {
         let engine = self.saved.map(|saved| saved.engine(&self.options.engine));
         let engine = engine.as_ref().unwrap_or(&self.options.engine);
         let planned = self.session.plan(self.kind, Some(engine), &snapshot);
-        let (plan, connections) = match self.unless_interrupted(interrupt, planned).await? {
+        let (plan, connections) = match unless_interrupted(interrupt, planned).await? {
             (Ok(made), said) => {
                 self.report.messages(screen, &said, &self.session.sources);
                 made
             }
             (Err(partial), messages) => {
-                session::hide_partial(screen, &partial, &snapshot);
+                secrets::hide_partial(screen, &partial, &snapshot);
                 if let Some(found) = partial.found() {
                     self.report.plan(screen, found, true);
                 }
                 return Err(Stop::Failed(messages, Exit::Error));
             }
         };
-        session::hide_secrets(screen, &plan);
+        secrets::hide_secrets(screen, &plan);
         self.saved.map_or(Ok(()), |saved| saved.check(&plan))?;
         self.session.backend.check_secrets(&plan, &self.session.keys.vault)?;
         let (applyable, drift) = (plan.is_applyable(), plan.has_drift());
@@ -162,25 +159,10 @@ impl Run<'_> {
         let mut applied = carry_out(&approved).await.map_err(|error| self.store_stop(&error))?;
         applied.messages = self.session.at_manifests(applied.messages);
         // What was not known before may be secret too.
-        session::hide_state(screen, &applied.snapshot);
+        secrets::hide_state(screen, &applied.snapshot);
         applied.values.each(&mut |value| screen.hide(value));
         self.report.applied(screen, &applied, self.kind, &self.session.sources);
         Ok(self.exit(&applied, interrupt, applyable || drift))
-    }
-
-    /// What a future gives, or the end if the run is interrupted meanwhile. Only for what can be left at any point: reads,
-    /// and records that are on their way once they are given.
-    async fn unless_interrupted<T>(
-        &self,
-        interrupt: &Interrupt,
-        future: impl Future<Output = T>,
-    ) -> Result<T, Stop> {
-        let mut stop = interrupt.receiver();
-        tokio::select! {
-            biased;
-            Ok(_) = stop.wait_for(|stop| *stop) => Err(Stop::Ended(interrupted(interrupt))),
-            value = future => Ok(value),
-        }
     }
 
     /// The state with everything settled that an earlier run left open.
@@ -208,33 +190,16 @@ impl Run<'_> {
         if self.options.auto_approve || self.saved.is_some() {
             return Ok(());
         }
-        let input = std::io::stdin();
-        if !input.is_terminal() || !self.report.is_for_people() {
-            let message =
-                Diagnostic::error(code::engine::NOT_APPROVED, "nobody can be asked whether to do this");
-            return Err(
-                Diagnostics::from(message.help("look at the plan, then give `--auto-approve`")).into()
-            );
+        let instead = "look at the plan, then give `--auto-approve`";
+        if !self.report.is_for_people() {
+            return Err(confirm::nobody(instead).into());
         }
         let what = match self.kind {
             Kind::Destroy => "destroy all of this",
             Kind::Refresh => "write this to the state",
             Kind::Apply => "do this",
         };
-        screen.say(&format!("\nShall mlo {what}? Only `yes` is a yes: "));
-        let (tell, told) = tokio::sync::oneshot::channel();
-        // A thread of its own, which ends with the program: nothing else can leave a read of a terminal.
-        std::thread::spawn(move || {
-            let mut answer = String::new();
-            let read = input.lock().read_line(&mut answer);
-            let _ = tell.send(read.is_ok() && answer.trim() == "yes");
-        });
-        let answer = self.unless_interrupted(interrupt, told).await;
-        if matches!(answer, Ok(Ok(true))) {
-            return Ok(());
-        }
-        screen.say("Nothing was changed.\n");
-        Err(answer.err().unwrap_or(Stop::Ended(Exit::Error)))
+        confirm::ask(screen, interrupt, &format!("\nShall mlo {what}?"), instead).await
     }
 
     fn applier<'r>(
@@ -260,15 +225,7 @@ impl Run<'_> {
                 interrupt: interrupt.receiver(),
                 observe: &observe,
             };
-            let run = applier.run(approved);
-            tokio::pin!(run);
-            let every = if std::io::stderr().is_terminal() { HEARTBEAT_TERMINAL } else { HEARTBEAT_LOG };
-            loop {
-                tokio::select! {
-                    done = &mut run => return done,
-                    () = tokio::time::sleep(every) => self.report.heartbeat(screen),
-                }
-            }
+            heartbeat::beside(applier.run(approved), || self.report.heartbeat(screen)).await
         }
     }
 

@@ -9,6 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::file;
 use crate::cli::project::Place;
 use crate::cli::screen::Screen;
+use crate::cli::secrets;
 use crate::cli::session::{self, Failed, Session};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
 use crate::lang::config::ResourceKey;
@@ -111,7 +112,7 @@ async fn look_up(
     let loaded = session.store.read().await;
     let loaded = loaded.map_err(|error| session::store_failure(&error, &session.place))?;
     let snapshot = session::snapshot_or_new(loaded);
-    session::hide_state(screen, &snapshot);
+    secrets::hide_state(screen, &snapshot);
     let requests = engine.requests();
     let planner: Planner<'_> = session.planner(crate::plan::Kind::Apply, Some(engine), &snapshot, &requests);
     let (found, messages) = planner.unwritten().await;

@@ -4,6 +4,7 @@ use crate::cli::args::{Engine, Global, Graph, GraphFormat, GraphType};
 use crate::cli::exit::Exit;
 use crate::cli::saved::{self, Refused, Saved};
 use crate::cli::screen::Screen;
+use crate::cli::secrets;
 use crate::cli::session::{self, Failed, Session};
 use crate::cli::view::graph::{Drawing, Look};
 use crate::graph::{self, Dag, ModuleTree, Node};
@@ -126,13 +127,13 @@ async fn plan(
     said.extend(messages);
     match made {
         Ok((plan, _)) => {
-            session::hide_secrets(screen, &plan);
+            secrets::hide_secrets(screen, &plan);
             screen.report(&said, &session.sources);
             saved.map_or(Ok(()), |saved| saved.check(&plan))?;
             Ok(plan)
         }
         Err(partial) => {
-            session::hide_partial(screen, &partial, &snapshot);
+            secrets::hide_partial(screen, &partial, &snapshot);
             Err((said, Exit::Error))
         }
     }

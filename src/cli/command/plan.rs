@@ -7,6 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::report::Report;
 use crate::cli::saved;
 use crate::cli::screen::Screen;
+use crate::cli::secrets;
 use crate::cli::session::{self, Failed, Session};
 use crate::diag::{Diagnostics, SourceMap};
 use crate::plan::{Kind, Partial};
@@ -46,7 +47,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
             return report.fail(screen, &messages, &session.sources, exit);
         }
     };
-    session::hide_secrets(screen, &plan);
+    secrets::hide_secrets(screen, &plan);
     report.messages(screen, &said, &session.sources);
     let applyable = plan.is_applyable();
     report.plan(screen, &plan, false);
@@ -89,7 +90,7 @@ async fn make(
     match made {
         Ok((plan, _)) => Ok((plan, snapshot, messages)),
         Err(partial) => {
-            session::hide_partial(screen, &partial, &snapshot);
+            secrets::hide_partial(screen, &partial, &snapshot);
             Err((Some(partial), messages, Exit::Error))
         }
     }

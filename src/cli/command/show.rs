@@ -5,6 +5,7 @@ use crate::cli::discretion;
 use crate::cli::exit::Exit;
 use crate::cli::saved;
 use crate::cli::screen::Screen;
+use crate::cli::secrets;
 use crate::cli::session;
 use crate::cli::view::{self, Paint, json, state};
 use crate::diag::SourceMap;
@@ -31,8 +32,8 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
         }
         return Exit::Done;
     };
-    session::hide_state(screen, &snapshot);
-    let values = session::shown_values(&snapshot, screen);
+    secrets::hide_state(screen, &snapshot);
+    let values = secrets::shown_values(&snapshot, screen);
     if options.json {
         screen.print_json(json::state(&snapshot, &values, screen));
         return Exit::Done;
@@ -54,7 +55,7 @@ fn show_plan(path: &Path, as_json: bool, screen: &mut Screen) -> Exit {
     let everything = screen.shows_everything();
     let looked = saved::look(path);
     if let Ok((plan, _)) = &looked {
-        session::hide_secrets(screen, plan);
+        secrets::hide_secrets(screen, plan);
     }
     match looked {
         Ok((plan, planned_at)) if as_json => {

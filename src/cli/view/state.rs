@@ -2,7 +2,7 @@
 
 use super::value::write;
 use crate::cli::screen::Screen;
-use crate::cli::session::Kept;
+use crate::cli::secrets::Kept;
 use crate::lang::value::Value;
 use crate::plan::{decode_output, object_name};
 use mlo_state::{Output, Status};

@@ -48,6 +48,7 @@ pub(super) fn decode(block: &Block, diagnostics: &mut Diagnostics) -> Option<Cal
     let repeat = repeat(&mut arguments);
     let depends_on = depends_on(&mut arguments);
     let providers = providers(&mut arguments);
+    let providers = providers.into_iter().map(|(inner, (used, _))| (inner, used)).collect();
     let rest = arguments.rest();
     arguments.finish();
     let arguments = rest.into_iter().map(|it| (it.name.name.clone(), (it.name, it.value))).collect();
@@ -86,16 +87,16 @@ fn is_local(source: &str) -> bool {
     matches!(source, "." | "..") || source.starts_with("./") || source.starts_with("../")
 }
 
-/// `providers = { inner = outer }`
-fn providers(arguments: &mut Arguments<'_>) -> BTreeMap<ProviderKey, ProviderUse> {
+/// `providers = { inner = outer }`, with the place of each outer one.
+pub(super) fn providers(arguments: &mut Arguments<'_>) -> BTreeMap<ProviderKey, (ProviderUse, Span)> {
     let mut providers = BTreeMap::new();
     match arguments.names("providers") {
         None => {}
         Some(Expr { kind: ExprKind::Object(items), .. }) => {
             for (inner, outer) in &items {
                 let inner = provider_key(inner, arguments.diagnostics);
-                let outer = provider_use(outer, arguments.diagnostics);
-                providers.extend(inner.zip(outer));
+                let used = provider_use(outer, arguments.diagnostics);
+                providers.extend(inner.zip(used.map(|used| (used, outer.span))));
             }
         }
         Some(other) => {

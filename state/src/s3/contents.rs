@@ -3,6 +3,7 @@
 //! In: the objects of a store. Out: the snapshot with the journal in it. Never: what is missing, damaged, foreign or
 //! rolled back taken for a state.
 
+use data_encoding::HEXLOWER;
 use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use super::head::{HEAD, Head, Part, Position, refused};
 use super::request::Client;
 use crate::journal::{self, JOURNAL_BYTES_MAX, Journal, Ledger};
 use crate::json;
-use crate::snapshot::{Damage, SNAPSHOT_BYTES_MAX, Snapshot, hex, is_lineage};
+use crate::snapshot::{Damage, SNAPSHOT_BYTES_MAX, Snapshot, is_lineage};
 use crate::store::{Earlier, Loaded, StoreError};
 
 /// The marker: says that state was kept here, also when the head is gone.
@@ -72,7 +73,7 @@ pub(super) fn marker(lineage: &str) -> String {
 
 /// The object's name for a snapshot or what goes with it: it says what is in it.
 pub(super) fn part(serial: u64, bytes: &[u8], ending: &str) -> Part {
-    let sha256 = hex(&Sha256::digest(bytes));
+    let sha256 = HEXLOWER.encode(&Sha256::digest(bytes));
     let digits = sha256.get(..16).unwrap_or_default();
     Part { name: format!("{SNAPSHOTS}{serial:020}-{digits}{ending}"), sha256 }
 }
@@ -174,7 +175,7 @@ async fn read_part(client: &Client, part: &Part, bytes_max: u64) -> Result<bytes
     let Some(found) = client.get(&part.name, bytes_max).await? else {
         return Err(StoreError::Lost { place: client.place(&part.name), good: None });
     };
-    if hex(&Sha256::digest(&found.body)) == part.sha256 {
+    if HEXLOWER.encode(&Sha256::digest(&found.body)) == part.sha256 {
         return Ok(found.body);
     }
     let damage = if found.body.is_empty() { Damage::Empty } else { Damage::Digest };

@@ -1,5 +1,6 @@
 //! A key in a file of this machine, made when it is first needed.
 
+use data_encoding::HEXLOWER;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -73,7 +74,7 @@ impl LocalKey {
         random(&mut *bytes);
         let mut tail = [0; 8];
         random(&mut tail);
-        let new = tail.iter().fold(format!("{name}.new-"), |text, byte| text + &format!("{byte:02x}"));
+        let new = format!("{name}.new-{}", HEXLOWER.encode(&tail));
         let text = Zeroizing::new(format!("{HEAD}{}\n", *Zeroizing::new(encode(&*bytes))));
         let folder = Folder::open_or_create(dir, None).map_err(|error| unusable(&error))?;
         folder.create(&new, |file| file.put(text.as_bytes())).map_err(|error| unusable(&error))?;
@@ -125,6 +126,5 @@ impl Key for LocalKey {
 /// Tells keys apart, and nothing else of them.
 fn fingerprint(key: &[u8; 32]) -> String {
     let digest = Sha256::new().chain_update(b"mlo local key fingerprint").chain_update(key).finalize();
-    let digits = digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    digits.chars().take(FINGERPRINT).collect()
+    HEXLOWER.encode(&digest).chars().take(FINGERPRINT).collect()
 }

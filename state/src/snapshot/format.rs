@@ -3,6 +3,7 @@
 //! In: a snapshot, or bytes from a disk that may have lost or changed some. Out: bytes, or a snapshot. Never: bytes
 //! accepted of which one was changed.
 
+use data_encoding::HEXLOWER;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt::{self, Formatter};
@@ -59,7 +60,7 @@ impl Snapshot {
         written?;
         let Digesting { mut out, sha, bytes } =
             buffer.into_inner().map_err(|error| EncodeError::Io(error.into_error()))?;
-        let tail = [DIGEST, hex(&sha.finalize()).as_bytes(), END].concat();
+        let tail = [DIGEST, HEXLOWER.encode(&sha.finalize()).as_bytes(), END].concat();
         out.write_all(&tail)?;
         Ok(bytes + tail.len() as u64)
     }
@@ -143,7 +144,7 @@ impl Snapshot {
                 if bytes.starts_with(HEAD) { Damage::Truncated.into() } else { Damage::Alien.into() }
             }));
         };
-        if hex(&Sha256::digest(content)).as_bytes() != digest {
+        if HEXLOWER.encode(&Sha256::digest(content)).as_bytes() != digest {
             return Err(Damage::Digest.into());
         }
         if !json::is_shallow(bytes) {
@@ -186,15 +187,6 @@ fn newer(bytes: &[u8]) -> Option<DecodeError> {
 pub(crate) fn version_shown(version: String) -> Option<String> {
     let fit = version.len() <= VERSION_BYTES_MAX && version.bytes().all(|byte| byte.is_ascii_graphic());
     (fit && !version.is_empty()).then_some(version)
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
 }
 
 /// Passes bytes on, counts them and digests them; refuses those beyond [`SNAPSHOT_BYTES_MAX`].

@@ -1,6 +1,6 @@
 //! Every way in which a folder can be damaged, and what the user is told. None is ever taken for no state.
 
-use std::fmt::Write as _;
+use data_encoding::HEXLOWER;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -46,16 +46,13 @@ fn remove(dir: &Path, name: &str) {
 fn edit_and_digest(dir: &Path, change: impl FnOnce(String) -> String) {
     edit(dir, "state.json", |text| {
         let content = change(text.split("\"digest\"").next().unwrap().to_owned());
-        let mut text = format!("{content}\"digest\":\"sha256:");
-        for byte in Sha256::digest(&content) {
-            write!(text, "{byte:02x}").unwrap();
-        }
-        text + "\"}\n"
+        let digest = HEXLOWER.encode(&Sha256::digest(&content));
+        format!("{content}\"digest\":\"sha256:{digest}\"}}\n")
     });
 }
 
 /// A line of a journal with a checksum that fits.
-fn frame(payload: &str) -> String {
+pub(crate) fn frame(payload: &str) -> String {
     let length = format!("{:08x}", payload.len());
     let mut sum = !0_u32;
     for byte in length.bytes().chain(payload.bytes()) {

@@ -1,5 +1,6 @@
 //! Encryption at rest: what is sealed opens with its key, as it was sealed, in its place, and in no other way.
 
+use crate::damage::frame;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -336,16 +337,7 @@ async fn frames_of_a_journal_cannot_be_moved_left_out_or_put_in() {
 
 /// A frame with the checksum that its payload has.
 fn checked(line: &str) -> String {
-    let payload = &line[18..line.len() - 1];
-    let length = format!("{:08x}", payload.len());
-    let mut sum = !0_u32;
-    for byte in length.bytes().chain(payload.bytes()) {
-        sum ^= u32::from(byte);
-        for _ in 0..8 {
-            sum = (sum >> 1) ^ (0x82F6_3B78 * (sum & 1));
-        }
-    }
-    format!("{length} {:08x} {payload}\n", !sum)
+    frame(&line[18..line.len() - 1])
 }
 
 #[tokio::test]

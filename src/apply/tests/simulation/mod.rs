@@ -82,23 +82,4 @@ impl Lab {
         *serial = now;
         Ok(())
     }
-
-    /// What must hold once a run came to its end: the state is what is there, and nothing is left to do.
-    fn check_settled(&mut self) -> Result<(), String> {
-        let planned = self.plan_lines();
-        if !planned.is_empty() {
-            return Err(format!("the next plan would {}", planned.join(", ")));
-        }
-        let known: Vec<_> = self
-            .objects()
-            .into_iter()
-            .map(|name| name.replace(" (deposed)", "").replace(" (tainted)", ""))
-            .collect();
-        let living = self.fake.living();
-        if known == living {
-            Ok(())
-        } else {
-            Err(format!("the state has {known:?}, and there is {living:?}"))
-        }
-    }
 }

@@ -14,6 +14,7 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::lock::{Claim, Stop, kept};
 use crate::cli::project::Place;
 use crate::cli::screen::Screen;
+use crate::cli::secrets;
 use crate::cli::session::{self, Found};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
 use crate::plan::bare_provider;
@@ -155,7 +156,8 @@ async fn locked(
     session::prepare_home(place)?;
     moves::check(place, backend, &keys.vault).await?;
     let guard = claim.take(&interrupt, screen).await?;
-    let result = kept(guard.as_ref(), change(guard.as_ref(), place, (dry_run, edit), screen)).await;
+    let result =
+        kept(guard.as_ref(), change((guard.as_ref(), &interrupt), place, (dry_run, edit), screen)).await;
     let released = guard.release().await;
     screen.report(&keys.news(place), &SourceMap::new());
     result?;
@@ -163,7 +165,7 @@ async fn locked(
 }
 
 async fn change(
-    guard: &dyn Guard,
+    (guard, interrupt): (&dyn Guard, &Interrupt),
     place: &Place,
     (dry_run, edit): (bool, Edit<'_>),
     screen: &mut Screen,
@@ -179,10 +181,10 @@ async fn change(
         .into());
     }
     if let Some(snapshot) = &snapshot {
-        session::hide_state(screen, snapshot);
+        secrets::hide_state(screen, snapshot);
     }
     let Edited { snapshot: mut edited, lines, question } = edit(snapshot.as_ref())?;
-    session::hide_state(screen, &edited);
+    secrets::hide_state(screen, &edited);
     for line in &lines {
         screen.print(&format!("{line}\n"));
     }
@@ -190,11 +192,9 @@ async fn change(
         screen.say("Nothing was changed: this was a dry run.\n");
         return Ok(());
     }
-    if let Some(question) = question
-        && !confirm::ask(screen, question, "look at what is shown, then give `--auto-approve`")?
-    {
-        screen.say("Nothing was changed.\n");
-        return Err(Stop::Ended(Exit::Error));
+    if let Some(question) = question {
+        confirm::ask(screen, interrupt, question, "look at what is shown, then give `--auto-approve`")
+            .await?;
     }
     if snapshot.is_none() {
         guard.begin(edited.lineage.clone()).await.map_err(|error| Stop::store(&error, place))?;

@@ -34,7 +34,8 @@ pub(super) fn run(options: &StateMigrate, screen: &mut Screen) -> Exit {
         runtime.block_on(migrate(options, &found, (&from, &to), screen))
     });
     match moved {
-        Ok(exit) | Err(Stop::Ended(exit)) => exit,
+        Ok(()) => Exit::Done,
+        Err(Stop::Ended(exit)) => exit,
         Err(Stop::Failed(messages, exit)) => fail(screen, messages, exit),
     }
 }
@@ -65,7 +66,7 @@ async fn migrate(
     Found { place, keys, .. }: &Found,
     (from, to): (&End, &End),
     screen: &Screen,
-) -> Result<Exit, Stop> {
+) -> Result<(), Stop> {
     let interrupt = Interrupt::listen();
     session::prepare_home(place)?;
     let (operation, timeout) = ("state migrate", options.lock_timeout);
@@ -74,22 +75,19 @@ async fn migrate(
     let moved = kept(source.as_ref(), async {
         let claim = Claim { store: to.store.as_ref(), place, operation, timeout };
         let target = claim.take(&interrupt, screen).await?;
-        let moved = kept(target.as_ref(), carry(options, place, (from, to), (&*source, &*target), screen));
-        let moved = moved.await;
+        let carried = carry(options, place, (from, to), (&*source, &*target), (&interrupt, screen));
+        let moved = kept(target.as_ref(), carried).await;
         let released = target.release().await;
-        let exit = moved?;
-        released.map_err(|error| Stop::store(&error, place))?;
-        Ok::<_, Stop>(exit)
+        moved?;
+        released.map_err(|error| Stop::store(&error, place))
     });
     let moved = moved.await;
     let released = source.release().await;
     screen.report(&keys.news(place), &SourceMap::new());
-    let exit = moved?;
+    moved?;
     released.map_err(|error| Stop::store(&error, place))?;
-    if exit == Exit::Done {
-        moves::remember(place, &to.backend);
-    }
-    Ok(exit)
+    moves::remember(place, &to.backend);
+    Ok(())
 }
 
 async fn carry(
@@ -97,8 +95,8 @@ async fn carry(
     place: &Place,
     (from, to): (&End, &End),
     (source, target): (&dyn Guard, &dyn Guard),
-    screen: &Screen,
-) -> Result<Exit, Stop> {
+    (interrupt, screen): (&Interrupt, &Screen),
+) -> Result<(), Stop> {
     let stop = |error: StoreError| Stop::store(&error, place);
     let Loaded { snapshot, pending, .. } = source.read().await.map_err(stop)?;
     let Some(snapshot) = snapshot else {
@@ -113,15 +111,13 @@ async fn carry(
         snapshot.serial, from.shown, to.shown
     );
     screen.say(&format!("{}.\n", escape(&what)));
-    let sure = options.auto_approve
-        || confirm::ask(screen, "Shall mlo do this?", "look at the places, then give `--auto-approve`")?;
-    if !sure {
-        screen.say("Nothing was changed.\n");
-        return Ok(Exit::Error);
+    if !options.auto_approve {
+        let instead = "look at the places, then give `--auto-approve`";
+        confirm::ask(screen, interrupt, "Shall mlo do this?", instead).await?;
     }
     target.adopt(Copied { snapshot, pending, history }).await.map_err(stop)?;
     // Only now: if this fails the state is in both places, and another attempt ends it.
     source.leave(to.shown.clone()).await.map_err(stop)?;
     screen.say("The state is there. What is left in the old place is not used any more.\n");
-    Ok(Exit::Done)
+    Ok(())
 }

@@ -14,6 +14,7 @@ pub(in crate::cli) use change::{taint, untaint};
 use crate::cli::args::{State, StateList, StateOf, StatePull, StateShow};
 use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
+use crate::cli::secrets;
 use crate::cli::session::{self, Failed};
 use crate::cli::view::state;
 use crate::diag::{Diagnostics, SourceMap};
@@ -50,7 +51,7 @@ fn error(messages: Diagnostics) -> Failure {
 fn present(of: &StateOf, command: &str, screen: &mut Screen) -> Result<Option<Snapshot>, Failure> {
     let (place, snapshot) = session::read_state(of.from.as_deref(), &of.backend)?;
     if let Some(snapshot) = &snapshot {
-        session::hide_state(screen, snapshot);
+        secrets::hide_state(screen, snapshot);
     } else {
         screen.say("There is no state yet: nothing was applied here.\n");
         session::hint_at_other_states(screen, &place, &format!("state {command} --from"));
@@ -78,7 +79,7 @@ fn show(options: &StateShow, screen: &mut Screen) -> Result<Exit, Failure> {
     if options.show_sensitive {
         screen.show_everything();
     }
-    let values = session::shown_values(&snapshot, screen);
+    let values = secrets::shown_values(&snapshot, screen);
     let named = values.iter().filter(|kept| *kept.address == options.address);
     let shown: Vec<_> = named.map(state::object).collect();
     if shown.is_empty() {

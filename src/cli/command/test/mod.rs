@@ -5,6 +5,7 @@ mod tell;
 
 use crate::cli::args::{Global, Test};
 use crate::cli::exit::Exit;
+use crate::cli::heartbeat;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::lock::interrupted;
 use crate::cli::screen::Screen;
@@ -14,14 +15,8 @@ use crate::policy::{Denial, Gate, Verdict};
 use crate::test::{Asked, Event, Status, Tester};
 use open::Opened;
 use std::cell::RefCell;
-use std::io::IsTerminal;
 use std::sync::Arc;
-use std::time::Duration;
 use tell::Telling;
-
-/// Between two lines that say that something still goes on: for those who watch, and for the logs of a pipeline.
-const HEARTBEAT_TERMINAL: Duration = Duration::from_secs(10);
-const HEARTBEAT_LOG: Duration = Duration::from_secs(15);
 
 pub(in crate::cli) fn run(options: &Test, _: &Global, screen: &mut Screen) -> Exit {
     let (opened, messages) = match Opened::read(options, screen) {
@@ -71,15 +66,7 @@ async fn carry_out(options: &Test, opened: &Opened, telling: &Telling<'_>) -> (O
         interrupt: interrupt.receiver(),
         observe: &observe,
     };
-    let run = tester.run(&opened.files);
-    tokio::pin!(run);
-    let every = if std::io::stderr().is_terminal() { HEARTBEAT_TERMINAL } else { HEARTBEAT_LOG };
-    let status = loop {
-        tokio::select! {
-            done = &mut run => break done,
-            () = tokio::time::sleep(every) => telling.heartbeat(),
-        }
-    };
+    let status = heartbeat::beside(tester.run(&opened.files), || telling.heartbeat()).await;
     (status, interrupt.signal().map(|_| interrupted(&interrupt)))
 }
 

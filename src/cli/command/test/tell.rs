@@ -5,6 +5,7 @@ use crate::cli::args::Test;
 use crate::cli::discretion;
 use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
+use crate::cli::secrets;
 use crate::cli::view::test::junit::{self, Case, Suite};
 use crate::cli::view::test::stream;
 use crate::cli::view::{Paint, state, test};
@@ -111,10 +112,10 @@ impl<'s> Telling<'s> {
                 self.begun.borrow_mut().insert((file.name.clone(), run.name.name.clone()), since());
                 self.stream([stream::run_begins(file, run)]);
             }
-            Event::Planned(plan) => session::hide_secrets(&mut self.screen.borrow_mut(), plan),
+            Event::Planned(plan) => secrets::hide_secrets(&mut self.screen.borrow_mut(), plan),
             Event::Applied(applied) => {
                 let mut screen = self.screen.borrow_mut();
-                session::hide_state(&mut screen, &applied.snapshot);
+                secrets::hide_state(&mut screen, &applied.snapshot);
                 applied.values.each(&mut |value| screen.hide(value));
             }
             Event::Call(call, is_real) => self.call(call, is_real),
@@ -212,7 +213,7 @@ impl<'s> Telling<'s> {
             Shown::State(snapshot) if self.is_json() => {
                 let state = {
                     let screen = &mut self.screen.borrow_mut();
-                    let values = session::shown_values(snapshot, screen);
+                    let values = secrets::shown_values(snapshot, screen);
                     view::json::state(snapshot, &values, screen)
                 };
                 self.stream([stream::state(file, run, state)]);
@@ -272,7 +273,7 @@ fn since() -> Since {
 }
 
 fn state_text(snapshot: &Snapshot, screen: &mut Screen) -> String {
-    let values = session::shown_values(snapshot, screen);
+    let values = secrets::shown_values(snapshot, screen);
     let objects = values.iter().map(|kept| format!("{}\n", state::object(kept)));
     let objects = objects.fold("\n".to_owned(), |all, object| all + &object);
     if snapshot.outputs.is_empty() {

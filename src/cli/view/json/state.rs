@@ -3,7 +3,7 @@
 use super::value::{known, sensitive};
 use super::{FORMAT, outputs};
 use crate::cli::screen::Screen;
-use crate::cli::session::Kept;
+use crate::cli::secrets::Kept;
 use crate::lang::value::Value;
 use mlo_state::{Address, BlockAddress, Key, Mode, ModuleAddress, Snapshot, Status};
 use serde_json::{Map, Value as Json, json};

@@ -1,16 +1,15 @@
 //! `run` blocks.
 
 use super::{mock, settings, variables};
-use crate::diag::{Diagnostic, Diagnostics, Span, code};
-use crate::lang::config::{Place, ProviderKey, ProviderUse};
+use crate::diag::{Diagnostic, Diagnostics, code};
+use crate::lang::config::Place;
 use crate::lang::load::Loader;
 use crate::lang::load::arguments::{Arguments, labels};
 use crate::lang::load::blocks::conditions;
+use crate::lang::load::calls::providers;
 use crate::lang::load::changes::place_of;
-use crate::lang::load::resources::{provider_key, provider_use};
 use crate::lang::suite::{Expected, ExpectedOf, PlanOptions, Run, RunCommand};
 use crate::lang::syntax::ast::{Block, Expr, ExprKind, Step};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The kinds of blocks that stand in for something.
@@ -140,26 +139,6 @@ fn plan_options(block: &Block, diagnostics: &mut Diagnostics) -> PlanOptions {
 fn places(arguments: &mut Arguments<'_>, name: &'static str) -> Vec<Place> {
     let entries = arguments.list(name);
     entries.iter().filter_map(|entry| place_of(entry, arguments.diagnostics)).collect()
-}
-
-/// `providers = { inner = outer }`
-fn providers(arguments: &mut Arguments<'_>) -> BTreeMap<ProviderKey, (ProviderUse, Span)> {
-    let mut providers = BTreeMap::new();
-    match arguments.names("providers") {
-        None => {}
-        Some(Expr { kind: ExprKind::Object(items), .. }) => {
-            for (inner, outer) in &items {
-                let inner = provider_key(inner, arguments.diagnostics);
-                let used = provider_use(outer, arguments.diagnostics);
-                providers.extend(inner.zip(used.map(|used| (used, outer.span))));
-            }
-        }
-        Some(other) => {
-            let error = Diagnostic::error(code::lang::BAD_ARGUMENT, "`providers` must be an object");
-            arguments.diagnostics.push(error.at(other.span, "expected `{ inner = outer }`"));
-        }
-    }
-    providers
 }
 
 /// An entry of `expect_failures`.
