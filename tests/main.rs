@@ -17,6 +17,7 @@ mod gate;
 mod generate;
 mod graph;
 mod interrupted;
+mod kept;
 mod killed;
 mod kills;
 mod lifecycle;

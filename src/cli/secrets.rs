@@ -66,8 +66,8 @@ pub(super) fn shown_values<'s>(snapshot: &'s Snapshot, screen: &mut Screen) -> V
     all.into_iter().map(shown).collect()
 }
 
-/// Each object of a state as a value: by its type's schema where that is known.
-fn stored_values(snapshot: &Snapshot) -> Vec<Kept<'_>> {
+/// Each object of a state as a value, in order: by its type's schema where that is known.
+pub(super) fn stored_values(snapshot: &Snapshot) -> Vec<Kept<'_>> {
     let decoded = Decoder::new();
     let objects = snapshot.objects.iter().map(|(address, object)| (address, None, object));
     let deposed = snapshot.deposed_objects().map(|(address, key, object)| (address, Some(key), object));

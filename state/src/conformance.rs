@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::address::Address;
+use crate::chain;
 use crate::holder::Holder;
 use crate::journal::{Action, Record};
 use crate::snapshot::{Object, Output, PathStep, Snapshot, Status};
@@ -46,6 +47,7 @@ pub async fn all(open_new: &dyn Fn() -> Box<dyn Fn() -> Box<dyn Store>>, expire:
     operations_begin_once(&*open_new()).await;
     appends_at_once_all_survive(&*open_new()).await;
     unreadable_addresses_are_refused(&*open_new()).await;
+    earlier_serials_are_kept(&*open_new()).await;
     a_state_is_taken_to_another_place_and_back(&*open_new(), &*open_new()).await;
 }
 
@@ -112,6 +114,44 @@ pub async fn commit_is_read_back(open: Open<'_>) {
     }
     guard.release().await.expect("a lock can be given back");
     assert_eq!(open().read().await.expect("it can be read").snapshot, Some(snapshot));
+}
+
+/// What was committed before is kept, and each serial says which one it follows and who wrote it.
+pub async fn earlier_serials_are_kept(open: Open<'_>) {
+    assert_eq!(open().serials().await.expect("nothing is no error"), [0; 0]);
+    assert!(chain::verify(&*open()).await.is_empty(), "nothing is found where nothing was written");
+    let store = open();
+    let guard = lock(&*store).await;
+    let mut snapshots = Vec::new();
+    for serial in 1..=3 {
+        let mut snapshot = Snapshot { serial, ..Snapshot::empty(LINEAGE) };
+        snapshot.objects.insert(address(serial), object("made"));
+        guard.commit(snapshot.clone()).await.expect("the next serial can be committed");
+        snapshots.push(snapshot);
+    }
+    // What is appended is not a part of any serial.
+    guard.append(vec![done(9, Some(object("found")))]).await.expect("records can be appended");
+    drop(guard);
+    assert_eq!(open().serials().await.expect("they can be listed"), [3, 2, 1]);
+    let mut prev = None;
+    for snapshot in snapshots {
+        let version = open().version(snapshot.serial).await.expect("it can be read").expect("it is kept");
+        assert_eq!((&version.snapshot, &version.stamp.prev), (&snapshot, &prev));
+        let Holder { since, who, operation, .. } = holder(1);
+        assert_eq!((version.stamp.at, version.stamp.who, version.stamp.operation), (since, who, operation));
+        prev = Some(version.digest);
+    }
+    for none in [0, 4, u64::MAX] {
+        assert_eq!(open().version(none).await.expect("it is not there, and that is no error"), None);
+    }
+    assert_eq!(whole(&*open()).await, 4, "the state and three serials");
+}
+
+/// How much is kept; all of it must be whole and belong together.
+async fn whole(store: &dyn Store) -> usize {
+    let findings = chain::verify(store).await;
+    assert!(findings.iter().all(|finding| finding.wrong.is_none()), "{findings:?}");
+    findings.len()
 }
 
 /// Only the next serial can be committed, and a refused commit changes nothing.
@@ -387,16 +427,12 @@ pub async fn a_state_is_taken_to_another_place_and_back(here: Open<'_>, there: O
     source.append(vec![intend(5), intend(6)]).await.expect("records can be appended");
     source.append(vec![done(5, Some(object("found")))]).await.expect("records can be appended");
     let loaded = source.read().await.expect("it can be read");
-    let copy = |loaded: &Loaded, history: Vec<Snapshot>| Copied {
-        snapshot: loaded.snapshot.clone().expect("there is one"),
-        pending: loaded.pending.clone(),
-        history,
-    };
-    let history = from.history().await.expect("the history can be read");
+    let copy = copied(&*from, &loaded).await;
+    let history: Vec<_> = copy.history.iter().map(|version| version.snapshot.clone()).collect();
     assert_eq!(history.iter().map(|earlier| earlier.serial).collect::<Vec<_>>(), [2, 1]);
     for _ in 0..2 {
         // The second time as after a run that was cut off.
-        target.adopt(copy(&loaded, history.clone())).await.expect("a store that holds nothing takes it");
+        target.adopt(copy.clone()).await.expect("a store that holds nothing takes it");
     }
     source.leave("elsewhere".to_owned()).await.expect("a note can be left");
     for refused in
@@ -413,27 +449,38 @@ pub async fn a_state_is_taken_to_another_place_and_back(here: Open<'_>, there: O
     );
     let there_now = there().read().await.expect("it can be read");
     assert_eq!((&there_now.snapshot, &there_now.pending), (&loaded.snapshot, &loaded.pending));
-    assert_eq!(to.history().await.expect("the history can be read"), history);
+    let kept = copied(&*to, &there_now).await;
+    assert_eq!(
+        kept.history.iter().map(|version| &version.snapshot).collect::<Vec<_>>(),
+        Vec::from_iter(&history)
+    );
+    assert_eq!(whole(&*there()).await, 4, "the chain is whole there too");
 
     target.append(vec![done(6, None)]).await.expect("an open intent is settled there");
     snapshot.serial = 4;
     target.commit(snapshot.clone()).await.expect("it goes on");
-    let foreign = Copied { snapshot: Snapshot::empty("another"), pending: vec![], history: vec![] };
+    let foreign = Copied { snapshot: Snapshot::empty("another"), ..copy.clone() };
     assert!(
         matches!(target.adopt(foreign).await, Err(StoreError::Foreign { .. })),
         "no other is overwritten"
     );
-    let older = target.adopt(copy(&loaded, vec![])).await;
+    let older = target.adopt(copy).await;
     assert!(
         matches!(older, Err(StoreError::Stale { .. })),
         "what came further is not overwritten: {older:?}"
     );
     let loaded = target.read().await.expect("it can be read");
-    source.adopt(copy(&loaded, to.history().await.expect("it can be read"))).await.expect("it comes back");
+    source.adopt(copied(&*to, &loaded).await).await.expect("it comes back");
     assert_eq!(here().read().await.expect("it can be read"), loaded);
-    assert_eq!(from.history().await.expect("it can be read").len(), 3);
+    assert_eq!(whole(&*here()).await, 5, "the state and four serials");
     snapshot.serial = 5;
     source.commit(snapshot).await.expect("it goes on here");
+}
+
+/// What a store holds, of which this was read.
+async fn copied(store: &dyn Store, loaded: &Loaded) -> Copied {
+    let copied = Copied::of(store, loaded.clone()).await.expect("the history can be read");
+    copied.expect("there is a state")
 }
 
 /// A journal whose end `tear` has torn loses that end and nothing else, says so, and is mended by the next append.

@@ -22,7 +22,7 @@ use crate::disk::{Folder, Output};
 use crate::holder::{Held, Holder};
 use crate::reply::reply;
 use crate::seal::Vault;
-use crate::snapshot::{EncodeError, Snapshot};
+use crate::snapshot::{EncodeError, SNAPSHOT_BYTES_MAX, Snapshot, Stamp, Version};
 use crate::store::{BoxFuture, Guard, Loaded, Store, StoreError, unwritable};
 
 mod contents;
@@ -113,8 +113,15 @@ impl Store for FileStore {
         Box::pin(guard::lock(self.clone(), holder.clone()))
     }
 
-    fn history(&self) -> BoxFuture<'_, Result<Vec<Snapshot>, StoreError>> {
-        self.look(Vec::new(), history::all)
+    fn serials(&self) -> BoxFuture<'_, Result<Vec<u64>, StoreError>> {
+        self.look(Vec::new(), serials)
+    }
+
+    fn version(&self, serial: u64) -> BoxFuture<'_, Result<Option<Version>, StoreError>> {
+        self.look(None, move |folder, vault| match present(folder, vault) {
+            Some(version) if version.snapshot.serial == serial => Ok(Some(version)),
+            _ => history::version(folder, vault, serial),
+        })
     }
 
     fn held(&self) -> BoxFuture<'_, Result<Option<Held>, StoreError>> {
@@ -132,15 +139,30 @@ impl Store for FileStore {
     }
 }
 
-/// Writes a snapshot's file.
+/// The present snapshot, if it can be read.
+fn present(folder: &Folder, vault: &Vault) -> Option<Version> {
+    Snapshot::open(folder.read(STATE, SNAPSHOT_BYTES_MAX).ok()??, vault).ok()
+}
+
+/// The serials that can be read, and those whose names are there, newest first.
+fn serials(folder: &Folder, vault: &Vault) -> Result<Vec<u64>, StoreError> {
+    let kept = history::kept(folder)?;
+    let now = present(folder, vault).map(|version| version.snapshot.serial);
+    let mut serials: Vec<u64> = now.into_iter().chain(kept).collect();
+    serials.sort_unstable_by(|a, b| b.cmp(a));
+    serials.dedup();
+    Ok(serials)
+}
+
+/// Writes a snapshot's file; gives the digest of what it says.
 fn put_snapshot(
     file: &mut Output<'_>,
-    snapshot: &Snapshot,
+    (snapshot, stamp): (&Snapshot, &Stamp),
     vault: &Vault,
     place: PathBuf,
-) -> Result<(), StoreError> {
-    match snapshot.seal(vault, &mut *file) {
-        Ok(()) => Ok(()),
+) -> Result<String, StoreError> {
+    match snapshot.seal(stamp, vault, &mut *file) {
+        Ok(digest) => Ok(digest),
         Err(EncodeError::Io(source)) => Err(file.failure("written", source)),
         Err(EncodeError::Sealed(error)) => Err(StoreError::Sealed { place, error }),
         Err(error) => Err(unwritable(error)),

@@ -159,25 +159,32 @@ pub(crate) fn replay(
     let mut ledger = Ledger::default();
     for record in records {
         ledger.note(&record)?;
+        snapshot.put(record);
+    }
+    Ok((snapshot, ledger))
+}
+
+impl Snapshot {
+    /// With what a record says.
+    fn put(&mut self, record: Record) {
         match record {
             Record::Intend { .. } | Record::Progress { .. } | Record::Failed { object: None, .. } => {}
             Record::Done { address, deposed: None, object: None, .. } => {
-                snapshot.objects.remove(&address);
+                self.objects.remove(&address);
             }
             Record::Done { address, deposed: Some(key), object: None, .. } => {
-                snapshot.forget_deposed(&address, &key);
+                self.forget_deposed(&address, &key);
             }
             Record::Done { address, deposed, object: Some(object), .. }
             | Record::Failed { address, deposed, object: Some(object), .. } => match deposed {
-                None => drop(snapshot.objects.insert(address, *object)),
-                Some(key) => drop(snapshot.deposed.entry(address).or_default().insert(key, *object)),
+                None => drop(self.objects.insert(address, *object)),
+                Some(key) => drop(self.deposed.entry(address).or_default().insert(key, *object)),
             },
-            Record::Deposed { address, key } => snapshot.depose(&address, &key),
-            Record::Restored { address, key } => snapshot.restore(&address, &key),
-            Record::Outputs { outputs } => snapshot.outputs = outputs,
+            Record::Deposed { address, key } => self.depose(&address, &key),
+            Record::Restored { address, key } => self.restore(&address, &key),
+            Record::Outputs { outputs } => self.outputs = outputs,
         }
     }
-    Ok((snapshot, ledger))
 }
 
 /// Which operations have begun and have no outcome.

@@ -5,6 +5,7 @@
 //! | [`address`] | names of blocks and instances, in Terraform's syntax |
 //! | [`snapshot`] | everything that is known at one serial, and its file format |
 //! | [`journal`] | what happened since: intents and outcomes, and their file format |
+//! | [`chain`] | whether all that a store keeps belongs together |
 //! | [`seal`] | encryption of what is written |
 //! | [`store`] | the traits [`Store`] and [`Guard`], and what can go wrong |
 //! | [`holder`] | who holds a lock |
@@ -18,6 +19,7 @@
 //! environment (tokens, lineages and holders come from the caller); an empty or damaged state taken for none.
 
 pub mod address;
+pub mod chain;
 pub mod clock;
 pub mod conformance;
 pub mod file;
@@ -41,5 +43,5 @@ pub use journal::{Action, Pending, Record};
 pub use memory::MemoryStore;
 pub use s3::S3Store;
 pub use seal::Vault;
-pub use snapshot::{AttributePath, Object, Output, PathStep, Snapshot, Status};
+pub use snapshot::{AttributePath, Object, Output, PathStep, Snapshot, Stamp, Status, Version};
 pub use store::{BoxFuture, Copied, Earlier, Guard, Loaded, Store, StoreError};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::file::HISTORY_MAX;
 use crate::holder::{Held, Holder};
 use crate::journal::{self, Folded, Ledger, Record};
-use crate::snapshot::{Snapshot, is_lineage};
+use crate::snapshot::{Snapshot, Stamp, Version, is_lineage};
 use crate::store::{BoxFuture, Copied, Guard, Loaded, Store, StoreError, may_adopt, unwritable};
 
 /// A store in memory. Clones are handles of the same one, as two processes have of one folder.
@@ -26,7 +26,8 @@ struct Shared {
     records: Vec<Record>,
     ledger: Ledger,
     holder: Option<Holder>,
-    history: Vec<Snapshot>,
+    /// What was committed, oldest first.
+    versions: Vec<Version>,
     /// Where the state was taken to.
     moved: Option<String>,
 }
@@ -39,7 +40,9 @@ impl MemoryStore {
 
     /// A store that holds a snapshot.
     pub fn holding(snapshot: Snapshot) -> Self {
-        let shared = Shared { snapshot: Some(snapshot), ..Shared::default() };
+        let mut shared = Shared { snapshot: Some(snapshot.clone()), ..Shared::default() };
+        // One that cannot be written stays what it is, and is only not kept.
+        let _ = shared.keep(snapshot, Stamp::default());
         Self { shared: Arc::new(Mutex::new(shared)) }
     }
 
@@ -63,13 +66,27 @@ impl Shared {
     fn adopt(&mut self, copy: Copied) -> Result<(), StoreError> {
         let present = self.snapshot.as_ref().map(|present| (&*present.lineage, present.serial));
         may_adopt(present, &copy.snapshot)?;
-        copy.snapshot.encode(io::sink()).map_err(unwritable)?;
+        let holder = self.holder.clone().ok_or(StoreError::Misused { how: "written without a lock" })?;
+        let copy = copy.written_by(&holder)?;
+        self.versions.clear();
+        for earlier in copy.history.into_iter().take(HISTORY_MAX).rev() {
+            self.keep(earlier.snapshot, earlier.stamp)?;
+        }
+        self.keep(copy.snapshot.clone(), copy.stamp)?;
         self.ledger = Ledger::of_pending(copy.pending);
         self.records = self.ledger.carried();
         self.snapshot = Some(copy.snapshot);
-        self.history = copy.history;
         self.moved = None;
         Ok(())
+    }
+
+    /// Keeps what was committed; gives its digest.
+    fn keep(&mut self, snapshot: Snapshot, stamp: Stamp) -> Result<String, StoreError> {
+        let (_, digest) = snapshot.encode_stamped(&stamp, io::sink()).map_err(unwritable)?;
+        self.versions.push(Version { snapshot, stamp, digest: digest.clone(), key: None });
+        let beyond = self.versions.len().saturating_sub(HISTORY_MAX + 1);
+        self.versions.drain(..beyond);
+        Ok(digest)
     }
 
     fn load(&self) -> Result<Loaded, StoreError> {
@@ -123,12 +140,11 @@ impl Shared {
         if found.checked_add(1) != Some(snapshot.serial) {
             return Err(StoreError::Stale { expected: snapshot.serial.saturating_sub(1), found });
         }
-        snapshot.encode(io::sink()).map_err(unwritable)?;
+        let prev = self.versions.last().map(|version| version.digest.clone());
+        let holder = self.holder.as_ref().ok_or(StoreError::Misused { how: "written without a lock" })?;
+        self.keep(snapshot.clone(), Stamp::by(holder, prev))?;
         self.records = self.ledger.carried();
-        if let Some(earlier) = self.snapshot.replace(snapshot).filter(|earlier| earlier.serial > 0) {
-            self.history.insert(0, earlier);
-        }
-        self.history.truncate(HISTORY_MAX);
+        self.snapshot = Some(snapshot);
         Ok(())
     }
 }
@@ -151,9 +167,15 @@ impl Store for MemoryStore {
         })
     }
 
-    fn history(&self) -> BoxFuture<'_, Result<Vec<Snapshot>, StoreError>> {
-        let history = self.shared().history.clone();
-        Box::pin(std::future::ready(Ok(history)))
+    fn serials(&self) -> BoxFuture<'_, Result<Vec<u64>, StoreError>> {
+        let serials = self.shared().versions.iter().rev().map(|version| version.snapshot.serial).collect();
+        Box::pin(std::future::ready(Ok(serials)))
+    }
+
+    fn version(&self, serial: u64) -> BoxFuture<'_, Result<Option<Version>, StoreError>> {
+        let shared = self.shared();
+        let found = shared.versions.iter().find(|version| version.snapshot.serial == serial).cloned();
+        Box::pin(std::future::ready(Ok(found)))
     }
 
     fn held(&self) -> BoxFuture<'_, Result<Option<Held>, StoreError>> {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::holder::{Held, Holder};
 use crate::seal::Vault;
-use crate::snapshot::Snapshot;
+use crate::snapshot::Version;
 use crate::store::{BoxFuture, Guard, Loaded, Store, StoreError};
 use request::Client;
 
@@ -79,8 +79,12 @@ impl Store for S3Store {
         Box::pin(guard::lock(self.client.clone(), holder))
     }
 
-    fn history(&self) -> BoxFuture<'_, Result<Vec<Snapshot>, StoreError>> {
-        Box::pin(contents::history(&self.client))
+    fn serials(&self) -> BoxFuture<'_, Result<Vec<u64>, StoreError>> {
+        Box::pin(contents::serials(&self.client))
+    }
+
+    fn version(&self, serial: u64) -> BoxFuture<'_, Result<Option<Version>, StoreError>> {
+        Box::pin(contents::version(&self.client, serial))
     }
 
     fn held(&self) -> BoxFuture<'_, Result<Option<Held>, StoreError>> {

@@ -14,12 +14,14 @@ use crate::address::{Address, BlockAddress};
 
 mod damage;
 mod format;
+mod stamp;
 mod twin;
 
 pub use crate::json::JSON_DEPTH_MAX;
 pub use damage::{Damage, DecodeError, EncodeError};
 pub(crate) use format::version_shown;
 pub use format::{SNAPSHOT_BYTES_MAX, SNAPSHOT_FORMAT_VERSION};
+pub use stamp::{Stamp, Version};
 pub(crate) use twin::{ObjectIn, ObjectOut, OutputIn, OutputOut, writable};
 
 /// Longest lineage, in bytes. A UUID has 36.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::holder::{Held, Holder};
 use crate::journal::{Pending, Record};
 use crate::seal::SealError;
-use crate::snapshot::{Damage, EncodeError, Snapshot};
+use crate::snapshot::{Damage, EncodeError, Snapshot, Stamp, Version};
 
 /// A future that can be sent to another thread.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -30,8 +30,12 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Locked`] with the present holder, if another guard lives.
     fn lock<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<Box<dyn Guard>, StoreError>>;
 
-    /// The snapshots before the present one that are kept and whole, newest first.
-    fn history(&self) -> BoxFuture<'_, Result<Vec<Snapshot>, StoreError>>;
+    /// The serials of the snapshots that are kept, newest first: the present one, as far as it can be read, and those
+    /// before it.
+    fn serials(&self) -> BoxFuture<'_, Result<Vec<u64>, StoreError>>;
+
+    /// The snapshot of a serial as it was committed, without any journal; `None` if it is not kept any more.
+    fn version(&self, serial: u64) -> BoxFuture<'_, Result<Option<Version>, StoreError>>;
 
     /// Who holds the lock now, as far as it can be told; `None`: it is free.
     fn held(&self) -> BoxFuture<'_, Result<Option<Held>, StoreError>>;
@@ -120,10 +124,55 @@ pub struct Loaded {
 pub struct Copied {
     /// The snapshot, with the journal's outcomes in it.
     pub snapshot: Snapshot,
+    /// What it follows, and who wrote it, if no journal has gone past it.
+    pub stamp: Stamp,
     /// Intents without an outcome.
     pub pending: Vec<Pending>,
     /// Snapshots before it, newest first.
-    pub history: Vec<Snapshot>,
+    pub history: Vec<Version>,
+}
+
+impl Copied {
+    /// What a store holds, of which this was read; `None`: nothing. Earlier snapshots that are damaged or gone are not a
+    /// part of it.
+    ///
+    /// # Errors
+    /// If what is kept cannot be read.
+    pub async fn of(store: &dyn Store, loaded: Loaded) -> Result<Option<Self>, StoreError> {
+        let Loaded { snapshot: Some(snapshot), pending, .. } = loaded else { return Ok(None) };
+        let (mut stamp, mut history) = (Stamp::default(), Vec::new());
+        for serial in store.serials().await? {
+            match store.version(serial).await {
+                Ok(Some(version)) if version.snapshot == snapshot => stamp = version.stamp,
+                Ok(Some(version)) if serial == snapshot.serial => stamp.prev = version.stamp.prev,
+                Ok(Some(version)) if serial < snapshot.serial => history.push(version),
+                Ok(_) | Err(StoreError::Lost { .. } | StoreError::Corrupt { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(Self { snapshot, stamp, pending, history }))
+    }
+
+    /// The same as `holder` writes it in another place: what followed another there follows it here, where its digest is
+    /// that of what this program writes.
+    pub(crate) fn written_by(mut self, holder: &Holder) -> Result<Self, StoreError> {
+        let mut last: Option<(String, String)> = None;
+        let follow = |stamp: &mut Stamp, last: &Option<(String, String)>| {
+            if let Some((_, now)) = last.as_ref().filter(|(was, _)| stamp.prev.as_ref() == Some(was)) {
+                stamp.prev = Some(now.clone());
+            }
+        };
+        for Version { snapshot, stamp, digest, .. } in self.history.iter_mut().rev() {
+            follow(stamp, &last);
+            let (_, now) = snapshot.encode_stamped(stamp, io::sink()).map_err(unwritable)?;
+            last = Some((std::mem::replace(digest, now.clone()), now));
+        }
+        follow(&mut self.stamp, &last);
+        if self.stamp.who.is_empty() {
+            self.stamp = Stamp::by(holder, self.stamp.prev.take());
+        }
+        Ok(self)
+    }
 }
 
 /// Whether a state may take the place of what a store holds: nothing, or an earlier or equal moment of the same state.

@@ -6,8 +6,9 @@ mod test;
 
 pub(super) use look::{Console, Graph, GraphFormat, GraphType, Providers, ProvidersCommand};
 pub(super) use state::{
-    ForceUnlock, State, StateChange, StateImportTerraform, StateInstance, StateList, StateMigrate, StateMv,
-    StateOf, StatePull, StatePush, StateReplaceProvider, StateRm, StateShow,
+    ForceUnlock, State, StateChange, StateDiff, StateImportTerraform, StateInstance, StateList, StateMigrate,
+    StateMv, StateOf, StatePull, StatePush, StateRekey, StateReplaceProvider, StateRestore, StateRm,
+    StateShow,
 };
 
 pub(super) use test::Test;

@@ -26,6 +26,21 @@ pub(in crate::cli) enum State {
     /// Have the objects of one provider configuration kept by another
     #[command(after_help = "Example:\n  mlo state replace-provider local.west local.east --dry-run")]
     ReplaceProvider(StateReplaceProvider),
+    /// List the serials that are kept: when, by whom and for what each was written
+    #[command(after_help = "Example:\n  mlo state history")]
+    History(StateKept),
+    /// Show what changed from one serial to another, or to the present state
+    #[command(after_help = "Examples:\n  mlo state diff 3\n  mlo state diff 3 5")]
+    Diff(StateDiff),
+    /// Write an earlier serial again, as a new one: shows what changes by that, and asks
+    #[command(after_help = "Example:\n  mlo state restore 3")]
+    Restore(StateRestore),
+    /// Check that the state, its journal and all serials that are kept are whole and belong together
+    #[command(after_help = "Example:\n  mlo state verify")]
+    Verify(StateKept),
+    /// Seal the state with the first key that is configured
+    #[command(after_help = "Example:\n  mlo state rekey")]
+    Rekey(StateRekey),
     /// Print the state's file
     #[command(after_help = "Example:\n  mlo state pull > state.json")]
     Pull(StatePull),
@@ -181,6 +196,47 @@ pub(in crate::cli) struct StatePush {
     /// Also if it is of another lineage or older than the present one.
     #[arg(long)]
     pub(in crate::cli) force: bool,
+    #[command(flatten)]
+    pub(in crate::cli) change: StateChange,
+}
+
+/// `mlo state history`, `mlo state verify`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateKept {
+    #[command(flatten)]
+    pub(in crate::cli) of: StateOf,
+}
+
+/// `mlo state diff`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateDiff {
+    /// The serial to begin from.
+    pub(in crate::cli) serial: u64,
+    /// The serial to end at; the present state where none is given.
+    #[arg(value_name = "SERIAL")]
+    pub(in crate::cli) to: Option<u64>,
+    /// Mask nothing: show what is sensitive too.
+    #[arg(long)]
+    pub(in crate::cli) show_sensitive: bool,
+    #[command(flatten)]
+    pub(in crate::cli) of: StateOf,
+}
+
+/// `mlo state restore`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateRestore {
+    /// The serial to write again.
+    pub(in crate::cli) serial: u64,
+    /// Do not ask.
+    #[arg(long)]
+    pub(in crate::cli) auto_approve: bool,
+    #[command(flatten)]
+    pub(in crate::cli) change: StateChange,
+}
+
+/// `mlo state rekey`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateRekey {
     #[command(flatten)]
     pub(in crate::cli) change: StateChange,
 }

@@ -15,6 +15,7 @@ pub(super) mod state;
 pub(super) mod stream;
 pub(super) mod test;
 mod value;
+pub(super) mod versions;
 pub(super) mod warnings;
 
 pub(super) use change::inside;

@@ -29,6 +29,8 @@ codes! {
         "A key of the `encryption` block, or of the environment, is not given, too short, or not of its kind. Passphrases have at least 16 characters; recipients and identities of age are written as `age-keygen` prints them.";
     KEY_MADE = "MLO6014", "a key was made for the state",
         "The state has sensitive values and no key is configured, so they are sealed with one in a file of this project, for its owner alone. It guards copies of the state, not against who can read the project's folder. Keep a copy of it: without it the state is lost.";
+    NOT_KEPT = "MLO6015", "serial is not kept",
+        "Of a state the last ten serials are kept beside the present one. `mlo state history` lists them.";
     BACKEND = "MLO6020", "place of the state is wrong",
         "The `backend` block, or what `--backend-config` adds to it, does not name a folder or a bucket in which state can be kept. Credentials are never written there.";
     MOVED = "MLO6021", "state is elsewhere",

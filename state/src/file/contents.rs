@@ -3,6 +3,8 @@
 //! In: the files of a folder. Out: the snapshot with the journal in it. Never: what is missing, damaged, foreign or
 //! rolled back taken for a state.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::{JOURNAL, LINEAGE, STATE, history, moved};
@@ -11,7 +13,7 @@ use crate::journal::{self, JOURNAL_BYTES_MAX, Journal, Ledger};
 use crate::json;
 use crate::seal::{Frames, Vault};
 use crate::snapshot::{Damage, DecodeError, SNAPSHOT_BYTES_MAX, Snapshot, is_lineage};
-use crate::store::{Loaded, StoreError};
+use crate::store::{Earlier, Loaded, StoreError};
 
 /// Largest marker, in bytes; ours have 60.
 const MARKER_BYTES_MAX: u64 = 4096;
@@ -26,6 +28,8 @@ pub(super) struct Contents {
     pub(super) torn: bool,
     /// What the next append does to the journal.
     pub(super) journal: JournalFile,
+    /// The digest of the snapshot, without the journal.
+    pub(super) digest: Option<String>,
     /// The marker says the lineage.
     pub(super) marked: bool,
 }
@@ -103,6 +107,7 @@ pub(super) fn load_left(folder: &Folder, vault: &Vault) -> Result<Contents, Stor
         None => None,
     };
     let (journal, frames) = journal.unzip();
+    let (snapshot, digest) = snapshot.map(|version| (version.snapshot, version.digest)).unzip();
     let snapshot = match (snapshot, &journal, &marker) {
         (Some(snapshot), _, _) => snapshot,
         // A first run that did not get to its commit.
@@ -117,13 +122,13 @@ pub(super) fn load_left(folder: &Folder, vault: &Vault) -> Result<Contents, Stor
     };
     check_lineage(&snapshot, journal.as_ref(), &marker)?;
     check_serial((folder, vault), &snapshot, journal.as_ref(), newest_kept)?;
-    join(snapshot, journal.zip(frames), matches!(marker, Marker::Lineage(_)))
+    join(snapshot, journal.zip(frames), (digest, matches!(marker, Marker::Lineage(_))))
         .map_err(|damage| refused(folder, vault, JOURNAL, damage.into()))
 }
 
 fn empty() -> Contents {
     let (ledger, journal) = (Ledger::default(), JournalFile::Stale);
-    Contents { snapshot: None, ledger, torn: false, journal, marked: false }
+    Contents { snapshot: None, ledger, torn: false, journal, digest: None, marked: false }
 }
 
 /// Everything in the folder belongs to one state.
@@ -163,20 +168,20 @@ fn check_serial(
 fn join(
     snapshot: Snapshot,
     journal: Option<(Journal, Option<Frames>)>,
-    marked: bool,
+    (digest, marked): (Option<String>, bool),
 ) -> Result<Contents, Damage> {
     let Some((Journal { header, records, bytes_good, torn }, frames)) = journal else {
-        return Ok(Contents { snapshot: Some(snapshot), marked, ..empty() });
+        return Ok(Contents { snapshot: Some(snapshot), digest, marked, ..empty() });
     };
     let mut ledger = Ledger::default();
     if header.base_serial < snapshot.serial {
         // Its outcomes are in the snapshot; a crash came before it was replaced.
         records.iter().try_for_each(|record| ledger.note(record))?;
-        return Ok(Contents { snapshot: Some(snapshot), ledger, marked, ..empty() });
+        return Ok(Contents { snapshot: Some(snapshot), ledger, digest, marked, ..empty() });
     }
     let (snapshot, ledger) = journal::replay(snapshot, records)?;
     let journal = JournalFile::Current { bytes_good, frames };
-    Ok(Contents { snapshot: Some(snapshot), ledger, torn, journal, marked })
+    Ok(Contents { snapshot: Some(snapshot), ledger, torn, journal, digest, marked })
 }
 
 fn read_marker(folder: &Folder) -> Result<Marker, StoreError> {
@@ -188,11 +193,14 @@ fn read_marker(folder: &Folder) -> Result<Marker, StoreError> {
 
 /// A file that could not be believed, with what could be put in its place.
 fn refused(folder: &Folder, vault: &Vault, name: &str, error: DecodeError) -> StoreError {
-    let place = folder.place(name);
+    let is_damaged = matches!(error, DecodeError::Damaged(_));
+    unread(folder.place(name), error, is_damaged.then(|| history::newest_whole(folder, vault)).flatten())
+}
+
+/// The same, where what could be put in its place is known.
+pub(super) fn unread(place: PathBuf, error: DecodeError, good: Option<Earlier>) -> StoreError {
     match error {
-        DecodeError::Damaged(damage) => {
-            StoreError::Corrupt { place, damage, good: history::newest_whole(folder, vault) }
-        }
+        DecodeError::Damaged(damage) => StoreError::Corrupt { place, damage, good },
         DecodeError::Sealed(error) => StoreError::Sealed { place, error },
         DecodeError::Newer { found, supported, written_by } => {
             StoreError::Newer { place, found, supported, written_by }

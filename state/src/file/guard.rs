@@ -39,7 +39,7 @@ pub(super) async fn lock(
         match taken {
             Ok((lock, folder)) => {
                 answer.send(Ok(()));
-                Writer::new(folder, lock, vault).serve(&commands);
+                Writer::new(folder, lock, vault, holder).serve(&commands);
             }
             Err(error) => answer.send(Err(error)),
         }

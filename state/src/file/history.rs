@@ -3,10 +3,11 @@
 //! In: the snapshot that is about to be replaced. Out: the newest earlier one that is whole. Never: more than
 //! [`HISTORY_MAX`] of them for long.
 
+use super::contents::unread;
 use super::{STATE, put_snapshot};
 use crate::disk::Folder;
 use crate::seal::Vault;
-use crate::snapshot::{SNAPSHOT_BYTES_MAX, Snapshot};
+use crate::snapshot::{Damage, SNAPSHOT_BYTES_MAX, Snapshot, Stamp, Version};
 use crate::store::{Earlier, StoreError};
 
 /// Earlier snapshots that are kept.
@@ -31,24 +32,32 @@ pub(super) fn keep(folder: &Folder, serial: u64) -> Result<(), StoreError> {
 }
 
 /// Keeps a snapshot that was kept elsewhere.
-pub(super) fn put(folder: &Folder, vault: &Vault, snapshot: &Snapshot) -> Result<(), StoreError> {
+pub(super) fn put(folder: &Folder, vault: &Vault, snapshot: (&Snapshot, &Stamp)) -> Result<(), StoreError> {
     let history = folder.folder_or_create(HISTORY)?;
-    let name = file_name(snapshot.serial);
+    let name = file_name(snapshot.0.serial);
     let place = history.place(&name);
-    history.create(COPY_NEW, |file| put_snapshot(file, snapshot, vault, place))?;
+    history.create(COPY_NEW, |file| put_snapshot(file, snapshot, vault, place).map(drop))?;
     history.rename(COPY_NEW, &name)?;
     history.sync()
 }
 
-/// The snapshots that are kept and whole, newest first.
-pub(super) fn all(folder: &Folder, vault: &Vault) -> Result<Vec<Snapshot>, StoreError> {
-    let Some(history) = folder.folder(HISTORY)? else { return Ok(Vec::new()) };
-    let mut all = Vec::new();
-    for serial in serials(&history)? {
-        let bytes = history.read(&file_name(serial), SNAPSHOT_BYTES_MAX)?;
-        all.extend(bytes.and_then(|bytes| Snapshot::open(bytes, vault).ok()));
+/// The serials that are kept, newest first.
+pub(super) fn kept(folder: &Folder) -> Result<Vec<u64>, StoreError> {
+    folder.folder(HISTORY)?.map_or_else(|| Ok(Vec::new()), |history| serials(&history))
+}
+
+/// The snapshot of a serial; `None` if it is not kept.
+pub(super) fn version(folder: &Folder, vault: &Vault, serial: u64) -> Result<Option<Version>, StoreError> {
+    let Some(history) = folder.folder(HISTORY)? else { return Ok(None) };
+    let name = file_name(serial);
+    let Some(bytes) = history.read(&name, SNAPSHOT_BYTES_MAX)? else { return Ok(None) };
+    let version = Snapshot::open(bytes, vault).map_err(|error| unread(history.place(&name), error, None))?;
+    let found = version.snapshot.serial;
+    if found != serial {
+        let damage = Damage::Renamed { found };
+        return Err(StoreError::Corrupt { place: history.place(&name), damage, good: None });
     }
-    Ok(all)
+    Ok(Some(version))
 }
 
 /// Removes all but the newest [`HISTORY_MAX`] snapshots.
@@ -62,18 +71,15 @@ pub(super) fn prune(folder: &Folder) -> Result<(), StoreError> {
 
 /// The newest serial that is kept.
 pub(super) fn newest(folder: &Folder) -> Result<Option<u64>, StoreError> {
-    let Some(history) = folder.folder(HISTORY)? else { return Ok(None) };
-    Ok(serials(&history)?.first().copied())
+    Ok(kept(folder)?.first().copied())
 }
 
 /// The newest earlier snapshot that is whole. What cannot be read is passed over: this answers a failure.
 pub(super) fn newest_whole(folder: &Folder, vault: &Vault) -> Option<Earlier> {
     let history = folder.folder(HISTORY).ok()??;
     serials(&history).ok()?.into_iter().find_map(|serial| {
-        let name = file_name(serial);
-        let bytes = history.read(&name, SNAPSHOT_BYTES_MAX).ok()??;
-        let snapshot = Snapshot::open(bytes, vault).ok()?;
-        (snapshot.serial == serial).then(|| Earlier { serial, place: history.place(&name) })
+        version(folder, vault, serial).ok()??;
+        Some(Earlier { serial, place: history.place(&file_name(serial)) })
     })
 }
 

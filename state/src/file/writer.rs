@@ -12,10 +12,11 @@ use super::{
     HISTORY_MAX, JOURNAL, JOURNAL_NEW, LINEAGE, LINEAGE_NEW, STATE, STATE_NEW, history, moved, put_snapshot,
 };
 use crate::disk::Folder;
+use crate::holder::Holder;
 use crate::journal::{self, Header, JOURNAL_BYTES_MAX, Ledger, Record};
 use crate::reply::Sender;
 use crate::seal::{Frames, Vault};
-use crate::snapshot::{Snapshot, is_lineage};
+use crate::snapshot::{Snapshot, Stamp, is_lineage};
 use crate::store::{Copied, Loaded, StoreError, may_adopt, unwritable};
 
 /// Appends stop joining a group beyond this many bytes of records, so that the first need not wait for long.
@@ -47,6 +48,8 @@ pub(super) struct Writer {
     folder: Folder,
     lock: Lock,
     vault: Vault,
+    /// Who writes.
+    holder: Holder,
     /// `None` until something is read or written.
     known: Option<Known>,
     /// What the first failed append said.
@@ -58,6 +61,8 @@ struct Known {
     /// `None`: nothing was ever written.
     lineage: Option<String>,
     serial: u64,
+    /// Of the snapshot of that serial.
+    digest: Option<String>,
     ledger: Ledger,
     marked: bool,
     journal: OpenJournal,
@@ -79,8 +84,8 @@ struct Open {
 }
 
 impl Writer {
-    pub(super) fn new(folder: Folder, lock: Lock, vault: Vault) -> Self {
-        Self { folder, lock, vault, known: None, halted: None }
+    pub(super) fn new(folder: Folder, lock: Lock, vault: Vault, holder: Holder) -> Self {
+        Self { folder, lock, vault, holder, known: None, halted: None }
     }
 
     /// Does what is asked until the guard is gone or gives the lock back.
@@ -243,6 +248,7 @@ impl Writer {
 
     fn commit(&mut self, snapshot: &Snapshot) -> Result<(), StoreError> {
         self.lock.check(&self.folder)?;
+        let holder = self.holder.clone();
         let known = self.known()?;
         if let Some(found) = known.lineage.as_ref().filter(|lineage| **lineage != snapshot.lineage) {
             let (expected, found) = (snapshot.lineage.clone(), found.clone());
@@ -253,11 +259,13 @@ impl Writer {
             let expected = snapshot.serial.saturating_sub(1);
             return Err(StoreError::Stale { expected, found: present });
         }
-        let replaced = self.replace_state(snapshot, present);
-        replaced.inspect_err(|_| drop(self.folder.remove(STATE_NEW)))?;
+        let stamp = Stamp::by(&holder, known.digest.clone());
+        let replaced = self.replace_state((snapshot, &stamp), present);
+        let digest = replaced.inspect_err(|_| drop(self.folder.remove(STATE_NEW)))?;
         let known = self.known()?;
         known.lineage = Some(snapshot.lineage.clone());
         known.serial = snapshot.serial;
+        known.digest = Some(digest);
         known.journal = OpenJournal::Closed(JournalFile::Stale);
         self.folder.sync().inspect_err(|error| self.halted = Some(error.to_string()))?;
         // The state is durable. What is left is tidied by the next write too, so a failure loses nothing.
@@ -266,19 +274,20 @@ impl Writer {
     }
 
     /// Takes in a state that was kept elsewhere. What is here is an earlier moment of it, or nothing.
-    fn adopt(&mut self, Copied { snapshot, pending, history }: Copied) -> Result<(), StoreError> {
+    fn adopt(&mut self, copy: Copied) -> Result<(), StoreError> {
+        let Copied { snapshot, stamp, pending, history } = copy.written_by(&self.holder)?;
         self.lock.check(&self.folder)?;
         let known = Known::of(&contents::load_left(&self.folder, &self.vault)?);
         may_adopt(known.lineage.as_deref().map(|lineage| (lineage, known.serial)), &snapshot)?;
-        let replaced = self.folder.remove(JOURNAL).and_then(|()| self.replace_state(&snapshot, 0));
-        replaced.inspect_err(|_| drop(self.folder.remove(STATE_NEW)))?;
+        let replaced = self.folder.remove(JOURNAL).and_then(|()| self.replace_state((&snapshot, &stamp), 0));
+        let digest = Some(replaced.inspect_err(|_| drop(self.folder.remove(STATE_NEW)))?);
         self.folder.sync()?;
         let ledger = Ledger::of_pending(pending);
         let is_settled = ledger.is_settled();
         let (lineage, journal) = (Some(snapshot.lineage), OpenJournal::Closed(JournalFile::Stale));
-        self.known = Some(Known { lineage, serial: snapshot.serial, ledger, journal, ..known });
-        for earlier in history.iter().filter(|earlier| earlier.serial < snapshot.serial).take(HISTORY_MAX) {
-            history::put(&self.folder, &self.vault, earlier)?;
+        self.known = Some(Known { lineage, serial: snapshot.serial, digest, ledger, journal, ..known });
+        for earlier in history.iter().take(HISTORY_MAX) {
+            history::put(&self.folder, &self.vault, (&earlier.snapshot, &earlier.stamp))?;
         }
         if is_settled {
             self.mark()?;
@@ -295,15 +304,20 @@ impl Writer {
         moved::leave(&self.folder, to)
     }
 
-    /// Writes a snapshot in the place of the present one, which is kept.
-    fn replace_state(&self, snapshot: &Snapshot, present: u64) -> Result<(), StoreError> {
+    /// Writes a snapshot in the place of the present one, which is kept; gives its digest.
+    fn replace_state(&self, snapshot: (&Snapshot, &Stamp), present: u64) -> Result<String, StoreError> {
         let place = self.folder.place(STATE);
-        self.folder.create(STATE_NEW, |file| put_snapshot(file, snapshot, &self.vault, place))?;
+        let mut digest = String::new();
+        self.folder.create(STATE_NEW, |file| {
+            digest = put_snapshot(file, snapshot, &self.vault, place)?;
+            Ok(())
+        })?;
         if present > 0 {
             history::keep(&self.folder, present)?;
         }
         self.lock.check(&self.folder)?;
-        self.folder.rename(STATE_NEW, STATE)
+        self.folder.rename(STATE_NEW, STATE)?;
+        Ok(digest)
     }
 
     /// Puts the journal away that the snapshot has made stale, and what is beyond the history's length.
@@ -368,6 +382,7 @@ impl Known {
         Self {
             lineage: contents.snapshot.as_ref().map(|snapshot| snapshot.lineage.clone()),
             serial: contents.snapshot.as_ref().map_or(0, |snapshot| snapshot.serial),
+            digest: contents.digest.clone(),
             ledger: contents.ledger.clone(),
             marked: contents.marked,
             journal: OpenJournal::Closed(contents.journal.clone()),

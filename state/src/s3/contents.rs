@@ -14,7 +14,7 @@ use super::head::{HEAD, Head, Part, Position, refused};
 use super::request::Client;
 use crate::journal::{self, JOURNAL_BYTES_MAX, Journal, Ledger};
 use crate::json;
-use crate::snapshot::{Damage, SNAPSHOT_BYTES_MAX, Snapshot, is_lineage};
+use crate::snapshot::{Damage, SNAPSHOT_BYTES_MAX, Snapshot, Version, is_lineage};
 use crate::store::{Earlier, Loaded, StoreError};
 
 /// The marker: says that state was kept here, also when the head is gone.
@@ -44,6 +44,8 @@ pub(super) struct Contents {
     pub(super) head: Option<(Head, String)>,
     /// `None`: nothing was ever written.
     pub(super) snapshot: Option<Snapshot>,
+    /// The digest of the snapshot, without the journal.
+    pub(super) digest: Option<String>,
     /// Operations without an outcome.
     pub(super) ledger: Ledger,
     /// The last place of the journal that is taken.
@@ -107,6 +109,7 @@ async fn join(
     let nothing = |head| Contents {
         head,
         snapshot: None,
+        digest: None,
         ledger: Ledger::default(),
         last: Position::default(),
         marked: false,
@@ -128,18 +131,24 @@ async fn join(
     if let Some(expected) = kept.filter(|kept| *kept != lineage) {
         return Err(StoreError::Foreign { expected: expected.to_owned(), found: lineage });
     }
-    let (snapshot, (opened, joined)) =
+    let ((snapshot, digest), (opened, joined)) =
         try_join(read_snapshot(client, &head, &lineage), read_records(client, &head)).await?;
     let last = joined.last;
     let records = opened.into_iter().chain(joined.records);
     let (snapshot, ledger) = journal::replay(snapshot, records)
         .map_err(|damage| refused(client, chain::JOURNAL, damage.into()))?;
-    Ok(Contents { head: Some((head, tag)), snapshot: Some(snapshot), ledger, last, marked: kept.is_some() })
+    let (head, snapshot) = (Some((head, tag)), Some(snapshot));
+    Ok(Contents { head, snapshot, digest, ledger, last, marked: kept.is_some() })
 }
 
-async fn read_snapshot(client: &Client, head: &Head, lineage: &str) -> Result<Snapshot, StoreError> {
-    let Some(part) = &head.snapshot else { return Ok(Snapshot::empty(lineage)) };
-    let snapshot = read_kept(client, part).await?;
+/// The snapshot that the head names, and its digest.
+async fn read_snapshot(
+    client: &Client,
+    head: &Head,
+    lineage: &str,
+) -> Result<(Snapshot, Option<String>), StoreError> {
+    let Some(part) = &head.snapshot else { return Ok((Snapshot::empty(lineage), None)) };
+    let Version { snapshot, digest, .. } = read_kept(client, part).await?;
     if snapshot.lineage != lineage {
         return Err(StoreError::Foreign { expected: lineage.to_owned(), found: snapshot.lineage });
     }
@@ -147,28 +156,41 @@ async fn read_snapshot(client: &Client, head: &Head, lineage: &str) -> Result<Sn
         let damage = Damage::RolledBack { found: snapshot.serial, newest: head.serial };
         return Err(StoreError::Corrupt { place: client.place(&part.name), damage, good: None });
     }
-    Ok(snapshot)
+    Ok((snapshot, Some(digest)))
 }
 
 /// A snapshot that the head names, if it is the one.
-pub(super) async fn read_kept(client: &Client, part: &Part) -> Result<Snapshot, StoreError> {
+pub(super) async fn read_kept(client: &Client, part: &Part) -> Result<Version, StoreError> {
     let bytes = read_part(client, part, SNAPSHOT_BYTES_MAX).await?;
     Snapshot::open(bytes.into(), client.vault()).map_err(|error| refused(client, &part.name, error))
 }
 
-/// The snapshots before the present one that are there and whole, newest first.
-pub(super) async fn history(client: &Client) -> Result<Vec<Snapshot>, StoreError> {
+/// The serials that the head names, newest first.
+pub(super) async fn serials(client: &Client) -> Result<Vec<u64>, StoreError> {
     let Some((head, _)) = Head::read(client).await? else { return Ok(Vec::new()) };
-    let mut history = Vec::with_capacity(head.earlier.len());
-    for kept in &head.earlier {
-        match read_kept(client, &kept.part).await {
-            Ok(snapshot) => history.push(snapshot),
-            // One that is damaged or gone is not a part of the history any more.
-            Err(StoreError::Lost { .. } | StoreError::Corrupt { .. }) => {}
+    let present = head.snapshot.is_some().then_some(head.serial);
+    Ok(present.into_iter().chain(head.earlier.iter().map(|kept| kept.serial)).collect())
+}
+
+/// The snapshot that the head names for a serial.
+pub(super) async fn version(client: &Client, serial: u64) -> Result<Option<Version>, StoreError> {
+    for _ in 0..ATTEMPTS_MAX {
+        let Some((head, tag)) = Head::read(client).await? else { return Ok(None) };
+        let present = head.snapshot.filter(|_| head.serial == serial);
+        let kept = head.earlier.into_iter().find(|kept| kept.serial == serial).map(|kept| kept.part);
+        let Some(part) = present.or(kept) else { return Ok(None) };
+        match read_kept(client, &part).await {
+            Ok(version) if version.snapshot.serial != serial => {
+                let damage = Damage::Renamed { found: version.snapshot.serial };
+                return Err(refused(client, &part.name, damage.into()));
+            }
+            Ok(version) => return Ok(Some(version)),
+            // A commit may have removed it since the head was read.
+            Err(StoreError::Lost { .. }) if Head::read(client).await?.is_none_or(|(_, now)| now != tag) => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(history)
+    Ok(None)
 }
 
 async fn read_part(client: &Client, part: &Part, bytes_max: u64) -> Result<bytes::Bytes, StoreError> {
@@ -232,10 +254,10 @@ async fn newest_whole(client: &Client, head: Option<&Head>) -> Option<Earlier> {
     for name in names.into_iter().rev() {
         let Ok(Some(found)) = client.get(&name, SNAPSHOT_BYTES_MAX).await else { continue };
         // The present snapshot is no answer to what is wrong with it or with its journal, unless the head is gone.
-        if let Ok(snapshot) = Snapshot::open(found.body.into(), client.vault())
+        if let Ok(version) = Snapshot::open(found.body.into(), client.vault())
             && present.as_ref() != Some(&name)
         {
-            return Some(Earlier { serial: snapshot.serial, place: client.place(&name) });
+            return Some(Earlier { serial: version.snapshot.serial, place: client.place(&name) });
         }
     }
     None

@@ -16,7 +16,7 @@ use super::lease::Lease;
 use super::request::{Client, Written};
 use crate::journal::{self, Header, Ledger, Record};
 use crate::reply::Sender;
-use crate::snapshot::{Snapshot, is_lineage};
+use crate::snapshot::{Snapshot, Stamp, Version, is_lineage};
 use crate::store::{Copied, Loaded, StoreError, may_adopt, unwritable};
 
 /// Earlier snapshots that are kept.
@@ -57,6 +57,8 @@ pub(super) struct Writer {
 /// What is in the bucket, apart from the objects of the state.
 struct Known {
     ledger: Ledger,
+    /// Of the snapshot.
+    digest: Option<String>,
     marked: bool,
 }
 
@@ -110,7 +112,11 @@ impl Writer {
         if contents.last.epoch == self.head.epoch {
             self.last = self.last.max(contents.last.sequence);
         }
-        self.known = Some(Known { ledger: contents.ledger.clone(), marked: contents.marked });
+        self.known = Some(Known {
+            ledger: contents.ledger.clone(),
+            digest: contents.digest.clone(),
+            marked: contents.marked,
+        });
     }
 
     async fn known(&mut self, client: &Client, lease: &Lease) -> Result<(), StoreError> {
@@ -294,7 +300,9 @@ impl Writer {
         if serial.checked_add(1) != Some(snapshot.serial) {
             return Err(StoreError::Stale { expected: snapshot.serial.saturating_sub(1), found: serial });
         }
-        let kept = self.write_snapshot(client, snapshot).await?;
+        let prev = self.known.as_ref().and_then(|known| known.digest.clone());
+        let stamp = Stamp::by(&lease.holder, prev);
+        let (kept, digest) = self.write_snapshot(client, (snapshot, &stamp)).await?;
         let open = self.write_open(client, snapshot).await?;
         let mut earlier = self.head.earlier.clone();
         if let Some(part) = &self.head.snapshot {
@@ -312,6 +320,9 @@ impl Writer {
             ..self.head.clone()
         };
         self.write_head(client, lease, head).await?;
+        if let Some(known) = &mut self.known {
+            known.digest = Some(digest);
+        }
         // The state is durable. What is left is done by the next write too, so a failure loses nothing.
         let _ = self.mark(client).await;
         let _ = self.tidy(client).await;
@@ -329,17 +340,18 @@ impl Writer {
         may_adopt(present, &copy.snapshot)?;
         lease.outlasts(Duration::ZERO).await?;
         let mut earlier = Vec::new();
-        for snapshot in copy.history.iter().take(HISTORY_MAX) {
-            let part = self.write_snapshot(client, snapshot).await?;
+        let copy = copy.written_by(&lease.holder)?;
+        for Version { snapshot, stamp, .. } in copy.history.iter().take(HISTORY_MAX) {
+            let (part, _) = self.write_snapshot(client, (snapshot, stamp)).await?;
             earlier.push(Kept { serial: snapshot.serial, part });
         }
+        let (part, digest) = self.write_snapshot(client, (&copy.snapshot, &copy.stamp)).await?;
         let ledger = Ledger::of_pending(copy.pending);
-        self.known = Some(Known { ledger, marked: false });
-        let snapshot = Some(self.write_snapshot(client, &copy.snapshot).await?);
+        self.known = Some(Known { ledger, digest: Some(digest), marked: false });
         let head = Head {
             lineage: Some(copy.snapshot.lineage.clone()),
             serial: copy.snapshot.serial,
-            snapshot,
+            snapshot: Some(part),
             open: self.write_open(client, &copy.snapshot).await?,
             folded: Position { epoch: self.head.epoch, sequence: self.last },
             earlier,
@@ -363,12 +375,17 @@ impl Writer {
         self.write_head(client, lease, head).await
     }
 
-    async fn write_snapshot(&self, client: &Client, snapshot: &Snapshot) -> Result<Part, StoreError> {
+    /// The object of a snapshot, and the digest of what it says.
+    async fn write_snapshot(
+        &self,
+        client: &Client,
+        (snapshot, stamp): (&Snapshot, &Stamp),
+    ) -> Result<(Part, String), StoreError> {
         let mut bytes = Vec::new();
-        snapshot.seal(client.vault(), &mut bytes).map_err(unwritable)?;
+        let digest = snapshot.seal(stamp, client.vault(), &mut bytes).map_err(unwritable)?;
         let part = part(snapshot.serial, &bytes, contents::SNAPSHOT);
         client.keep(&part.name, &bytes.into()).await?;
-        Ok(part)
+        Ok((part, digest))
     }
 
     /// The intents that have no outcome, which the journal's end would take with it.

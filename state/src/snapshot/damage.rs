@@ -59,6 +59,20 @@ pub enum Damage {
         /// The number.
         operation: u64,
     },
+    /// Its name says another serial than it does.
+    #[error("it is of serial {found}, and its name says otherwise")]
+    Renamed {
+        /// Serial that was found.
+        found: u64,
+    },
+    /// Every byte fits, and still it is not what was written.
+    #[error(
+        "it is not the state that mlo wrote at serial {serial}: it was edited, or put there from elsewhere"
+    )]
+    Swapped {
+        /// The serial.
+        serial: u64,
+    },
     /// A later serial than this one was written before.
     #[error("it is of serial {found}, but serial {newest} was written before: an older state was put back")]
     RolledBack {

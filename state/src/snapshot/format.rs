@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Damage, DecodeError, EncodeError, Object, ObjectIn, ObjectOut, Output, OutputIn, OutputOut,
-    PROGRAM_VERSION, Snapshot, is_lineage, writable,
+    PROGRAM_VERSION, Snapshot, Stamp, Version, is_lineage, writable,
 };
 use crate::address::Address;
 use crate::json;
@@ -46,9 +46,17 @@ impl Snapshot {
     /// # Errors
     /// [`EncodeError::Limit`] beyond [`SNAPSHOT_BYTES_MAX`] or [`super::JSON_DEPTH_MAX`]; then `out` holds a part.
     pub fn encode<W: Write>(&self, out: W) -> Result<u64, EncodeError> {
+        self.encode_stamped(&Stamp::default(), out).map(|(bytes, _)| bytes)
+    }
+
+    /// [`Self::encode`] with a stamp; returns the length, and the digest of all before it.
+    ///
+    /// # Errors
+    /// Those of [`Self::encode`].
+    pub fn encode_stamped<W: Write>(&self, stamp: &Stamp, out: W) -> Result<(u64, String), EncodeError> {
         self.check_writable()?;
         let mut buffer = BufWriter::with_capacity(64 * 1024, Digesting { out, sha: Sha256::new(), bytes: 0 });
-        let written = self.write_content(&mut buffer).and_then(|()| buffer.flush());
+        let written = self.write_content(stamp, &mut buffer).and_then(|()| buffer.flush());
         let found = buffer.get_ref().bytes;
         if found > SNAPSHOT_BYTES_MAX {
             return Err(EncodeError::Limit {
@@ -60,37 +68,43 @@ impl Snapshot {
         written?;
         let Digesting { mut out, sha, bytes } =
             buffer.into_inner().map_err(|error| EncodeError::Io(error.into_error()))?;
-        let tail = [DIGEST, HEXLOWER.encode(&sha.finalize()).as_bytes(), END].concat();
+        let digest = HEXLOWER.encode(&sha.finalize());
+        let tail = [DIGEST, digest.as_bytes(), END].concat();
         out.write_all(&tail)?;
-        Ok(bytes + tail.len() as u64)
+        Ok((bytes + tail.len() as u64, digest))
     }
 
-    /// [`Self::encode`], sealed by `vault`.
+    /// [`Self::encode_stamped`], sealed by `vault`; returns the digest of it in clear.
     ///
     /// # Errors
     /// Also [`EncodeError::Sealed`].
-    pub fn seal<W: Write>(&self, vault: &Vault, out: W) -> Result<(), EncodeError> {
+    pub fn seal<W: Write>(&self, stamp: &Stamp, vault: &Vault, out: W) -> Result<String, EncodeError> {
         let subject = Subject::new(seal::Kind::State, &*self.lineage, self.serial);
         match vault.sealing(subject, self.is_sensitive(), out)? {
             Ok(mut sealing) => {
-                self.encode(&mut sealing)?;
+                let (_, digest) = self.encode_stamped(stamp, &mut sealing)?;
                 sealing.finish()?.flush()?;
+                Ok(digest)
             }
-            Err(out) => drop(self.encode(out)?),
+            Err(out) => Ok(self.encode_stamped(stamp, out)?.1),
         }
-        Ok(())
     }
 
     /// [`Self::decode`] of bytes that may be sealed.
     ///
     /// # Errors
     /// Also [`DecodeError::Sealed`].
-    pub fn open(bytes: Vec<u8>, vault: &Vault) -> Result<Self, DecodeError> {
+    pub fn open(bytes: Vec<u8>, vault: &Vault) -> Result<Version, DecodeError> {
+        let key = if Vault::is_sealed(&bytes) { Some(Vault::look(&bytes)?.0) } else { None };
         let (clear, subject) = vault.open(seal::Kind::State, bytes)?;
-        let snapshot = Self::decode(&clear)?;
+        let (snapshot, stamp, digest) = decode_stamped(&clear)?;
         let fits =
             |subject: Subject| subject.lineage == snapshot.lineage && subject.serial == snapshot.serial;
-        if subject.is_none_or(fits) { Ok(snapshot) } else { Err(Damage::Seal.into()) }
+        if subject.is_none_or(fits) {
+            Ok(Version { snapshot, stamp, digest, key })
+        } else {
+            Err(Damage::Seal.into())
+        }
     }
 
     fn check_writable(&self) -> Result<(), EncodeError> {
@@ -105,12 +119,18 @@ impl Snapshot {
     }
 
     /// Everything but the digest, object by object, so that no second copy of the state is in memory.
-    fn write_content(&self, out: &mut impl Write) -> io::Result<()> {
+    fn write_content(&self, stamp: &Stamp, out: &mut impl Write) -> io::Result<()> {
         write!(
             out,
             "{{\"format_version\":{SNAPSHOT_FORMAT_VERSION},\n\"mlo_version\":\"{PROGRAM_VERSION}\",\n"
         )?;
-        write!(out, "\"lineage\":\"{}\",\n\"serial\":{},\n\"objects\":[", self.lineage, self.serial)?;
+        write!(out, "\"lineage\":\"{}\",\n\"serial\":{},\n", self.lineage, self.serial)?;
+        if !stamp.is_empty() {
+            out.write_all(b"\"stamp\":")?;
+            serde_json::to_writer(&mut *out, stamp)?;
+            out.write_all(b",\n")?;
+        }
+        out.write_all(b"\"objects\":[")?;
         for (index, (address, deposed, object)) in self.entries().enumerate() {
             out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
             serde_json::to_writer(&mut *out, &EntryOut { address, deposed, object: object.into() })?;
@@ -136,25 +156,33 @@ impl Snapshot {
     /// # Errors
     /// [`DecodeError::Newer`] if a newer program wrote it; else what is wrong with it.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        if bytes.is_empty() {
-            return Err(Damage::Empty.into());
-        }
-        let Some((content, digest)) = split_digest(bytes) else {
-            return Err(newer(bytes).unwrap_or_else(|| {
-                if bytes.starts_with(HEAD) { Damage::Truncated.into() } else { Damage::Alien.into() }
-            }));
-        };
-        if HEXLOWER.encode(&Sha256::digest(content)).as_bytes() != digest {
-            return Err(Damage::Digest.into());
-        }
-        if !json::is_shallow(bytes) {
-            return Err(Damage::Depth.into());
-        }
-        let document: SnapshotIn = json::read(bytes).map_err(|error| {
-            newer(bytes).unwrap_or(Damage::Shape { line: error.line(), column: error.column() }.into())
-        })?;
-        document.into_snapshot().map_err(|damage| newer(bytes).unwrap_or(damage.into()))
+        decode_stamped(bytes).map(|(snapshot, ..)| snapshot)
     }
+}
+
+/// The snapshot, its stamp and its digest.
+fn decode_stamped(bytes: &[u8]) -> Result<(Snapshot, Stamp, String), DecodeError> {
+    if bytes.is_empty() {
+        return Err(Damage::Empty.into());
+    }
+    let Some((content, digest)) = split_digest(bytes) else {
+        return Err(newer(bytes).unwrap_or_else(|| {
+            if bytes.starts_with(HEAD) { Damage::Truncated.into() } else { Damage::Alien.into() }
+        }));
+    };
+    let found = HEXLOWER.encode(&Sha256::digest(content));
+    if found.as_bytes() != digest {
+        return Err(Damage::Digest.into());
+    }
+    if !json::is_shallow(bytes) {
+        return Err(Damage::Depth.into());
+    }
+    let mut document: SnapshotIn = json::read(bytes).map_err(|error| {
+        newer(bytes).unwrap_or(Damage::Shape { line: error.line(), column: error.column() }.into())
+    })?;
+    let stamp = std::mem::take(&mut document.stamp);
+    let snapshot = document.into_snapshot().map_err(|damage| newer(bytes).unwrap_or(damage.into()))?;
+    Ok((snapshot, stamp, found))
 }
 
 /// The content that a digest is of, and the digest's digits; `None` if the bytes do not end as a snapshot does.
@@ -242,6 +270,8 @@ struct SnapshotIn {
     mlo_version: String,
     lineage: String,
     serial: u64,
+    #[serde(default)]
+    stamp: Stamp,
     objects: ObjectsIn,
     outputs: BTreeMap<String, OutputIn>,
     #[serde(rename = "digest")]

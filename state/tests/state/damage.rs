@@ -131,7 +131,7 @@ const STATE: &[Row] = &[
     (
         "a state with an address that is none",
         |dir| edit_and_digest(dir, |text| text.replacen("t.n[2]", "t.n[02]", 1)),
-        "DIR/state.json is damaged: line 7, column 20 is not as the format has it; the snapshot of serial 2 in \
+        "DIR/state.json is damaged: line 8, column 20 is not as the format has it; the snapshot of serial 2 in \
          DIR/history/state-2.json is whole",
     ),
     (

@@ -25,12 +25,14 @@ use std::io::{self, Read};
 use std::path::Path;
 
 pub(super) fn mv(options: &StateMv, screen: &mut Screen) -> Exit {
-    let edit = |state: Option<&Snapshot>| edit::mv(needed(state)?, &options.source, &options.destination);
+    let edit = |state: Option<&Snapshot>, _: &Screen| {
+        edit::mv(needed(state)?, &options.source, &options.destination)
+    };
     carry_out("state mv", &options.change, options.dry_run, &edit, screen)
 }
 
 pub(super) fn rm(options: &StateRm, screen: &mut Screen) -> Exit {
-    let edit = |state: Option<&Snapshot>| edit::rm(needed(state)?, &options.addresses);
+    let edit = |state: Option<&Snapshot>, _: &Screen| edit::rm(needed(state)?, &options.addresses);
     carry_out("state rm", &options.change, options.dry_run, &edit, screen)
 }
 
@@ -47,19 +49,21 @@ pub(super) fn replace_provider(options: &StateReplaceProvider, screen: &mut Scre
     let takes = |provider: &str, type_name: &str| {
         providers.get(provider).is_some_and(|provider| provider.schema().resources.contains_key(type_name))
     };
-    let edit = |state: Option<&Snapshot>| {
+    let edit = |state: Option<&Snapshot>, _: &Screen| {
         edit::replace_provider(needed(state)?, (&options.from_provider, &options.to), &takes)
     };
     carry_out("state replace-provider", &options.change, options.dry_run, &edit, screen)
 }
 
 pub(in crate::cli) fn taint(options: &StateInstance, screen: &mut Screen) -> Exit {
-    let edit = |state: Option<&Snapshot>| edit::mark(needed(state)?, &options.address, Status::Tainted);
+    let edit =
+        |state: Option<&Snapshot>, _: &Screen| edit::mark(needed(state)?, &options.address, Status::Tainted);
     carry_out("taint", &options.change, false, &edit, screen)
 }
 
 pub(in crate::cli) fn untaint(options: &StateInstance, screen: &mut Screen) -> Exit {
-    let edit = |state: Option<&Snapshot>| edit::mark(needed(state)?, &options.address, Status::Ready);
+    let edit =
+        |state: Option<&Snapshot>, _: &Screen| edit::mark(needed(state)?, &options.address, Status::Ready);
     carry_out("untaint", &options.change, false, &edit, screen)
 }
 
@@ -68,7 +72,7 @@ pub(super) fn push(options: &StatePush, screen: &mut Screen) -> Exit {
         Ok(pushed) => pushed,
         Err(messages) => return fail(screen, messages, Exit::Error),
     };
-    let edit = |state: Option<&Snapshot>| edit::push(state, pushed.clone(), options.force);
+    let edit = |state: Option<&Snapshot>, _: &Screen| edit::push(state, pushed.clone(), options.force);
     carry_out("state push", &options.change, false, &edit, screen)
 }
 
@@ -86,7 +90,7 @@ pub(super) fn import_terraform(options: &StateImportTerraform, screen: &mut Scre
         lineage: &lineage,
         providers: &providers,
     };
-    let edit = |present: Option<&Snapshot>| {
+    let edit = |present: Option<&Snapshot>, _: &Screen| {
         let edited = import::take_in(present, &state, &taking)?;
         let question = edited.question.filter(|_| !options.auto_approve);
         Ok(Edited { question, ..edited })
@@ -94,7 +98,7 @@ pub(super) fn import_terraform(options: &StateImportTerraform, screen: &mut Scre
     carry_out("state import-terraform", &options.change, false, &edit, screen)
 }
 
-fn needed(state: Option<&Snapshot>) -> Result<&Snapshot, Diagnostics> {
+pub(super) fn needed(state: Option<&Snapshot>) -> Result<&Snapshot, Diagnostics> {
     state.ok_or_else(|| {
         let error =
             Diagnostic::error(code::state::NO_OBJECT, "there is no state yet: nothing was applied here");
@@ -127,9 +131,16 @@ fn bytes_of(file: &Path, limit: u64) -> Result<Vec<u8>, Diagnostics> {
     })
 }
 
-type Edit<'e> = &'e dyn Fn(Option<&Snapshot>) -> Result<Edited, Diagnostics>;
+/// What becomes of a state; how it is shown, the screen tells.
+type Edit<'e> = &'e dyn Fn(Option<&Snapshot>, &Screen) -> Result<Edited, Diagnostics>;
 
-fn carry_out(name: &str, options: &StateChange, dry_run: bool, edit: Edit<'_>, screen: &mut Screen) -> Exit {
+pub(super) fn carry_out(
+    name: &str,
+    options: &StateChange,
+    dry_run: bool,
+    edit: Edit<'_>,
+    screen: &mut Screen,
+) -> Exit {
     let found = match session::store_of(options.of.from.as_deref(), &options.of.backend) {
         Ok(found) => found,
         Err(failed) => return session::fail(screen, false, &failed, Exit::Error),
@@ -183,7 +194,7 @@ async fn change(
     if let Some(snapshot) = &snapshot {
         secrets::hide_state(screen, snapshot);
     }
-    let Edited { snapshot: mut edited, lines, question } = edit(snapshot.as_ref())?;
+    let Edited { snapshot: mut edited, lines, question } = edit(snapshot.as_ref(), screen)?;
     secrets::hide_state(screen, &edited);
     for line in &lines {
         screen.print(&format!("{line}\n"));
@@ -193,7 +204,7 @@ async fn change(
         return Ok(());
     }
     if let Some(question) = question {
-        confirm::ask(screen, interrupt, question, "look at what is shown, then give `--auto-approve`")
+        confirm::ask(screen, interrupt, &question, "look at what is shown, then give `--auto-approve`")
             .await?;
     }
     if snapshot.is_none() {

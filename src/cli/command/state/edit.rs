@@ -10,7 +10,7 @@ pub(super) struct Edited {
     pub(super) snapshot: Snapshot,
     pub(super) lines: Vec<String>,
     /// What is asked before it is written.
-    pub(super) question: Option<&'static str>,
+    pub(super) question: Option<String>,
 }
 
 /// The state with what `source` names under the address of `destination`.

@@ -71,7 +71,7 @@ pub(super) fn take_in(
         snapshot.outputs.insert(name.clone(), kept);
     }
     let lines = said.lines(state, &snapshot, taking.shown);
-    Ok(Edited { snapshot, lines, question: Some("Shall mlo take this into its state?") })
+    Ok(Edited { snapshot, lines, question: Some("Shall mlo take this into its state?".to_owned()) })
 }
 
 /// What is said of each object.

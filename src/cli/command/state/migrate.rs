@@ -14,7 +14,7 @@ use crate::cli::project::Place;
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Found};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code, escape};
-use mlo_state::{Copied, Guard, Loaded, Store, StoreError};
+use mlo_state::{Copied, Guard, Store, StoreError};
 use std::sync::Arc;
 
 /// One end of the way.
@@ -98,24 +98,23 @@ async fn carry(
     (interrupt, screen): (&Interrupt, &Screen),
 ) -> Result<(), Stop> {
     let stop = |error: StoreError| Stop::store(&error, place);
-    let Loaded { snapshot, pending, .. } = source.read().await.map_err(stop)?;
-    let Some(snapshot) = snapshot else {
+    let loaded = source.read().await.map_err(stop)?;
+    let Some(copy) = Copied::of(from.store.as_ref(), loaded).await.map_err(stop)? else {
         let summary = format!("there is no state in {}", from.shown);
         let error = Diagnostic::error(code::state::BACKEND, summary);
         return Err(Diagnostics::from(error.help("give `--from` if it is elsewhere")).into());
     };
-    let history = from.store.history().await.map_err(stop)?;
-    let (objects, earlier, open) = (snapshot.objects.len(), history.len(), pending.len());
+    let (objects, earlier, open) = (copy.snapshot.objects.len(), copy.history.len(), copy.pending.len());
     let what = format!(
         "{objects} objects at serial {}, {earlier} earlier snapshots, {open} open changes: from {} to {}",
-        snapshot.serial, from.shown, to.shown
+        copy.snapshot.serial, from.shown, to.shown
     );
     screen.say(&format!("{}.\n", escape(&what)));
     if !options.auto_approve {
         let instead = "look at the places, then give `--auto-approve`";
         confirm::ask(screen, interrupt, "Shall mlo do this?", instead).await?;
     }
-    target.adopt(Copied { snapshot, pending, history }).await.map_err(stop)?;
+    target.adopt(copy).await.map_err(stop)?;
     // Only now: if this fails the state is in both places, and another attempt ends it.
     source.leave(to.shown.clone()).await.map_err(stop)?;
     screen.say("The state is there. What is left in the old place is not used any more.\n");

@@ -5,6 +5,7 @@
 
 mod change;
 mod edit;
+mod kept;
 mod migrate;
 mod import;
 mod terraform;
@@ -26,6 +27,11 @@ pub(in crate::cli) fn run(command: &State, screen: &mut Screen) -> Exit {
         State::List(options) => list(options, screen),
         State::Show(options) => show(options, screen),
         State::Pull(options) => pull(options, screen),
+        State::History(options) => kept::history(&options.of, screen),
+        State::Diff(options) => kept::diff(options, screen),
+        State::Verify(options) => kept::verify(&options.of, screen),
+        State::Restore(options) => return kept::restore(options, screen),
+        State::Rekey(options) => return kept::rekey(options, screen),
         State::Mv(options) => return change::mv(options, screen),
         State::Rm(options) => return change::rm(options, screen),
         State::Push(options) => return change::push(options, screen),
