@@ -21,6 +21,7 @@ mod kept;
 mod killed;
 mod kills;
 mod lifecycle;
+mod policy_process;
 mod providers;
 mod hostile;
 mod modules;

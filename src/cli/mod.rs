@@ -32,6 +32,10 @@ use std::ffi::OsString;
 
 /// Runs one command line, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    if command::policy_process::is_asked_for(&arguments) {
+        return command::policy_process::run();
+    }
     let arguments = match Arguments::read(arguments) {
         Ok(arguments) => arguments,
         Err(exit) => return exit,

@@ -35,7 +35,7 @@ pub enum PolicyError {
     #[error("the policy bundle has no `deny` in package `{package}`")]
     PackageMissing {
         /// The package that was looked for.
-        package: &'static str,
+        package: String,
     },
     /// A rule could not be evaluated.
     #[error("policy rule `{rule}` failed on `{subject}`")]
@@ -54,6 +54,38 @@ pub enum PolicyError {
         during: String,
         /// The limit in milliseconds.
         limit_ms: u128,
+    },
+    /// The policy needs more than it may take.
+    #[error("the policy needs more than {limit_mib} MiB of {what} while {during}")]
+    Exhausted {
+        /// What it was doing.
+        during: String,
+        /// `memory` or `stack`.
+        what: &'static str,
+        /// The limit in MiB.
+        limit_mib: u64,
+    },
+    /// Somebody ended the process that evaluates.
+    #[error("the process that evaluates the policy was ended by signal {signal} while {during}")]
+    Killed {
+        /// What it was doing.
+        during: String,
+        /// The number of the signal.
+        signal: i32,
+    },
+    /// The engine panicked, or its process ended or said what is not understood.
+    #[error("the policy engine failed while {during}")]
+    EngineFailed {
+        /// What it was doing.
+        during: String,
+        /// How.
+        reason: String,
+    },
+    /// The process that evaluates could not be started.
+    #[error("the process that evaluates the policy cannot be started: {reason}")]
+    NotStarted {
+        /// Why not.
+        reason: String,
     },
     /// The answer is not of the shape that rules have, or contradicts itself.
     #[error("policy rule `{rule}` gave an answer on `{subject}` that is not understood")]
@@ -88,9 +120,24 @@ impl PolicyError {
             Self::Evaluation { reason, .. } | Self::Answer { reason, .. } => {
                 (code::policy::GATE_FAILED, reason.as_str(), "mend the rule in the policy bundle")
             }
-            Self::TimedOut { .. } => {
+            Self::TimedOut { .. } | Self::Exhausted { .. } => {
                 (code::policy::GATE_FAILED, "", "look for an endless or a very large rule")
             }
+            Self::EngineFailed { reason, .. } => (
+                code::policy::GATE_FAILED,
+                reason.as_str(),
+                "look for a rule that the engine does not survive",
+            ),
+            Self::Killed { .. } => (
+                code::policy::GATE_FAILED,
+                "",
+                "run the command again; if it happens again, look whether this machine or container runs out of memory",
+            ),
+            Self::NotStarted { .. } => (
+                code::policy::GATE_FAILED,
+                "",
+                "see that this user may start processes, then run the command again",
+            ),
         };
         let mut detail = detail.trim().to_owned();
         if !detail.is_empty() {

@@ -2,26 +2,45 @@
 //!
 //! Goes in: a plan, the manifests as they were written, a [`Bundle`] of Rego and data, the name of the environment.
 //! Comes out: an [`Approved`] plan, or a [`Denial`] that says rule, place and what to do. Never happens: an
-//! `Approved` from anywhere but [`check`]; a gate that failed and let something through; IO but in `bundle`.
+//! `Approved` from anywhere but [`check`]; a gate that failed and let something through; IO but in `bundle`, `child` and
+//! `serve`.
 //!
 //! - `bundle`    files to a bundle with a digest: the only door to the file system
-//! - `scan`      what is refused in the text of a policy before it is parsed
-//! - `gate`      Rego to findings: the only door to the engine
+//! - `gate`      questions and answers to findings
 //! - `verdict`   findings to what people and records see
 //! - `approved`  the one function that approves
+//!
+//! And the process that evaluates:
+//!
+//! - `child`     from outside: started, asked, waited for, ended
+//! - `wire`      what is said between the two
+//! - `serve`     from inside: limits itself, then answers
+//! - `scan`      what is refused in the text of a policy before it is parsed
+//! - `engine`    Rego to answers: the only door to the engine
 
 mod approved;
 mod bundle;
+mod child;
+mod engine;
 mod error;
 mod gate;
 mod scan;
+mod serve;
 mod verdict;
+mod wire;
 
 #[cfg(test)]
 mod tests;
 
 pub use approved::{Approved, Verdict, check};
 pub use bundle::Bundle;
+pub use child::Program;
 pub use error::PolicyError;
 pub use gate::{Gate, Subject};
+pub use serve::serve;
 pub use verdict::{Decision, Denial, Evaluated, Evaluation, Level, Violation, Warning};
+
+/// The package that judges manifests.
+const MODEL: &str = "model.governance";
+/// All packages that are asked.
+const PACKAGES: [&str; 1] = [MODEL];

@@ -4,7 +4,7 @@
 //! brackets, not the grammar: it keeps out what the engine would evaluate to nothing in silence (a rule that denies
 //! nobody), what hangs or ends the process, and what makes a decision depend on anything but its inputs.
 
-use super::PolicyError;
+use super::wire::Fault;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Brackets within each other. The engine's parser takes twice as long for each further level, so that 24 take
@@ -64,10 +64,10 @@ impl<'a> Token<'a> {
 }
 
 /// Looks at every file of a bundle. The first thing that is refused ends it.
-pub(super) fn scan(files: &BTreeMap<String, String>) -> Result<(), PolicyError> {
+pub(super) fn scan(files: &BTreeMap<String, String>) -> Result<(), Fault> {
     let mut calls = Calls::default();
     for (file, text) in files {
-        let refuse = |(line, reason)| PolicyError::Refused { file: file.clone(), line, reason };
+        let refuse = |(line, reason)| Fault::Refused { file: file.clone(), line, reason };
         let tokens = tokens(text).map_err(refuse)?;
         refuse_builtins(&tokens).map_err(refuse)?;
         calls.add(file, &tokens);
@@ -240,7 +240,7 @@ impl<'a> Calls<'a> {
 
     /// The engine follows a rule that needs itself until the stack ends, and the process with it; so does a long row
     /// of rules.
-    fn refuse_cycles(&self) -> Result<(), PolicyError> {
+    fn refuse_cycles(&self) -> Result<(), Fault> {
         let mut heights = BTreeMap::new();
         for start in self.mentions.keys() {
             let reason = match self.height(start, &mut heights) {
@@ -249,7 +249,7 @@ impl<'a> Calls<'a> {
                 Err(cycle) => format!("a rule needs itself: {}", cycle.join(" needs ")),
             };
             let (file, line) = self.places.get(start).copied().unwrap_or(("", 1));
-            return Err(PolicyError::Refused { file: file.to_owned(), line, reason });
+            return Err(Fault::Refused { file: file.to_owned(), line, reason });
         }
         Ok(())
     }

@@ -2,12 +2,12 @@
 
 use super::PolicyError;
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// How much a rule weighs. A rule that does not say is mandatory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Nobody can pass it by.
@@ -63,21 +63,28 @@ impl Violation {
 /// Something that somebody should look at. It stops nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// The name of the manifest.
+    /// The name of the manifest; empty if it is about none.
     pub subject: String,
     /// One line.
     pub message: String,
 }
 
 impl Warning {
+    /// That the policy ran without a limit.
+    pub(super) fn unlimited(what: &str) -> Self {
+        let message = format!("This system does not limit the {what} that the policy may use");
+        Self { subject: String::new(), message }
+    }
+
     /// The message for people.
     pub fn diagnostic(&self) -> Diagnostic {
-        Diagnostic::warning(code::policy::WARNING, &self.message).detail(format!("Model `{}`.", self.subject))
+        let warning = Diagnostic::warning(code::policy::WARNING, &self.message);
+        if self.subject.is_empty() { warning } else { warning.detail(format!("Model `{}`.", self.subject)) }
     }
 }
 
 /// One rule and how it came out.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evaluated {
     /// The rule's id.
     pub rule: String,

@@ -12,12 +12,13 @@ use crate::cli::report::Report;
 use crate::cli::saved::{self, Refused, Saved};
 use crate::cli::screen::Screen;
 use crate::cli::secrets;
-use crate::cli::session::{self, Failed, Session};
+use crate::cli::session::{self, Failed, Session, StartedGate};
 use crate::diag::{Diagnostics, SourceMap};
 use crate::graph::ModuleTree;
 use crate::plan::{Configured, Connections, Kind};
 use crate::policy::{Approved, Verdict};
 use mlo_state::{Guard, Loaded, Snapshot, StoreError};
+use std::cell::Cell;
 
 pub(in crate::cli) fn run(options: &Apply, _: &Global, screen: &mut Screen) -> Exit {
     carry_out(options, options.destroy, screen)
@@ -43,7 +44,9 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
     report.messages(screen, &messages, &session.sources);
     let result = match session::runtime() {
         Ok(runtime) => {
-            runtime.block_on(Run { options, kind, saved, session: &session, report: &report }.run(screen))
+            let gate = Cell::new(Some(session.start_gate(kind, &options.source)));
+            let run = Run { options, kind, saved, session: &session, gate, report: &report };
+            runtime.block_on(run.run(screen))
         }
         Err(messages) => Err(messages.into()),
     };
@@ -77,6 +80,8 @@ struct Run<'a> {
     kind: Kind,
     saved: Option<&'a Saved>,
     session: &'a Session,
+    /// Taken once, when there is a plan.
+    gate: Cell<Option<StartedGate<'a>>>,
     report: &'a Report<'a>,
 }
 
@@ -141,7 +146,8 @@ impl Run<'_> {
         self.session.backend.check_secrets(&plan, &self.session.keys.vault)?;
         let (applyable, drift) = (plan.is_applyable(), plan.has_drift());
         self.report.plan(screen, &plan, false);
-        let approved = match self.session.ask_policy(plan, &self.options.source) {
+        let gate = self.gate.take().expect("one plan is made in a run");
+        let approved = match gate.judge(plan) {
             Verdict::Approved(approved) => approved,
             Verdict::Denied(denial) => {
                 self.report.denial(screen, &denial, &self.session.sources);

@@ -34,6 +34,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     };
     session.context.strict_checks = options.engine.strict_checks;
     report.messages(screen, &messages, &session.sources);
+    let gate = session.start_gate(kind, &options.source);
     let made = match session::runtime() {
         Ok(runtime) => runtime.block_on(make(&session, kind, options, screen)),
         Err(messages) => Err((None, messages, Exit::Error)),
@@ -51,7 +52,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     report.messages(screen, &said, &session.sources);
     let applyable = plan.is_applyable();
     report.plan(screen, &plan, false);
-    let exit = match session.ask_policy(plan, &options.source) {
+    let exit = match gate.judge(plan) {
         Verdict::Approved(approved) => {
             report.approval(screen, approved.decision(), &session.sources);
             if let Some(path) = &options.out {

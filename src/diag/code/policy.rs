@@ -4,7 +4,7 @@ codes! {
     DENIED = "MLO5001", "denied by policy",
         "A policy rule does not let the change through. Nothing was changed. The message names the rule, the line of the manifest and what to do.";
     GATE_FAILED = "MLO5002", "policy gate failed",
-        "A policy rule could not be evaluated, took too long, or gave an answer that is not understood. A gate that cannot decide denies: nothing was changed. Mend the rule in the policy bundle.";
+        "A policy rule could not be evaluated, took too long or too much memory, or gave an answer that is not understood; or the process that evaluates policy was ended. A gate that cannot decide denies: nothing was changed. Mend the rule in the policy bundle.";
     BUNDLE = "MLO5003", "policy bundle cannot be used",
         "The policy bundle cannot be read, does not compile, lacks the package `model.governance`, or holds something that is refused. A gate without rules denies: nothing was changed.";
     WARNING = "MLO5004", "policy warning",

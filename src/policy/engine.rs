@@ -1,0 +1,187 @@
+//! Rego to answers. The only file that knows the engine.
+//!
+//! It runs in a process of its own (`serve`): a policy may be wrong, slow or hostile, and the engine does not survive
+//! everything. What would only make it say nothing is refused here or by `scan`: a rule that is silently empty would let
+//! everything through.
+
+use super::scan;
+use super::wire::{Answer, Fault, Violation};
+use super::{PACKAGES, verdict::Evaluated};
+use regorus::utils::limits::ExecutionTimerConfig;
+use regorus::{Engine, LimitError, Value};
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// Time for all rules over one input. Ours take about 30 ms unoptimised.
+pub(super) const EVALUATION_TIME_MAX: Duration = Duration::from_secs(2);
+/// Steps of the engine between two looks at the clock: under a millisecond.
+const TIMER_STEPS: NonZeroU32 = NonZeroU32::new(256).expect("not zero");
+
+/// A compiled bundle.
+pub(super) struct Judge {
+    engine: Engine,
+    /// Package to the query that gives all its answers at once.
+    queries: BTreeMap<&'static str, String>,
+}
+
+impl Judge {
+    /// Scans, parses and analyses the rules.
+    pub(super) fn load(rules: &BTreeMap<String, String>, data: &Json) -> Result<Self, Fault> {
+        scan::scan(rules)?;
+        let mut engine = Engine::new();
+        engine.set_execution_timer_config(ExecutionTimerConfig {
+            limit: EVALUATION_TIME_MAX,
+            check_interval: TIMER_STEPS,
+        });
+        // An error inside a rule is an error of the gate, not a rule that says nothing.
+        engine.set_strict_builtin_errors(true);
+        let mut files_of: BTreeMap<&'static str, Vec<&String>> = BTreeMap::new();
+        for (file, text) in rules {
+            let package = engine
+                .add_policy(file.clone(), text.clone())
+                .map_err(|error| compile_fault(file, &format!("{error:#}")))?;
+            if holds_something_at(data, &package) {
+                return Err(compile_fault(
+                    file,
+                    &format!("data of the bundle says something about `{package}`, which the rules say"),
+                ));
+            }
+            let package = package.strip_prefix("data.").unwrap_or(&package);
+            if let Some(ours) = PACKAGES.into_iter().find(|ours| *ours == package) {
+                files_of.entry(ours).or_default().push(file);
+            }
+        }
+        engine.add_data(Value::from(data.clone())).map_err(|error| compile_fault("data", &error))?;
+        let mut queries = BTreeMap::new();
+        for package in PACKAGES {
+            let files = files_of.remove(package).unwrap_or_default();
+            let declares = |rule: &str| {
+                files.iter().any(|file| engine.has_declared_rule_rooted_at(file, rule).unwrap_or(false))
+            };
+            if !declares("deny") {
+                return Err(Fault::PackageMissing { package: package.to_owned() });
+            }
+            queries.insert(package, query(package, declares));
+        }
+        // Analysis is lazy in the engine: ask for something, so that what is wrong shows now.
+        engine.eval_query("true".to_owned(), false).map_err(|error| compile_fault("bundle", &error))?;
+        Ok(Self { engine, queries })
+    }
+
+    /// What a package says of an input, which is JSON.
+    pub(super) fn ask(&mut self, package: &str, input: &str) -> Result<Answer, Fault> {
+        let query = self.queries.get(package).cloned();
+        let query = query.ok_or_else(|| Fault::PackageMissing { package: package.to_owned() })?;
+        let input =
+            Value::from_json_str(input).map_err(|error| Fault::Evaluation { reason: error.to_string() })?;
+        Reader(&evaluate(&mut self.engine, query, input)?).read()
+    }
+}
+
+/// The query that gives all rules of a package that answer.
+fn query(package: &str, declares: impl Fn(&str) -> bool) -> String {
+    let asked = ["deny", "violation", "warn", "allow", "evaluated"].into_iter().filter(|rule| declares(rule));
+    let asked: Vec<_> = asked.map(|rule| format!("\"{rule}\": data.{package}.{rule}")).collect();
+    format!("answer := {{{}}}", asked.join(", "))
+}
+
+fn compile_fault(file: &str, reason: &dyn std::fmt::Display) -> Fault {
+    Fault::Compile { file: file.to_owned(), reason: reason.to_string() }
+}
+
+/// Whether data stands at, or in the way of, a path such as `data.model.governance`.
+fn holds_something_at(data: &Json, package: &str) -> bool {
+    let mut at = data;
+    for key in package.split('.').skip(1) {
+        match at {
+            Json::Object(entries) => match entries.get(key) {
+                Some(next) => at = next,
+                None => return false,
+            },
+            _ => return true,
+        }
+    }
+    true
+}
+
+/// The value of `answer`. Undefined is a failure: a rule that says nothing has not let anything through.
+fn evaluate(engine: &mut Engine, query: String, input: Value) -> Result<Value, Fault> {
+    let failed = |reason: &str| Fault::Evaluation { reason: reason.to_owned() };
+    engine.set_input(input);
+    let results = engine.eval_query(query, false).map_err(|error| {
+        if error.downcast_ref::<LimitError>().is_some() || error.to_string().contains("time limit") {
+            Fault::TimedOut { limit_ms: u64::try_from(EVALUATION_TIME_MAX.as_millis()).unwrap_or(u64::MAX) }
+        } else {
+            failed(&format!("{error:#}"))
+        }
+    })?;
+    match results.result.as_slice() {
+        [one] => match one.bindings.as_object().ok().and_then(|map| map.get(&Value::from("answer"))) {
+            Some(answer) => Ok(answer.clone()),
+            None => Err(failed("the rules gave no answer")),
+        },
+        _ => Err(failed("a rule that must be defined is not")),
+    }
+}
+
+/// The parts of an answer, each of the shape that it must have.
+struct Reader<'a>(&'a Value);
+
+impl Reader<'_> {
+    fn read(&self) -> Result<Answer, Fault> {
+        let violation: Option<Vec<Violation>> = match self.set("violation")? {
+            Some(items) => {
+                Some(items.into_iter().map(|item| shaped("violation", item)).collect::<Result<_, _>>()?)
+            }
+            None => None,
+        };
+        let evaluated: Option<Vec<Evaluated>> =
+            self.json("evaluated")?.map(|list| shaped("evaluated", list)).transpose()?;
+        Ok(Answer {
+            deny: self.strings("deny")?,
+            violation,
+            warn: self.strings("warn")?,
+            allow: self.json("allow")?.map(|allow| shaped("allow", allow)).transpose()?,
+            evaluated: evaluated.unwrap_or_default(),
+        })
+    }
+
+    fn part(&self, rule: &str) -> Option<&Value> {
+        self.0.as_object().ok().and_then(|parts| parts.get(&Value::from(rule)))
+    }
+
+    fn json(&self, rule: &str) -> Result<Option<Json>, Fault> {
+        self.part(rule).map(|value| to_json(rule, value)).transpose()
+    }
+
+    /// The members of a set.
+    fn set(&self, rule: &str) -> Result<Option<Vec<Json>>, Fault> {
+        let Some(value) = self.part(rule) else { return Ok(None) };
+        let members = value.as_set().map_err(|_| misshapen(rule, &"it must be a set"))?;
+        members.iter().map(|member| to_json(rule, member)).collect::<Result<_, _>>().map(Some)
+    }
+
+    fn strings(&self, rule: &str) -> Result<BTreeSet<String>, Fault> {
+        let members = self.set(rule)?.unwrap_or_default().into_iter();
+        let text = |member| match member {
+            Json::String(text) => Ok(text),
+            _ => Err(misshapen(rule, &"it must be a set of strings")),
+        };
+        members.map(text).collect()
+    }
+}
+
+fn misshapen(rule: &str, reason: &dyn std::fmt::Display) -> Fault {
+    Fault::Answer { rule: rule.to_owned(), reason: reason.to_string() }
+}
+
+fn shaped<T: serde::de::DeserializeOwned>(rule: &str, value: Json) -> Result<T, Fault> {
+    serde_json::from_value(value).map_err(|error| misshapen(rule, &error))
+}
+
+fn to_json(rule: &str, value: &Value) -> Result<Json, Fault> {
+    let text = value.to_json_str().map_err(|error| misshapen(rule, &error))?;
+    serde_json::from_str(&text).map_err(|error| misshapen(rule, &error))
+}

@@ -1,0 +1,154 @@
+//! What the program and the process that evaluates policy say to each other: the twins of what crosses the pipe.
+//!
+//! Each message is a frame: its length in four bytes, then JSON. A question has a second frame, its input, which only the
+//! other side takes apart. Neither side trusts the other's lengths.
+
+use super::Level;
+use super::verdict::Evaluated;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read, Write};
+
+/// Bytes of a request: a bundle, or an input such as the plan of 100,000 objects.
+pub(super) const REQUEST_BYTES_MAX: u32 = 512 * 1024 * 1024;
+/// Bytes of a reply: what rules say of one input. A hostile policy decides how long it is.
+pub(super) const REPLY_BYTES_MAX: u32 = 64 * 1024 * 1024;
+
+/// What is asked of the process.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Request {
+    /// To read and compile a bundle. Answered once, before all questions.
+    Load {
+        /// Name relative to the bundle to text.
+        rules: BTreeMap<String, String>,
+        /// What `data` holds, the environment included.
+        data: Json,
+    },
+    /// To evaluate a package over the input that the next frame holds.
+    Ask {
+        /// Such as `model.governance`.
+        package: String,
+    },
+}
+
+/// What it says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Reply {
+    /// The bundle compiles.
+    Loaded {
+        /// What this system cannot limit, in words: `memory`.
+        unlimited: Vec<String>,
+    },
+    /// What the rules of a package say.
+    Answer(Answer),
+    /// Why there is no answer.
+    Fault(Fault),
+}
+
+/// What the rules of a package say of an input. Its parts have their shapes, and may contradict each other.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub(super) deny: BTreeSet<String>,
+    pub(super) violation: Option<Vec<Violation>>,
+    pub(super) warn: BTreeSet<String>,
+    pub(super) allow: Option<bool>,
+    pub(super) evaluated: Vec<Evaluated>,
+}
+
+/// A denial as rules write it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Violation {
+    pub(super) rule: String,
+    pub(super) msg: String,
+    #[serde(default)]
+    pub(super) path: String,
+    #[serde(default)]
+    pub(super) actions: Vec<String>,
+    #[serde(default)]
+    pub(super) level: Level,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Fault {
+    /// The text of a policy has something that is refused before it is parsed.
+    Refused { file: String, line: usize, reason: String },
+    /// It is not Rego, or not Rego that the engine can evaluate.
+    Compile { file: String, reason: String },
+    /// A package that every bundle needs has no `deny`.
+    PackageMissing { package: String },
+    /// A rule failed.
+    Evaluation { reason: String },
+    /// The engine's own clock ran out.
+    TimedOut { limit_ms: u64 },
+    /// A part of an answer has another shape than it must have.
+    Answer { rule: String, reason: String },
+    /// The engine panicked.
+    Panicked { reason: String },
+}
+
+/// Writes a message.
+pub(super) fn send(to: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
+    send_bytes(to, &bytes_of(message))
+}
+
+/// A message as it is sent.
+pub(super) fn bytes_of(message: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(message).expect("messages have string keys only")
+}
+
+/// Writes a frame.
+pub(super) fn send_bytes(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    let too_long = |_| io::Error::new(io::ErrorKind::InvalidInput, "a message of more than 4 GiB");
+    to.write_all(&u32::try_from(bytes.len()).map_err(too_long)?.to_be_bytes())?;
+    to.write_all(bytes)?;
+    to.flush()
+}
+
+/// Reads a frame of at most `bytes_max`. Nothing if the other side has ended.
+pub(super) fn receive(from: &mut impl Read, bytes_max: u32) -> io::Result<Option<Vec<u8>>> {
+    let mut length = [0; 4];
+    match from.read_exact(&mut length) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
+    }
+    let length = u32::from_be_bytes(length);
+    if length > bytes_max {
+        let reason = format!("a message of {length} bytes, and at most {bytes_max} are read");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+    }
+    let mut bytes = Vec::new();
+    from.take(u64::from(length)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == u64::from(length) { Ok(Some(bytes)) } else { Ok(None) }
+}
+
+/// A message out of a frame.
+pub(super) fn read<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_comes_back_and_what_is_cut_off_or_too_long_does_not() {
+        let mut pipe = Vec::new();
+        send(&mut pipe, &Request::Ask { package: "p".into() }).unwrap();
+        send_bytes(&mut pipe, b"{}").unwrap();
+        let mut reader = pipe.as_slice();
+        let frame = receive(&mut reader, 100).unwrap().unwrap();
+        assert!(matches!(read(&frame).unwrap(), Request::Ask { package } if package == "p"));
+        assert_eq!(receive(&mut reader, 100).unwrap().unwrap(), b"{}");
+        assert!(receive(&mut reader, 100).unwrap().is_none());
+        for cut in 0..pipe.len() {
+            let mut reader = pipe.get(..cut).unwrap();
+            let whole = std::iter::from_fn(|| receive(&mut reader, 100).unwrap()).count();
+            assert!(whole <= 1, "cut at {cut}");
+        }
+        let error = receive(&mut [0xff_u8; 8].as_slice(), 100).unwrap_err();
+        assert!(error.to_string().contains("at most 100"), "{error}");
+        assert!(read::<Reply>(b"{\"Answer\": 1}").is_err());
+    }
+}
