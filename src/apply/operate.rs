@@ -305,11 +305,16 @@ impl Run<'_, '_, '_> {
             Intent::Delete => Change::Delete { prior },
         };
         let attempts = Cell::new(0_u32);
-        let started = retry(|| {
-            attempts.set(attempts.get() + 1);
-            connection.start(subject, change)
+        let started = retry(|| async {
+            // The attempt before, or the wait after it, may have taken what was left of the lock.
+            if attempts.replace(attempts.get() + 1) > 0 && self.is_lock_lost().await {
+                return Ok(None);
+            }
+            connection.start(subject, change).await.map(Some)
         });
         let mut progress = match started.await {
+            Ok(None) => return Ok(CallEnd::Left),
+            Ok(Some(progress)) => progress,
             Err(error) if error.class == ErrorClass::Absent && call.intent == Intent::Delete => {
                 Progress::Done(None)
             }
@@ -318,7 +323,7 @@ impl Run<'_, '_, '_> {
             Err(error) if attempts.get() > 1 && error.object.is_none() => {
                 return Err(ProviderError { class: ErrorClass::Retryable, ..error });
             }
-            other => other?,
+            Err(error) => return Err(error),
         };
         let mut interrupt = self.applier.interrupt.clone();
         loop {

@@ -120,18 +120,6 @@ fn is_of_the_dead(_: &Held, _: &Holder) -> bool {
     false
 }
 
-/// A piece of work, with the lock kept beside it. That the lock is lost does not cut the work off: what it writes or
-/// begins from then on is refused, and it ends by that.
-pub(super) async fn kept<T>(guard: &dyn Guard, work: impl Future<Output = T>) -> T {
-    tokio::pin!(work);
-    tokio::select! {
-        biased;
-        done = &mut work => return done,
-        _ = guard.keep() => {}
-    }
-    work.await
-}
-
 /// The clock of the machine, which goes on while it sleeps.
 pub(super) struct SystemClock {
     #[cfg(not(target_os = "linux"))]

@@ -170,7 +170,9 @@ impl Snapshot {
         match record {
             Record::Intend { .. } | Record::Progress { .. } | Record::Failed { object: None, .. } => {}
             Record::Done { address, deposed: None, object: None, .. } => {
-                self.objects.remove(&address);
+                if let Some(object) = self.objects.remove(&address) {
+                    self.gone.insert(address, object.token);
+                }
             }
             Record::Done { address, deposed: Some(key), object: None, .. } => {
                 self.forget_deposed(&address, &key);

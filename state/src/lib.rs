@@ -44,4 +44,4 @@ pub use memory::MemoryStore;
 pub use s3::S3Store;
 pub use seal::Vault;
 pub use snapshot::{AttributePath, Object, Output, PathStep, Snapshot, Stamp, Status, Version};
-pub use store::{BoxFuture, Copied, Earlier, Guard, Loaded, Store, StoreError};
+pub use store::{BoxFuture, Copied, Earlier, Guard, Loaded, Store, StoreError, kept};

@@ -2,6 +2,7 @@
 //!
 //! In: what every store takes. Out: the same, at once. Never: a disk; a state that outlives the last handle.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -75,7 +76,7 @@ impl Shared {
         self.keep(copy.snapshot.clone(), copy.stamp)?;
         self.ledger = Ledger::of_pending(copy.pending);
         self.records = self.ledger.carried();
-        self.snapshot = Some(copy.snapshot);
+        self.snapshot = Some(Snapshot { gone: BTreeMap::new(), ..copy.snapshot });
         self.moved = None;
         Ok(())
     }
@@ -129,7 +130,7 @@ impl Shared {
         Ok(())
     }
 
-    fn commit(&mut self, snapshot: Snapshot) -> Result<(), StoreError> {
+    fn commit(&mut self, mut snapshot: Snapshot) -> Result<(), StoreError> {
         self.check_here()?;
         let present = self.snapshot.as_ref();
         if let Some(present) = present.filter(|present| present.lineage != snapshot.lineage) {
@@ -140,6 +141,7 @@ impl Shared {
         if found.checked_add(1) != Some(snapshot.serial) {
             return Err(StoreError::Stale { expected: snapshot.serial.saturating_sub(1), found });
         }
+        snapshot.gone.clear();
         let prev = self.versions.last().map(|version| version.digest.clone());
         let holder = self.holder.as_ref().ok_or(StoreError::Misused { how: "written without a lock" })?;
         self.keep(snapshot.clone(), Stamp::by(holder, prev))?;

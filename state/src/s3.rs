@@ -37,7 +37,7 @@ mod request;
 mod writer;
 
 pub use aws::{AssumeRole, AwsBucket, BucketSettings};
-pub use bucket::{Bucket, DELETE_MAX, Found, Only, Page, Refusal};
+pub use bucket::{Bucket, Bytes, DELETE_MAX, Found, Only, Page, Refusal};
 pub use lease::{HEARTBEAT, LEASE};
 pub use model::ModelBucket;
 pub use writer::HISTORY_MAX;

@@ -46,6 +46,9 @@ pub struct Snapshot {
     pub deposed: BTreeMap<Address, BTreeMap<String, Object>>,
     /// The root module's outputs, by name.
     pub outputs: BTreeMap<String, Output>,
+    /// The tokens of the objects that went since this serial was written, by address: what is made there next needs
+    /// another. Known from the journal alone, so it is written with no snapshot; the next serial needs none of it.
+    pub gone: BTreeMap<Address, String>,
 }
 
 impl Snapshot {
@@ -58,6 +61,7 @@ impl Snapshot {
             objects: BTreeMap::new(),
             deposed: BTreeMap::new(),
             outputs: BTreeMap::new(),
+            gone: BTreeMap::new(),
         }
     }
 

@@ -8,8 +8,10 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
+
+use futures_util::future::{Either, select};
 
 use crate::holder::{Held, Holder};
 use crate::journal::{Pending, Record};
@@ -104,6 +106,15 @@ pub trait Guard: Send + Sync {
 
     /// Gives the lock back.
     fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>>;
+}
+
+/// A piece of work, with the lock kept beside it. That the lock is lost does not cut the work off: what it writes or
+/// begins from then on is refused, and it ends by that.
+pub async fn kept<T>(guard: &dyn Guard, work: impl Future<Output = T>) -> T {
+    match select(pin!(work), guard.keep()).await {
+        Either::Left((done, _)) => done,
+        Either::Right((_, work)) => work.await,
+    }
 }
 
 /// What a store holds.

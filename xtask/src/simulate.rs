@@ -9,7 +9,8 @@ use crate::workspace::Workspace;
 /// What the names of such tests begin with.
 const TESTS: &str = "apply::tests::simulation";
 
-/// Lives of `seeds` seeds from `from` on, and every step at which a machine can stop.
+/// Lives of `seeds` seeds from `from` on, alone and with a second run, and every step at which a machine can stop or be
+/// late.
 pub(crate) fn run(workspace: &Workspace, from: u64, seeds: u64) -> Result<(), Failure> {
     command::show(&mut tests(workspace, from, seeds))
 }

@@ -24,7 +24,9 @@ use crate::provider::builtin::Builtin;
 use crate::provider::fake::Fake;
 use crate::provider::{Provider, Surroundings};
 use futures_util::FutureExt as _;
-use mlo_state::{BoxFuture, Copied, Guard, Holder, Loaded, MemoryStore, Record, Snapshot, Store, StoreError};
+use mlo_state::{
+    BoxFuture, Copied, Guard, Holder, Loaded, MemoryStore, Record, Snapshot, Store, StoreError, kept,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -34,7 +36,7 @@ use tokio::sync::watch;
 /// A state and a world of things, and a configuration for them.
 struct Lab {
     fake: Fake,
-    store: MemoryStore,
+    store: Arc<dyn Store>,
     files: BTreeMap<String, String>,
     sources: SourceMap,
     gate: Gate,
@@ -42,6 +44,8 @@ struct Lab {
     appends_left: Option<usize>,
     /// What the state is written to, if not at once to memory.
     disk: Option<simulation::Disk>,
+    /// What the runs are on, if not on a machine that has the state and the world at hand.
+    machine: Option<simulation::Machine>,
     /// Calls until the lock is lost.
     calls_left: Option<usize>,
     parallelism: usize,
@@ -57,12 +61,13 @@ impl Lab {
         let gate = Gate::new(&Bundle::builtin().unwrap(), "dev").unwrap();
         let mut lab = Self {
             fake: Fake::new(),
-            store: MemoryStore::new(),
+            store: Arc::new(MemoryStore::new()),
             files: BTreeMap::new(),
             sources: SourceMap::new(),
             gate,
             appends_left: None,
             disk: None,
+            machine: None,
             calls_left: None,
             parallelism: 4,
             requests: Requests::default(),
@@ -100,8 +105,11 @@ impl Lab {
 
     fn providers(&self) -> BTreeMap<&'static str, Arc<dyn Provider>> {
         let builtin: Arc<dyn Provider> = Arc::new(Builtin::new());
-        [("fake", Arc::new(self.fake.clone()) as _), ("mlo", Arc::clone(&builtin)), ("terraform", builtin)]
-            .into()
+        let fake: Arc<dyn Provider> = match &self.machine {
+            Some(machine) => machine.connects_to(self.fake.clone()),
+            None => Arc::new(self.fake.clone()),
+        };
+        [("fake", fake), ("mlo", Arc::clone(&builtin)), ("terraform", builtin)].into()
     }
 
     async fn planned(&mut self, kind: Kind, snapshot: &Snapshot) -> PlanResult {
@@ -180,8 +188,11 @@ impl Lab {
             run_url: None,
         };
         let store = self.store.clone();
-        let inner = store.lock(&holder).await.map_err(shown)?;
-        let guard = match &self.disk {
+        let inner = match &self.machine {
+            Some(machine) => machine.lock(&holder).await.map_err(shown)?,
+            None => store.lock(&holder).await.map_err(shown)?,
+        };
+        let guard: Box<dyn Guard> = match &self.disk {
             Some(disk) => disk.guard(inner),
             None => Box::new(Faulty {
                 inner,
@@ -190,6 +201,14 @@ impl Lab {
                 failed: AtomicBool::new(false),
             }),
         };
+        let ran = kept(guard.as_ref(), self.locked(guard.as_ref(), kind)).await;
+        let released = guard.release().await.map_err(shown);
+        let applied = ran?;
+        released.map(|()| applied)
+    }
+
+    async fn locked(&mut self, guard: &dyn Guard, kind: Kind) -> Ran {
+        let shown = |error: StoreError| error.to_string();
         let (context, surroundings, providers) = (context(), Surroundings::nowhere(), self.providers());
         let mut loaded = guard.read().await.map_err(shown)?;
         if !loaded.pending.is_empty() {
@@ -197,9 +216,8 @@ impl Lab {
             let tree = ModuleTree::new(&config);
             let snapshot = loaded.snapshot.as_ref().unwrap_or(&nothing);
             let configured = Configured::new(&tree, &context, &providers, snapshot);
-            let messages = settle(guard.as_ref(), &loaded, (&providers, &configured), &surroundings)
-                .await
-                .map_err(shown)?;
+            let messages =
+                settle(guard, &loaded, (&providers, &configured), &surroundings).await.map_err(shown)?;
             if messages.has_errors() {
                 return Err(self.rendered(&messages));
             }
@@ -215,7 +233,7 @@ impl Lab {
             providers: &providers,
             connections,
             surroundings: &surroundings,
-            guard: guard.as_ref(),
+            guard,
             snapshot,
             next_operation,
             parallelism: self.parallelism,

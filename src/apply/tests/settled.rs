@@ -96,3 +96,19 @@ fn a_run_that_is_killed_again_and_again_comes_to_its_end() {
     assert_eq!(lab.fake.living(), [""; 0]);
     assert!(lab.try_apply(Kind::Destroy).unwrap().is_ok());
 }
+
+#[test]
+fn what_was_made_and_taken_away_by_runs_that_were_cut_off_is_made_anew_with_a_token_of_its_own() {
+    // The world notes when the token of an object that is gone comes again: a service would answer with what it made then.
+    let fixed = |value: u8| format!("resource \"fake_thing\" \"a\" {{\n  fixed = {value}\n}}");
+    let mut lab = Lab::new(&fixed(1));
+    lab.fake.fail("create fake_thing.a", Fault::KilledAfter);
+    assert_eq!(lab.apply_badly(), "killed");
+    lab.configure(&fixed(2));
+    lab.fake.fail("create fake_thing.a", Fault::KilledBefore);
+    assert_eq!(lab.apply_badly(), "killed");
+    assert_eq!((lab.fake.living(), lab.snapshot().serial), (vec![], 0));
+    lab.fake.mend();
+    lab.apply();
+    lab.assert_settled();
+}

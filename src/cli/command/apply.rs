@@ -7,7 +7,7 @@ use crate::cli::confirm;
 use crate::cli::exit::Exit;
 use crate::cli::heartbeat;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::lock::{Claim, Stop, interrupted, kept, unless_interrupted};
+use crate::cli::lock::{Claim, Stop, interrupted, unless_interrupted};
 use crate::cli::report::Report;
 use crate::cli::saved::{self, Refused, Saved};
 use crate::cli::screen::Screen;
@@ -17,7 +17,7 @@ use crate::diag::{Diagnostics, SourceMap};
 use crate::graph::ModuleTree;
 use crate::plan::{Configured, Connections, Kind};
 use crate::policy::{Approved, Verdict};
-use mlo_state::{Guard, Loaded, Snapshot, StoreError};
+use mlo_state::{Guard, Loaded, Snapshot, StoreError, kept};
 use std::cell::Cell;
 
 pub(in crate::cli) fn run(options: &Apply, _: &Global, screen: &mut Screen) -> Exit {

@@ -339,7 +339,8 @@ pub(in crate::plan) fn refuse_ephemeral(wanted: &Value, resource: &Resource) -> 
 
 /// The idempotency token of a create: the same in every attempt from the same state, another one for each new object.
 pub(super) fn token(snapshot: &Snapshot, address: &Address) -> String {
-    let earlier = snapshot.objects.get(address).map_or("", |object| object.token.as_str());
+    let present = snapshot.objects.get(address).map(|object| &object.token);
+    let earlier = present.or_else(|| snapshot.gone.get(address)).map_or("", String::as_str);
     let hash = Sha256::digest(format!("{}\n{}\n{address}\n{earlier}", snapshot.lineage, snapshot.serial));
     HEXLOWER.encode(hash.first_chunk::<16>().expect("a SHA-256 has 32 bytes"))
 }

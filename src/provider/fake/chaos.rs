@@ -36,16 +36,21 @@ impl Dice {
 pub(crate) struct Chaos {
     dice: Dice,
     is_calm: bool,
+    /// Calls that are refused from now on, whosever they are.
+    throttled: u64,
 }
+
+/// Calls that are refused in a row, at most: more than the attempts at one.
+const THROTTLED_MAX: u64 = 8;
 
 impl Chaos {
     pub(crate) fn new(dice: Dice) -> Self {
-        Self { dice, is_calm: false }
+        Self { dice, is_calm: false, throttled: 0 }
     }
 
-    /// From now on calls are slow, and nothing goes wrong.
-    pub(crate) fn calm(&mut self) {
-        self.is_calm = true;
+    /// From now on calls are slow, and nothing goes wrong; or things go wrong again.
+    pub(crate) fn calm(&mut self, is_calm: bool) {
+        self.is_calm = is_calm;
     }
 
     /// For how many turns a call waits, and how it goes wrong then.
@@ -59,9 +64,20 @@ impl Chaos {
             28..32 => Fault::Half,
             32..42 => Fault::Slow(2),
             42..44 => Fault::LeftUnknown,
+            44..50 => Fault::Twice,
             _ => return (turns, None),
         };
         (turns, Some(fault).filter(|_| !self.is_calm))
+    }
+
+    /// Whether a call is refused because there were too many: nothing is done.
+    pub(super) fn throttles(&mut self) -> bool {
+        if self.throttled == 0 && self.dice.below(40) == 0 {
+            self.throttled = 1 + self.dice.below(THROTTLED_MAX);
+        }
+        let throttles = self.throttled > 0 && !self.is_calm;
+        self.throttled = self.throttled.saturating_sub(1);
+        throttles
     }
 
     /// Whether a question about an object gets no answer.

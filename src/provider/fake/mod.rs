@@ -52,6 +52,8 @@ pub(crate) enum Fault {
     LeftUnknown,
     /// It does not get there, this once: nothing was done.
     Lost,
+    /// It gets there twice, and what the second is told is the answer.
+    Twice,
 }
 
 /// All objects of the provider, and what is to go wrong.
@@ -170,6 +172,9 @@ impl Fake {
         for _ in 0..turns {
             tokio::task::yield_now().await;
         }
+        if self.things().chaos.as_mut().is_some_and(Chaos::throttles) {
+            return Err(ProviderError::new(ErrorClass::Retryable, "throttled"));
+        }
         let things = self.things();
         let is_gone = things.gone.contains(subject.token) && !things.living.contains_key(subject.token);
         if is_gone && things.chaos.is_some() && matches!(change, Change::Delete { .. }) {
@@ -200,6 +205,9 @@ impl Things {
         }
         if prior.is_none() && matches!(change, Change::Update { .. }) {
             self.violations.push(format!("{address} was updated and is not there"));
+        }
+        if prior.is_none() && self.gone.contains(subject.token) {
+            self.violations.push(format!("{address} was made with the token of an object that is gone"));
         }
         if prior.is_none() && !self.may_overlap && self.living.values().any(|(other, _)| *other == address) {
             self.violations.push(format!("{address} was made twice"));
@@ -287,6 +295,13 @@ impl Fake {
         Ok(Progress::Done(match fault {
             None | Some(Fault::Throttled(0)) => act(),
             Some(Fault::Lost) => return Err(lost()),
+            Some(Fault::Twice) => {
+                act();
+                if matches!(change, Change::Delete { .. }) {
+                    return Err(ProviderError::new(ErrorClass::Absent, "it is gone"));
+                }
+                act()
+            }
             Some(Fault::Refused) => return Err(ProviderError::permanent("refused")),
             Some(Fault::Throttled(left)) => {
                 self.fail(&call, Fault::Throttled(left - 1));

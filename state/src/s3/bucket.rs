@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+/// The bytes of an object.
+pub use bytes::Bytes;
 
 use crate::store::BoxFuture;
 

@@ -182,10 +182,16 @@ impl Lease {
         StoreError::LockLost { place: self.client.place(LOCK) }
     }
 
+    /// How long ago the lock was renewed. A clock that went back, as that of a machine that was restored, does not tell:
+    /// then it is longer than any lease.
+    fn age(&self) -> Duration {
+        let since = self.known().since;
+        self.client.clock().elapsed().checked_sub(since).unwrap_or(Duration::MAX)
+    }
+
     /// How long the lock is surely kept from now on.
     fn left(&self) -> Duration {
-        let (since, now) = (self.known().since, self.client.clock().elapsed());
-        (since + LEASE).saturating_sub(now + MARGIN)
+        LEASE.saturating_sub(self.age().saturating_add(MARGIN))
     }
 
     /// Makes sure that the lock outlasts some time, by renewing it if it must.
@@ -206,8 +212,7 @@ impl Lease {
             if self.known().lost {
                 return self.lost();
             }
-            let age = self.client.clock().elapsed().saturating_sub(self.known().since);
-            self.client.clock().sleep(HEARTBEAT.saturating_sub(age)).await;
+            self.client.clock().sleep(HEARTBEAT.saturating_sub(self.age())).await;
             match self.renew(LEASE.saturating_sub(MARGIN + HEARTBEAT)).await {
                 Ok(()) => {}
                 Err(error @ StoreError::LockLost { .. }) => return error,

@@ -296,6 +296,7 @@ impl SnapshotIn {
             objects: self.objects.objects,
             deposed: self.objects.deposed,
             outputs: self.outputs.into_iter().map(|(name, output)| (name, Output::from(output))).collect(),
+            gone: BTreeMap::new(),
         })
     }
 }

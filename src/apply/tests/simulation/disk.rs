@@ -1,4 +1,4 @@
-//! A disk that takes its time, loses what was not synced, and fills up.
+//! A disk that takes its time, loses what was not synced, fills up, and cannot sync.
 
 use crate::provider::fake::Dice;
 use mlo_state::{BoxFuture, Copied, Guard, Loaded, Record, Snapshot, StoreError};
@@ -12,8 +12,14 @@ pub(in crate::apply::tests) struct Disk(Arc<Mutex<Moods>>);
 
 struct Moods {
     dice: Dice,
-    /// One write in so many fails, and all after it; 0: none.
+    /// One write or sync in so many fails, and all after it; 0: none.
     fails_one_in: u64,
+}
+
+impl Moods {
+    fn fails(&mut self) -> bool {
+        self.fails_one_in > 0 && self.dice.below(self.fails_one_in) == 0
+    }
 }
 
 impl Disk {
@@ -28,7 +34,8 @@ impl Disk {
 
     /// A lock on this disk.
     pub(in crate::apply::tests) fn guard(&self, inner: Box<dyn Guard>) -> Box<dyn Guard> {
-        let unsynced = Mutex::new(Unsynced { batches: VecDeque::new(), first: 0, failed: false });
+        let unsynced =
+            Mutex::new(Unsynced { batches: VecDeque::new(), first: 0, is_full: false, lost: None });
         Box::new(SlowGuard { inner, disk: self.clone(), unsynced })
     }
 
@@ -56,7 +63,9 @@ struct Unsynced {
     batches: VecDeque<Vec<Record>>,
     /// The number of the first of them.
     first: u64,
-    failed: bool,
+    is_full: bool,
+    /// The number of the batch whose sync failed: nobody knows what of it is there, and nothing follows it.
+    lost: Option<u64>,
 }
 
 impl SlowGuard {
@@ -69,17 +78,38 @@ impl SlowGuard {
         loop {
             let next = {
                 let mut unsynced = self.unsynced();
+                if unsynced.lost.is_some_and(|lost| lost <= last) {
+                    return Err(halted());
+                }
                 if unsynced.first > last {
                     return Ok(());
                 }
                 unsynced.first += 1;
                 unsynced.batches.pop_front()
             };
-            if let Some(batch) = next {
-                self.inner.append(batch).await?;
+            let Some(batch) = next else { continue };
+            if self.disk.moods().fails() {
+                self.lose(batch);
+                let source = std::io::Error::other("input/output error");
+                return Err(StoreError::Io { doing: "synced", place: "journal".into(), source });
             }
+            self.inner.append(batch).await?;
         }
     }
+
+    /// A batch of which the first records are there, or all, or none. What waits behind it is never written.
+    fn lose(&self, mut batch: Vec<Record>) {
+        let kept = self.disk.moods().dice.below(batch.len() as u64 + 1);
+        batch.truncate(usize::try_from(kept).unwrap_or_default());
+        drop(self.inner.append(batch));
+        let mut unsynced = self.unsynced();
+        unsynced.lost = Some(unsynced.first - 1);
+        unsynced.batches.clear();
+    }
+}
+
+fn halted() -> StoreError {
+    StoreError::Halted { because: "no space".into() }
 }
 
 fn full() -> StoreError {
@@ -105,14 +135,11 @@ impl Guard for SlowGuard {
     fn append(&self, records: Vec<Record>) -> BoxFuture<'_, Result<(), StoreError>> {
         let number = {
             let mut unsynced = self.unsynced();
-            if unsynced.failed {
-                let because = "no space".into();
-                return Box::pin(std::future::ready(Err(StoreError::Halted { because })));
+            if unsynced.is_full || unsynced.lost.is_some() {
+                return Box::pin(std::future::ready(Err(halted())));
             }
-            let mut moods = self.disk.moods();
-            let odds = moods.fails_one_in;
-            if odds > 0 && moods.dice.below(odds) == 0 {
-                unsynced.failed = true;
+            if self.disk.moods().fails() {
+                unsynced.is_full = true;
                 return Box::pin(std::future::ready(Err(full())));
             }
             unsynced.batches.push_back(records);
@@ -131,7 +158,8 @@ impl Guard for SlowGuard {
                 let unsynced = self.unsynced();
                 unsynced.first + unsynced.batches.len() as u64
             };
-            self.sync(last.saturating_sub(1)).await?;
+            // A snapshot needs no journal: what of it could not be synced is not missed.
+            drop(self.sync(last.saturating_sub(1)).await);
             self.inner.commit(snapshot).await
         })
     }

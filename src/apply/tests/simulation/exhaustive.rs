@@ -4,7 +4,7 @@ use super::{Disk, Kind, Lab};
 use crate::provider::fake::Dice;
 
 /// From one configuration to the other.
-const CHANGES: [(&str, &str, &str); 4] = [
+pub(super) const CHANGES: [(&str, &str, &str); 4] = [
     ("made", "", CHAIN),
     ("replaced, changed and taken away", CHAIN, CHANGED),
     (

@@ -9,14 +9,19 @@
 
 mod disk;
 mod exhaustive;
+mod machine;
+mod network;
+mod rivals;
 mod seeds;
 
 pub(super) use disk::Disk;
+pub(super) use machine::Machine;
 
 use super::{Applied, Fake, Kind, Lab, MemoryStore, Ran, SourceMap};
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// A machine that stops after so many steps of the program: each is one turn of its only task, between two awaits.
@@ -42,7 +47,8 @@ impl<F: Future> Future for Stopping<F> {
 impl Lab {
     /// Another world and another state. The policies are the same: to read them takes longer than a life.
     fn begin_anew(&mut self, text: &str) {
-        (self.fake, self.store, self.disk) = (Fake::new(), MemoryStore::new(), None);
+        (self.fake, self.store, self.disk) = (Fake::new(), Arc::new(MemoryStore::new()), None);
+        self.machine = None;
         self.sources = SourceMap::new();
         self.configure(text);
     }
@@ -58,7 +64,7 @@ impl Lab {
     /// Applies on a machine that goes on, and nothing may be left to do.
     fn apply_in_peace(&mut self, kind: Kind) -> Result<Applied, String> {
         if let Some(chaos) = &mut self.fake.things().chaos {
-            chaos.calm();
+            chaos.calm(true);
         }
         if let Some(disk) = &self.disk {
             disk.calm();

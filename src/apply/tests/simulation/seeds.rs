@@ -4,9 +4,11 @@ use super::super::configuration::{configuration, text};
 use super::{Disk, Kind, Lab};
 use crate::provider::fake::{Chaos, Dice, Intents};
 use futures_util::FutureExt as _;
-use mlo_state::{MemoryStore, Store as _};
+use mlo_state::Store;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Seeds of a run of the tests; `MLO_SIMULATE_SEEDS` asks for more, `MLO_SIMULATE_FROM` for others.
 const SEEDS: u64 = 150;
@@ -18,21 +20,27 @@ const ATTEMPTS: u64 = 6;
 const STEPS: u64 = 80;
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a test is told how much to try")]
 fn whatever_goes_wrong_nothing_is_lost_nothing_is_twice_and_the_end_is_the_same() {
-    let asked = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let from = asked("MLO_SIMULATE_FROM").unwrap_or(0);
-    let default = if std::env::var_os("MLO_TEST_FULL").is_some() { SEEDS_FULL } else { SEEDS };
-    let seeds = asked("MLO_SIMULATE_SEEDS").unwrap_or(default);
+    let asked = asked(SEEDS, SEEDS_FULL);
+    let (from, seeds) = (asked.start, asked.end - asked.start);
     let mut labs = [Lab::new(""), Lab::new("")];
     let mut stops = 0;
-    for seed in from..from + seeds {
+    for seed in asked {
         match live(seed, &mut labs) {
             Ok(stopped) => stops += stopped,
             Err(wrong) => panic!("seed {seed}: {wrong}\nagain: cargo xtask simulate --from {seed} --seeds 1"),
         }
     }
     println!("{seeds} seeds from {from}: machines stopped {stops} times, and nothing was lost");
+}
+
+/// The seeds that are tried: as many as are asked for, else `few`, or `many` where all tests have their full counts.
+#[expect(clippy::disallowed_methods, reason = "a test is told how much to try")]
+pub(super) fn asked(few: u64, many: u64) -> Range<u64> {
+    let asked = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let from = asked("MLO_SIMULATE_FROM").unwrap_or(0);
+    let default = if std::env::var_os("MLO_TEST_FULL").is_some() { many } else { few };
+    from..from + asked("MLO_SIMULATE_SEEDS").unwrap_or(default)
 }
 
 /// One life, and beside it the same without anything that goes wrong. Gives how often the machine stopped.
@@ -87,15 +95,15 @@ fn live(seed: u64, [lab, smooth]: &mut [Lab; 2]) -> Result<u64, String> {
 }
 
 /// Whether a state has an intent without an outcome for a call.
-fn intents_of(store: MemoryStore) -> Intents {
+pub(super) fn intents_of(store: Arc<dyn Store>) -> Intents {
     Intents::new(move |subject| {
-        let loaded = store.read().now_or_never().expect("memory answers at once").expect("memory is whole");
+        let loaded = store.read().now_or_never().expect("it answers at once").expect("it is whole");
         loaded.pending.iter().any(|each| each.token == subject.token && each.address == *subject.address)
     })
 }
 
 /// Two configurations of a seed.
-fn configurations(seed: u64) -> [String; 2] {
+pub(super) fn configurations(seed: u64) -> [String; 2] {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);

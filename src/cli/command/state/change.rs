@@ -11,7 +11,7 @@ use crate::cli::backend::moves;
 use crate::cli::confirm;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::lock::{Claim, Stop, kept};
+use crate::cli::lock::{Claim, Stop};
 use crate::cli::project::Place;
 use crate::cli::screen::Screen;
 use crate::cli::secrets;
@@ -20,7 +20,7 @@ use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
 use crate::plan::bare_provider;
 use crate::provider;
 use mlo_state::snapshot::SNAPSHOT_BYTES_MAX;
-use mlo_state::{Guard, Loaded, Snapshot, Status};
+use mlo_state::{Guard, Loaded, Snapshot, Status, kept};
 use std::io::{self, Read};
 use std::path::Path;
 

@@ -9,12 +9,12 @@ use crate::cli::backend::{Backend, moves};
 use crate::cli::confirm;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::lock::{Claim, Stop, kept};
+use crate::cli::lock::{Claim, Stop};
 use crate::cli::project::Place;
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Found};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code, escape};
-use mlo_state::{Copied, Guard, Store, StoreError};
+use mlo_state::{Copied, Guard, Store, StoreError, kept};
 use std::sync::Arc;
 
 /// One end of the way.
