@@ -12,6 +12,7 @@ mod docs;
 mod documents;
 mod encryption;
 mod engine;
+mod environments;
 mod fmt;
 mod gate;
 mod generate;

@@ -7,6 +7,7 @@ mod backend;
 mod command;
 mod confirm;
 mod discretion;
+mod environment;
 mod exit;
 mod file;
 mod heartbeat;

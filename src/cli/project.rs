@@ -2,8 +2,8 @@
 
 use super::packages::Packages;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, because, code};
-use crate::lang::config::{Module, StatePlace};
-use crate::lang::load::{self, LoadRequest, Root, Unwritten};
+use crate::lang::config::Module;
+use crate::lang::load::{self, LoadRequest, Root, States, Unwritten};
 use crate::lang::scope::Nowhere;
 use crate::lang::suite::TestFile;
 use crate::lang::value::{Type, Value};
@@ -104,10 +104,10 @@ impl Place {
         self.states().join("default")
     }
 
-    /// Where the configuration says that its state is kept.
-    pub(super) fn state_place(&self, sources: &mut SourceMap) -> Result<Option<StatePlace>, Diagnostics> {
+    /// What the configuration says of its states.
+    pub(super) fn declared_states(&self, sources: &mut SourceMap) -> Result<States, Diagnostics> {
         if self.has_builtin_root() {
-            return Ok(None);
+            return Ok(States::default());
         }
         let root = Root::Folder {
             project: self.folder.as_path(),
@@ -122,7 +122,7 @@ impl Place {
             elsewhere: &Nowhere,
             unwritten: Unwritten::Nothing,
         };
-        load::state_place(&request, sources)
+        load::states(&request, sources)
     }
 
     /// A text with paths in the project as the user knows them: relative to where the command runs.

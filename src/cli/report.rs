@@ -6,6 +6,7 @@
 use super::args::{Format, Shown};
 use super::command::generate::Blocks;
 use super::discretion;
+use super::environment::Chosen;
 use super::exit::Exit;
 use super::file;
 use super::screen::Screen;
@@ -83,6 +84,13 @@ impl<'o> Report<'o> {
                 }
             }
             Format::Json | Format::Markdown => {}
+        }
+    }
+
+    /// Which environment it is about, where it was named.
+    pub(super) fn environment(&self, screen: &Screen, environment: &Chosen) {
+        if self.format == Format::Human && environment.is_named && !self.shown.concise {
+            screen.print(&view::plan::environment(&environment.name, Paint(screen.style())));
         }
     }
 

@@ -6,6 +6,7 @@
 
 use super::args::{Engine, Source};
 use super::backend::Backend;
+use super::environment::Chosen;
 use super::exit::Exit;
 use super::file;
 use super::packages::Packages;
@@ -87,6 +88,7 @@ pub(super) fn write(
         serial: plan.serial,
         state: state_digest(snapshot),
         environment: plan.environment.clone(),
+        is_named: session.environment.is_named,
         policies: policies.to_owned(),
         kind: kind_name(plan.kind).to_owned(),
         refresh: engine.refresh,
@@ -239,8 +241,16 @@ fn refuse(code: Code, summary: String, help: &str) -> Refused {
 
 const AGAIN: &str = "nothing was changed: make the plan again with `mlo plan --out FILE`, and look at it";
 
-/// A saved plan as it was announced, to be looked at, and when that was.
-pub(super) fn look(path: &Path) -> Result<(Plan, jiff::Timestamp), Refused> {
+/// A saved plan as it was announced.
+pub(super) struct Looked {
+    pub(super) plan: Plan,
+    pub(super) planned_at: jiff::Timestamp,
+    /// The environment, where it was named.
+    pub(super) environment: Option<String>,
+}
+
+/// A saved plan as it was announced, to be looked at.
+pub(super) fn look(path: &Path) -> Result<Looked, Refused> {
     let source = Source::default();
     let (file, _) = read(path, &source)?;
     let mut sources = SourceMap::new();
@@ -251,7 +261,8 @@ pub(super) fn look(path: &Path) -> Result<(Plan, jiff::Timestamp), Refused> {
     let (project, _) = loaded.map_err(|said| (said, Exit::Error))?;
     let planned_at = jiff::Timestamp::from_second(file.made_from.planned_at).unwrap_or_default();
     let plan = file.plan(project.config).map_err(|error| unreadable(path, &error))?;
-    Ok((plan, planned_at))
+    let environment = Some(plan.environment.clone()).filter(|_| file.made_from.is_named);
+    Ok(Looked { plan, planned_at, environment })
 }
 
 /// What a saved plan is made again in.
@@ -284,6 +295,11 @@ fn open_in(
         return Err(refuse(code::engine::PLAN_STALE, summary, AGAIN));
     }
     let kind = file.kind().ok_or_else(|| unreadable(path, &PlanFileError::Alien))?;
+    check_environment(&file, source, &name)?;
+    let mut source = source.clone();
+    source.backend.environment.env =
+        Some(file.made_from.environment.clone()).filter(|_| file.made_from.is_named);
+    let source = &source;
     let place = place(&file)?;
     check_seen(&file, &place, &name)?;
     let texts = texts(&file, &place)?;
@@ -291,6 +307,8 @@ fn open_in(
     let loaded = place.load_texts(&texts, kind != Kind::Destroy, &packages, sources);
     let (project, mut messages) = loaded.map_err(|said| (said, Exit::Stale))?;
     drop(packages);
+    let environment = Chosen::of(&project.config.environments, source.env());
+    let environment = environment.map_err(|said| (said, Exit::Stale))?;
     check_fetched(&file, sources, &name)?;
     messages.extend(edited(&file, &place));
     let inputs = inputs(&file, (source, &place, &project.config), (sources, screen), path)?;
@@ -301,20 +319,14 @@ fn open_in(
         let message = Diagnostic::error(code::state::SEALED, format!("`{name}`: {error}"));
         return Err((message.help(AGAIN).into(), Exit::Error));
     }
-    let mut context = session::context(&place, &project, inputs, Some(kind));
+    let mut context = session::context(&place, &project, inputs, (Some(kind), &environment));
     context.origin.planned_at = Some(file.made_from.planned_at);
     context.working_folder.clone_from(&file.made_from.working_folder);
-    if context.environment != file.made_from.environment {
-        let summary = format!(
-            "`{name}` is for the environment `{}`, and this is `{}`",
-            file.made_from.environment, context.environment
-        );
-        return Err(refuse(code::engine::PLAN_FOREIGN, summary, "apply it in its own environment"));
-    }
     let plan = file.plan(project.config.clone()).map_err(|error| unreadable(path, &error))?;
-    let backend = Backend::of(&place, project.config.settings.state.as_ref(), &source.backend)
-        .map_err(|said| (said, Exit::Error))?;
-    let (surroundings, store) = (session::surroundings(&place), backend.store(&keys.vault, None));
+    let states = environment.place(project.config.settings.state.as_ref());
+    let backend = Backend::of(&place, states, &source.backend).map_err(|said| (said, Exit::Error))?;
+    let surroundings = session::surroundings(&place, &environment);
+    let store = backend.store(&keys.vault, environment.state());
     let providers = crate::provider::all();
     let session = Session {
         place,
@@ -324,6 +336,7 @@ fn open_in(
         providers,
         surroundings,
         backend,
+        environment,
         store,
         keys,
     };
@@ -338,6 +351,17 @@ fn place(file: &PlanFile) -> Result<Place, Refused> {
         refuse(code::engine::PLAN_FOREIGN, summary, "run this in the folder in which the plan was made")
     })?;
     Ok(Place { manifest: file.made_from.manifest.as_ref().map(Into::into), ..place })
+}
+
+/// A plan of one environment is not applied where another is meant.
+fn check_environment(file: &PlanFile, source: &Source, name: &str) -> Result<(), Refused> {
+    let own = &file.made_from.environment;
+    let Some(meant) = source.env().filter(|meant| meant != own) else { return Ok(()) };
+    let summary = format!("`{name}` is for the environment `{own}`, and this is `{meant}`");
+    let help = format!(
+        "leave `--env` and `MLO_ENV` out, or make a plan for it: `mlo plan --env {meant} --out FILE`"
+    );
+    Err(refuse(code::engine::PLAN_FOREIGN, summary, &help))
 }
 
 /// The text of a file as it is now.

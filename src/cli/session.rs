@@ -2,6 +2,8 @@
 
 use super::args::{self, Engine, Source};
 use super::backend::Backend;
+use super::command::state::TO_ENVIRONMENT;
+use super::environment::Chosen;
 use super::exit::Exit;
 use super::packages::Packages;
 use super::project::{Place, Project};
@@ -11,7 +13,7 @@ use super::vault::{Keys, Lack};
 use crate::diag::{Diagnostic, Diagnostics, Label, SourceMap, because, code};
 use crate::fetch::Mode;
 use crate::lang::config::Module;
-use crate::lang::load::{Given, Unwritten};
+use crate::lang::load::{Given, States, Unwritten};
 use crate::lang::value::Value;
 use crate::manifest::Manifest;
 use crate::plan::{Context, Inputs, Kind, Origin, Plan, PlanResult, Planner, Requests, Seen};
@@ -23,9 +25,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The environment where nothing names one.
-const ENVIRONMENT: &str = "dev";
-
 /// A project that was read, and all that commands on it need.
 pub(super) struct Session {
     pub(super) place: Place,
@@ -35,6 +34,7 @@ pub(super) struct Session {
     pub(super) providers: BTreeMap<&'static str, Arc<dyn Provider>>,
     pub(super) surroundings: Surroundings,
     pub(super) backend: Backend,
+    pub(super) environment: Chosen,
     pub(super) store: Arc<dyn Store>,
     pub(super) keys: Keys,
 }
@@ -112,6 +112,12 @@ impl Session {
             }
             let (project, mut messages) = loaded?;
             drop(packages);
+            let blocks = &project.config.environments;
+            let environment = if place.partly {
+                Chosen::if_named(blocks, source.env())
+            } else {
+                Chosen::of(blocks, source.env())
+            }?;
             let gathered = variables::gather(source, &place, &project.config, &mut sources);
             let (inputs, said) = match gathered {
                 Err(said) if place.partly => (Inputs::new(), said),
@@ -125,17 +131,28 @@ impl Session {
                 given => given?,
             };
             let keys = Keys::of(&place, Some((&project.config, &given)), lack)?;
-            let backend = Backend::of(&place, project.config.settings.state.as_ref(), &source.backend)?;
-            Ok((place, project, inputs, (backend, keys), messages))
+            let states = environment.place(project.config.settings.state.as_ref());
+            let backend = Backend::of(&place, states, &source.backend)?;
+            Ok((place, project, inputs, (backend, environment, keys), messages))
         });
         match opened {
-            Ok((place, project, inputs, (backend, keys), messages)) => {
-                let context = context(&place, &project, inputs, kind);
-                let surroundings = surroundings(&place);
-                let store = backend.store(&keys.vault, None);
+            Ok((place, project, inputs, (backend, environment, keys), messages)) => {
+                let context = context(&place, &project, inputs, (kind, &environment));
+                let surroundings = surroundings(&place, &environment);
+                let store = backend.store(&keys.vault, environment.state());
                 let providers = provider::all();
-                let session =
-                    Self { place, sources, project, context, providers, surroundings, backend, store, keys };
+                let session = Self {
+                    place,
+                    sources,
+                    project,
+                    context,
+                    providers,
+                    surroundings,
+                    backend,
+                    environment,
+                    store,
+                    keys,
+                };
                 Ok((session, messages))
             }
             Err(messages) => Err(Failed { sources, messages }),
@@ -299,7 +316,12 @@ pub(super) fn fill_random(bytes: &mut [u8]) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge: the clock is read here and handed on")]
-pub(super) fn context(place: &Place, project: &Project, inputs: Inputs, kind: Option<Kind>) -> Context {
+pub(super) fn context(
+    place: &Place,
+    project: &Project,
+    inputs: Inputs,
+    (kind, environment): (Option<Kind>, &Chosen),
+) -> Context {
     let origin = Origin {
         seen: Seen::default(),
         project: Some(place.folder.clone()),
@@ -311,7 +333,7 @@ pub(super) fn context(place: &Place, project: &Project, inputs: Inputs, kind: Op
     let here = std::env::current_dir().map(|folder| folder.display().to_string()).unwrap_or_default();
     Context {
         manifests: project.values.clone(),
-        environment: ENVIRONMENT.to_owned(),
+        environment: environment.name.clone(),
         working_folder: here,
         origin,
         inputs,
@@ -321,7 +343,8 @@ pub(super) fn context(place: &Place, project: &Project, inputs: Inputs, kind: Op
     }
 }
 
-pub(super) fn surroundings(place: &Place) -> Surroundings {
+pub(super) fn surroundings(place: &Place, environment: &Chosen) -> Surroundings {
+    let own = environment.name.clone();
     let programs = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.to_owned()));
     Surroundings {
         project: place.folder.clone(),
@@ -330,14 +353,18 @@ pub(super) fn surroundings(place: &Place) -> Surroundings {
         environment: Arc::new(|name| {
             std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
         }),
-        states: Arc::new(|path| Box::pin(outputs_at(path))),
+        states: Arc::new(move |path, named| Box::pin(outputs_at(path, named, own.clone()))),
         now: Arc::new(now),
     }
 }
 
 /// The outputs of the state that a path leads to: a folder of a state, a project's folder, or a manifest that has a
-/// state of its own.
-async fn outputs_at(path: PathBuf) -> Result<Option<BTreeMap<Arc<str>, Value>>, String> {
+/// state of its own. Of a project with environments it is the state of the one that is `named`, or else of our `own`.
+async fn outputs_at(
+    path: PathBuf,
+    named: Option<String>,
+    own: String,
+) -> Result<Option<BTreeMap<Arc<str>, Value>>, String> {
     let is_state = path.join("state.json").is_file();
     let project = if is_state { super::vault::project_of(&path) } else { Some(path.as_path()) };
     let place = match project {
@@ -345,12 +372,17 @@ async fn outputs_at(path: PathBuf) -> Result<Option<BTreeMap<Arc<str>, Value>>, 
         _ if is_state => Place::find(Some(&path)),
         _ => return Ok(None),
     };
-    let place = place.map_err(|_| format!("{} cannot be read", path.display()))?;
     let store: Arc<dyn Store> = if is_state {
+        let place = place.map_err(|_| format!("{} cannot be read", path.display()))?;
         let vault = Keys::of_place(&place, &Source::default()).map(|keys| keys.vault).unwrap_or_default();
         Arc::new(FileStore::new(path).with_vault(vault))
     } else {
-        let found = store_of(Some(&path), &args::Backend::default());
+        let mut options = args::Backend::default();
+        let has_environments = place.as_ref().is_ok_and(|place| {
+            place.declared_states(&mut SourceMap::new()).is_ok_and(|states| !states.environments.is_empty())
+        });
+        options.environment.env = named.or(Some(own).filter(|_| has_environments));
+        let found = store_of(Some(&path), &options);
         found.map_err(|failed| first_of(failed.messages, &path))?.store
     };
     let loaded = store.read().await.map_err(|error| error.to_string())?;
@@ -438,9 +470,12 @@ pub(super) fn store_failure(error: &StoreError, place: &Place) -> (Diagnostics, 
         StoreError::Locked(held) => (code::state::LOCKED, until_free(held)),
         StoreError::Moved { to, .. } => (
             code::state::MOVED,
-            format!(
-                "name that place in the `backend` block, or take it back: `mlo state migrate --from '{to}'`"
-            ),
+            match to.strip_prefix(TO_ENVIRONMENT) {
+                Some(name) => format!("name it: `--env {name}`"),
+                None => format!(
+                    "name that place in the `backend` block, or take it back: `mlo state migrate --from '{to}'`"
+                ),
+            },
         ),
         StoreError::LockLost { .. } => {
             (code::state::LOCK_LOST, "run the command again: it finds out what became of each change".into())
@@ -563,6 +598,7 @@ pub(super) fn read_state(
 pub(super) struct Found {
     pub(super) place: Place,
     pub(super) backend: Backend,
+    pub(super) environment: Chosen,
     pub(super) store: Arc<dyn Store>,
     pub(super) keys: Keys,
 }
@@ -571,11 +607,13 @@ pub(super) struct Found {
 pub(super) fn store_of(path: Option<&std::path::Path>, options: &args::Backend) -> Result<Found, Failed> {
     let mut sources = SourceMap::new();
     let found = Place::find(path).and_then(|place| {
-        let block = place.state_place(&mut sources)?;
-        let backend = Backend::of(&place, block.as_ref(), options)?;
-        let keys = Keys::of_place(&place, &Source::default())?;
-        let store = backend.store(&keys.vault, None);
-        Ok(Found { place, backend, store, keys })
+        let States { place: states, environments } = place.declared_states(&mut sources)?;
+        let environment = Chosen::of(&environments, options.env())?;
+        let backend = Backend::of(&place, environment.place(states.as_ref()), options)?;
+        let source = Source { backend: options.clone(), ..Source::default() };
+        let keys = Keys::of_place(&place, &source)?;
+        let store = backend.store(&keys.vault, environment.state());
+        Ok(Found { place, backend, environment, store, keys })
     });
     found.map_err(|messages| Failed { sources, messages })
 }

@@ -1,4 +1,5 @@
-//! Values for variables: environment, files, flags. The last of these that gives one counts, as in Terraform.
+//! Values for variables: environment variables, files that are read by themselves, the block of the chosen environment,
+//! files and flags of the command line. The last of these that gives one counts, as in Terraform.
 
 use super::args::Source;
 use super::project::Place;
@@ -50,6 +51,12 @@ pub(super) fn gather_below(
             from_file(&file, &shown, config, (sources, &mut inputs, &mut messages));
         }
     }
+    let block = source.env().and_then(|name| config.environments.get(name));
+    for (name, (_, value)) in block.iter().flat_map(|block| &block.variables) {
+        if config.variables.contains_key(name) {
+            inputs.insert(name.clone(), Input::Expr(value.clone()));
+        }
+    }
     for file in &source.var_files {
         from_file(file, &file.display().to_string(), config, (sources, &mut inputs, &mut messages));
     }
@@ -80,8 +87,10 @@ pub(super) fn given(config: &Module, inputs: &Inputs) -> Result<Given, Diagnosti
 /// and not by its value.
 pub(super) fn hide(config: &Module, inputs: &Inputs, sources: &mut SourceMap, screen: &mut Screen) {
     for (name, variable) in config.variables.iter().filter(|(_, variable)| is_secret(variable)) {
-        let default = variable.default.clone().map(Input::Expr);
-        for input in inputs.get(name).into_iter().chain(&default) {
+        let of_environment = config.environments.values().filter_map(|block| block.variables.get(name));
+        let written = of_environment.map(|(_, value)| value).chain(&variable.default);
+        let written: Vec<_> = written.cloned().map(Input::Expr).collect();
+        for input in inputs.get(name).into_iter().chain(&written) {
             sources.hide(input.span());
             if let Ok(value) = input.value(&variable.ty) {
                 screen.hide(&value.marked(Marks::SENSITIVE));

@@ -120,9 +120,7 @@ impl InstanceScope<'_, '_> {
                 .map(|value| (value, 1))
                 .ok_or_else(|| missing("`path` has `module`, `root` and `cwd`".into())),
             "mlo" | "terraform" => match attr(0)?.as_ref() {
-                "environment" | "workspace" => {
-                    Ok((Value::string(self.world.context.environment.as_str()), 1))
-                }
+                "environment" | "workspace" => Ok((self.world.environment(), 1)),
                 name => Err(missing(format!("`{root}` has `environment`, not `{name}`"))),
             },
             "data" => {

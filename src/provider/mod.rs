@@ -35,10 +35,12 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Looks up a variable of the environment.
 pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// Looks up the outputs of the state that a path leads to, sensitive ones marked; nothing if there is no state.
-pub type States = Arc<
-    dyn Fn(PathBuf) -> BoxFuture<'static, Result<Option<BTreeMap<Arc<str>, Value>>, String>> + Send + Sync,
->;
+/// Outputs by their names, sensitive ones marked; nothing if there is no state.
+pub type Outputs = Result<Option<BTreeMap<Arc<str>, Value>>, String>;
+
+/// Looks up the outputs of the state that a path leads to. Of a project with environments it is that of the one that is
+/// named, or else of the one that is called as that of the run.
+pub type States = Arc<dyn Fn(PathBuf, Option<String>) -> BoxFuture<'static, Outputs> + Send + Sync>;
 
 /// What a provider may know of the machine and the run. Everything that differs between two runs comes from here.
 #[derive(Clone)]
@@ -66,7 +68,7 @@ impl Surroundings {
             home: "/nowhere/.mlo".into(),
             programs: "/nowhere".into(),
             environment: Arc::new(|_| None),
-            states: Arc::new(|_| Box::pin(std::future::ready(Ok(None)))),
+            states: Arc::new(|_, _| Box::pin(std::future::ready(Ok(None)))),
             now: Arc::new(|| jiff::Timestamp::UNIX_EPOCH),
         }
     }

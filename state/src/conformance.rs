@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::address::Address;
 use crate::chain;
+use crate::document::{DOCUMENT_BYTES_MAX, Document};
 use crate::holder::Holder;
 use crate::journal::{Action, Record};
 use crate::snapshot::{Object, Output, PathStep, Snapshot, Status};
@@ -49,6 +50,55 @@ pub async fn all(open_new: &dyn Fn() -> Box<dyn Fn() -> Box<dyn Store>>, expire:
     unreadable_addresses_are_refused(&*open_new()).await;
     earlier_serials_are_kept(&*open_new()).await;
     a_state_is_taken_to_another_place_and_back(&*open_new(), &*open_new()).await;
+    documents_are_kept_for_good(&*open_new()).await;
+    one_of_many_keeps_a_document(&*open_new()).await;
+}
+
+/// A document is there under its name, whatever happens to the state, and is never another.
+pub async fn documents_are_kept_for_good(open: Open<'_>) {
+    let document = |name: &str, text: &str| Document { name: name.to_owned(), bytes: text.into() };
+    let [first, second, other] =
+        [document("approval.1.a", "first"), document("approval.1.b", "second"), document("other", "x")];
+    assert_eq!(open().documents("").await.expect("nothing can be listed"), []);
+    for kept in [&second, &other, &first] {
+        assert!(open().keep_document(kept).await.expect("a document can be kept"), "{}", kept.name);
+    }
+    first_read_is_nothing(open).await;
+    let store = open();
+    let guard = lock(&*store).await;
+    guard.commit(Snapshot { serial: 1, ..Snapshot::empty(LINEAGE) }).await.expect("serial 1 follows nothing");
+    let again = document("approval.1.a", "another");
+    assert!(!open().keep_document(&again).await.expect("it can be tried"), "the name is taken");
+    let listed = async |prefix| open().documents(prefix).await.expect("they can be listed");
+    assert_eq!(listed("approval.1.").await, [first.clone(), second.clone()]);
+    assert_eq!(listed("approval.2.").await, []);
+    assert_eq!(listed("").await, [first, second, other]);
+    for name in ["", "../up", "a/b", ".hidden", "Capital", "7", &"a".repeat(201)] {
+        match open().keep_document(&document(name, "x")).await {
+            Err(StoreError::Misused { .. }) => {}
+            other => panic!("`{name}` is no name of a document: {other:?}"),
+        }
+    }
+    let large = Document { bytes: vec![b'x'; DOCUMENT_BYTES_MAX + 1], ..document("large", "") };
+    let refused = open().keep_document(&large).await;
+    assert!(matches!(refused, Err(StoreError::Limit { .. })), "too large: {refused:?}");
+    guard.leave("elsewhere".to_owned()).await.expect("a state can be left");
+    for refused in [open().documents("").await.map(drop), open().keep_document(&again).await.map(drop)] {
+        assert!(matches!(refused, Err(StoreError::Moved { .. })), "the state is elsewhere: {refused:?}");
+    }
+}
+
+/// Of many that keep a document under one name exactly one does, and it is that one which is there.
+pub async fn one_of_many_keeps_a_document(open: Open<'_>) {
+    let documents: Vec<_> = (0..LOCKERS)
+        .map(|number| Document { name: "one".to_owned(), bytes: format!("{number}").into_bytes() })
+        .collect();
+    let stores: Vec<_> = documents.iter().map(|_| open()).collect();
+    let kept = stores.iter().zip(&documents).map(|(store, document)| store.keep_document(document));
+    let kept = join_all(kept).await.into_iter().map(|kept| kept.expect("it can be tried"));
+    let won: Vec<_> = kept.zip(&documents).filter(|(kept, _)| *kept).map(|(_, document)| document).collect();
+    let there = open().documents("").await.expect("they can be listed");
+    assert_eq!(there.iter().collect::<Vec<_>>(), won, "one of {LOCKERS} is there");
 }
 
 /// A store that nothing was written to says so, and reading it writes nothing.

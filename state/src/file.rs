@@ -6,6 +6,7 @@
 //! | `journal` | what was appended since; begins with the serial that it follows |
 //! | `lineage` | says that state was kept here: tells a first run from a loss |
 //! | `lock` | locked by the kernel while a guard lives; never renamed or removed; names its holder |
+//! | `documents/NAME` | what was said about the state; written once |
 //! | `history/state-N.json` | the [`HISTORY_MAX`] snapshots before the present one |
 //!
 //! In: records and snapshots. Out: files of the owner alone, durable when a future resolves. Never: a link followed;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use crate::disk::{Folder, Output};
+use crate::document::Document;
 use crate::holder::{Held, Holder};
 use crate::reply::reply;
 use crate::seal::Vault;
@@ -26,6 +28,7 @@ use crate::snapshot::{EncodeError, SNAPSHOT_BYTES_MAX, Snapshot, Stamp, Version}
 use crate::store::{BoxFuture, Guard, Loaded, Store, StoreError, unwritable};
 
 mod contents;
+mod documents;
 mod guard;
 mod history;
 mod lock;
@@ -83,14 +86,21 @@ impl FileStore {
         look: impl FnOnce(&Folder, &Vault) -> Result<T, StoreError> + Send + 'static,
     ) -> BoxFuture<'_, Result<T, StoreError>> {
         let Self { dir, probe, vault } = self.clone();
+        self.in_thread(move || match Folder::open(&dir, probe)? {
+            Some(folder) => look(&folder, &vault),
+            None => Ok(nothing),
+        })
+    }
+
+    /// Does in a thread what blocks.
+    fn in_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T, StoreError>> {
+        let place = self.dir.clone();
         Box::pin(async move {
             let (sender, receiver) = reply();
-            let place = dir.clone();
-            let look = move || match Folder::open(&dir, probe)? {
-                Some(folder) => look(&folder, &vault),
-                None => Ok(nothing),
-            };
-            spawn(&place, move || sender.send(look()))?;
+            spawn(&place, move || sender.send(work()))?;
             receiver.await.unwrap_or_else(|| Err(stopped(place)))
         })
     }
@@ -132,6 +142,16 @@ impl Store for FileStore {
 
     fn break_lock<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(std::future::ready(Err(StoreError::Unbreakable)))
+    }
+
+    fn keep_document<'a>(&'a self, document: &'a Document) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let (Self { dir, probe, .. }, document) = (self.clone(), document.clone());
+        self.in_thread(move || documents::keep(&Folder::open_or_create(&dir, probe)?, &document))
+    }
+
+    fn documents<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Document>, StoreError>> {
+        let prefix = prefix.to_owned();
+        self.look(Vec::new(), move |folder, _| documents::all(folder, &prefix))
     }
 
     fn describe(&self) -> String {

@@ -12,6 +12,7 @@
 //! | [`clock`] | time, as an argument |
 //! | [`file`] | a store in a folder |
 //! | [`s3`] | a store in a bucket |
+//! | [`document`] | what is kept beside a state, such as approvals |
 //! | [`memory`] | a store in memory, for tests and simulation |
 //! | [`conformance`] | what every store must do, as functions that a store's tests call |
 //!
@@ -22,6 +23,7 @@ pub mod address;
 pub mod chain;
 pub mod clock;
 pub mod conformance;
+pub mod document;
 pub mod file;
 pub mod holder;
 pub mod journal;
@@ -37,6 +39,7 @@ mod reply;
 
 pub use address::{Address, AddressError, BlockAddress, Key, Mode, ModuleAddress, ModuleStep};
 pub use clock::Clock;
+pub use document::Document;
 pub use file::FileStore;
 pub use holder::{Held, Holder};
 pub use journal::{Action, Pending, Record};

@@ -3,10 +3,12 @@
 //! In: what every store takes. Out: the same, at once. Never: a disk; a state that outlives the last handle.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::document::{self, Document};
 use crate::file::HISTORY_MAX;
 use crate::holder::{Held, Holder};
 use crate::journal::{self, Folded, Ledger, Record};
@@ -31,6 +33,7 @@ struct Shared {
     versions: Vec<Version>,
     /// Where the state was taken to.
     moved: Option<String>,
+    documents: BTreeMap<String, Vec<u8>>,
 }
 
 impl MemoryStore {
@@ -187,6 +190,30 @@ impl Store for MemoryStore {
 
     fn break_lock<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(std::future::ready(Err(StoreError::Unbreakable)))
+    }
+
+    fn keep_document<'a>(&'a self, document: &'a Document) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let mut shared = self.shared();
+        let kept = shared.check_here().and_then(|()| document::check(document)).map(|()| {
+            let Document { name, bytes } = document.clone();
+            match shared.documents.entry(name) {
+                Entry::Vacant(free) => {
+                    free.insert(bytes);
+                    true
+                }
+                Entry::Occupied(_) => false,
+            }
+        });
+        Box::pin(std::future::ready(kept))
+    }
+
+    fn documents<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Document>, StoreError>> {
+        let shared = self.shared();
+        let documents = shared.check_here().map(|()| {
+            let within = shared.documents.iter().filter(|(name, _)| name.starts_with(prefix));
+            within.map(|(name, bytes)| Document { name: name.clone(), bytes: bytes.clone() }).collect()
+        });
+        Box::pin(std::future::ready(documents))
     }
 
     fn describe(&self) -> String {

@@ -6,6 +6,7 @@
 //! | `snapshots/SERIAL-DIGEST.json` | a snapshot; the head names the present one and the [`HISTORY_MAX`] before it |
 //! | `snapshots/SERIAL-DIGEST.open` | intents that were open at that commit |
 //! | `journal/EPOCH/SEQUENCE` | what was appended together under one taking of the lock; never changed |
+//! | `documents/NAME` | what was said about the state; written once |
 //! | `lineage` | says that state was kept here: tells a first run from a loss |
 //! | `lock` | who holds the lock, and its epoch: the number of its taking; written anew each [`HEARTBEAT`] |
 //!
@@ -19,6 +20,7 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::document::Document;
 use crate::holder::{Held, Holder};
 use crate::seal::Vault;
 use crate::snapshot::Version;
@@ -29,6 +31,7 @@ mod aws;
 mod bucket;
 mod chain;
 mod contents;
+mod documents;
 mod guard;
 mod head;
 mod lease;
@@ -103,6 +106,14 @@ impl Store for S3Store {
                 Err(error) => Err(error),
             }
         })
+    }
+
+    fn keep_document<'a>(&'a self, document: &'a Document) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(documents::keep(&self.client, document))
+    }
+
+    fn documents<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Document>, StoreError>> {
+        Box::pin(documents::all(&self.client, prefix))
     }
 
     fn describe(&self) -> String {

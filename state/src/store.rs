@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
+use crate::document::Document;
 use crate::holder::{Held, Holder};
 use crate::journal::{Pending, Record};
 use crate::seal::SealError;
@@ -49,6 +50,15 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Unbreakable`] where a lock goes with its process; [`StoreError::Locked`] if the holder is another
     /// by now.
     fn break_lock<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Keeps a document beside the state, for good, and without a lock. `false`: another has its name.
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`] if the state was taken to another place.
+    fn keep_document<'a>(&'a self, document: &'a Document) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// The documents whose names begin with `prefix`, in order of names.
+    fn documents<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Document>, StoreError>>;
 
     /// The place in words, for messages: `folder .mlo/state/default`.
     fn describe(&self) -> String;

@@ -113,12 +113,12 @@ pub(super) enum Command {
     Validate(Validate),
     /// Show what an apply would do
     #[command(
-        after_help = "Examples:\n  mlo plan examples/iris\n  mlo plan examples/invalid/low-accuracy.yaml\n  mlo plan --detailed-exitcode --var region=eu\n  mlo plan --out release.plan\n  mlo plan --generate-config imported.hcl"
+        after_help = "Examples:\n  mlo plan examples/iris\n  mlo plan examples/invalid/low-accuracy.yaml\n  mlo plan --env staging --detailed-exitcode --var region=eu\n  mlo plan --out release.plan\n  mlo plan --generate-config imported.hcl"
     )]
     Plan(Plan),
     /// Make the objects as the configuration wants them
     #[command(
-        after_help = "Examples:\n  mlo apply examples/iris\n  mlo apply --auto-approve --json\n  mlo apply release.plan"
+        after_help = "Examples:\n  mlo apply examples/iris\n  mlo apply --env dev --auto-approve --json\n  mlo apply release.plan"
     )]
     Apply(Apply),
     /// Destroy all objects of the state: what apply made is stopped and removed
@@ -296,6 +296,23 @@ pub(super) struct Backend {
     /// Complete the `backend` block: a setting, or a file of lines `key = "value"`. Can be given several times.
     #[arg(long, value_name = "KEY=VALUE|FILE", value_delimiter = ',')]
     pub(super) backend_config: Vec<String>,
+    #[command(flatten)]
+    pub(super) environment: Environment,
+}
+
+impl Backend {
+    /// The environment that is named.
+    pub(super) fn env(&self) -> Option<&str> {
+        self.environment.env.as_deref()
+    }
+}
+
+/// Which environment is meant.
+#[derive(Debug, Default, Clone, Args)]
+pub(super) struct Environment {
+    /// The environment: its values, its state. Needed if the configuration has `environment` blocks.
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(super) env: Option<String>,
 }
 
 /// Whether modules are fetched.
@@ -310,6 +327,11 @@ pub(super) struct Network {
 }
 
 impl Source {
+    /// The environment that is named.
+    pub(super) fn env(&self) -> Option<&str> {
+        self.backend.env()
+    }
+
     /// The form in which the answer is given.
     pub(super) fn format(&self, shown: &Shown) -> Format {
         if self.json { Format::Json } else { shown.format }
@@ -495,6 +517,8 @@ pub(super) struct Get {
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) network: Network,
+    #[command(flatten)]
+    pub(super) environment: Environment,
 }
 
 /// `mlo fmt`

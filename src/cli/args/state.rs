@@ -49,7 +49,7 @@ pub(in crate::cli) enum State {
     Push(StatePush),
     /// Take the state to another place, with its history and what is open
     #[command(
-        after_help = "Examples:\n  mlo state migrate --from .mlo/state\n  mlo state migrate --from 's3://old/key?region=eu-west-1' --to 's3://new/key?region=eu-west-1'"
+        after_help = "Examples:\n  mlo state migrate --from .mlo/state\n  mlo state migrate --env prod --from-env default\n  mlo state migrate --from 's3://old/key?region=eu-west-1' --to 's3://new/key?region=eu-west-1'"
     )]
     Migrate(StateMigrate),
     /// Take the objects and outputs of a state of Terraform into a state that is empty
@@ -88,6 +88,9 @@ pub(in crate::cli) struct StateMigrate {
     /// Where it goes. By default where the configuration says.
     #[arg(long, value_name = "PLACE")]
     pub(in crate::cli) to: Option<String>,
+    /// Whose state it is there, if not that of the same environment: `default` is the state without environments.
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) from_env: Option<String>,
     /// The folder of the configuration, or one manifest, where it is not this folder.
     #[arg(long, value_name = "FOLDER|MANIFEST")]
     pub(in crate::cli) of: Option<PathBuf>,

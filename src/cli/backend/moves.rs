@@ -1,6 +1,7 @@
 //! Where the state of a project was when it was last locked here: a place that changes takes the state along.
 
 use super::Backend;
+use crate::cli::environment::Chosen;
 use crate::cli::file;
 use crate::cli::project::Place;
 use crate::diag::{Diagnostic, Diagnostics, code};
@@ -28,20 +29,69 @@ pub(in crate::cli) fn remember(place: &Place, backend: &Backend) {
     }
 }
 
-/// Refuses to begin anew where the state is in another place, in which this project had it.
+/// Refuses to begin anew where the state is in another place, in which this project had it, or where it is still that of
+/// no environment.
 ///
 /// # Errors
 /// If there is a state in the place before, and no note that it was taken away.
 pub(in crate::cli) async fn check(
     place: &Place,
-    backend: &Backend,
+    (backend, environment): (&Backend, &Chosen),
+    vault: &Vault,
+) -> Result<(), Diagnostics> {
+    check_place(place, (backend, environment), vault).await?;
+    check_without_environments(place, (backend, environment), vault).await
+}
+
+/// Objects that were made before there were environments are of one of them, and only the user knows of which.
+async fn check_without_environments(
+    place: &Place,
+    (backend, environment): (&Backend, &Chosen),
+    vault: &Vault,
+) -> Result<(), Diagnostics> {
+    if environment.block.is_none() {
+        return Ok(());
+    }
+    let (summary, why) = match backend.store(vault, None).read().await {
+        Ok(loaded) => {
+            let objects = loaded.snapshot.map_or(0, |it| it.objects.len() + it.deposed_objects().count());
+            if objects == 0 && loaded.pending.is_empty() {
+                return Ok(());
+            }
+            let objects =
+                if objects == 1 { "1 object is".to_owned() } else { format!("{objects} objects are") };
+            (format!("{objects} in the state that is kept without environments"), None)
+        }
+        Err(StoreError::Moved { .. }) => return Ok(()),
+        Err(error) => {
+            let summary = "what is in the state that is kept without environments cannot be told";
+            (summary.to_owned(), Some(error.to_string()))
+        }
+    };
+    let error = Diagnostic::error(code::state::MOVED, summary);
+    let error = why.into_iter().fold(error, |error, why| error.detail(place.relative(&why)));
+    let flag = environment.flag();
+    let detail = "The configuration has environments now. Begun anew, each would make all objects again.";
+    let help =
+        format!("give it to the one that it is: `mlo state migrate{}{flag} --from-env default`", of(place));
+    Err(error.detail(detail).help(help).into())
+}
+
+/// ` --of FOLDER`, unless it is this one.
+fn of(place: &Place) -> String {
+    if Path::new(&place.shown) == Path::new(".") { String::new() } else { format!(" --of {}", place.shown) }
+}
+
+async fn check_place(
+    place: &Place,
+    (backend, environment): (&Backend, &Chosen),
     vault: &Vault,
 ) -> Result<(), Diagnostics> {
     let before = remembered(place).unwrap_or_else(|| Backend::Local(place.states()));
     if before == *backend {
         return Ok(());
     }
-    let (summary, why) = match before.store(vault, None).read().await {
+    let (summary, why) = match before.store(vault, environment.state()).read().await {
         // Never used, or taken to where it belongs.
         Ok(loaded) if loaded.snapshot.is_none() => return Ok(()),
         Err(StoreError::Moved { .. }) => return Ok(()),
@@ -51,10 +101,9 @@ pub(in crate::cli) async fn check(
             (summary, Some(format!("Whether it is still there cannot be told: {error}.")))
         }
     };
-    let project = Path::new(&place.shown);
-    let of = if project == Path::new(".") { String::new() } else { format!(" --of {}", place.shown) };
+    let (of, flag) = (of(place), environment.flag());
     let error = Diagnostic::error(code::state::MOVED, place.relative(&summary));
     let error = why.into_iter().fold(error, |error, why| error.detail(place.relative(&why)));
     let from = place.relative(&before.to_string());
-    Err(error.help(format!("take it along: `mlo state migrate{of} --from '{from}'`")).into())
+    Err(error.help(format!("take it along: `mlo state migrate{of}{flag} --from '{from}'`")).into())
 }

@@ -88,9 +88,9 @@ struct Run<'a> {
 impl Run<'_> {
     async fn run(&self, screen: &mut Screen) -> Result<Exit, Stop> {
         let interrupt = Interrupt::listen();
-        let Session { place, backend, keys, .. } = self.session;
+        let Session { place, backend, environment, keys, .. } = self.session;
         session::prepare_home(place)?;
-        moves::check(place, backend, &keys.vault).await?;
+        moves::check(place, (backend, environment), &keys.vault).await?;
         let guard = self.lock(&interrupt, screen).await?;
         moves::remember(place, backend);
         let result = kept(guard.as_ref(), Box::pin(self.locked(guard.as_ref(), &interrupt, screen))).await;
@@ -145,6 +145,7 @@ impl Run<'_> {
         self.saved.map_or(Ok(()), |saved| saved.check(&plan))?;
         self.session.backend.check_secrets(&plan, &self.session.keys.vault)?;
         let (applyable, drift) = (plan.is_applyable(), plan.has_drift());
+        self.report.environment(screen, &self.session.environment);
         self.report.plan(screen, &plan, false);
         let gate = self.gate.take().expect("one plan is made in a run");
         let approved = match gate.judge(plan) {

@@ -36,7 +36,7 @@ fn get(options: &Get, sources: &mut SourceMap) -> Result<(Got, Diagnostics), Dia
         policies: None,
         json: options.json,
         network: options.network.clone(),
-        backend: args::Backend::default(),
+        backend: args::Backend { environment: options.environment.clone(), ..args::Backend::default() },
     };
     let place = Place::find(options.path.as_deref())?;
     let mode = if options.update { Mode::Update } else { Mode::Mend };

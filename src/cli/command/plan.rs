@@ -51,6 +51,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     secrets::hide_secrets(screen, &plan);
     report.messages(screen, &said, &session.sources);
     let applyable = plan.is_applyable();
+    report.environment(screen, &session.environment);
     report.plan(screen, &plan, false);
     let exit = match gate.judge(plan) {
         Verdict::Approved(approved) => {
@@ -78,7 +79,8 @@ async fn make(
     options: &Plan,
     screen: &mut Screen,
 ) -> Result<(crate::plan::Plan, Snapshot, Diagnostics), (Option<Partial>, Diagnostics, Exit)> {
-    let here = moves::check(&session.place, &session.backend, &session.keys.vault).await;
+    let here =
+        moves::check(&session.place, (&session.backend, &session.environment), &session.keys.vault).await;
     here.map_err(|messages| (None, messages, Exit::Error))?;
     let loaded = session.store.read().await.map_err(|error| {
         let (messages, exit) = session::store_failure(&error, &session.place);

@@ -3,7 +3,7 @@
 use crate::cli::args::{Global, Show};
 use crate::cli::discretion;
 use crate::cli::exit::Exit;
-use crate::cli::saved;
+use crate::cli::saved::{self, Looked};
 use crate::cli::screen::Screen;
 use crate::cli::secrets;
 use crate::cli::session;
@@ -54,16 +54,19 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
 fn show_plan(path: &Path, as_json: bool, screen: &mut Screen) -> Exit {
     let everything = screen.shows_everything();
     let looked = saved::look(path);
-    if let Ok((plan, _)) = &looked {
+    if let Ok(Looked { plan, .. }) = &looked {
         secrets::hide_secrets(screen, plan);
     }
     match looked {
-        Ok((plan, planned_at)) if as_json => {
+        Ok(Looked { plan, planned_at, .. }) if as_json => {
             let mut document = json::plan(&discretion::shown(&plan, everything), false, everything);
             json::add_time(&mut document, planned_at);
             screen.print_json(document);
         }
-        Ok((plan, _)) => {
+        Ok(Looked { plan, environment, .. }) => {
+            if let Some(name) = environment {
+                screen.print(&view::plan::environment(&name, Paint(screen.style())));
+            }
             let plan = discretion::shown(&plan, everything);
             screen.print(&view::plan::text(&plan, Paint(screen.style())));
         }

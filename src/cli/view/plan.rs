@@ -23,6 +23,11 @@ pub(in crate::cli) fn text(plan: &Plan, paint: Paint) -> String {
     out + &changes(plan, true, paint)
 }
 
+/// Which environment a plan is for, above it.
+pub(in crate::cli) fn environment(name: &str, paint: Paint) -> String {
+    format!("{}\n\n", paint.bold(format!("Environment: {name}")))
+}
+
 /// Objects that are shown as the state has them.
 fn unread(plan: &Plan, paint: Paint, out: &mut String) {
     if plan.unread.is_empty() {

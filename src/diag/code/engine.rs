@@ -87,6 +87,8 @@ codes! {
         "A saved plan keeps the values of its variables, but no sensitive ones: those are given again when it is applied, and must be the same. Others cannot be changed any more.";
     PLAN_EDITED = "MLO3044", "edited after the plan was made",
         "A saved plan embeds the configuration that it was made from, and that is what is applied: what was edited later is not in it. Make the plan again if it should be.";
+    ENVIRONMENT = "MLO3045", "which environment",
+        "A configuration with `environment` blocks has values and a state for each of them, so `--env NAME` or `MLO_ENV` names the one that is meant. A configuration without such blocks has the environments `dev`, which is meant where none is named, `staging` and `prod`.";
     CHECK = "MLO3050", "check does not hold",
         "An assertion of a `check` block is false, or its data source cannot be read. That stops nothing: it is a warning, or with `--strict-checks` an error at the end. The message is the one of the assertion.";
     ASSERTION = "MLO3060", "assertion of a test does not hold",

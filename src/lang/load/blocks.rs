@@ -4,7 +4,7 @@ use super::arguments::{Arguments, labels, later, twice};
 use super::calls::{self, CallBlock};
 use super::names::SUGGESTED_MAX;
 use super::type_constraint::type_of;
-use super::{changes, resources, settings};
+use super::{changes, environment, resources, settings};
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use crate::lang::config::{
     Condition, Local, Missing, Module, ModuleSource, Output, Provider, ProviderKey, Resource, ResourceKey,
@@ -350,12 +350,9 @@ impl Decoder<'_> {
     }
 
     fn environment(&mut self, block: &Block) -> Option<()> {
-        let environment = settings::environment(block, self.diagnostics)?;
+        let environment = environment::environment(block, self.diagnostics)?;
         self.refuse_in_called(block);
-        let name = environment.name.name.clone();
-        let what = format!("environment `{name}`");
-        let all = &mut self.decoded.module.environments;
-        insert(all, name, environment, |it| it.span, &what, self.diagnostics);
+        environment::insert(&mut self.decoded.module.environments, environment, self.diagnostics);
         Some(())
     }
 

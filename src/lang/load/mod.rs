@@ -10,6 +10,7 @@ mod calls;
 mod changes;
 mod elsewhere;
 mod engine;
+mod environment;
 mod files;
 mod names;
 mod overrides;
@@ -26,6 +27,7 @@ mod version;
 mod tests;
 
 pub use elsewhere::{Elsewhere, Given, Package, PackageRequest};
+pub use environment::{NO_ENVIRONMENT, is_environment_name};
 pub use files::{has_configuration, is_configuration, read_body};
 pub use names::{check_beside, check_expression};
 pub use suite::load_tests;
@@ -33,7 +35,7 @@ pub use unwritten::Unwritten;
 pub use version::{Constraint, Version};
 
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code, nearest};
-use crate::lang::config::{Missing, Module, ModuleCall, Settings, StatePlace};
+use crate::lang::config::{Environment, Missing, Module, ModuleCall, Settings, StatePlace};
 use crate::lang::fetch::FetchError;
 use crate::lang::syntax::ast::{Body, Expr};
 use crate::lang::value::Value;
@@ -107,19 +109,25 @@ pub fn load(request: &LoadRequest<'_>, sources: &mut SourceMap) -> (Option<Modul
     (module.filter(|_| !diagnostics.has_errors()), diagnostics)
 }
 
-/// Where the root module says that its state is kept. Nothing else of it is looked at, but all of its files must be
-/// readable: the block may be in any of them.
+/// What a configuration says of its states.
+#[derive(Debug, Clone, Default)]
+pub struct States {
+    /// Where they are kept, if it says so.
+    pub place: Option<StatePlace>,
+    /// Its environments, each with a state of its own.
+    pub environments: BTreeMap<Arc<str>, Environment>,
+}
+
+/// What the root module says of its states. Nothing else of it is looked at, but all of its files must be readable: the
+/// blocks may be in any of them.
 ///
 /// # Errors
-/// If a file cannot be read, or if the place is written twice or wrongly.
-pub fn state_place(
-    request: &LoadRequest<'_>,
-    sources: &mut SourceMap,
-) -> Result<Option<StatePlace>, Diagnostics> {
+/// If a file cannot be read, or if one of the blocks is there twice or wrong.
+pub fn states(request: &LoadRequest<'_>, sources: &mut SourceMap) -> Result<States, Diagnostics> {
     let location = match request.root {
         Root::Folder { module, .. } => Location::Folder(files::normal(module).unwrap_or_default()),
         Root::Memory(_) | Root::Saved { .. } => Location::Folder(PathBuf::new()),
-        Root::Builtin(_) => return Ok(None),
+        Root::Builtin(_) => return Ok(States::default()),
     };
     let unreadable = |error: FetchError| {
         let summary = format!("the configuration cannot be read: {error}");
@@ -130,12 +138,19 @@ pub fn state_place(
     let folder = files::read_folder(&files, &location, sources, &mut diagnostics);
     let Some(folder) = folder.filter(|folder| folder.whole) else { return Err(diagnostics) };
     let (mut found, mut said) = (Settings::default(), Diagnostics::new());
+    let mut environments = BTreeMap::new();
     for block in folder.bodies.iter().flat_map(Body::blocks) {
-        if matches!(block.kind.name.as_ref(), "mlo" | "terraform") {
-            settings::settings(block, request.version, &mut found, &mut said);
+        match block.kind.name.as_ref() {
+            "mlo" | "terraform" => settings::settings(block, request.version, &mut found, &mut said),
+            "environment" => {
+                if let Some(environment) = environment::environment(block, &mut said) {
+                    environment::insert(&mut environments, environment, &mut said);
+                }
+            }
+            _ => {}
         }
     }
-    if said.has_errors() { Err(said) } else { Ok(found.state) }
+    if said.has_errors() { Err(said) } else { Ok(States { place: found.state, environments }) }
 }
 
 /// The same, but the module is there also if there are errors, as far as it could be decoded: to look for more.

@@ -1,23 +1,15 @@
-//! `mlo`, `terraform` and `environment` blocks.
+//! `mlo` and `terraform` blocks.
 
 use super::arguments::{Arguments, labels, plain_text, twice};
 use super::blocks::refuse_references;
 use super::version::{self, Constraint, Version};
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
-use crate::lang::config::{
-    Encryption, EncryptionKey, Environment, PolicyLevel, RequiredProvider, Settings, StatePlace,
-};
-use crate::lang::syntax::ast::{Attribute, Block, Expr, ExprKind, Ident, Step};
+use crate::lang::config::{Encryption, EncryptionKey, RequiredProvider, Settings, StatePlace};
+use crate::lang::syntax::ast::{Attribute, Block, Expr, ExprKind, Step};
 use crate::lang::syntax::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Levels of a rule, as they are written.
-const LEVELS: [(&str, PolicyLevel); 3] = [
-    ("mandatory", PolicyLevel::Mandatory),
-    ("overridable", PolicyLevel::Overridable),
-    ("advisory", PolicyLevel::Advisory),
-];
 /// Kinds of keys and their arguments.
 const KEYS: [(&str, &[&str]); 2] = [("passphrase", &["passphrase"]), ("age", &["recipients", "identities"])];
 /// Arguments of an entry of `required_providers`.
@@ -144,7 +136,7 @@ fn check_version(
 }
 
 /// `state "kind" { … }`, `backend "kind" { … }`: its arguments are read before anything else is known.
-fn state(block: &Block, diagnostics: &mut Diagnostics) -> Option<StatePlace> {
+pub(super) fn state(block: &Block, diagnostics: &mut Diagnostics) -> Option<StatePlace> {
     let [kind] = labels(block, ["kind"], diagnostics)?;
     for attribute in block.body.attributes() {
         refuse_references(&attribute.value, &attribute.name.name, diagnostics);
@@ -270,74 +262,4 @@ fn aliases(attribute: &Attribute, value: &Expr, diagnostics: &mut Diagnostics) -
         diagnostics.push(error);
     }
     aliases
-}
-
-/// Decodes `environment "name" { … }`.
-pub(super) fn environment(block: &Block, diagnostics: &mut Diagnostics) -> Option<Environment> {
-    let [name] = labels(block, ["name"], diagnostics)?;
-    let what = format!("environment `{}`", name.name);
-    let mut arguments = Arguments::new(what, block.header, &block.body, diagnostics);
-    let mut variables = BTreeMap::new();
-    for (name, value) in entries(&mut arguments, "variables") {
-        refuse_references(&value, "variables", arguments.diagnostics);
-        variables.insert(name.name.clone(), (name, value));
-    }
-    let mut policy = BTreeMap::new();
-    for (name, value) in entries(&mut arguments, "policy") {
-        policy.extend(level(&value, arguments.diagnostics).map(|level| (name.name, (level, value.span))));
-    }
-    let mut place: Option<StatePlace> = None;
-    for block in arguments.labelled_blocks("state", 1) {
-        let Some(found) = state(&block, arguments.diagnostics) else { continue };
-        match &place {
-            Some(first) => {
-                arguments.diagnostics.push(twice("the place of the state", found.span, first.span));
-            }
-            None => place = Some(found),
-        }
-    }
-    let require_approval = arguments.bool("require_approval").unwrap_or(false);
-    arguments.finish();
-    let state = place;
-    Some(Environment { name, variables, state, policy, require_approval, span: block.header })
-}
-
-/// The entries of an argument that is an object with plain names.
-fn entries(arguments: &mut Arguments<'_>, argument: &'static str) -> Vec<(Ident, Expr)> {
-    let Some(value) = arguments.literal(argument) else { return Vec::new() };
-    let ExprKind::Object(items) = value.kind else {
-        let error = Diagnostic::error(code::lang::BAD_ARGUMENT, format!("`{argument}` must be an object"))
-            .at(value.span, "expected `{ name = value }`");
-        arguments.diagnostics.push(error);
-        return Vec::new();
-    };
-    let mut entries: Vec<(Ident, Expr)> = Vec::with_capacity(items.len());
-    let mut seen: BTreeMap<Arc<str>, Span> = BTreeMap::new();
-    for (key, value) in items {
-        let (ExprKind::Name(name) | ExprKind::String(name)) = key.kind else {
-            let error =
-                Diagnostic::error(code::lang::BAD_ARGUMENT, format!("a name in `{argument}` is computed"))
-                    .at(key.span, "expected a plain name");
-            arguments.diagnostics.push(error);
-            continue;
-        };
-        if let Some(first) = seen.insert(name.clone(), key.span) {
-            arguments.diagnostics.push(twice(&format!("`{name}`"), key.span, first));
-        }
-        entries.push((Ident { name, span: key.span }, value));
-    }
-    entries
-}
-
-fn level(value: &Expr, diagnostics: &mut Diagnostics) -> Option<PolicyLevel> {
-    let text = plain_text(value);
-    let word = text.as_deref().unwrap_or_default();
-    let found = LEVELS.iter().find(|(name, _)| *name == word).map(|(_, level)| *level);
-    if found.is_none() {
-        let error = Diagnostic::error(code::lang::BAD_ARGUMENT, "not a level of a rule")
-            .at(value.span, "expected `\"mandatory\"`, `\"overridable\"` or `\"advisory\"`")
-            .did_you_mean(word, LEVELS.map(|(name, _)| name));
-        diagnostics.push(error);
-    }
-    found
 }

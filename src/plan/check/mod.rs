@@ -6,8 +6,10 @@
 
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use crate::graph::{ModuleId, ModuleTree, Node, build_partly};
-use crate::lang::config::{Module, ProviderKey, Resource, ResourceKey};
-use crate::lang::eval::{BlockSchema, decode, deprecations, evaluate, evaluate_body, ignored};
+use crate::lang::config::{Environment, Module, ProviderKey, Resource, ResourceKey};
+use crate::lang::eval::{
+    BlockSchema, decode, deprecations, evaluate, evaluate_body, ignored, variable_value,
+};
 use crate::lang::scope::Scope;
 use crate::lang::value::{Type, Value};
 use crate::plan::change::{Comparison, describe, plan_change};
@@ -15,7 +17,7 @@ use crate::plan::condition::{WithData, check_messages, decide, judge};
 use crate::plan::moves::relocate;
 use crate::plan::planner::Connected;
 use crate::plan::propose;
-use crate::plan::scope::{Anything, InstanceScope};
+use crate::plan::scope::{Anything, Constant, InstanceScope};
 use crate::plan::stored::mark_by_schema;
 use crate::plan::world::{Context, Repetition, World, combine};
 use crate::provider::{Provider, ResourceSchema};
@@ -44,6 +46,9 @@ pub async fn check(config: &Module, context: &Context, providers: &Providers) ->
     }
     for id in tree.ids() {
         checker.module(id);
+    }
+    for environment in config.environments.values() {
+        checker.environment(config, environment);
     }
     checker.messages.extend(relocate(&tree, &Snapshot::empty("check")).messages);
     checker.finish()
@@ -80,6 +85,18 @@ impl<'c> Checker<'c> {
             message.address = message.address.or_else(|| address.map(ToOwned::to_owned));
             message
         }));
+    }
+
+    /// The values that an environment has for variables.
+    fn environment(&mut self, config: &Module, environment: &Environment) {
+        for (name, (_, value)) in &environment.variables {
+            let Some(variable) = config.variables.get(name) else { continue };
+            let given = evaluate(value, &Constant).map(|given| (given, value.span));
+            self.report(
+                given.and_then(|given| variable_value(variable, Some(given), &Constant)).map(drop),
+                None,
+            );
+        }
     }
 
     /// The configuration of a provider, in the first instance of its module.

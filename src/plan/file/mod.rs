@@ -112,6 +112,8 @@ pub struct MadeFrom {
     pub state: String,
     /// The environment.
     pub environment: String,
+    /// Whether it was named, or the one that there is where none is.
+    pub is_named: bool,
     /// The digest of the policy bundle.
     pub policies: String,
     /// What kind of plan: `apply`, `destroy`, `refresh`.

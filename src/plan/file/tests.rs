@@ -10,6 +10,7 @@ fn made_from() -> MadeFrom {
         serial: 3,
         state: "s".into(),
         environment: "dev".into(),
+        is_named: false,
         policies: "p".into(),
         kind: "apply".into(),
         refresh: true,

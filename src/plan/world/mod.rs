@@ -180,6 +180,16 @@ impl<'c> World<'c> {
         Self { checks: true, ..Self::new(tree, context) }
     }
 
+    /// The name of the environment. A configuration that has several is checked for whichever is chosen.
+    pub(in crate::plan) fn environment(&self) -> Value {
+        if self.checks
+            && self.tree.ids().next().is_some_and(|root| !self.tree.module(root).environments.is_empty())
+        {
+            return Value::unknown(Type::String);
+        }
+        Value::string(self.context.environment.as_str())
+    }
+
     /// What is known, and how conditions came out.
     pub fn into_parts(self) -> (Values, Checks) {
         (self.values, self.noted.into_inner())

@@ -13,14 +13,17 @@ use crate::provider::{DataSchema, ProviderError, Surroundings};
 pub(super) const TYPE: &str = "mlo_state";
 /// Its name for those who come from Terraform, with Terraform's arguments.
 pub(super) const TERRAFORM_TYPE: &str = "terraform_remote_state";
-/// The one environment that a state has so far.
+/// What Terraform calls the state that is kept without environments.
 const WORKSPACE: &str = "default";
 
 pub(super) fn schema() -> DataSchema {
     let path = AttributeSchema::required(Type::String).describe(
         "A project's folder, a manifest that was applied alone, or the folder of a state; relative to the project's folder",
     );
-    let block = with_outputs(BlockSchema::new().attribute("path", path));
+    let environment = AttributeSchema::optional(Type::String)
+        .describe("The environment of that project; by default the one that is called as this run's");
+    let block = BlockSchema::new().attribute("path", path).attribute("environment", environment);
+    let block = with_outputs(block);
     DataSchema { description: "The outputs of another state", block }
 }
 
@@ -36,7 +39,12 @@ pub(super) fn terraform_schema() -> DataSchema {
             AttributeSchema::optional(Type::Any)
                 .describe("`{ path = … }`: as the argument `path` of `mlo_state`"),
         )
-        .attribute("workspace", AttributeSchema::optional(Type::String).describe("\"default\", or nothing"));
+        .attribute(
+            "workspace",
+            AttributeSchema::optional(Type::String).describe(
+                "The environment of that project; \"default\", or nothing, for one without environments",
+            ),
+        );
     DataSchema { description: "The outputs of another state", block: with_outputs(block) }
 }
 
@@ -55,7 +63,8 @@ fn with_outputs(block: BlockSchema) -> BlockSchema {
 
 pub(super) async fn read(surroundings: &Surroundings, config: &Value) -> Result<Value, ProviderError> {
     let path = text(config, "path").unwrap_or_default();
-    let outputs = outputs(surroundings, path, attribute(config, "defaults"));
+    let of = (path, text(config, "environment"));
+    let outputs = outputs(surroundings, of, attribute(config, "defaults"));
     outputs.await.map(|outputs| with(config, [("outputs", outputs)])).map_err(|error| error.at(at("path")))
 }
 
@@ -71,22 +80,24 @@ pub(super) async fn read_terraform(
             wrong("states are read from folders alone", "backend").help("write `backend = \"local\"`")
         );
     }
-    if text(config, "workspace").is_some_and(|workspace| workspace != WORKSPACE) {
-        return Err(wrong("a state has one workspace, \"default\"", "workspace"));
-    }
     let place = attribute(config, "config");
     let Some(path) = text(&place, "path") else {
         return Err(wrong("`config` does not say where the state is", "config")
             .help("write `config = { path = \"../other\" }`"));
     };
-    let outputs = outputs(surroundings, path, attribute(config, "defaults"));
+    let of = (path, text(config, "workspace").filter(|workspace| *workspace != WORKSPACE));
+    let outputs = outputs(surroundings, of, attribute(config, "defaults"));
     outputs.await.map(|outputs| with(config, [("outputs", outputs)])).map_err(|error| error.at(at("config")))
 }
 
 /// The outputs that are there, over the defaults.
-async fn outputs(surroundings: &Surroundings, path: &str, defaults: Value) -> Result<Value, ProviderError> {
+async fn outputs(
+    surroundings: &Surroundings,
+    (path, environment): (&str, Option<&str>),
+    defaults: Value,
+) -> Result<Value, ProviderError> {
     let whole = surroundings.project.join(path);
-    let found = (surroundings.states)(whole).await.map_err(|problem| {
+    let found = (surroundings.states)(whole, environment.map(str::to_owned)).await.map_err(|problem| {
         ProviderError::permanent(format!("the state at `{path}` cannot be read"))
             .code(&UNREADABLE)
             .detail(problem)

@@ -85,6 +85,14 @@ pub(super) fn serial_of(name: &str) -> Option<u64> {
     name.strip_prefix(SNAPSHOTS)?.split_once('-')?.0.parse().ok()
 }
 
+/// Refuses a place that the state was taken from.
+pub(super) async fn check_here(client: &Client) -> Result<(), StoreError> {
+    match Head::read(client).await? {
+        Some((Head { moved: Some(to), .. }, _)) => Err(StoreError::Moved { place: client.place(HEAD), to }),
+        _ => Ok(()),
+    }
+}
+
 /// Reads a store. What is seen is whole although no lock is taken: the head says what belongs together, and when
 /// something does not, it is read again if the head has been replaced meanwhile.
 pub(super) async fn load(client: &Client) -> Result<Contents, StoreError> {

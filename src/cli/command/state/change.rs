@@ -159,13 +159,13 @@ pub(super) fn carry_out(
 
 async fn locked(
     claim: &Claim<'_>,
-    Found { place, backend, keys, .. }: &Found,
+    Found { place, backend, environment, keys, .. }: &Found,
     (dry_run, edit): (bool, Edit<'_>),
     screen: &mut Screen,
 ) -> Result<(), Stop> {
     let interrupt = Interrupt::listen();
     session::prepare_home(place)?;
-    moves::check(place, backend, &keys.vault).await?;
+    moves::check(place, (backend, environment), &keys.vault).await?;
     let guard = claim.take(&interrupt, screen).await?;
     let result =
         kept(guard.as_ref(), change((guard.as_ref(), &interrupt), place, (dry_run, edit), screen)).await;

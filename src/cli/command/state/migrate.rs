@@ -14,12 +14,17 @@ use crate::cli::project::Place;
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Found};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code, escape};
+use crate::lang::load::{NO_ENVIRONMENT, is_environment_name};
 use mlo_state::{Copied, Guard, Store, StoreError, kept};
 use std::sync::Arc;
 
-/// One end of the way.
+/// How a note begins that leads to an environment of the same place.
+pub(in crate::cli) const TO_ENVIRONMENT: &str = "environment ";
+
+/// One end of the way: a place of states, and whose it is there.
 struct End {
     backend: Backend,
+    environment: Option<String>,
     shown: String,
     store: Arc<dyn Store>,
 }
@@ -49,16 +54,33 @@ fn ends(options: &StateMigrate, found: &Found) -> Result<(End, End), Diagnostics
         None => moves::remembered(place).unwrap_or_else(|| Backend::Local(place.states())),
     };
     let to = options.to.as_deref().map_or_else(|| Ok(found.backend.clone()), read)?;
-    if from == to {
+    let environment = found.environment.state();
+    let before = match options.from_env.as_deref() {
+        None => environment,
+        Some(NO_ENVIRONMENT) => None,
+        Some(name) => Some(name),
+    };
+    if let Some(name) = before.filter(|name| !is_environment_name(name)) {
+        let error =
+            Diagnostic::error(code::engine::ENVIRONMENT, format!("no environment can be called `{name}`"));
+        return Err(error
+            .help("give the name that it had, or `default`: the state without environments")
+            .into());
+    }
+    if from == to && before == environment {
         let error =
             Diagnostic::error(code::state::BACKEND, "the state is there already: both places are the same");
-        return Err(error.help("give `--from`, or change the `backend` block first").into());
+        return Err(error.help("give `--from` or `--from-env`, or change the `backend` block first").into());
     }
-    let end = |backend: Backend| {
-        let (shown, store) = (backend.to_string(), backend.store(&found.keys.vault, None));
-        End { backend, shown, store }
+    let end = |backend: Backend, environment: Option<&str>| {
+        let shown = match environment {
+            Some(name) => format!("{backend} (environment {name})"),
+            None => backend.to_string(),
+        };
+        let store = backend.store(&found.keys.vault, environment);
+        End { backend, environment: environment.map(str::to_owned), shown, store }
     };
-    Ok((end(from), end(to)))
+    Ok((end(from, before), end(to, environment)))
 }
 
 async fn migrate(
@@ -90,6 +112,16 @@ async fn migrate(
     Ok(())
 }
 
+impl End {
+    /// What is noted in the place before, so that it leads here.
+    fn left_for(&self, before: &Backend) -> String {
+        match &self.environment {
+            Some(name) if self.backend == *before => format!("{TO_ENVIRONMENT}{name}"),
+            _ => self.backend.to_string(),
+        }
+    }
+}
+
 async fn carry(
     options: &StateMigrate,
     place: &Place,
@@ -115,8 +147,11 @@ async fn carry(
         confirm::ask(screen, interrupt, "Shall mlo do this?", instead).await?;
     }
     target.adopt(copy).await.map_err(stop)?;
+    for document in from.store.documents("").await.map_err(stop)? {
+        to.store.keep_document(&document).await.map_err(stop)?;
+    }
     // Only now: if this fails the state is in both places, and another attempt ends it.
-    source.leave(to.shown.clone()).await.map_err(stop)?;
+    source.leave(to.left_for(&from.backend)).await.map_err(stop)?;
     screen.say("The state is there. What is left in the old place is not used any more.\n");
     Ok(())
 }

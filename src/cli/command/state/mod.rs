@@ -11,6 +11,7 @@ mod import;
 mod terraform;
 
 pub(in crate::cli) use change::{taint, untaint};
+pub(in crate::cli) use migrate::TO_ENVIRONMENT;
 
 use crate::cli::args::{State, StateList, StateOf, StatePull, StateShow};
 use crate::cli::exit::Exit;

@@ -1,6 +1,7 @@
 //! What tests are run with: the project, its files of tests, and what is given for all of them.
 
 use crate::cli::args::Test;
+use crate::cli::environment::Chosen;
 use crate::cli::packages::Packages;
 use crate::cli::project::{Place, Project};
 use crate::cli::screen::Screen;
@@ -91,8 +92,9 @@ impl Opened {
             variables::hide(&declared, &inputs, sources, screen);
             folder_inputs.insert(folder.to_owned(), inputs);
         }
-        let context = session::context(place, &project, inputs, Some(Kind::Apply));
-        let (providers, surroundings) = (provider::all(), session::surroundings(place));
+        let environment = Chosen::if_named(&project.config.environments, options.source.env())?;
+        let context = session::context(place, &project, inputs, (Some(Kind::Apply), &environment));
+        let (providers, surroundings) = (provider::all(), session::surroundings(place, &environment));
         let sources = SourceMap::new();
         let opened = Self {
             sources,

@@ -15,7 +15,8 @@ const ALL: &[Feature] = &[
     Feature::Import,
     Feature::Removed,
     Feature::Check,
-    Feature::Environment,
+    Feature::EnvironmentPolicy,
+    Feature::Approval,
     Feature::ProviderForEach,
     Feature::StatePlace,
 ];
@@ -147,7 +148,8 @@ fn decoded(text: &str) -> Module {
     let (module, diagnostics) = load_for(ALL, &request, &mut sources);
     assert_eq!(rendered(&diagnostics, &sources), "");
     let refused = load(&request, &mut SourceMap::new()).1;
-    assert_eq!(refused.iter().filter(|error| error.code.id == "MLO1024").count(), 1);
+    // Two levels of rules, and an approval.
+    assert_eq!(refused.iter().filter(|error| error.code.id == "MLO1024").count(), 3);
     module.unwrap()
 }
 

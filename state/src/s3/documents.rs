@@ -1,0 +1,34 @@
+//! Documents of a bucket: an object each.
+//!
+//! In: a document. Out: whether it is there now because of this call. Never: a document replaced; the state's lock.
+
+use bytes::Bytes;
+
+use super::contents;
+use super::request::{Client, Written};
+use crate::document::{DOCUMENT_BYTES_MAX, Document, check, is_name};
+use crate::store::StoreError;
+
+/// What the keys of documents begin with, below the state's.
+const DOCUMENTS: &str = "documents/";
+
+/// Keeps a document, unless its name is taken.
+pub(super) async fn keep(client: &Client, document: &Document) -> Result<bool, StoreError> {
+    check(document)?;
+    contents::check_here(client).await?;
+    let body = Bytes::from(document.bytes.clone());
+    let written = client.create(&format!("{DOCUMENTS}{}", document.name), &body).await?;
+    Ok(matches!(written, Written::Done(_)))
+}
+
+/// The documents whose names begin with `prefix`, in order of names.
+pub(super) async fn all(client: &Client, prefix: &str) -> Result<Vec<Document>, StoreError> {
+    contents::check_here(client).await?;
+    let mut all = Vec::new();
+    for key in client.list(&format!("{DOCUMENTS}{prefix}"), "").await? {
+        let name = key.strip_prefix(DOCUMENTS).filter(|name| is_name(name)).map(str::to_owned);
+        let found = client.get(&key, DOCUMENT_BYTES_MAX as u64).await?;
+        all.extend(name.zip(found).map(|(name, found)| Document { name, bytes: found.body.to_vec() }));
+    }
+    Ok(all)
+}
