@@ -33,7 +33,7 @@ pub struct Module {
     /// `output` blocks.
     pub outputs: BTreeMap<Arc<str>, Output>,
     /// `resource` and `data` blocks.
-    pub resources: BTreeMap<ResourceKey, Resource>,
+    pub resources: BTreeMap<ResourceKey, Box<Resource>>,
     /// `module` blocks, each with the module that it calls.
     pub calls: BTreeMap<Arc<str>, ModuleCall>,
     /// `provider` blocks by name and alias.

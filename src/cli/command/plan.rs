@@ -53,7 +53,8 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     let applyable = plan.is_applyable();
     report.environment(screen, &session.environment);
     report.plan(screen, &plan, false);
-    let exit = match gate.judge(plan) {
+    let verdict = gate.judge(plan);
+    let exit = match &verdict {
         Verdict::Approved(approved) => {
             report.approval(screen, approved.decision(), &session.sources);
             if let Some(path) = &options.out {
@@ -66,10 +67,12 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
             if applyable && options.engine.detailed_exitcode { Exit::Changes } else { Exit::Done }
         }
         Verdict::Denied(denial) => {
-            report.denial(screen, &denial, &session.sources);
+            report.denial(screen, denial, &session.sources);
             Exit::Denied
         }
     };
+    // The process ends here: the system takes back at once what would be taken apart value by value.
+    std::mem::forget((session, verdict, snapshot));
     report.end_plan(screen, exit)
 }
 

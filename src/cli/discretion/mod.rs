@@ -28,9 +28,12 @@ const SECRET_ENDINGS: [&str; 9] =
 
 /// Whether the value of something with this name is secret, going by the name.
 fn is_secret_name(name: &str) -> bool {
-    let bare: String = name.chars().filter(|it| !matches!(it, '_' | '-' | '.')).collect();
-    let bare = bare.to_ascii_lowercase();
-    SECRET_ENDINGS.iter().any(|ending| bare.ends_with(ending))
+    let bare = || name.bytes().rev().filter(|it| !matches!(it, b'_' | b'-' | b'.'));
+    let ends_with = |ending: &str| {
+        let mut bare = bare();
+        ending.bytes().rev().all(|byte| bare.next().is_some_and(|it| it.eq_ignore_ascii_case(&byte)))
+    };
+    SECRET_ENDINGS.iter().any(|ending| ends_with(ending))
 }
 
 /// Marks what is not shown unless that is asked for.
@@ -80,16 +83,19 @@ impl Marker {
             }
             _ => return None,
         }
-        let mut changed = false;
-        let with_marks = value.clone().map_parts(|step, part| {
-            let marked = match &step {
-                PathStep::Name(name) => self.named(name, part),
-                PathStep::Index(_) => self.marked(part),
-            };
-            changed |= marked.is_some();
-            marked.unwrap_or_else(|| part.clone())
-        });
-        changed.then_some(with_marks)
+        // Nearly always there is nothing to mark: a value is made anew only if there is.
+        let marked: Vec<_> = match value.as_entries() {
+            Some(entries) => replacements(entries.iter(), |(name, part)| self.named(name, part)),
+            None => replacements(value.children(), |part| self.marked(part)),
+        };
+        if marked.is_empty() {
+            return None;
+        }
+        let (mut marked, mut at) = (marked.into_iter().peekable(), 0..);
+        Some(value.clone().map_parts(|_, part| {
+            let at = at.next();
+            marked.next_if(|(place, _)| Some(*place) == at).map_or_else(|| part.clone(), |(_, marked)| marked)
+        }))
     }
 
     /// The values of environment variables: of a list of names and values, or of a map from one to the other.
@@ -126,6 +132,14 @@ impl Marker {
         }
         Some(shown)
     }
+}
+
+/// What stands for the items of which something does, by their place.
+fn replacements<T>(
+    items: impl Iterator<Item = T>,
+    mut replace: impl FnMut(T) -> Option<Value>,
+) -> Vec<(usize, Value)> {
+    items.enumerate().filter_map(|(at, item)| Some((at, replace(item)?))).collect()
 }
 
 /// A part of a structure that is not shown: the name that it has, and what it says.

@@ -147,7 +147,7 @@ impl<'p> Judge<'p> {
         }
         let key = ResourceKey { mode, type_name, name };
         let block = self.tree.find(&module.block()).and_then(|id| self.tree.module(id).resources.get(&key));
-        Causes { stored: self.stored.get(&operation.address).copied(), block }
+        Causes { stored: self.stored.get(&operation.address).copied(), block: block.map(Box::as_ref) }
     }
 }
 

@@ -40,7 +40,7 @@ fn module(tree: &ModuleTree<'_>, id: ModuleId, pad: &str, out: &mut String) {
         configured.insert(&key.name);
     }
     let data = module.checks.values().filter_map(|check| check.data.as_ref());
-    for resource in module.resources.values().chain(data) {
+    for resource in module.resources.values().map(Box::as_ref).chain(data) {
         *users.entry(&resource.provider.key.name).or_insert(0) += 1;
     }
     let calls: Vec<_> = module.calls.keys().filter_map(|name| Some((name, tree.child(id, name)?))).collect();

@@ -193,8 +193,8 @@ fn length(value: &Value) -> Value {
         Kind::String(text) => Some(graphemes(text).count()),
         Kind::Unknown(Type::Tuple(types), _) => Some(types.len()),
         Kind::Unknown(Type::Object(fields), _) => Some(fields.len()),
-        Kind::Unknown(_, Refinement { length_min, length_max: Some(max), .. }) if length_min == max => {
-            usize::try_from(*max).ok()
+        Kind::Unknown(_, known) if known.length_max == Some(known.length_min) => {
+            usize::try_from(known.length_min).ok()
         }
         // Elements that are not known may turn out to be the same.
         Kind::Set(_, items) if items.len() > 1 && !value.is_wholly_known() => None,

@@ -314,7 +314,14 @@ impl Decoder<'_> {
         let resource: Resource = resources::resource(block, self.diagnostics)?;
         let key: ResourceKey = resource.key.clone();
         let what = format!("{} `{}.{}`", block.kind.name, key.type_name, key.name);
-        insert(&mut self.decoded.module.resources, key, resource, |it| it.span, &what, self.diagnostics);
+        insert(
+            &mut self.decoded.module.resources,
+            key,
+            Box::new(resource),
+            |it| it.span,
+            &what,
+            self.diagnostics,
+        );
         Some(())
     }
 

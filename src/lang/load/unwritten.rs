@@ -43,7 +43,7 @@ pub(super) fn stand_in(module: &mut Module, unwritten: &Unwritten, somewhere: Op
             body: Body { items: Vec::new(), span },
             span,
         };
-        module.resources.insert(key.clone(), resource);
+        module.resources.insert(key.clone(), Box::new(resource));
         module.unwritten.insert(key);
     }
 }

@@ -27,7 +27,7 @@ pub use text::{graphemes, known_prefix, normalize, quote};
 pub(crate) use text::{is_hidden, quote_short};
 pub use types::{Field, Type};
 pub use unify::{convertible, unify};
-pub use unknown::{Bounds, Refinement};
+pub use unknown::{Bounds, Refined, Refinement};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -95,7 +95,7 @@ pub enum Kind {
     /// No value, of a type; [`Type::Any`] for a bare `null`.
     Null(Type),
     /// Not known yet: its type (possibly [`Type::Any`]) and what is known of it.
-    Unknown(Type, Refinement),
+    Unknown(Type, Refined),
     /// `true` or `false`.
     Bool(bool),
     /// A number.
@@ -134,13 +134,13 @@ impl Value {
 
     /// Unknown of a type, nothing else being known of it.
     pub fn unknown(ty: Type) -> Self {
-        Kind::Unknown(ty, Refinement::default()).into()
+        Kind::Unknown(ty, Refined::default()).into()
     }
 
     /// Unknown of a type, with what else is known of it; or what it is, if there is only one value that it can be.
     /// Nothing is known of a value of any type but that it is not null.
     pub fn unknown_with(ty: Type, refinement: Refinement) -> Self {
-        refinement.only(&ty).unwrap_or_else(|| Kind::Unknown(ty, refinement).into())
+        refinement.only(&ty).unwrap_or_else(|| Kind::Unknown(ty, refinement.into()).into())
     }
 
     /// Unknown of a type, but not null.

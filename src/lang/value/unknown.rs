@@ -3,6 +3,7 @@
 use super::{Kind, Number, Type, Value};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Elements up to which a list of known length is made of unknown elements; a longer one stays unknown as a whole.
@@ -22,6 +23,28 @@ pub struct Refinement {
     /// A number will be within these bounds.
     pub bounds: Option<Arc<Bounds>>,
 }
+
+/// A refinement as a value carries it: most values that are not known are not refined, and a value is small.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Refined(Option<Arc<Refinement>>);
+
+impl From<Refinement> for Refined {
+    fn from(refinement: Refinement) -> Self {
+        Self((refinement != NOTHING).then(|| Arc::new(refinement)))
+    }
+}
+
+impl Deref for Refined {
+    type Target = Refinement;
+
+    fn deref(&self) -> &Refinement {
+        self.0.as_deref().unwrap_or(&NOTHING)
+    }
+}
+
+/// Nothing is known.
+static NOTHING: Refinement =
+    Refinement { not_null: false, prefix: None, length_min: 0, length_max: None, bounds: None };
 
 /// Between which numbers a number is, both included.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -217,7 +217,7 @@ impl Walker<'_, '_, '_> {
             span: Some(resource.span),
             dependencies: block.dependencies.clone(),
         };
-        self.operations.borrow_mut().insert(address.clone(), operation);
+        self.operations.borrow_mut().insert(address.clone(), Box::new(operation));
         Ok((address, change.planned))
     }
 

@@ -153,7 +153,7 @@ impl Walker<'_, '_, '_> {
                 mark_by_schema(&propose(&block.schema.block, None, &question.wanted), &block.schema.block);
             if self.planner.kind == Kind::Apply {
                 let operation = read_operation((block, &question), &later, proposed.clone());
-                self.operations.borrow_mut().insert(address.clone(), operation);
+                self.operations.borrow_mut().insert(address.clone(), Box::new(operation));
             }
             return Ok((question.address, DataObject { value: proposed, later: Some(later) }));
         }

@@ -33,7 +33,7 @@ impl Walker<'_, '_, '_> {
                     self.deposed.borrow_mut().push(operation);
                 }
                 Ok(Some(operation)) => {
-                    self.operations.borrow_mut().insert(operation.address.clone(), operation);
+                    self.operations.borrow_mut().insert(operation.address.clone(), Box::new(operation));
                 }
                 Ok(None) => {}
                 Err(messages) => self.messages.borrow_mut().extend(messages),
@@ -86,7 +86,7 @@ impl Walker<'_, '_, '_> {
     pub(super) fn block_of(&self, address: &Address) -> Option<&Resource> {
         let id = self.tree.find(&address.module.block())?;
         let Address { mode, type_name, name, .. } = address.clone();
-        self.tree.module(id).resources.get(&ResourceKey { mode, type_name, name })
+        self.tree.module(id).resources.get(&ResourceKey { mode, type_name, name }).map(Box::as_ref)
     }
 
     pub(super) fn why_gone(&self, address: &Address) -> Reason {

@@ -162,7 +162,7 @@ impl Walker<'_, '_, '_> {
             }
             let untouched =
                 self.planner.snapshot.objects.get(&at).map(|object| self.untouched(&at, object))?;
-            Some((at, untouched))
+            Some((at, Box::new(untouched)))
         });
         let operations = operations.collect();
         *self.operations.borrow_mut() = operations;

@@ -179,7 +179,7 @@ struct Walker<'p, 'a, 'c> {
     removed: RemovedBlocks,
     moves: Vec<Move>,
     connections: RefCell<Connections>,
-    operations: RefCell<BTreeMap<Address, Operation>>,
+    operations: RefCell<BTreeMap<Address, Box<Operation>>>,
     /// What data sources say.
     data: RefCell<BTreeMap<BlockAddress, BTreeMap<Address, DataObject>>>,
     /// Blocks that data sources depend on, and whether something of them changes.

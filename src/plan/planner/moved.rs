@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 impl Walker<'_, '_, '_> {
     /// Notes in the operations which objects moved. Nothing new can be made where one has moved from.
-    pub(super) fn place_moved(&self, mut operations: BTreeMap<Address, Operation>) -> Vec<Operation> {
+    pub(super) fn place_moved(&self, mut operations: BTreeMap<Address, Box<Operation>>) -> Vec<Operation> {
         for one in &self.moves {
             if let Some(left) = operations.get(&one.from).filter(|left| left.stored.is_none()) {
                 let summary =
@@ -24,6 +24,6 @@ impl Walker<'_, '_, '_> {
                 operation.reason = Reason::NoMoveTarget;
             }
         }
-        operations.into_values().collect()
+        operations.into_values().map(|operation| *operation).collect()
     }
 }

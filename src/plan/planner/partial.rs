@@ -85,7 +85,9 @@ impl Walker<'_, '_, '_> {
             if !self.operations.borrow().contains_key(address)
                 && !self.drift.borrow().contains_key(&(address.clone(), None))
             {
-                self.operations.borrow_mut().insert(address.clone(), self.untouched(address, object));
+                self.operations
+                    .borrow_mut()
+                    .insert(address.clone(), Box::new(self.untouched(address, object)));
             }
         }
         if self.planner.requests.import.is_some() {

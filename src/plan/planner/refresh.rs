@@ -64,7 +64,7 @@ impl Walker<'_, '_, '_> {
             }
         }
         for operation in &operations {
-            self.operations.borrow_mut().insert(operation.address.clone(), operation.clone());
+            self.operations.borrow_mut().insert(operation.address.clone(), Box::new(operation.clone()));
         }
         if failures.has_errors() { Err(failures) } else { Ok(operations) }
     }

@@ -99,7 +99,7 @@ fn plan(request: &PlanRequest<'_>) -> Planned {
     let output = || if input.is_null() { input.clone() } else { Value::unknown(input.ty()) };
     let id = || {
         let refinement = Refinement { not_null: true, ..Refinement::default() };
-        Value::from(Kind::Unknown(Type::String, refinement))
+        Value::from(Kind::Unknown(Type::String, refinement.into()))
     };
     let proposed = &request.proposed;
     let changed = |prior: &Value, name, now| !same(&attribute(prior, name), now);
