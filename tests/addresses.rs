@@ -167,7 +167,10 @@ fn what_is_removed_is_destroyed_or_forgotten() {
 }
 
 const LAYERS: &str = r#"
-variable "v" { default = 1 }
+variable "v" {
+  type    = number
+  default = 1
+}
 resource "mlo_data" "base" {
   input = var.v
 }
@@ -335,7 +338,10 @@ fn what_is_nowhere_cannot_be_named() {
 fn what_is_there_is_imported_and_changed_in_one_step() {
     let project = project(
         r#"
-variable "names" { default = ["a", "b"] }
+variable "names" {
+  type    = list(string)
+  default = ["a", "b"]
+}
 resource "local_file" "note" {
   for_each = toset(var.names)
   filename = "${each.key}.txt"

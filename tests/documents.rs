@@ -11,6 +11,7 @@ const NOT_COMPARED: [&str; 13] = [
     "not_refreshed",
     "resources",
     "mlo_version",
+    "terraform_version",
     "lineage",
     "serial",
     "environment",
@@ -34,7 +35,7 @@ fn same_in_every_run(json: &mut Json) {
         }
         Json::Array(items) => items.iter_mut().for_each(same_in_every_run),
         Json::Object(entries) => {
-            entries.retain(|name, _| name != "mlo_version");
+            entries.retain(|name, _| name != "mlo_version" && name != "terraform_version");
             entries.values_mut().for_each(same_in_every_run);
         }
         _ => {}

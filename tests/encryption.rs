@@ -15,7 +15,10 @@ variable "password" {
   type      = string
   sensitive = true
 }
-variable "round" { default = 1 }
+variable "round" {
+  type    = number
+  default = 1
+}
 resource "terraform_data" "a" { input = { password = var.password, round = var.round } }
 output "password" {
   value     = var.password

@@ -11,7 +11,10 @@ fn project(hcl: &str) -> Project {
 fn create_change_replace_and_delete_read_as_terraform_users_know_them() {
     let project = project(
         r#"
-variable "size" { default = 1 }
+variable "size" {
+  type    = number
+  default = 1
+}
 resource "terraform_data" "a" {
   input            = { size = var.size, name = "a" }
   triggers_replace = var.size > 2 ? "big" : "small"
@@ -67,8 +70,14 @@ output "b" { value = terraform_data.b.output }
 fn instances_come_and_go_by_their_keys_with_the_reason() {
     let project = project(
         r#"
-variable "names" { default = ["a", "b"] }
-variable "number" { default = 2 }
+variable "names" {
+  type    = list(string)
+  default = ["a", "b"]
+}
+variable "number" {
+  type    = number
+  default = 2
+}
 resource "mlo_data" "each" {
   for_each = toset(var.names)
   input    = each.key

@@ -44,7 +44,10 @@ resource "terraform_data" "app" {
 fn what_sets_a_replacement_off_is_named() {
     let project = project(
         r#"
-variable "size" { default = 1 }
+variable "size" {
+  type    = number
+  default = 1
+}
 resource "terraform_data" "base" { input = var.size }
 resource "terraform_data" "app" {
   lifecycle { replace_triggered_by = [terraform_data.base.input] }
@@ -63,8 +66,14 @@ resource "terraform_data" "app" {
 fn what_is_ignored_can_come_from_a_variable_and_must_be_an_argument() {
     let project = project(
         r#"
-variable "size" { default = 1 }
-variable "ignored" { default = ["input"] }
+variable "size" {
+  type    = number
+  default = 1
+}
+variable "ignored" {
+  type    = list(string)
+  default = ["input"]
+}
 resource "terraform_data" "a" {
   input = var.size
   lifecycle { ignore_changes = var.ignored }

@@ -88,7 +88,10 @@ fn an_apply_that_failed_before_the_provider_was_configured_can_be_destroyed() {
 }
 
 const EACH: &str = r#"
-variable "regions" { default = { eu = "europe", us = "america" } }
+variable "regions" {
+  type    = map(string)
+  default = { eu = "europe", us = "america" }
+}
 provider "local" {
   alias    = "by"
   for_each = var.regions

@@ -233,3 +233,57 @@ fn a_plan_that_finds_nothing_before_it_fails_does_not_say_that_there_is_nothing_
     let said = project.mlo(&["plan"]);
     said.ends_with(1).has(&["this is not the whole plan", "main.hcl:2:11"]).has_not(&["No changes"]);
 }
+
+#[test]
+fn a_comment_shows_what_becomes_of_outputs_and_what_was_changed_outside() {
+    let project = project("output \"o\" { value = 5 }\n");
+    project.ok(&["plan", "--format", "markdown"]).has(&[
+        "✅ can be applied",
+        "- `+` output `o` is new\n",
+        "+   o = 5\n",
+    ]);
+    project.write(
+        "main.hcl",
+        "resource \"local_file\" \"f\" {\n  filename = \"f.txt\"\n  content  = \"a\"\n}\n",
+    );
+    project.ok(&["apply", "--auto-approve"]);
+    project.write("f.txt", "b");
+    project
+        .ok(&["plan", "--refresh-only", "--format", "markdown"])
+        .has(&["- `~` `local_file.f` has changed outside of mlo\n", "content        = \"a\" -> \"b\""]);
+}
+
+#[test]
+fn a_document_that_cannot_be_written_is_told_before_anything_is_changed() {
+    let project = project(TWO);
+    for flag in ["--out-json", "--out-md"] {
+        project
+            .mlo(&["apply", "--auto-approve", flag, "none/x"])
+            .ends_with(1)
+            .has(&["`none/x` cannot be written"]);
+    }
+    project.ok(&["state", "list"]).has_not(&["terraform_data"]);
+    for name in ["main.hcl", "new.tf", "model.yaml"] {
+        project.mlo(&["plan", "--out", name]).ends_with(1).has(&["is configuration", "mlo.plan"]);
+    }
+    assert_eq!(project.read("main.hcl"), TWO);
+}
+
+#[test]
+fn programs_know_a_plan_and_a_state_by_the_version_of_terraform() {
+    let project = project(TWO);
+    let plan = project.json(&["plan"], 0);
+    assert_eq!(
+        (&plan["terraform_version"], &plan["prior_state"]["terraform_version"]),
+        (&json!("1.11.4"), &json!("1.11.4"))
+    );
+    project.ok(&["apply", "--auto-approve"]);
+    assert_eq!(project.json(&["show"], 0)["terraform_version"], json!("1.11.4"));
+    // That nothing is there is no secret.
+    let file = &project.json(&["plan", "--replace", "local_file.f"], 0)["resource_changes"];
+    let file =
+        file.as_array().unwrap().iter().find(|change| change["address"] == json!("local_file.f")).unwrap();
+    assert_eq!(file["change"]["after"]["sensitive_content"], json!(null));
+    let bad = project.json(&["plan", "--target", "terraform_data.none"], 1);
+    assert_eq!((&bad["applyable"], &bad["errored"]), (&json!(false), &json!(true)));
+}

@@ -3,7 +3,10 @@
 use crate::support::{Project, said};
 
 const MAIN: &str = r#"
-variable "size" { default = 1 }
+variable "size" {
+  type    = number
+  default = 1
+}
 resource "terraform_data" "a" { input = { size = var.size } }
 resource "terraform_data" "b" { input = "from ${terraform_data.a.id}" }
 resource "local_file" "f" {
@@ -194,7 +197,11 @@ fn flags_that_a_plan_cannot_heed_are_refused() {
         .ends_with(1)
         .has(&["MLO3043", "another value in the plan"]);
     project.mlo(&["apply", "p.plan", "--destroy"]).ends_with(1).has(&["`--destroy` cannot be given with it"]);
-    project.mlo(&["destroy", "p.plan"]).ends_with(1).has(&["says what is done"]);
+    project
+        .mlo(&["destroy", "p.plan"])
+        .ends_with(1)
+        .has(&["`p.plan` is no plan to destroy"])
+        .has_not(&["--destroy"]);
     project.ok(&["apply", "p.plan", "--var", "size=2"]).has(&["3 added"]);
 }
 
@@ -245,6 +252,7 @@ fn the_document_of_a_saved_plan_is_that_of_the_plan() {
             "main.hcl",
             r#"
 variable "size" {
+  type    = number
   default = 1
   validation {
     condition     = var.size > 0

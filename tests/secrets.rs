@@ -1,7 +1,7 @@
 //! What is sensitive is on no screen, in no document and on no command line, however it is spelled and whatever fails;
 //! and what keeps it in clear is for its owner alone.
 
-use crate::support::{Project, Said, said};
+use crate::support::{Project, Said, fed, said};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -23,7 +23,10 @@ variable "password" {
   type      = string
   sensitive = true
 }
-variable "round" { default = 1 }
+variable "round" {
+  type    = number
+  default = 1
+}
 locals {
   open = nonsensitive(var.password)
 }
@@ -219,7 +222,10 @@ fn only_for_the_owner(path: &Path) {
 
 /// Nobody marked anything in here, and each value that holds `canary` is masked all the same.
 const UNMARKED: &str = r#"
-variable "round" { default = 1 }
+variable "round" {
+  type    = number
+  default = 1
+}
 variable "db_password" { default = "canary-of-a-variable" }
 locals {
   url = "https://user:canary-word@example.com/path"
@@ -320,4 +326,60 @@ fn what_is_marked_is_shown_to_who_asks() {
     project.edit("main.hcl", "toset([local.open])", "toset([\"key\"])");
     run(&project, "hunter2", &["plan", "--out", "p.plan", "--show-sensitive"]).ends_with(0);
     assert!(!project.read("p.plan").contains("hunter2"));
+}
+
+#[test]
+fn outputs_the_console_and_reports_of_tests_show_no_secret_in_the_middle_of_something_else() {
+    let project = Project::with(&[
+        (
+            "main.hcl",
+            r#"
+variable "password" {
+  type      = string
+  sensitive = true
+}
+resource "local_command" "key" {
+  create = ["sh", "-c", "echo id-${var.password}"]
+  find   = ["sh", "-c", "exit 1"]
+  read   = ["true"]
+  delete = ["true"]
+}
+output "password" {
+  value     = var.password
+  sensitive = true
+}
+output "key" { value = local_command.key.id }
+"#,
+        ),
+        (
+            "a.tftest.hcl",
+            "run \"a\" {\n  command = plan\n  assert {\n    condition     = nonsensitive(var.password) == \"\"\n    error_message = \"is ${nonsensitive(var.password)}\"\n  }\n}\n",
+        ),
+    ]);
+    run(&project, CANARY, &["apply", "--auto-approve"]).ends_with(0).has(&["id-(sensitive value)"]);
+    for arguments in [&["output"][..], &["output", "--json"]] {
+        run(&project, CANARY, arguments).has_not(&[CANARY]);
+    }
+    run(&project, CANARY, &["output"]).ends_with(0).has(&["key      = \"id-(sensitive value)\""]);
+    run(&project, CANARY, &["output", "key"]).ends_with(0).has(&["id-hunter2"]);
+    let console = |asked| fed(project.command(&["console"]).env("MLO_VAR_password", CANARY), asked);
+    console("local_command.key.id\n").ends_with(0).has(&["\"id-(sensitive value)\""]).has_not(&[CANARY]);
+    console("nonsensitive(var.password)\n").ends_with(0).has(&[CANARY]);
+    run(&project, CANARY, &["test", "--junit-xml", "r.xml"]).ends_with(1).has_not(&[CANARY]);
+    let report = project.read("r.xml");
+    assert!(report.contains("failed: is (sensitive value)") && !report.contains(CANARY), "{report}");
+}
+
+#[test]
+fn text_for_a_variable_without_a_type_is_what_was_written() {
+    let project = Project::with(&[(
+        "main.hcl",
+        "variable \"v\" { default = \"d\" }\nvariable \"any\" {\n  type    = any\n  default = 1\n}\noutput \"v\" { value = var.v }\noutput \"any\" { value = var.any }\n",
+    )]);
+    for text in ["0123", "1.10", "1e5", "true", "null", "[1]", "\"q\"", "a b"] {
+        let plan = project.json(&["plan", "--var", &format!("v={text}")], 0);
+        assert_eq!(plan["output_changes"]["v"]["after"], serde_json::json!(text), "{text}");
+    }
+    let plan = project.json(&["plan", "--var", "any=[1, \"a\"]"], 0);
+    assert_eq!(plan["output_changes"]["any"]["after"], serde_json::json!([1, "a"]));
 }

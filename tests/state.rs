@@ -141,7 +141,10 @@ fn a_tainted_object_is_replaced_unless_that_is_taken_back() {
 
 /// An object whose predecessor is set aside as long as there is no file `may-go`.
 pub(crate) const SET_ASIDE: &str = r#"
-variable "v" { default = 1 }
+variable "v" {
+  type    = number
+  default = 1
+}
 resource "local_command" "a" {
   create = ["sh", "-c", "echo made-${var.v}"]
   find   = ["false"]

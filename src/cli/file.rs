@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Puts a text in place of the file at `path`: written beside it, synced, renamed over it. It keeps its mode.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
@@ -29,7 +29,17 @@ pub(super) fn write_new(path: &Path, text: &str) -> io::Result<()> {
     written
 }
 
-fn put(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::Result<()> {
+/// Whether a file can be written, before there is anything to write: nothing stays of this.
+pub(super) fn check_writable(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let (_, temporary, _) = beside(path)?;
+    fs::remove_file(temporary)
+}
+
+/// A new file beside another, which may take its place: the folder of both, its path, and itself.
+fn beside(path: &Path) -> io::Result<(&Path, PathBuf, File)> {
     let (folder, name) = path.parent().zip(path.file_name()).ok_or(io::ErrorKind::InvalidInput)?;
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let mut temporary = std::ffi::OsString::from(".");
@@ -39,7 +49,12 @@ fn put(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::Resul
     let mut options = File::options();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.write(true).create_new(true).open(&temporary)?;
+    let file = options.write(true).create_new(true).open(&temporary)?;
+    Ok((folder, temporary, file))
+}
+
+fn put(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::Result<()> {
+    let (folder, temporary, mut file) = beside(path)?;
     let written = file
         .write_all(bytes)
         .and_then(|()| permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions)))

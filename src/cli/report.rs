@@ -58,6 +58,16 @@ impl<'o> Report<'o> {
         report
     }
 
+    /// Whether what is told in files can be: to be asked before anything is changed.
+    pub(super) fn check_files(&self) -> Result<(), Diagnostics> {
+        let files = [&self.shown.out_json, &self.shown.out_md].into_iter().flatten();
+        let mut messages = Diagnostics::new();
+        for path in files {
+            file::check_writable(path).unwrap_or_else(|error| messages.extend(cannot_write(path, &error)));
+        }
+        if messages.has_errors() { Err(messages) } else { Ok(()) }
+    }
+
     /// Whether a person reads along, who could be asked.
     pub(super) fn is_for_people(&self) -> bool {
         self.format == Format::Human
@@ -314,6 +324,12 @@ impl<'o> Report<'o> {
             Json::Object(document) => self.write(screen, document, exit),
             _ => exit,
         }
+    }
+
+    /// Ends a run whose files cannot be written, without them.
+    pub(super) fn refuse(&self, screen: &Screen, messages: &Diagnostics) -> Exit {
+        let failed = session::Failed { sources: SourceMap::new(), messages: messages.clone() };
+        session::fail(screen, self.format == Format::Json, &failed, Exit::Error)
     }
 
     /// What is told at the end, and the files.

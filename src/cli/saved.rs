@@ -4,7 +4,7 @@
 //! owner alone; or the session in which the plan is made again, and what it must come to. Never happens: something done
 //! that a file says and a plan made here does not.
 
-use super::args::{Engine, Source};
+use super::args::{Apply, Engine, Source};
 use super::backend::Backend;
 use super::environment::Chosen;
 use super::exit::Exit;
@@ -21,7 +21,7 @@ use crate::lang::config::Module;
 use crate::lang::fetch;
 use crate::lang::value::convert;
 use crate::plan::file::{BYTES_MAX, Embedded, Given, MadeFrom, PlanFile, PlanFileError, compare, kind_name};
-use crate::plan::{Input, Inputs, Kind, Plan, Seen, diff};
+use crate::plan::{Input, Inputs, Kind, Plan, Reading, Seen, diff};
 use data_encoding::HEXLOWER;
 use mlo_state::seal::{self, Subject};
 use mlo_state::snapshot::DecodeError;
@@ -68,6 +68,19 @@ pub(super) fn state_digest(snapshot: &Snapshot) -> String {
     if written { HEXLOWER.encode(&hashing.0.finalize()) } else { String::new() }
 }
 
+/// What is named as configuration would be lost, or be read as such from then on.
+fn refuse_configuration(path: &Path) -> Result<(), Diagnostics> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let ending =
+        [".tf", ".hcl", ".tf.json", ".hcl.json", ".yaml", ".yml", ".tfvars", ".tfvars.json", ".rego"]
+            .into_iter()
+            .find(|ending| name.ends_with(ending));
+    let Some(ending) = ending else { return Ok(()) };
+    let summary =
+        format!("no plan is saved as `{}`: a file with `{ending}` is configuration", path.display());
+    Err(Diagnostic::error(code::engine::USAGE, summary).help("name another file, such as `mlo.plan`").into())
+}
+
 /// Saves a plan that the policies of the digest `policies` let through.
 pub(super) fn write(
     path: &Path,
@@ -76,6 +89,7 @@ pub(super) fn write(
     engine: &Engine,
     screen: &Screen,
 ) -> Result<(), Diagnostics> {
+    refuse_configuration(path)?;
     let is_secret = |text: &str| screen.hides(text);
     let vault = &session.keys.vault;
     let is_sealed = vault.has_keys();
@@ -473,8 +487,8 @@ fn inputs(
                 return Err((message.help(help).into(), Exit::Error));
             }
             (given, Some(input)) => {
-                let ty = config.variables.get(name).map(|variable| &variable.ty);
-                let value = ty.and_then(|ty| input.value(ty).ok());
+                let variable = config.variables.get(name);
+                let value = variable.and_then(|variable| input.value(Reading::of(variable)).ok());
                 if given == Given::Again && !value.is_some_and(|value| file.is_same(name, &value)) {
                     let summary = format!("variable `{name}` has another value than when the plan was made");
                     let help = "give the same value, or make the plan again with `mlo plan --out FILE`";
@@ -499,8 +513,9 @@ fn refuse_changes(
     for name in source.vars.iter().filter_map(|flag| flag.split_once('=')).map(|(name, _)| name.trim()) {
         let Some(variable) = config.variables.get(name) else { continue };
         let value = |inputs: &Inputs| {
-            let input = inputs.get(name).and_then(|input| input.value(&variable.ty).ok());
-            input.and_then(|value| convert(&value, &variable.ty).ok())
+            let default = variable.default.clone().map(Input::Expr);
+            let input = inputs.get(name).or(default.as_ref())?;
+            convert(&input.value(Reading::of(variable)).ok()?, &variable.ty).ok()
         };
         let same = match (value(again), value(inputs)) {
             (Some(given), Some(planned)) => diff::same(&given, &planned),
@@ -580,15 +595,26 @@ impl Saved {
     }
 
     /// What this plan cannot be given beside it.
-    pub(super) fn refuse_flags(&self, destroy: bool, engine: &Engine) -> Result<(), Refused> {
+    pub(super) fn refuse_flags(
+        &self,
+        is_destroy: bool,
+        Apply { engine, destroy, .. }: &Apply,
+    ) -> Result<(), Refused> {
         let flags = [
-            ("--destroy", destroy),
+            ("--destroy", *destroy),
             ("--refresh-only", engine.refresh_only),
             ("--target", !engine.targets.is_empty()),
             ("--exclude", !engine.excludes.is_empty()),
             ("--replace", !engine.replace.is_empty()),
         ];
-        let Some((flag, _)) = flags.into_iter().find(|(_, given)| *given) else { return Ok(()) };
+        let Some((flag, _)) = flags.into_iter().find(|(_, given)| *given) else {
+            if is_destroy && self.plan.kind != Kind::Destroy {
+                let summary = format!("`{}` is no plan to destroy", self.name);
+                let help = format!("`mlo apply {}` does what it says", self.name);
+                return Err((Diagnostic::error(code::engine::USAGE, summary).help(help).into(), Exit::Error));
+            }
+            return Ok(());
+        };
         let summary = format!("`{}` says what is done, so `{flag}` cannot be given with it", self.name);
         Err((Diagnostic::error(code::engine::USAGE, summary).help("leave the flag out").into(), Exit::Error))
     }

@@ -8,7 +8,7 @@ use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code};
 use crate::lang::config::{Module, Variable};
 use crate::lang::load::{self, Given};
 use crate::lang::value::{Marks, Type};
-use crate::plan::{Input, Inputs};
+use crate::plan::{Input, Inputs, Reading};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -75,7 +75,7 @@ pub(super) fn given(config: &Module, inputs: &Inputs) -> Result<Given, Diagnosti
     let mut messages = Diagnostics::new();
     for (name, input) in inputs {
         let Some(variable) = config.variables.get(name) else { continue };
-        match input.value(&variable.ty) {
+        match input.value(Reading::of(variable)) {
             Ok(value) => drop(given.insert(name.clone(), (value, input.span()))),
             Err(said) => messages.extend(said),
         }
@@ -92,7 +92,7 @@ pub(super) fn hide(config: &Module, inputs: &Inputs, sources: &mut SourceMap, sc
         let written: Vec<_> = written.cloned().map(Input::Expr).collect();
         for input in inputs.get(name).into_iter().chain(&written) {
             sources.hide(input.span());
-            if let Ok(value) = input.value(&variable.ty) {
+            if let Ok(value) = input.value(Reading::of(variable)) {
                 screen.hide(&value.marked(Marks::SENSITIVE));
             }
         }

@@ -15,6 +15,8 @@ pub(super) const FILES_MAX: usize = 20_000;
 pub(super) const BYTES_MAX: u64 = 100 << 20;
 /// Bytes of a path in a package.
 const PATH_BYTES_MAX: usize = 1_024;
+/// Folders around a file of a package.
+const PATH_PARTS_MAX: usize = 64;
 /// Links that are followed to get at one file.
 const HOPS_MAX: usize = 10;
 
@@ -95,7 +97,7 @@ impl Gathering {
         let mut files = self.files.clone();
         let mut bytes = self.bytes;
         for link in self.links.keys() {
-            for (path, content) in self.followed(link)? {
+            for (path, content) in self.followed(link, HOPS_MAX)? {
                 bytes += content.len() as u64;
                 if files.len() >= FILES_MAX || bytes > BYTES_MAX {
                     return Err(too_large());
@@ -113,17 +115,15 @@ impl Gathering {
     }
 
     /// The files that stand in the place of a link: one, all of a folder, or none if nothing is there.
-    fn followed(&self, link: &str) -> Result<Vec<(String, Bytes)>, FetchError> {
+    /// `hops` is how many links may still be followed.
+    fn followed(&self, link: &str, mut hops: usize) -> Result<Vec<(String, Bytes)>, FetchError> {
         let mut at = link.to_owned();
-        for _ in 0..HOPS_MAX {
-            let Some(target) = self.links.get(&at) else { break };
+        while let Some(target) = self.links.get(&at) {
+            hops = hops.checked_sub(1).ok_or_else(|| too_far(link))?;
             at = beside(&at, target)
                 .ok_or_else(|| refused(format!("link {} leads out of it", quoted(link))))?;
             // A part of the way may be a link itself.
-            at = self.through(&at, link)?;
-        }
-        if self.links.contains_key(&at) {
-            return Err(refused(format!("link {} leads through more than {HOPS_MAX} others", quoted(link))));
+            (at, hops) = self.through(&at, link, hops)?;
         }
         if let Some(content) = self.files.get(&at) {
             return Ok(vec![(link.to_owned(), content.clone())]);
@@ -132,25 +132,34 @@ impl Gathering {
         if link.starts_with(&folder) {
             return Err(refused(format!("link {} leads to a folder around it", quoted(link))));
         }
+        let placed = |path: &str| format!("{link}/{}", path.get(folder.len()..).unwrap_or_default());
         let inside = self.files.range(folder.clone()..).take_while(|(path, _)| path.starts_with(&folder));
-        Ok(inside
-            .map(|(path, content)| {
-                let rest = path.get(folder.len()..).unwrap_or_default();
-                (format!("{link}/{rest}"), content.clone())
-            })
-            .collect())
+        let mut found: Vec<_> = inside.map(|(path, content)| (placed(path), content.clone())).collect();
+        // A folder may have links of its own.
+        let inner = self.links.range(folder.clone()..).take_while(|(path, _)| path.starts_with(&folder));
+        for (inner, _) in inner {
+            let hops = hops.checked_sub(1).ok_or_else(|| too_far(link))?;
+            found.extend(
+                self.followed(inner, hops)?.into_iter().map(|(path, content)| (placed(&path), content)),
+            );
+            if found.len() > FILES_MAX {
+                return Err(too_large());
+            }
+        }
+        Ok(found)
     }
 
-    /// A path whose folders may be links, without those.
-    fn through(&self, path: &str, link: &str) -> Result<String, FetchError> {
+    /// A path whose folders may be links, without those; and how many links may be followed after it.
+    fn through(&self, path: &str, link: &str, mut hops: usize) -> Result<(String, usize), FetchError> {
         let mut path = path.to_owned();
-        for _ in 0..HOPS_MAX {
+        loop {
             let folders = path.match_indices('/').map(|(at, _)| at);
             let Some(end) =
                 folders.into_iter().find(|end| self.links.contains_key(path.get(..*end).unwrap_or_default()))
             else {
-                return Ok(path);
+                return Ok((path, hops));
             };
+            hops = hops.checked_sub(1).ok_or_else(|| too_far(link))?;
             let (folder, rest) = path.split_at(end);
             let target = self.links.get(folder).map_or("", String::as_str);
             let real = beside(folder, target);
@@ -158,8 +167,11 @@ impl Gathering {
             let joined = [real.as_str(), rest].concat();
             joined.trim_start_matches('/').clone_into(&mut path);
         }
-        Err(refused(format!("link {} leads through more than {HOPS_MAX} others", quoted(link))))
     }
+}
+
+fn too_far(link: &str) -> FetchError {
+    refused(format!("link {} leads through more than {HOPS_MAX} others", quoted(link)))
 }
 
 fn too_large() -> FetchError {
@@ -183,6 +195,9 @@ pub(super) fn path(name: &str) -> Result<String, FetchError> {
     }
     if parts.is_empty() {
         return Err(refused(format!("path {} names nothing", quoted(name))));
+    }
+    if parts.len() > PATH_PARTS_MAX {
+        return Err(refused(format!("path {} has more than {PATH_PARTS_MAX} folders", quoted(name))));
     }
     if let Some(long) = parts.iter().find(|part| part.len() > 255) {
         return Err(refused(format!("name {} is longer than 255 bytes", quoted(long))));
@@ -327,6 +342,20 @@ mod tests {
                 .map(|files| files.into_iter().find(|file| !file.starts_with("a/f")).unwrap_or_default());
             let found = found.as_deref().map(|text| if text.starts_with('m') { "" } else { text });
             assert_eq!(found.map_err(String::as_str), expected, "{links:?}");
+        }
+    }
+
+    #[test]
+    fn links_in_a_folder_that_a_link_leads_to_are_followed() {
+        for (links, expected) in [
+            (
+                &[("b", "a"), ("a/v", "../shared/v"), ("a/d", "../shared")][..],
+                Ok("a/d/v=v a/f=x a/v=v b/d/v=v b/f=x b/v=v shared/v=v"),
+            ),
+            (&[("b", "a"), ("a/up", "../b")], Err("link `a/up` leads to a folder around it")),
+        ] {
+            let found = tree(&[("a/f", "x"), ("shared/v", "v")], links).map(|files| files.join(" "));
+            assert_eq!(found.as_deref().map_err(String::as_str), expected, "{links:?}");
         }
     }
 

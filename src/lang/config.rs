@@ -118,11 +118,14 @@ pub struct ProviderUse {
 
 /// A `variable` block.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an argument of its own in the block")]
 pub struct Variable {
     /// Its name.
     pub name: Ident,
     /// The type to which values are converted; attributes of objects may be optional.
     pub ty: Type,
+    /// Whether it says so itself: one that does not takes any type.
+    pub is_typed: bool,
     /// Defaults of optional attributes (`optional(T, default)`), applied before the conversion.
     pub defaults: TypeDefaults<Expr>,
     /// The value if none is given; an expression without references.

@@ -2,6 +2,7 @@
 
 use super::scope::Constant;
 use crate::diag::{Diagnostics, SourceId, Span};
+use crate::lang::config::Variable;
 use crate::lang::eval::evaluate;
 use crate::lang::syntax::ast::Expr;
 use crate::lang::syntax::parse_expression;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 /// One value given for a variable, and where it came from.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// Text of `--var` or an environment variable: taken as it is for a string variable, else read as an expression.
+    /// Text of `--var` or an environment variable: see [`Reading`].
     Text {
         /// A source that holds just this text.
         source: SourceId,
@@ -31,19 +32,15 @@ pub enum Input {
 }
 
 impl Input {
-    /// The value, for a variable of type `ty`, to which it is not converted yet.
+    /// The value, not converted to the variable's type yet.
     ///
     /// # Errors
     /// If the text is no expression, or the expression has no value.
-    pub fn value(&self, ty: &Type) -> Result<Value, Diagnostics> {
+    pub fn value(&self, reading: Reading) -> Result<Value, Diagnostics> {
         match self {
-            Self::Text { text, .. } if *ty == Type::String => Ok(Value::string(text.clone())),
+            Self::Text { text, .. } if reading == Reading::AsItIs => Ok(Value::string(text.clone())),
             Self::Text { source, text } => {
-                match parse_expression(*source, text).and_then(|expr| evaluate(&expr, &Constant)) {
-                    // Terraform takes text that is no expression as it is where any type will do.
-                    Err(_) if *ty == Type::Any => Ok(Value::string(text.clone())),
-                    result => result,
-                }
+                parse_expression(*source, text).and_then(|expr| evaluate(&expr, &Constant))
             }
             Self::Expr(expr) => evaluate(expr, &Constant),
             Self::Known { value, .. } => Ok(value.clone()),
@@ -59,6 +56,23 @@ impl Input {
             Self::Expr(expr) => expr.span,
             Self::Known { span, .. } => *span,
         }
+    }
+}
+
+/// How text from outside of files becomes the value of a variable, as in Terraform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// As it is: `1.10` and `0123` are what was written, also where a variable says nothing of its type.
+    AsItIs,
+    /// As an expression.
+    Expression,
+}
+
+impl Reading {
+    /// How text for a variable is read.
+    pub fn of(variable: &Variable) -> Self {
+        let as_it_is = variable.ty == Type::String || !variable.is_typed;
+        if as_it_is { Self::AsItIs } else { Self::Expression }
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) use data::read_data;
 pub use data::{DataObject, ReadLater};
 pub use examine::{Beside, Examination};
 pub use generate::{Generated, Unwritten};
-pub use inputs::{Input, Inputs};
+pub use inputs::{Input, Inputs, Reading};
 pub use moves::{Move, carry_out as relocate};
 pub use pattern::AddressPattern;
 pub use planner::{Connected, Connections, Kind, Partial, Planner, Result as PlanResult};

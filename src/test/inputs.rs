@@ -9,8 +9,8 @@ use crate::lang::eval::evaluate;
 use crate::lang::scope::Scope;
 use crate::lang::suite::{Run, TestVariables};
 use crate::lang::syntax::ast::Expr;
-use crate::lang::value::{Marks, Type, Value};
-use crate::plan::{Beside, Context, Examination, Input, Inputs, Values};
+use crate::lang::value::{Marks, Value};
+use crate::plan::{Beside, Context, Examination, Input, Inputs, Reading, Values};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -34,8 +34,11 @@ impl Testing<'_, '_> {
         for (name, input) in &inputs {
             // What its own module says of it counts when it is used there; here it is only a value.
             let declared = self.tester.config.variables.get(name);
-            let ty = declared.map_or(Type::Any, |variable| variable.ty.clone());
-            match input.value(&ty) {
+            let value = match declared {
+                Some(variable) => input.value(Reading::of(variable)),
+                None => input.value(Reading::Expression).or_else(|_| input.value(Reading::AsItIs)),
+            };
+            match value {
                 Ok(value) => drop(variables.insert(name.clone(), self.marked(name, module, value))),
                 Err(messages) if module.variables.contains_key(name) => failures.extend(messages),
                 Err(_) => {}

@@ -36,7 +36,7 @@ fn sources_are_made_of_what_is_known_in_time() {
 fn what_is_not_known_in_time_is_named() {
     let project = Project::with(&[(
         "other.hcl",
-        "variable \"none\" {\n  type = string\n}\nvariable \"secret\" {\n  default   = \"hunter22\"\n  sensitive = true\n}\nvariable \"number\" {\n  default = 1\n}\nlocals {\n  id     = terraform_data.a.id\n  circle = local.circle\n}\nresource \"terraform_data\" \"a\" {}\n",
+        "variable \"none\" {\n  type = string\n}\nvariable \"secret\" {\n  default   = \"hunter22\"\n  sensitive = true\n}\nvariable \"number\" {\n  type    = number\n  default = 1\n}\nlocals {\n  id     = terraform_data.a.id\n  circle = local.circle\n}\nresource \"terraform_data\" \"a\" {}\n",
     )]);
     for (source, code, why) in [
         ("${terraform_data.a.id}", "MLO1047", "`terraform_data.a` is not known when modules are loaded"),

@@ -42,6 +42,7 @@ const DOORS: &[Door] = &[
         &["src/fetch/http", "src/provider/local/file/", "state/src/seal/"],
         "user and password in a header; `local_file` has a module of that name; sealed bytes as text",
     ),
+    door("mimalloc", &["src/main.rs"], "the allocator of the program"),
     door("tar", &["src/fetch/archive"], "archives; entries only, it writes nothing"),
     door("flate2", &["src/fetch/archive"], "inflates, within limits"),
     door("axum", &["runtime/src/server", "runtime/src/routes.rs", "runtime/src/protocol.rs"], "routes"),

@@ -35,6 +35,9 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
         screen.show_everything();
     }
     let report = Report::new(&options.shown, options.source.format(&options.shown), screen);
+    if let Err(messages) = report.check_files() {
+        return report.refuse(screen, &messages);
+    }
     let (kind, mut session, saved, messages) = match open(options, destroy, screen) {
         Ok(opened) => opened,
         Err((failed, exit)) => return report.fail(screen, &failed.messages, &failed.sources, exit),
@@ -63,7 +66,7 @@ type Opened = (Kind, Session, Option<Saved>, Diagnostics);
 fn open(options: &Apply, destroy: bool, screen: &mut Screen) -> Result<Opened, (Failed, Exit)> {
     if let Some(path) = options.source.path.as_deref().filter(|path| saved::is_plan_file(Some(path))) {
         let (session, saved, messages) = saved::open(path, &options.source, screen)?;
-        if let Err((messages, exit)) = saved.refuse_flags(destroy, &options.engine) {
+        if let Err((messages, exit)) = saved.refuse_flags(destroy, options) {
             return Err((Failed { sources: session.sources, messages }, exit));
         }
         return Ok((saved.plan.kind, session, Some(saved), messages));

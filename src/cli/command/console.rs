@@ -3,6 +3,7 @@
 use crate::cli::args::{Console as Options, Global};
 use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
+use crate::cli::secrets;
 use crate::cli::session::{self, Failed, Session};
 use crate::cli::view;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
@@ -43,6 +44,7 @@ pub(in crate::cli) fn run(options: &Options, _: &Global, screen: &mut Screen) ->
             return session::fail(screen, false, &Failed { sources: session.sources, messages }, exit);
         }
     };
+    secrets::hide_state(screen, &snapshot);
     let tree = ModuleTree::new(&session.project.config);
     let (console, messages) = Console::new(&tree, &session.context, &session.providers, &snapshot);
     screen.report(&messages, &session.sources);
@@ -73,12 +75,13 @@ fn answer(console: &Console<'_>, input: &mut Input<impl BufRead>, screen: &Scree
         let answer = match input.next(screen) {
             Ok(None) => break,
             Ok(Some(text)) if text.trim() == "exit" => return Exit::Done,
-            Ok(Some(text)) if text.trim() == "help" => Ok(HELP.to_owned()),
+            Ok(Some(text)) if text.trim() == "help" => Ok((HELP.to_owned(), false)),
             Ok(Some(text)) => {
                 // What is missing at its end is missing in its last line.
                 let text = text.trim_end_matches(['\r', '\n']);
                 let source = sources.add(INPUT, text);
-                parse_expression(source, text).and_then(|expr| show(console, &expr))
+                let shown = parse_expression(source, text).and_then(|expr| show(console, &expr));
+                shown.map(|shown| (shown, text.contains("nonsensitive")))
             }
             Err(message) => {
                 screen.report_one(&message, &sources);
@@ -86,8 +89,9 @@ fn answer(console: &Console<'_>, input: &mut Input<impl BufRead>, screen: &Scree
             }
         };
         match answer {
-            // What is sensitive in it says so; a secret that `nonsensitive` gives away is meant to be seen.
-            Ok(text) => screen.print_open(&text),
+            // A secret that `nonsensitive` gives away is meant to be seen.
+            Ok((text, true)) => screen.print_open(&text),
+            Ok((text, false)) => screen.print(&text),
             Err(messages) => {
                 screen.report(&messages, &sources);
                 if !input.terminal {

@@ -3,6 +3,7 @@
 use crate::cli::args::{Global, Output};
 use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
+use crate::cli::secrets;
 use crate::cli::session;
 use crate::cli::view;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
@@ -12,14 +13,19 @@ use std::collections::BTreeMap;
 
 pub(in crate::cli) fn run(options: &Output, _: &Global, screen: &mut Screen) -> Exit {
     let failed = |messages| session::Failed { sources: SourceMap::new(), messages };
-    let (place, outputs) = match session::read_state(options.from.as_deref(), &options.backend) {
-        Ok((place, snapshot)) => (place, snapshot.map(|snapshot| snapshot.outputs).unwrap_or_default()),
+    let (place, snapshot) = match session::read_state(options.from.as_deref(), &options.backend) {
+        Ok(read) => read,
         Err((failed, exit)) => return session::fail(screen, options.json, &failed, exit),
     };
     // Asked for by name, a sensitive output is shown: that is what the name is given for.
     if options.show_sensitive || options.name.is_some() {
         screen.show_everything();
     }
+    // A secret of an object may stand in the middle of an output that nobody called sensitive.
+    if let Some(snapshot) = &snapshot {
+        secrets::hide_state(screen, snapshot);
+    }
+    let outputs = snapshot.map(|snapshot| snapshot.outputs).unwrap_or_default();
     let Some(name) = &options.name else {
         if options.json {
             screen.print_json(view::json::outputs(&outputs, screen));

@@ -8,7 +8,7 @@ mod scan;
 
 pub(super) use scan::masked as without_tokens;
 
-use super::view::inside;
+use super::view::structures;
 use crate::diag::MASK;
 use crate::lang::value::{Kind, Marks, PathStep, Value};
 use crate::plan::{Drift, Operation, OutputChange, Plan, diff};
@@ -148,7 +148,7 @@ type Part = (Arc<str>, String);
 /// The parts of a text that spells a structure that are not shown.
 fn hidden_parts(text: &str) -> BTreeSet<Part> {
     let mut hidden = BTreeSet::new();
-    if let Some(marked) = inside(text).and_then(|inside| marked(&inside.value)) {
+    for marked in structures(text).iter().filter_map(marked) {
         marks_in(&marked, "", &mut hidden);
     }
     hidden
@@ -402,6 +402,11 @@ mod tests {
             ),
             ("env:\n- name: A\n  value: |\n    two\n    lines\n", "(sensitive value)"),
             ("a: 1\nb: 2\n", "a: 1\nb: 2\n"),
+            ("password: yyyyyy\n", "password: (sensitive value)\n"),
+            (
+                "---\nuser: me\npassword: yyyyyy\n--- # two\npassword: qqqqqq\nb: 1\n---\na: 1\n",
+                "---\nuser: me\npassword: (sensitive value)\n--- # two\npassword: (sensitive value)\nb: 1\n---\na: 1\n",
+            ),
             ("plain", "plain"),
         ] {
             let value = Value::string(text);

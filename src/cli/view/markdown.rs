@@ -4,11 +4,11 @@
 //! user that ends a fence, makes a link or calls somebody; or more than fits.
 
 use super::Paint;
-use super::plan::{Judge, block};
+use super::plan::{Judge, block, changed_outside, one_output};
 use crate::cli::discretion::without_tokens;
 use crate::diag::{Diagnostics, SourceMap, Style, escape};
 use crate::lang::value::Value;
-use crate::plan::{Action, Counts, Kind, Operation, Plan};
+use crate::plan::{Action, Counts, Drift, Kind, Operation, OutputChange, Plan, object_name};
 use crate::policy::{Decision, Denial};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -57,6 +57,12 @@ impl Page {
         let judge = Judge::new(plan);
         let changed = plan.operations.iter().filter(|operation| operation.is_change());
         self.sections = changed.map(|operation| section(operation, &judge)).collect();
+        // What was changed outside is what a plan that only reads is about; else it stands in the changes.
+        if plan.kind == Kind::Refresh {
+            self.sections.extend(plan.drift.iter().map(outside));
+        }
+        let outputs = plan.outputs.iter().filter(|(_, change)| change.is_change());
+        self.sections.extend(outputs.map(|(name, change)| output(name, change)));
         self.sections.sort_by_key(|section| section.risk);
         self.models = plan.operations.iter().filter_map(model).collect();
         self.drift = plan.drift.iter().map(|drift| code(&drift.address.to_string())).collect();
@@ -209,6 +215,24 @@ fn section(operation: &Operation, judge: &Judge<'_>) -> Section {
     let mut diff = String::new();
     block(operation, judge, Paint(Style::Plain), &mut diff);
     Section { risk, line: format!("- `{symbol}` {} {what}\n", code(&operation.address.to_string())), diff }
+}
+
+/// An object that was changed outside.
+fn outside(drift: &Drift) -> Section {
+    let (symbol, what) = if drift.after.is_some() { ("~", "has changed") } else { ("-", "is gone") };
+    let name = code(&object_name(&drift.address, drift.deposed.as_deref()));
+    let line = format!("- `{symbol}` {name} {what} outside of mlo\n");
+    Section { risk: 2, line, diff: changed_outside(drift, Paint(Style::Plain)) }
+}
+
+fn output(name: &str, change: &OutputChange) -> Section {
+    let (symbol, what) = match (&change.before, &change.after) {
+        (None, _) => ("+", "is new"),
+        (_, None) => ("-", "goes"),
+        _ => ("~", "changes"),
+    };
+    let line = format!("- `{symbol}` output {} {what}\n", code(name));
+    Section { risk: 7, line, diff: one_output(name, change, 0, Paint(Style::Plain)) }
 }
 
 /// A row of the table of models: what serves one, with its version and the figures that differ.

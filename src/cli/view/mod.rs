@@ -18,6 +18,6 @@ mod value;
 pub(super) mod versions;
 pub(super) mod warnings;
 
-pub(super) use change::inside;
+pub(super) use change::structures;
 pub(super) use paint::Paint;
 pub(super) use value::quote;

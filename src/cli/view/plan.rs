@@ -6,11 +6,15 @@ use super::value::quote;
 use crate::graph::ModuleTree;
 use crate::lang::config::ResourceKey;
 use crate::lang::value::{Path, Value};
-use crate::plan::{Action, Counts, Drift, Kind, Operation, Plan, ReadLater, Reason, object_name};
+use crate::plan::{
+    Action, Counts, Drift, Kind, Operation, OutputChange, Plan, ReadLater, Reason, object_name,
+};
 use crate::policy::Decision;
+use crate::provider::{self, Provider};
 use mlo_state::Address;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// Objects that are named because they were not read; of more only the number is told.
 const UNREAD_MAX: usize = 10;
@@ -128,16 +132,17 @@ pub(super) struct Judge<'p> {
     plan: &'p Plan,
     tree: ModuleTree<'p>,
     stored: BTreeMap<&'p Address, &'p Value>,
+    providers: BTreeMap<&'static str, Arc<dyn Provider>>,
 }
 
 impl<'p> Judge<'p> {
     pub(super) fn new(plan: &'p Plan) -> Self {
         let drift = plan.drift.iter().filter(|drift| drift.deposed.is_none());
         let stored = drift.map(|drift| (&drift.address, &drift.before)).collect();
-        Self { plan, tree: ModuleTree::new(&plan.config), stored }
+        Self { plan, tree: ModuleTree::new(&plan.config), stored, providers: provider::all() }
     }
 
-    fn causes(&self, operation: &Operation) -> Causes<'p> {
+    fn causes(&self, operation: &Operation) -> Causes<'_> {
         let Address { module, mode, type_name, name, .. } = operation.address.clone();
         // Of what is made anew or taken away every attribute changes for one reason, which is said above it.
         if operation.action != Action::Update && operation.action != Action::Replace
@@ -145,9 +150,15 @@ impl<'p> Judge<'p> {
         {
             return Causes::default();
         }
+        let mut providers = self.providers.values();
+        let schema = providers.find_map(|provider| provider.schema().resources.get(&*type_name));
         let key = ResourceKey { mode, type_name, name };
         let block = self.tree.find(&module.block()).and_then(|id| self.tree.module(id).resources.get(&key));
-        Causes { stored: self.stored.get(&operation.address).copied(), block: block.map(Box::as_ref) }
+        Causes {
+            stored: self.stored.get(&operation.address).copied(),
+            block: block.map(Box::as_ref),
+            schema: schema.map(|schema| &schema.block),
+        }
     }
 }
 
@@ -193,7 +204,7 @@ fn heading(operation: &Operation) -> String {
         (Action::Create, _) => " will be created",
         (Action::Update, _) => " will be updated in place",
         (Action::Delete, _) => " will be destroyed",
-        (Action::Replace, Reason::Tainted) => " is half made, so must be replaced",
+        (Action::Replace, Reason::Tainted) => " is tainted, so must be replaced",
         (Action::Replace, Reason::Requested) => " will be replaced, as requested",
         (Action::Replace, _) => " must be replaced",
         (Action::Forget, _) => " will no longer be managed by mlo, but will not be destroyed",
@@ -270,24 +281,23 @@ fn drift(plan: &Plan, paint: Paint, out: &mut String) {
         return;
     }
     let _ = writeln!(out, "{}\n", paint.bold("Changed outside of mlo since the last apply:"));
-    for Drift { address, deposed, before, after } in &plan.drift {
-        let what = if after.is_some() { "has changed" } else { "is gone" };
-        let _ = writeln!(
-            out,
-            "  # {}",
-            paint.bold(format!("{} {what}", object_name(address, deposed.as_deref())))
-        );
-        if after.is_none() {
-            out.push('\n');
-            continue;
-        }
+    plan.drift.iter().for_each(|drift| out.push_str(&changed_outside(drift, paint)));
+}
+
+/// One object that was changed outside.
+pub(super) fn changed_outside(Drift { address, deposed, before, after }: &Drift, paint: Paint) -> String {
+    let what = if after.is_some() { "has changed" } else { "is gone" };
+    let name = object_name(address, deposed.as_deref());
+    let mut out = format!("  # {}\n", paint.bold(format!("{name} {what}")));
+    if after.is_some() {
         let symbol = paint.change();
         let _ = writeln!(out, "  {symbol} resource \"{}\" \"{}\" {{", address.type_name, address.name);
         out.push_str(&Changes::of(Some(before), after.as_ref(), (&[], Causes::default()), paint));
-        out.push_str("    }\n\n");
+        out.push_str("    }\n");
     }
+    out.push('\n');
+    out
 }
-
 fn outputs(plan: &Plan, paint: Paint, out: &mut String) {
     let changed: Vec<_> = plan.outputs.iter().filter(|(_, change)| change.is_change()).collect();
     if changed.is_empty() {
@@ -296,14 +306,19 @@ fn outputs(plan: &Plan, paint: Paint, out: &mut String) {
     out.push_str("\nChanges to outputs:\n");
     let width = changed.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, change) in changed {
-        let symbol = match (&change.before, &change.after) {
-            (None, _) => paint.add(),
-            (_, None) => paint.remove(),
-            _ => paint.change(),
-        };
-        let value = output(change.before.as_ref(), change.after.as_ref(), 2, paint);
-        let _ = writeln!(out, "  {symbol} {name:width$} = {value}");
+        out.push_str(&one_output(name, change, width, paint));
     }
+}
+
+/// The line of an output.
+pub(super) fn one_output(name: &str, change: &OutputChange, width: usize, paint: Paint) -> String {
+    let symbol = match (&change.before, &change.after) {
+        (None, _) => paint.add(),
+        (_, None) => paint.remove(),
+        _ => paint.change(),
+    };
+    let value = output(change.before.as_ref(), change.after.as_ref(), 2, paint);
+    format!("  {symbol} {name:width$} = {value}\n")
 }
 
 /// What the policies said, when they let the plan through: the short list of each model, and one line.

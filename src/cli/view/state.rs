@@ -12,7 +12,7 @@ use std::fmt::Write;
 /// One object as the block that it could have been written as.
 pub(in crate::cli) fn object(Kept { address, deposed, object, value }: &Kept<'_>) -> String {
     let tainted = object.status == Status::Tainted;
-    let note = if tainted && deposed.is_none() { " (half made: will be replaced)" } else { "" };
+    let note = if tainted && deposed.is_none() { " (tainted: will be replaced)" } else { "" };
     let name = object_name(address, *deposed);
     let mut out = format!("# {name}:{note}\nresource \"{}\" \"{}\" ", address.type_name, address.name);
     let shown = value.as_entries().into_iter().flatten().filter(|(_, value)| !value.is_null());

@@ -57,8 +57,7 @@ pub(in crate::cli) fn plan(plan: &Plan) -> Vec<Map<String, Json>> {
     let Counts { add, change, destroy, import } = plan.counts();
     let import = if import > 0 { format!("{import} to import, ") } else { String::new() };
     let message = format!("Plan: {import}{add} to add, {change} to change, {destroy} to destroy.");
-    let operation = if plan.kind == Kind::Destroy { "destroy" } else { "plan" };
-    let summary = summary(message, plan.counts(), operation);
+    let summary = summary(message, plan.counts(), "plan");
     let outputs = (!plan.outputs.is_empty()).then(|| {
         let one = |change: &OutputChange| {
             let action = match (&change.before, &change.after) {

@@ -216,7 +216,9 @@ impl Decoder<'_> {
         }
         let what = format!("variable `{}`", name.name);
         let mut arguments = Arguments::new(what.clone(), block.header, &block.body, self.diagnostics);
-        let constraint = arguments.names("type").and_then(|expr| type_of(&expr, arguments.diagnostics));
+        let constraint = arguments.names("type");
+        let is_typed = constraint.is_some();
+        let constraint = constraint.and_then(|expr| type_of(&expr, arguments.diagnostics));
         let (ty, defaults) = constraint.unwrap_or_else(|| (Type::Any, TypeDefaults::default()));
         let default = arguments.literal("default");
         if let Some(default) = &default {
@@ -224,6 +226,7 @@ impl Decoder<'_> {
         }
         let variable = Variable {
             ty,
+            is_typed,
             defaults,
             default,
             description: text(&mut arguments),

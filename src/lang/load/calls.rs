@@ -164,6 +164,7 @@ pub(super) fn unread(call: &CallBlock, caller: &[Arc<str>]) -> Module {
         let variable = Variable {
             name: name.clone(),
             ty,
+            is_typed: true,
             defaults,
             default,
             description,

@@ -14,7 +14,7 @@ mod tests;
 pub use operation::{Differs, compare};
 pub use value::TooDeep;
 
-use super::{Action, Inputs, Kind, Move, Operation, Plan};
+use super::{Action, Inputs, Kind, Move, Operation, Plan, Reading};
 use crate::lang::config::Module;
 use crate::lang::value::Value;
 use check::CheckOut;
@@ -194,7 +194,7 @@ impl PlanFile {
         let mut variables = BTreeMap::new();
         for (name, input) in inputs {
             let Some(variable) = plan.config.variables.get(name) else { continue };
-            let Ok(value) = input.value(&variable.ty) else { continue };
+            let Ok(value) = input.value(Reading::of(variable)) else { continue };
             let mut out = VariableOut { value: None, keyed: None, ephemeral: variable.ephemeral };
             let shown = encoder.masked(&value, name)?;
             let is_hidden = variable.sensitive || shown.is_masked();

@@ -9,6 +9,7 @@ use crate::lang::scope::Scope;
 use crate::lang::value::{Marks, Value};
 use crate::plan::checked::{Checkable, Moment};
 use crate::plan::condition::{WithVariable, check_messages, judge};
+use crate::plan::inputs::Reading;
 use crate::plan::scope::{Anything, Constant};
 use mlo_state::ModuleAddress;
 
@@ -94,7 +95,7 @@ impl World<'_> {
             return Ok((None, variable.span));
         };
         let span = input.span();
-        let value = input.value(&variable.ty)?;
+        let value = input.value(Reading::of(variable))?;
         Ok((Some(value), span))
     }
 }

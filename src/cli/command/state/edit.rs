@@ -36,10 +36,14 @@ pub(super) fn mv(
     }
     let moves: Vec<_> = addresses(snapshot)
         .filter_map(|from| Some(Move { from: from.clone(), to: source.renamed(destination, 0, from)? }))
-        .filter(|one| one.from != one.to)
         .collect();
     if moves.is_empty() {
         return Err(no_object(snapshot, source).into());
+    }
+    let moves: Vec<_> = moves.into_iter().filter(|one| one.from != one.to).collect();
+    if moves.is_empty() {
+        let error = refused(format!("{source} is called so already"));
+        return Err(error.help("name what it is to be called as the second address").into());
     }
     let goes = |address: &Address| source.renamed(destination, 0, address).is_some();
     let is_taken = |one: &&Move| {
@@ -180,6 +184,11 @@ pub(super) fn no_object(snapshot: &Snapshot, pattern: &AddressPattern) -> Diagno
     let name = pattern.to_string();
     let instances: Vec<_> = snapshot.objects.keys().filter(|address| pattern.covers(address)).collect();
     if !instances.is_empty() {
+        if pattern.resource.is_none() {
+            let summary = format!("{name} is not one instance of the module");
+            let error = Diagnostic::error(code::state::NO_OBJECT, summary);
+            return error.help(format!("name one as {} has it", some_of(&instances)));
+        }
         let error = Diagnostic::error(code::state::NO_OBJECT, format!("{name} is not one object"));
         return error.help(format!("name an instance: {}", some_of(&instances)));
     }

@@ -194,6 +194,7 @@ fn of_any_type(name: Ident) -> Variable {
     Variable {
         name,
         ty: Type::Any,
+        is_typed: true,
         defaults: TypeDefaults::default(),
         default: None,
         description: String::new(),

@@ -186,7 +186,7 @@ impl<'s> Telling<'s> {
         let screen = self.screen.borrow();
         let text = outcome.messages.iter().map(|message| {
             let text = render(message, self.sources, Style::Plain);
-            (message.severity, message.summary.clone(), screen.masked(&text))
+            (message.severity, screen.masked(&message.summary), screen.masked(&text))
         });
         let case = Case {
             name: run.name.name.to_string(),

@@ -1,6 +1,7 @@
 //! Why an attribute changes, as far as the plan knows it.
 
 use crate::lang::config::Resource;
+use crate::lang::eval::BlockSchema;
 use crate::lang::value::{Path, PathStep, Value};
 use crate::plan::diff::same;
 
@@ -11,6 +12,8 @@ pub(in crate::cli) struct Causes<'a> {
     pub(in crate::cli) stored: Option<&'a Value>,
     /// Its block.
     pub(in crate::cli) block: Option<&'a Resource>,
+    /// Its type.
+    pub(in crate::cli) schema: Option<&'a BlockSchema>,
 }
 
 /// Why one attribute changes.
@@ -66,7 +69,13 @@ impl Causes<'_> {
                 .body
                 .blocks()
                 .any(|inner| inner.kind.name == *first || inner.kind.name.as_ref() == "dynamic");
-        Some(if said { Cause::Configuration } else { Cause::Default })
+        if said {
+            return Some(Cause::Configuration);
+        }
+        // What only the provider sets follows from what else changes.
+        let attribute = self.schema.and_then(|schema| schema.attributes.get(first));
+        let may_be_said = attribute.is_none_or(|attribute| attribute.required || attribute.optional);
+        may_be_said.then_some(Cause::Default)
     }
 }
 

@@ -6,7 +6,7 @@ mod pair;
 mod quantity;
 
 pub(in crate::cli) use cause::Causes;
-pub(in crate::cli) use inside::inside;
+pub(in crate::cli) use inside::structures;
 
 use super::Paint;
 use super::value::{inline, key, quote};
@@ -14,7 +14,7 @@ use crate::cli::screen::MASK;
 use crate::diag::escape;
 use crate::lang::value::{Kind, Path, PathStep, Value};
 use crate::plan::diff::same;
-use inside::both;
+use inside::{both, inside};
 use pair::{Pair, pair, pair_sets};
 use quantity::same_quantity;
 use similar::{ChangeTag, TextDiff};
@@ -35,6 +35,8 @@ pub(in crate::cli) struct Changes<'a> {
     /// Places whose change needs a new object.
     replace: &'a [Path],
     causes: Causes<'a>,
+    /// Whether this is what a text spells: there a null is a value, and not the absence of one.
+    in_text: bool,
     out: String,
 }
 
@@ -55,7 +57,7 @@ impl<'a> Changes<'a> {
         (replace, causes): (&'a [Path], Causes<'a>),
         paint: Paint,
     ) -> String {
-        let mut changes = Self { paint, replace, causes, out: String::new() };
+        let mut changes = Self { paint, replace, causes, in_text: false, out: String::new() };
         changes.entries(before, after, 6, &Path::root());
         changes.out
     }
@@ -69,6 +71,22 @@ impl<'a> Changes<'a> {
         }
     }
 
+    /// Whether a value counts as one.
+    fn is_there(&self, value: Option<&Value>) -> bool {
+        value.is_some_and(|value| self.in_text || !value.is_null())
+    }
+
+    fn fate(&self, old: Option<&Value>, new: Option<&Value>) -> Fate {
+        match (self.is_there(old), self.is_there(new)) {
+            (false, true) => Fate::Added,
+            (true, false) => Fate::Removed,
+            _ => match (old, new) {
+                (Some(old), Some(new)) if !same(old, new) => Fate::Changed,
+                _ => Fate::Kept,
+            },
+        }
+    }
+
     /// The entries of an object or map.
     fn entries(&mut self, before: Option<&Value>, after: Option<&Value>, indent: usize, at: &Path) {
         let empty = std::collections::BTreeMap::new();
@@ -79,9 +97,9 @@ impl<'a> Changes<'a> {
             .into_iter()
             .map(|name| {
                 let (old, new) = (old.get(name), new.get(name));
-                (name, old, new, fate(old, new))
+                (name, old, new, self.fate(old, new))
             })
-            .filter(|(_, old, new, _)| !(old.is_none_or(Value::is_null) && new.is_none_or(Value::is_null)))
+            .filter(|(_, old, new, _)| self.is_there(*old) || self.is_there(*new))
             .collect();
         let is_object = !matches!(after.or(before).map(Value::kind), Some(Kind::Map(..)));
         let naming = |name: &str| is_object && NAMING.contains(&name);
@@ -108,8 +126,8 @@ impl<'a> Changes<'a> {
 
     /// What stands right of the equals sign.
     fn value(&mut self, old: Option<&Value>, new: Option<&Value>, indent: usize, at: &Path) {
-        let old = old.filter(|value| !value.is_null());
-        let new = new.filter(|value| !value.is_null());
+        let old = old.filter(|value| self.is_there(Some(value)));
+        let new = new.filter(|value| self.is_there(Some(value)));
         let forced = self.forced(at);
         match (old, new) {
             (None, None) => self.out.push_str("null"),
@@ -120,7 +138,10 @@ impl<'a> Changes<'a> {
             (Some(old), None) => {
                 self.whole(old, Fate::Removed, indent, "");
                 let note = self.note(at, Some(old), None);
-                let _ = write!(self.out, " {} null{forced}{note}", self.paint.yellow("->"));
+                if !old.is_null() {
+                    let _ = write!(self.out, " {} null", self.paint.yellow("->"));
+                }
+                let _ = write!(self.out, "{forced}{note}");
             }
             (Some(old), Some(new)) if same(old, new) => self.whole(old, Fate::Kept, indent, &forced),
             (Some(old), Some(new)) => self.changed(old, new, indent, at),
@@ -150,6 +171,11 @@ impl<'a> Changes<'a> {
                 if both(old, new).is_some() || is_text(old) || is_text(new) =>
             {
                 self.text(old, new, indent, (at, &format!("{forced}{note}")));
+            }
+            (Kind::String(old), Kind::String(new)) if inside::same_in_both(old, new) => {
+                let spelling = self.paint.dim(" # (only the spelling changes)");
+                let arrow = self.paint.yellow("->");
+                let _ = write!(self.out, "{} {arrow} {}{forced}{spelling}{note}", quote(old), quote(new));
             }
             (Kind::Map(..) | Kind::Object(_), Kind::Map(..) | Kind::Object(_)) => {
                 let _ = writeln!(self.out, "{{{forced}");
@@ -195,7 +221,9 @@ impl<'a> Changes<'a> {
                 " ".repeat(indent + 4),
                 self.symbol(fate)
             );
+            let in_text = std::mem::replace(&mut self.in_text, true);
             self.whole(&inside.value, fate, indent + 4, "");
+            self.in_text = in_text;
             let _ = write!(self.out, "\n{})", " ".repeat(indent + 2));
             return;
         }
@@ -228,7 +256,7 @@ impl<'a> Changes<'a> {
             let width = entries.keys().map(|name| key(name).chars().count()).max().unwrap_or(0);
             let _ = writeln!(self.out, "{{{forced}");
             for (name, item) in entries {
-                if item.is_null() && fate != Fate::Kept {
+                if !self.is_there(Some(item)) && fate != Fate::Kept {
                     continue;
                 }
                 let _ = write!(self.out, "{pad}{symbol} {:width$} = ", key(name));
@@ -243,7 +271,7 @@ impl<'a> Changes<'a> {
     fn items(&mut self, pairs: &[Pair<'_>], indent: usize, at: &Path) {
         let mut kept = 0;
         for Pair { old, new, index } in pairs {
-            let fate = fate(*old, *new);
+            let fate = self.fate(*old, *new);
             if fate == Fate::Kept {
                 kept += 1;
                 continue;
@@ -265,9 +293,10 @@ impl<'a> Changes<'a> {
             let symbol = self.symbol(Fate::Changed);
             let _ = write!(self.out, "{}({after}\n{}{symbol} ", old.function, " ".repeat(indent + 4));
             // Why the whole text changes is said already.
-            let causes = std::mem::take(&mut self.causes);
+            let (causes, in_text) = (std::mem::take(&mut self.causes), self.in_text);
+            self.in_text = true;
             self.changed(&old.value, &new.value, indent + 4, at);
-            self.causes = causes;
+            (self.causes, self.in_text) = (causes, in_text);
             let _ = write!(self.out, "\n{})", " ".repeat(indent + 2));
             return;
         }
@@ -286,7 +315,9 @@ impl<'a> Changes<'a> {
                     ChangeTag::Insert => self.paint.add(),
                 };
                 let line = escape(change.value().trim_end_matches('\n')).into_owned();
-                let _ = writeln!(self.out, "{pad}{symbol} {line}");
+                let is_cut = change.tag() != ChangeTag::Equal && change.missing_newline();
+                let cut = if is_cut { self.paint.dim(" # (no newline at the end)") } else { String::new() };
+                let _ = writeln!(self.out, "{pad}{symbol} {line}{cut}");
             }
         }
         let _ = write!(self.out, "{}EOT", " ".repeat(indent + 2));
@@ -297,21 +328,10 @@ fn is_text(text: &str) -> bool {
     text.trim_end_matches('\n').contains('\n')
 }
 
-fn fate(old: Option<&Value>, new: Option<&Value>) -> Fate {
-    let there = |value: Option<&Value>| value.is_some_and(|value| !value.is_null());
-    match (there(old), there(new)) {
-        (false, true) => Fate::Added,
-        (true, false) => Fate::Removed,
-        _ => match (old, new) {
-            (Some(old), Some(new)) if !same(old, new) => Fate::Changed,
-            _ => Fate::Kept,
-        },
-    }
-}
-
 /// One value that becomes another, for outputs: the lines after `name = `.
 pub(super) fn output(before: Option<&Value>, after: Option<&Value>, indent: usize, paint: Paint) -> String {
-    let mut changes = Changes { paint, replace: &[], causes: Causes::default(), out: String::new() };
+    let causes = Causes::default();
+    let mut changes = Changes { paint, replace: &[], causes, in_text: false, out: String::new() };
     changes.value(before, after, indent, &Path(vec![PathStep::Index(0)]));
     changes.out
 }
@@ -435,7 +455,24 @@ mod tests {
             changed(&"kind: Pod\nreplicas: 1\n".into(), &"kind: Pod\nreplicas: 2\n".into()),
             "~ v = yamlencode(\n    ~ {\n        ~ replicas = 1 -> 2\n          # (1 unchanged attribute hidden)\n      }\n  )\n"
         );
-        // Only the spelling: by its lines.
+        // A null in a text is a value.
+        assert_eq!(
+            changed(&"{\"a\":1,\"q\":null}".into(), &"{\"a\":1}".into()),
+            "~ v = jsonencode(\n    ~ {\n        - q = null\n          # (1 unchanged attribute hidden)\n      }\n  )\n"
+        );
+        // Only the spelling: as it is written, or by its lines.
+        for (old, new) in [
+            ("{\"a\": 1}", "{\"a\":1}"),
+            ("{\"a\":1.0,\"b\":2}", "{\"b\":2,\"a\":1}"),
+            ("{\"a\":1,\"a\":2}", "{\"a\":3,\"a\":2}"),
+        ] {
+            let expected = format!("~ v = {} -> {} # (only the spelling changes)\n", quote(old), quote(new));
+            assert_eq!(changed(&old.into(), &new.into()), expected);
+        }
+        assert_eq!(
+            changed(&"a\nb".into(), &"a\nb\n".into()),
+            "~ v = <<-EOT\n      a\n    - b # (no newline at the end)\n    + b\n  EOT\n"
+        );
         assert_eq!(
             changed(&"a: 1\n# old\n".into(), &"a: 1\n# new\n".into()),
             "~ v = <<-EOT\n      a: 1\n    - # old\n    + # new\n  EOT\n"

@@ -25,9 +25,19 @@ use std::collections::BTreeMap;
 /// Version of the documents that are not a plan.
 pub(in crate::cli) const FORMAT: &str = "1.0";
 
+/// The version of Terraform whose documents ours follow. Programs that read plans know one by it.
+pub(super) const TERRAFORM_VERSION: &str = "1.11.4";
+
 /// A command that could not do what it should.
 pub(in crate::cli) fn failure(messages: &Diagnostics, sources: &SourceMap) -> Json {
-    json!({ "format_version": FORMAT, "valid": false, "errored": true, "diagnostics": diagnostics(messages, sources) })
+    json!({
+        "format_version": FORMAT,
+        "valid": false,
+        "applyable": false,
+        "complete": false,
+        "errored": true,
+        "diagnostics": diagnostics(messages, sources),
+    })
 }
 
 /// Messages.

@@ -2,7 +2,7 @@
 
 use super::state::{Entry, modules, named};
 use super::value::{known, path, sensitive, unknown};
-use super::{FORMAT, configuration, counts};
+use super::{FORMAT, TERRAFORM_VERSION, configuration, counts};
 use crate::lang::value::Value;
 use crate::plan::{Action, Drift, Kind, Operation, OutputChange, Plan, Reason, encode_output};
 use mlo_state::Address;
@@ -22,6 +22,7 @@ pub(in crate::cli) fn plan(plan: &Plan, errored: bool, everything: bool) -> Json
         plan.outputs.iter().map(|(name, output)| (name.to_string(), output_change(output))).collect();
     let mut document = json!({
         "format_version": PLAN_FORMAT,
+        "terraform_version": TERRAFORM_VERSION,
         "mlo_version": env!("CARGO_PKG_VERSION"),
         "lineage": plan.lineage,
         "serial": plan.serial,
@@ -33,6 +34,7 @@ pub(in crate::cli) fn plan(plan: &Plan, errored: bool, everything: bool) -> Json
         "output_changes": outputs,
         "prior_state": {
             "format_version": FORMAT,
+            "terraform_version": TERRAFORM_VERSION,
             "mlo_version": env!("CARGO_PKG_VERSION"),
             "values": prior_values(plan),
         },

@@ -1,7 +1,7 @@
 //! Objects in the tree of their modules, as Terraform's `values` have them; and a state as a document.
 
 use super::value::{known, sensitive};
-use super::{FORMAT, outputs};
+use super::{FORMAT, TERRAFORM_VERSION, outputs};
 use crate::cli::screen::Screen;
 use crate::cli::secrets::Kept;
 use crate::lang::value::Value;
@@ -49,6 +49,7 @@ pub(in crate::cli) fn state(snapshot: &Snapshot, values: &[Kept<'_>], screen: &S
     });
     json!({
         "format_version": FORMAT,
+        "terraform_version": TERRAFORM_VERSION,
         "mlo_version": env!("CARGO_PKG_VERSION"),
         "lineage": snapshot.lineage,
         "serial": snapshot.serial,

@@ -6,11 +6,11 @@ use serde_json::{Map, Value as Json, json};
 
 /// A value as JSON: sensitive parts masked, unknown ones left out (null in a list).
 pub(in crate::cli) fn known(value: &Value) -> Json {
-    if value.marks().is_sensitive() {
-        return json!(MASK);
-    }
     match value.kind() {
-        Kind::Null(_) | Kind::Unknown(..) => Json::Null,
+        // That there is nothing is no secret.
+        Kind::Null(_) => Json::Null,
+        _ if value.marks().is_sensitive() => json!(MASK),
+        Kind::Unknown(..) => Json::Null,
         Kind::Bool(value) => json!(value),
         Kind::Number(value) => number(value),
         Kind::String(text) => json!(text.as_ref()),
