@@ -357,7 +357,7 @@ import {
     project.mlo(&["plan"]).ends_with(1).has(&[
         "MLO3038",
         "there is nothing with the id \"a.txt\"",
-        "main.hcl:8:1",
+        "main.hcl:11:1",
     ]);
     project.write("a.txt", "one");
     project.write("b.txt", "two");

@@ -7,7 +7,7 @@ use crate::support::{Project, repository};
 use serde_json::{Value as Json, json};
 
 /// Ours alone, at the top of a document; and what Terraform traces further than we do.
-const NOT_COMPARED: [&str; 13] = [
+const NOT_COMPARED: [&str; 14] = [
     "not_refreshed",
     "resources",
     "mlo_version",

@@ -7,7 +7,10 @@ variable "password" {
   type      = string
   sensitive = true
 }
-variable "round" { default = 1 }
+variable "round" {
+  type    = number
+  default = 1
+}
 resource "terraform_data" "a" { input = { password = var.password, round = var.round } }
 resource "terraform_data" "b" {
   count = var.round > 1 ? 1 : 0

@@ -139,6 +139,6 @@ fn a_provider_is_configured_for_each_key_and_blocks_choose() {
     project
         .mlo(&["plan"])
         .ends_with(1)
-        .has(&["provider `local` has no configuration \"asia\"", "main.hcl:10:23"]);
+        .has(&["provider `local` has no configuration \"asia\"", "main.hcl:13:23"]);
     project.ok(&["destroy", "--auto-approve"]).has(&["2 destroyed"]);
 }

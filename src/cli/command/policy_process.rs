@@ -11,6 +11,9 @@ const ARGUMENT: &str = "__policy";
 /// Variables without which a system starts no program.
 const NEEDED: [&str; 1] = ["SystemRoot"];
 
+/// The allocator takes memory piece by piece: what it merely sets aside would count against the limit of the process.
+const PIECEMEAL: (&str, &str) = ("MIMALLOC_ARENA_EAGER_COMMIT", "0");
+
 /// Whether the command line is that of the process.
 pub(in crate::cli) fn is_asked_for(arguments: &[OsString]) -> bool {
     matches!(arguments, [_, argument] if argument == ARGUMENT)
@@ -35,5 +38,6 @@ pub(in crate::cli) fn program() -> Result<Program, PolicyError> {
     };
     let needed = NEEDED.iter().filter(|_| cfg!(windows));
     let needed = needed.filter_map(|name| Some(((*name).into(), std::env::var_os(name)?)));
-    Ok(Program { path, arguments: vec![ARGUMENT.into()], environment: needed.collect() })
+    let environment = needed.chain([(PIECEMEAL.0.into(), PIECEMEAL.1.into())]).collect();
+    Ok(Program { path, arguments: vec![ARGUMENT.into()], environment })
 }
