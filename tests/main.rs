@@ -23,6 +23,7 @@ mod killed;
 mod kills;
 mod lifecycle;
 mod policy_process;
+mod orphans;
 mod providers;
 mod hostile;
 mod modules;

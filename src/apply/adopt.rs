@@ -14,6 +14,7 @@ impl Run<'_, '_, '_> {
             return Ok(());
         }
         let mut snapshot = relocate(&self.base, &plan.moves);
+        let before = snapshot.made_from();
         for operation in &plan.operations {
             if operation.action == Action::Forget {
                 snapshot.objects.remove(&operation.address);
@@ -28,6 +29,7 @@ impl Run<'_, '_, '_> {
                 snapshot.objects.insert(operation.address.clone(), object);
             }
         }
+        snapshot.bridge(&before);
         snapshot.serial += 1;
         self.applier.guard.commit(snapshot.clone()).await?;
         self.state.replace(snapshot.clone());

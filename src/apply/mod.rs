@@ -20,12 +20,13 @@ pub use settle::settle;
 
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{Ended, ModuleId, ModuleTree, Node, Outcome, walk};
-use crate::lang::config::ResourceKey;
+use crate::lang::config::{ProviderKey, ResourceKey};
 use crate::lang::eval::BlockSchema;
 use crate::lang::value::Value;
 use crate::plan::{
-    Action, Checks, Connected, Connections, Context, Counts, Kind, Plan, Repetitions, Step, Values, World,
-    combine, describe, encode_object, encode_output, encode_storable, instance_name, provider_name,
+    Action, Checks, Connected, Connections, Context, Counts, Kind, Operation, Plan, Repetitions, Step,
+    Values, World, bare_provider, combine, describe, encode_object, encode_output, encode_storable,
+    instance_name, provider_name,
 };
 use crate::policy::Approved;
 use crate::provider::{Provider, Surroundings};
@@ -34,7 +35,7 @@ use mlo_state::{
 };
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -204,8 +205,14 @@ impl Run<'_, '_, '_> {
         for drift in &self.plan.drift {
             let (address, deposed) = (drift.address.clone(), drift.deposed.clone());
             let Some(stored) = stored(&self.base, &address, deposed.as_deref()) else { continue };
-            let object =
-                drift.after.as_ref().and_then(|value| self.encode(&address, value, blank_like(stored)));
+            let object = match &drift.after {
+                None => None,
+                Some(value) => match self.encode(&address, value, blank_like(stored)) {
+                    // What is there is not lost because nobody can write it down: the state keeps what it has.
+                    None => continue,
+                    object => object,
+                },
+            };
             self.remember(&address, deposed.as_deref(), object.clone());
             let (operation, object) = (self.take_number(), object.map(Box::new));
             records.push(Record::Done { operation, address, deposed, object });
@@ -277,7 +284,7 @@ impl Run<'_, '_, '_> {
         }
     }
 
-    async fn connect(&self, id: ModuleId, key: &crate::lang::config::ProviderKey) -> Result<(), Diagnostics> {
+    async fn connect(&self, id: ModuleId, key: &ProviderKey) -> Result<(), Diagnostics> {
         let Some(provider) = self.applier.providers.get(key.name.as_ref()).cloned() else { return Ok(()) };
         let configs = self.world.borrow().provider_configs(id, key, provider.schema())?;
         let name = provider_name(self.tree, id, key);
@@ -411,7 +418,10 @@ impl Run<'_, '_, '_> {
         address: &Address,
         look: impl FnOnce(&BlockSchema) -> T,
     ) -> Option<T> {
-        let provider = self.connections.borrow().get(provider)?.provider.clone();
+        // The configuration that the state names may be gone: the types are those of the provider.
+        let connected = self.connections.borrow().get(provider).map(|connected| connected.provider.clone());
+        let known = || self.applier.providers.get(bare_provider(provider)).cloned();
+        let provider = connected.or_else(known)?;
         provider.schema().resources.get(address.type_name.as_ref()).map(|schema| look(&schema.block))
     }
 
@@ -430,7 +440,9 @@ impl Run<'_, '_, '_> {
                     operation.planned.as_ref().map(crate::plan::sensitive_paths).unwrap_or_default();
             }
         }
+        snapshot.bridge(&self.base.made_from());
         self.write_outputs(&mut snapshot);
+        self.note_configured(&mut snapshot);
         if snapshot != *self.base || !self.plan.drift.is_empty() || self.counts.get() != Counts::default() {
             snapshot.serial += 1;
             self.applier.guard.commit(snapshot.clone()).await?;
@@ -451,6 +463,25 @@ impl Run<'_, '_, '_> {
             checks,
             values,
         })
+    }
+
+    /// Notes which providers need their block to reach what they keep. One that a block of the configuration uses without
+    /// it has none now; of others nothing is known that was not known before.
+    fn note_configured(&self, snapshot: &mut Snapshot) {
+        let set_aside = snapshot.deposed.values().flat_map(BTreeMap::values);
+        let names = snapshot.objects.values().chain(set_aside).map(|object| object.provider.as_str());
+        let names: BTreeSet<&str> = names.filter(|name| bare_provider(name) == *name).collect();
+        let says_something = |name: &&str| {
+            let key = ProviderKey { name: Arc::from(*name), alias: None };
+            match self.tree.module(0).providers.get(&key) {
+                Some(block) => !block.body.items.is_empty(),
+                None => {
+                    let uses = |each: &Operation| each.span.is_some() && each.provider == **name;
+                    self.base.configured.contains(*name) && !self.plan.operations.iter().any(uses)
+                }
+            }
+        };
+        snapshot.configured = names.into_iter().filter(says_something).map(str::to_owned).collect();
     }
 
     fn write_outputs(&self, snapshot: &mut Snapshot) {

@@ -1,5 +1,6 @@
 //! Exit codes: `mlo help exit-codes`.
 
+use crate::diag::Diagnostics;
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -19,6 +20,8 @@ pub enum Exit {
     Stale,
     /// The state is locked by another run.
     Locked,
+    /// An object could not be read, so there is no clean verdict.
+    Incomplete,
     /// Applied, found unhealthy, and rolled back.
     RolledBack,
     /// Interrupted by a signal of this number; the lock was given back.
@@ -26,6 +29,11 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// How a command ends for which no plan could be made.
+    pub(super) fn without_plan(messages: &Diagnostics) -> Self {
+        if messages.are_unread() { Self::Incomplete } else { Self::Error }
+    }
+
     /// The number that the program ends with.
     pub fn code(self) -> u8 {
         match self {
@@ -35,6 +43,7 @@ impl Exit {
             Self::Denied | Self::Different => 3,
             Self::Stale => 4,
             Self::Locked => 5,
+            Self::Incomplete => 6,
             Self::RolledBack => 7,
             Self::Interrupted(signal) => 128 + signal,
         }

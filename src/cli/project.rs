@@ -2,7 +2,7 @@
 
 use super::packages::Packages;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, because, code};
-use crate::lang::config::Module;
+use crate::lang::config::{Module, ModuleSource};
 use crate::lang::load::{self, LoadRequest, Root, States, Unwritten};
 use crate::lang::scope::Nowhere;
 use crate::lang::suite::TestFile;
@@ -233,6 +233,11 @@ impl Place {
             None if self.partly => (Manifests::new(), Value::unknown(Type::Any)),
             None => return Err(sorted(messages)),
         };
+        let is_builtin = config.as_ref().is_some_and(|root| matches!(root.source, ModuleSource::Builtin(_)));
+        let says_nothing = !self.partly && is_builtin && manifests.is_empty();
+        // A folder with nothing in it declares no outputs.
+        let silent = |root: Module| Module { outputs: BTreeMap::new(), ..root };
+        let config = if says_nothing { config.map(silent) } else { config };
         let Some(config) = config.filter(|_| self.partly || !messages.has_errors()) else {
             return Err(sorted(messages));
         };

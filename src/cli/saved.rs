@@ -106,6 +106,7 @@ pub(super) fn write(
         policies: policies.to_owned(),
         kind: kind_name(plan.kind).to_owned(),
         refresh: engine.refresh,
+        strict_checks: engine.strict_checks,
         parts: [spelt(&engine.targets), spelt(&engine.excludes), spelt(&engine.replace)],
         planned_at: session.context.origin.planned_at.unwrap_or_default(),
         folder: place.shown.clone(),
@@ -335,6 +336,7 @@ fn open_in(
     }
     let mut context = session::context(&place, &project, inputs, (Some(kind), &environment));
     context.origin.planned_at = Some(file.made_from.planned_at);
+    context.strict_checks = file.made_from.strict_checks;
     context.working_folder.clone_from(&file.made_from.working_folder);
     let plan = file.plan(project.config.clone()).map_err(|error| unreadable(path, &error))?;
     let states = environment.place(project.config.settings.state.as_ref());

@@ -59,6 +59,8 @@ pub struct Diagnostic {
     pub values: Vec<Involved>,
     /// The block that it is about, if it is one with an address: `module.a.local_file.x`.
     pub address: Option<String>,
+    /// It says that something could not be read, so that nobody knows how it is.
+    pub unread: bool,
 }
 
 /// An expression that was involved, and what it stood for.
@@ -83,13 +85,30 @@ impl Diagnostic {
 
     fn new(severity: Severity, code: Code, summary: impl Into<String>) -> Self {
         let (detail, help, labels, values) = Default::default();
-        Self { code, severity, summary: summary.into(), detail, help, labels, values, address: None }
+        Self {
+            code,
+            severity,
+            summary: summary.into(),
+            detail,
+            help,
+            labels,
+            values,
+            address: None,
+            unread: false,
+        }
     }
 
     /// Adds a place; the first one added is where it happened.
     #[must_use]
     pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Says that something could not be read.
+    #[must_use]
+    pub fn unread(mut self) -> Self {
+        self.unread = true;
         self
     }
 
@@ -213,6 +232,12 @@ impl Diagnostics {
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
         self.errors > 0
+    }
+
+    /// Whether there are errors, and each says that something could not be read: nothing is known to be wrong.
+    pub fn are_unread(&self) -> bool {
+        let mut errors = self.messages.iter().filter(|message| message.severity == Severity::Error);
+        self.has_errors() && errors.all(|message| message.unread)
     }
 
     /// How many were said past the limit.

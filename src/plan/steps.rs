@@ -43,6 +43,8 @@ pub(super) struct Parts<'a, 'c> {
     pub(super) tree: &'a ModuleTree<'c>,
     pub(super) graph: &'a Graph,
     pub(super) operations: &'a [Operation],
+    /// What blocks were made from of which nothing is planned: they are gone outside, or the state forgot them.
+    pub(super) links: &'a [(BlockAddress, Vec<BlockAddress>)],
     pub(super) unsettled: &'a BTreeSet<NodeKey>,
 }
 
@@ -140,7 +142,7 @@ impl Layout<'_, '_> {
         if !self.parts.operations.iter().any(goes) {
             return Deletes::default();
         }
-        let mut deletes = Deletes { order: DeleteOrder::new(self.parts.operations), ..Deletes::default() };
+        let mut deletes = Deletes { order: DeleteOrder::new(self.parts), ..Deletes::default() };
         let mut after: HashMap<usize, usize> = HashMap::new();
         for number in deletes.order.first_to_last() {
             let Some(block) = deletes.order.blocks.get(number) else { continue };
@@ -287,11 +289,17 @@ struct Block {
 }
 
 impl DeleteOrder {
-    fn new(operations: &[Operation]) -> Self {
+    fn new(parts: &Parts<'_, '_>) -> Self {
         let mut numbers: BTreeMap<BlockAddress, usize> = BTreeMap::new();
         let mut order = Self { blocks: Vec::new(), dag: Dag::new(), circles: Vec::new() };
         let mut edges: BTreeSet<(usize, usize)> = BTreeSet::new();
-        for (operation_number, operation) in operations.iter().enumerate() {
+        for (block, made_from) in parts.links {
+            let own = order.number(&mut numbers, block.clone());
+            for dependency in made_from {
+                edges.insert((order.number(&mut numbers, dependency.clone()), own));
+            }
+        }
+        for (operation_number, operation) in parts.operations.iter().enumerate() {
             let Some(stored) = &operation.stored else { continue };
             let own = order.number(&mut numbers, operation.address.block());
             for dependency in &stored.dependencies {

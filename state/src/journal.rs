@@ -157,9 +157,16 @@ pub(crate) fn replay(
     records: impl IntoIterator<Item = Record>,
 ) -> Result<(Snapshot, Ledger), Damage> {
     let mut ledger = Ledger::default();
+    let mut before = None;
     for record in records {
         ledger.note(&record)?;
+        if matches!(record, Record::Done { object: None, .. }) {
+            before.get_or_insert_with(|| snapshot.made_from());
+        }
         snapshot.put(record);
+    }
+    if let Some(before) = before {
+        snapshot.bridge(&before);
     }
     Ok((snapshot, ledger))
 }

@@ -4,7 +4,7 @@
 //! a digest of all before it; or a snapshot, if every byte is as it was written. Never: a damaged, newer or
 //! half-written file read as if it were whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Debug, Formatter};
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,9 @@ pub struct Snapshot {
     /// The tokens of the objects that went since this serial was written, by address: what is made there next needs
     /// another. Known from the journal alone, so it is written with no snapshot; the next serial needs none of it.
     pub gone: BTreeMap<Address, String>,
+    /// Providers whose configuration in the root module, without an alias, said something when it was last applied, and
+    /// that keep objects: an empty configuration does not reach them.
+    pub configured: BTreeSet<String>,
 }
 
 impl Snapshot {
@@ -62,6 +65,7 @@ impl Snapshot {
             deposed: BTreeMap::new(),
             outputs: BTreeMap::new(),
             gone: BTreeMap::new(),
+            configured: BTreeSet::new(),
         }
     }
 
@@ -102,6 +106,47 @@ impl Snapshot {
             self.deposed.remove(address);
         }
         object
+    }
+}
+
+/// Blocks that have objects, with the blocks that these were made from.
+pub type MadeFrom = BTreeMap<BlockAddress, BTreeSet<BlockAddress>>;
+
+impl Snapshot {
+    /// What the objects of each block were made from, those that were set aside too.
+    pub fn made_from(&self) -> MadeFrom {
+        let mut blocks = MadeFrom::new();
+        let set_aside = self.deposed_objects().map(|(address, _, object)| (address, object));
+        for (address, object) in self.objects.iter().chain(set_aside) {
+            blocks.entry(address.block()).or_default().extend(object.dependencies.iter().cloned());
+        }
+        blocks
+    }
+
+    /// Blocks that were there `before` and of which nothing is left hand on what they were made from to what was made
+    /// from them: the order in which objects go outlives the objects between them. Linear in objects, unless many are
+    /// made from many that are gone.
+    pub fn bridge(&mut self, before: &MadeFrom) {
+        let present: BTreeSet<_> =
+            self.objects.keys().chain(self.deposed.keys()).map(Address::block).collect();
+        let gone = |block: &BlockAddress| before.get(block).filter(|_| !present.contains(block));
+        if present.is_empty() || before.keys().all(|block| present.contains(block)) {
+            return;
+        }
+        let set_aside = self.deposed.values_mut().flat_map(BTreeMap::values_mut);
+        for object in self.objects.values_mut().chain(set_aside) {
+            let mut open: Vec<_> = object.dependencies.iter().filter_map(gone).flatten().collect();
+            if open.is_empty() {
+                continue;
+            }
+            let mut all: BTreeSet<BlockAddress> = object.dependencies.drain(..).collect();
+            while let Some(block) = open.pop() {
+                if all.insert(block.clone()) {
+                    open.extend(gone(block).into_iter().flatten());
+                }
+            }
+            object.dependencies = all.into_iter().collect();
+        }
     }
 }
 

@@ -42,7 +42,8 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
         Ok(opened) => opened,
         Err((failed, exit)) => return report.fail(screen, &failed.messages, &failed.sources, exit),
     };
-    session.context.strict_checks = options.engine.strict_checks;
+    // A saved plan has its own, which the command line can only add to.
+    session.context.strict_checks |= options.engine.strict_checks;
     let saved = saved.as_ref();
     report.messages(screen, &messages, &session.sources);
     let result = match session::runtime() {
@@ -141,7 +142,8 @@ impl Run<'_> {
                 if let Some(found) = partial.found() {
                     self.report.plan(screen, found, true);
                 }
-                return Err(Stop::Failed(messages, Exit::Error));
+                let exit = Exit::without_plan(&messages);
+                return Err(Stop::Failed(messages, exit));
             }
         };
         secrets::hide_secrets(screen, &plan);

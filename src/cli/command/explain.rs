@@ -15,7 +15,7 @@ What the exit codes mean
     3  denied by policy; nothing was changed. With fmt --check: a file is not in the canonical layout
     4  the saved plan is stale or of another state
     5  the state is locked by another run, and --lock-timeout is over
-    6  something could not be read, so there is no clean verdict
+    6  an object could not be read, so there is no clean verdict
     7  applied, found unhealthy, and rolled back
   129, 130, 143  interrupted by SIGHUP, SIGINT, SIGTERM; the lock was given back";
 

@@ -97,7 +97,8 @@ async fn make(
         Ok((plan, _)) => Ok((plan, snapshot, messages)),
         Err(partial) => {
             secrets::hide_partial(screen, &partial, &snapshot);
-            Err((Some(partial), messages, Exit::Error))
+            let exit = Exit::without_plan(&messages);
+            Err((Some(partial), messages, exit))
         }
     }
 }

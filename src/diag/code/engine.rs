@@ -30,11 +30,11 @@ codes! {
     UNKNOWN_TYPE = "MLO3014", "unknown resource type",
         "No provider of this version has a resource type of that name.";
     UNKNOWN_PROVIDER = "MLO3015", "unknown provider",
-        "A block uses a provider that this version does not have.";
+        "A block uses a provider that this version does not have; or the state has an object of a configuration of a provider that is not there any more, so that nobody can read or delete it. Bring the `provider` block, its module or its key back until the object is gone.";
     BAD_OBJECT = "MLO3016", "object of the state does not fit its type",
         "The state has an object whose attributes are not of the types that its resource type has: it was changed by hand or written by another version.";
     PREVENT_DESTROY = "MLO3017", "object is protected",
-        "The plan would take away an object whose block says `prevent_destroy = true`. Take the protection out first if that is meant.";
+        "The plan would take away an object whose block says `prevent_destroy = true`. Take the protection out first if that is meant. Where `prevent_destroy` is made from what has no value for an instance that the configuration has no more, write `true` or `false`.";
     INCONSISTENT = "MLO3018", "not as planned",
         "When the plan was carried out, something that it had announced came out differently. What was done is kept; plan again and look.";
     SKIPPED = "MLO3019", "not done",
@@ -72,7 +72,7 @@ codes! {
     NO_PART = "MLO3036", "nothing has this address",
         "The command line names a module, block or instance that is neither in the configuration nor in the state. Addresses look like `local_file.name`, `local_file.name[0]` or `module.name[\"key\"].local_file.name`; `mlo state list` shows those of the state.";
     PARTIAL = "MLO3037", "plan for a part",
-        "`--target` or `--exclude` leaves parts of the configuration out of the plan. They stay as they are, even where the configuration wants them otherwise. Meant for mending what went wrong; plan the whole afterwards.";
+        "`--target` or `--exclude` leaves parts of the configuration out of the plan. They stay as they are, even where the configuration wants them otherwise. What a `moved` block, `count` or `for_each` gives another address must be in the part. Meant for mending what went wrong; plan the whole afterwards.";
     IMPORT = "MLO3038", "nothing can be imported so",
         "An `import` block or `mlo import` takes an object that is there already into the state. It names a block that the configuration has, an address that the state does not have yet, and an id that the provider knows an object by.";
     GENERATE = "MLO3039", "configuration cannot be generated",

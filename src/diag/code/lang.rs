@@ -38,7 +38,7 @@ codes! {
     MODULE_NESTING = "MLO1041", "modules nested too deep or in a circle",
         "A module cannot call itself, not even through others, and calls nest to a limited depth. The message shows the chain of calls.";
     MODULE_ARGUMENT = "MLO1042", "arguments of a module call",
-        "A `module` block gives a value to each variable of the module that has no default, and to nothing else.";
+        "A `module` block gives a value to each variable of the module that has no default, and to nothing else. A module that configures a provider, or calls one that does, has neither `count` nor `for_each`.";
     MODULE_ABSENT = "MLO1043", "package of a module is not there",
         "Modules from elsewhere lie in `.mlo/modules`. `mlo get` fetches them; so do `mlo plan`, `apply`, `destroy` and `console`, unless `--offline` is given. `mlo validate` never does.";
     MODULE_FETCH = "MLO1044", "package of a module cannot be fetched",

@@ -7,7 +7,7 @@ use super::resources::{provider_key, provider_use, repeat};
 use super::version::{self, Constraint};
 use crate::diag::{Diagnostic, Diagnostics, Span, code, nearest};
 use crate::lang::config::{
-    Missing, Module, ModuleSource, ProviderKey, ProviderUse, Repeat, TypeDefaults, Variable,
+    Missing, Module, ModuleSource, Provider, ProviderKey, ProviderUse, Repeat, TypeDefaults, Variable,
 };
 use crate::lang::reference::Reference;
 use crate::lang::syntax::ast::{Block, Expr, ExprKind, Ident};
@@ -229,4 +229,30 @@ pub(super) fn check_arguments(call: &CallBlock, module: &Module, whole: bool, di
         error = error.at(variable.span, "declared here, without a default");
     }
     diagnostics.push(error);
+}
+
+/// A provider is configured once, so a module that configures one is there once. One without arguments is the same in
+/// all instances.
+pub(super) fn check_repeated(call: &CallBlock, module: &Module, diagnostics: &mut Diagnostics) {
+    let (word, repeat) = match &call.repeat {
+        Repeat::Once => return,
+        Repeat::Count(expr) => ("count", expr),
+        Repeat::ForEach(expr) => ("for_each", expr),
+    };
+    let Some(provider) = configured_in(module) else { return };
+    let name = &call.name.name;
+    let summary = format!("module `{name}` configures a provider, so it cannot have `{word}`");
+    let error = Diagnostic::error(code::lang::MODULE_ARGUMENT, summary)
+        .at(repeat.span, format!("`{word}` makes several instances"))
+        .at(provider.span, "they would all get this one configuration")
+        .help("configure the provider in the root module, and pass it with `providers = { … }`; with `for_each` it can be another one for each instance");
+    diagnostics.push(error);
+}
+
+/// The first provider that a module, or one that it calls, gives arguments to.
+fn configured_in(module: &Module) -> Option<&Provider> {
+    let says_something =
+        |provider: &&Provider| provider.for_each.is_some() || !provider.body.items.is_empty();
+    let own = module.providers.values().filter(says_something).min_by_key(|provider| provider.span);
+    own.or_else(|| module.calls.values().find_map(|call| configured_in(&call.module)))
 }

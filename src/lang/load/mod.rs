@@ -274,6 +274,7 @@ impl Loader<'_, '_> {
             let (module, version) = match self.call(&call, &statics, chain) {
                 Some((module, version)) => {
                     calls::check_arguments(&call, &module, folder.whole, self.diagnostics);
+                    calls::check_repeated(&call, &module, self.diagnostics);
                     (module, version)
                 }
                 None => (calls::unread(&call, &decoded.module.path), None),

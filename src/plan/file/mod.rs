@@ -120,6 +120,9 @@ pub struct MadeFrom {
     pub kind: String,
     /// Whether objects were read.
     pub refresh: bool,
+    /// Whether a `check` block that does not hold is an error.
+    #[serde(default)]
+    pub strict_checks: bool,
     /// The addresses that `--target`, `--exclude` and `--replace` named, in this order.
     pub parts: [Vec<String>; 3],
     /// Seconds since 1970.

@@ -14,6 +14,7 @@ fn made_from() -> MadeFrom {
         policies: "p".into(),
         kind: "apply".into(),
         refresh: true,
+        strict_checks: false,
         parts: <[Vec<String>; 3]>::default(),
         planned_at: 7,
         folder: ".".into(),

@@ -11,7 +11,7 @@ use crate::plan::change::{Comparison, PlannedChange, describe, plan_change};
 use crate::plan::planner::Connected;
 use crate::plan::stored::{decode_object, mark_by_schema, mark_stored};
 use crate::plan::world::{Repetition, combine};
-use crate::plan::{Action, Drift, Operation, Reason, Stored, diff};
+use crate::plan::{Action, Drift, Operation, Reason, Stored, diff, object_name};
 use crate::provider::{ProviderError, ResourceSchema, Subject, retry};
 use data_encoding::HEXLOWER;
 use futures_util::stream::{self, StreamExt};
@@ -265,7 +265,11 @@ impl Walker<'_, '_, '_> {
         let subject = Subject { type_name: &address.type_name, address, token: &object.token };
         let _permit = self.calls.acquire().await;
         let after = retry(|| connection.read(subject, &before)).await;
-        let after = after.map_err(|error| describe(&error, &format!("reading {address}"), None, None))?;
+        let after = after.map_err(|error| {
+            let resource = self.block_of(address);
+            let span = resource.map(|resource| resource.span);
+            describe(&error, &format!("reading {}", object_name(address, deposed)), span, resource).unread()
+        })?;
         let after = after.map(|value| mark_by_schema(&mark_stored(&value, object), schema));
         if after.as_ref().is_none_or(|after| !diff::same(&before, after)) {
             let deposed = deposed.map(str::to_owned);

@@ -63,7 +63,9 @@ impl Walker<'_, '_, '_> {
     /// Whether the state has objects of a provider, so named, or of an instance of it.
     fn keeps_objects(&self, name: &str) -> bool {
         let names = self.providers.get_or_init(|| {
-            let objects = self.planner.snapshot.objects.values();
+            let snapshot = self.planner.snapshot;
+            let objects = snapshot.objects.values();
+            let objects = objects.chain(snapshot.deposed_objects().map(|(_, _, object)| object));
             objects.map(|object| object.provider.as_str()).collect::<BTreeSet<_>>()
         });
         let instances = format!("{name}[");
@@ -178,14 +180,9 @@ impl Walker<'_, '_, '_> {
             let summary = format!("the state has {address}, and there is no provider `{name}`");
             return Err(Diagnostic::error(code::engine::UNKNOWN_PROVIDER, summary).into());
         };
-        if object.provider.ends_with(']') {
-            let summary = format!(
-                "{address} is kept by provider {}, which is not configured any more",
-                object.provider
-            );
-            return Err(Diagnostic::error(code::engine::UNKNOWN_PROVIDER, summary)
-                .help("bring its key back into the provider's `for_each` until its objects are gone: take them out of the configuration first, apply, then take out the key")
-                .into());
+        let unreachable = self.unreachable([(address, object)]);
+        if unreachable.has_errors() {
+            return Err(unreachable);
         }
         let config = match stand_in {
             Some(ProviderStandIn::Configured(config)) => config.clone(),
@@ -200,12 +197,37 @@ impl Walker<'_, '_, '_> {
     }
 }
 
-/// The provider's own name in the name that the state has for its configuration.
-pub(crate) fn bare_provider(mut name: &str) -> &str {
-    while let Some(rest) = name.strip_prefix("module.") {
-        name = rest.split_once('.').map_or("", |(_, rest)| rest);
+/// What the name that the state has for a provider's configuration is made of: `module.a.local.by["eu"]`.
+pub(super) struct Parts<'n> {
+    /// The calls that lead to the module that has the block.
+    pub(super) modules: Vec<&'n str>,
+    /// The provider's own name.
+    pub(super) name: &'n str,
+    pub(super) alias: Option<&'n str>,
+    /// The key of the instance, with its quotes.
+    pub(super) key: Option<&'n str>,
+}
+
+pub(super) fn parts(mut rest: &str) -> Parts<'_> {
+    let mut modules = Vec::new();
+    while let Some(inner) = rest.strip_prefix("module.") {
+        let (module, after) = inner.split_once('.').unwrap_or((inner, ""));
+        modules.push(module);
+        rest = after;
     }
-    name.split('.').next().unwrap_or(name)
+    let (name, key) = rest.split_once('[').map_or((rest, None), |(name, key)| (name, Some(key)));
+    let (name, alias) = name.split_once('.').map_or((name, None), |(name, alias)| (name, Some(alias)));
+    Parts { modules, name, alias, key }
+}
+
+/// The provider's own name in the name that the state has for its configuration.
+pub(crate) fn bare_provider(name: &str) -> &str {
+    parts(name).name
+}
+
+/// The name of a configuration without the key of its instance.
+pub(super) fn without_key(name: &str) -> &str {
+    name.split_once('[').map_or(name, |(name, _)| name)
 }
 
 /// The name that the state has for a provider's configuration: `local`, `local.west`, `module.a.local`.

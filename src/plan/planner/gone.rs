@@ -2,12 +2,14 @@
 
 use super::Walker;
 use crate::diag::{Diagnostic, Diagnostics, code};
+use crate::graph::Node;
 use crate::lang::config::{Repeat, Resource, ResourceKey};
 use crate::plan::planner::Kind;
 use crate::plan::{Action, Operation, Reason};
 use crate::provider::{Provider, ResourceSchema};
 use futures_util::stream::{self, StreamExt};
-use mlo_state::{Address, Key, Object};
+use mlo_state::{Address, BlockAddress, Key, Mode, Object};
+use std::collections::BTreeSet;
 
 impl Walker<'_, '_, '_> {
     /// Objects that the configuration no longer has go, and those that gave way to a new one.
@@ -22,6 +24,14 @@ impl Walker<'_, '_, '_> {
             let deposed = deposed.filter(|(address, ..)| self.takes_deposed(address));
             orphans.chain(deposed.map(|(address, key, object)| (address, Some(key), object))).collect()
         };
+        let reached = orphans
+            .iter()
+            .filter(|(address, deposed, _)| deposed.is_some() || !self.removed.forgets(address));
+        let unreachable = self.unreachable(reached.map(|(address, _, object)| (*address, *object)));
+        if unreachable.has_errors() {
+            self.messages.borrow_mut().extend(unreachable);
+            return;
+        }
         let planned: Vec<_> = stream::iter(orphans)
             .map(|(address, deposed, object)| self.plan_orphan((address, deposed), object))
             .buffered(self.planner.parallelism.max(1))
@@ -58,7 +68,7 @@ impl Walker<'_, '_, '_> {
             return Ok(None);
         }
         if let Some(resource) = self.block_of(address).filter(|_| deposed.is_none()) {
-            self.refuse_protected(address, None, resource)?;
+            self.refuse_protected_orphan(address, resource)?;
         }
         Ok(Some(Operation {
             deposed: deposed.map(str::to_owned),
@@ -89,12 +99,39 @@ impl Walker<'_, '_, '_> {
         self.tree.module(id).resources.get(&ResourceKey { mode, type_name, name }).map(Box::as_ref)
     }
 
+    /// What blocks were made from to whose objects nothing is done: where such a block lies between two of which
+    /// something goes, their order comes through it. The state tells of what it has, and is gone outside; the
+    /// configuration of what the state has not.
+    pub(super) fn links(&self, operations: &[Operation]) -> Vec<(BlockAddress, Vec<BlockAddress>)> {
+        let goes = |operation: &Operation| matches!(operation.action, Action::Delete | Action::Replace);
+        if !operations.iter().any(goes) {
+            return Vec::new();
+        }
+        let has_one: BTreeSet<_> = operations.iter().map(|operation| operation.address.block()).collect();
+        let mut stored = self.planner.snapshot.made_from();
+        let known: BTreeSet<_> = stored.keys().cloned().collect();
+        stored.retain(|block, _| !has_one.contains(block));
+        let mut links: Vec<_> =
+            stored.into_iter().map(|(block, from)| (block, from.into_iter().collect())).collect();
+        for id in self.tree.ids() {
+            for key in self.tree.module(id).resources.keys().filter(|key| key.mode == Mode::Managed) {
+                let block = self.tree.block(id, key);
+                if !known.contains(&block) && !has_one.contains(&block) {
+                    links.push((block, self.dependencies(id, key).to_vec()));
+                }
+            }
+        }
+        links
+    }
+
     pub(super) fn why_gone(&self, address: &Address) -> Reason {
         if self.planner.kind == Kind::Destroy {
             return Reason::Destroy;
         }
         let Some(id) = self.tree.find(&address.module.block()) else { return Reason::NoModule };
-        if self.world.borrow().instance(id, &address.module).is_none() {
+        // Where a part is planned, it may not be known which instances a module has; the root has one.
+        let expanded = self.graph.id(&Node::Expand(id)).filter(|node| self.selection.nodes.contains(node));
+        if id != 0 && expanded.is_some() && self.world.borrow().instance(id, &address.module).is_none() {
             return Reason::NoModule;
         }
         match self.block_of(address) {

@@ -33,6 +33,42 @@ impl Walker<'_, '_, '_> {
             .into())
     }
 
+    /// The same for an object that the configuration has no instance for any more. The repetition is that of its key;
+    /// what has no value for it cannot tell.
+    pub(super) fn refuse_protected_orphan(
+        &self,
+        address: &Address,
+        resource: &Resource,
+    ) -> Result<(), Diagnostics> {
+        let Some(flag) = &resource.lifecycle.prevent_destroy else { return Ok(()) };
+        let repetition = self.repetition_of(address, resource);
+        let Err(said) = self.refuse_protected(address, Some(&repetition), resource) else { return Ok(()) };
+        if said.iter().any(|message| message.code == code::engine::PREVENT_DESTROY) {
+            return Err(said);
+        }
+        let summary = format!("{address} would go, and it cannot be told whether it is protected");
+        let why = said.iter().next().map(|message| match message.labels.first() {
+            Some(label) if !label.text.is_empty() => label.text.clone(),
+            _ => message.summary.clone(),
+        });
+        Err(Diagnostic::error(code::engine::PREVENT_DESTROY, summary)
+            .at(flag.span, why.unwrap_or_default())
+            .at(resource.span, "")
+            .detail("What this is made from has no value for an instance that the configuration has no more.")
+            .help("write `prevent_destroy = false` until the object is gone, or `true` to keep it")
+            .into())
+    }
+
+    /// `each` and `count` of an object's instance, as far as its key tells.
+    fn repetition_of(&self, address: &Address, resource: &Resource) -> Repetition {
+        let id = self.tree.find(&address.module.block());
+        let known = id.and_then(|id| {
+            let world = self.world.borrow();
+            world.repetitions_by_key(id, &address.module, &resource.repeat).ok()?.remove(&address.key)
+        });
+        known.unwrap_or_else(|| Repetition::of_key(address.key.as_ref()))
+    }
+
     /// Whether the block itself wants the new object made before the old one goes. Noted for what it depends on.
     pub(super) fn creates_first(
         &self,

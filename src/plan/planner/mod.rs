@@ -12,6 +12,7 @@ mod partial;
 mod refresh;
 mod removed;
 mod select;
+mod unreachable;
 mod unwritten;
 
 pub(in crate::plan) use block::refuse_ephemeral;
@@ -31,7 +32,7 @@ use crate::provider::{Connection, Provider, Surroundings};
 use imports::{Importing, Imports};
 use mlo_state::{Address, BlockAddress, Mode, Snapshot};
 use removed::RemovedBlocks;
-use select::{Selection, select};
+use select::{Selection, check_moves, select};
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -129,6 +130,10 @@ impl Planner<'_> {
             return Err(wrong);
         }
         let selection = select(&present, &tree, &graph)?;
+        let left_out = check_moves(&present, (&tree, &graph), &selection, &moves);
+        if left_out.has_errors() {
+            return Err(left_out);
+        }
         let walker = Walker {
             planner: &present,
             selection,
@@ -247,16 +252,21 @@ impl Walker<'_, '_, '_> {
             self.check_imported();
             self.import_alone();
         }
+        if self.planner.kind == Kind::Destroy {
+            self.show_variables();
+        }
         let mut operations = self.place_moved(self.operations.take());
         self.spread_creates_first(&mut operations);
         operations.extend(self.deposed.take());
         operations.sort_by(|a, b| (&a.address, &a.deposed).cmp(&(&b.address, &b.deposed)));
         self.tell_forgotten(&operations);
         let mut outputs = self.output_changes();
+        let links = self.links(&operations);
         let (values, checks) = self.world.into_inner().into_parts();
         let messages = self.messages.into_inner();
         let unsettled = &values.unsettled;
-        let parts = Parts { tree: self.tree, graph: self.graph, operations: &operations, unsettled };
+        let parts =
+            Parts { tree: self.tree, graph: self.graph, operations: &operations, links: &links, unsettled };
         if messages.has_errors() {
             // Which outputs go is not known before all are evaluated.
             outputs.retain(|_, change| change.after.is_some());
@@ -290,6 +300,18 @@ impl Walker<'_, '_, '_> {
             return (Err(Partial(Some(Box::new(plan)))), messages);
         }
         (Ok((plan, self.connections.into_inner())), messages)
+    }
+
+    /// While everything is destroyed, variables are only shown: one that has no value, or one that is not valid, is in
+    /// nobody's way.
+    fn show_variables(&self) {
+        for name in self.tree.module(0).variables.keys() {
+            let node = Node::Variable(0, name.clone());
+            let is_settled = self.graph.id(&node).is_none_or(|id| self.selection.nodes.contains(&id));
+            if !is_settled {
+                let _ = self.world.borrow_mut().settle(&node);
+            }
+        }
     }
 
     fn output_changes(&self) -> BTreeMap<Arc<str>, OutputChange> {

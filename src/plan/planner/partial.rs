@@ -147,7 +147,7 @@ impl Walker<'_, '_, '_> {
 
 /// Which way objects lead to others.
 #[derive(Clone, Copy)]
-enum Way {
+pub(super) enum Way {
     /// To what was made from them.
     Up,
     /// To what they were made from.
@@ -156,7 +156,7 @@ enum Way {
 
 /// The objects for which something holds, and all that these lead to. Each block is looked at once, however many
 /// instances lead to it.
-fn spread<'o>(
+pub(super) fn spread<'o>(
     objects: &[(&'o Address, &'o Object)],
     begins: impl Fn(&Address) -> bool,
     way: Way,

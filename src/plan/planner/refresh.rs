@@ -3,8 +3,9 @@
 use super::Walker;
 use crate::diag::Diagnostics;
 use crate::graph::ModuleId;
-use crate::lang::config::ResourceKey;
+use crate::lang::config::{Resource, ResourceKey};
 use crate::plan::Operation;
+use crate::plan::planner::Connected;
 use crate::plan::world::combine;
 use futures_util::stream::{self, StreamExt};
 use mlo_state::{Address, ModuleAddress, Object};
@@ -17,7 +18,7 @@ impl Walker<'_, '_, '_> {
         let instances = self.world.borrow().own_instances(id);
         for at in instances {
             let objects = self.stored_in(&at, key);
-            let read = self.refresh_all(objects).await?;
+            let read = self.refresh_all(objects, Some((id, resource))).await?;
             let items =
                 read.into_iter().filter_map(|operation| Some((operation.address.key, operation.planned?)));
             let value = combine(&resource.repeat, items.collect());
@@ -36,9 +37,38 @@ impl Walker<'_, '_, '_> {
                 .collect()
         };
         let orphans = self.within_requests(orphans);
-        if let Err(messages) = self.refresh_all(orphans).await {
+        let deposed = self.planner.snapshot.deposed_objects();
+        let deposed: Vec<_> = deposed.filter(|(address, ..)| self.takes_deposed(address)).collect();
+        let set_aside = deposed.iter().map(|(address, _, object)| (*address, *object));
+        let unreachable = self.unreachable(orphans.iter().copied().chain(set_aside));
+        if unreachable.has_errors() {
+            self.messages.borrow_mut().extend(unreachable);
+            return;
+        }
+        if let Err(messages) = self.refresh_all(orphans, None).await {
             self.messages.borrow_mut().extend(messages);
         }
+        let read: Vec<_> = stream::iter(deposed)
+            .map(|(address, key, object)| self.refresh_deposed((address, key), object))
+            .buffered(self.planner.parallelism.max(1))
+            .collect()
+            .await;
+        for messages in read.into_iter().filter_map(Result::err) {
+            self.messages.borrow_mut().extend(messages);
+        }
+    }
+
+    /// Reads an object that was set aside: what differs is noted as drift.
+    async fn refresh_deposed(
+        &self,
+        (address, key): (&Address, &str),
+        object: &Object,
+    ) -> Result<(), Diagnostics> {
+        let connected = self.connect_for(address, object).await?;
+        let provider = connected.provider.clone();
+        let schema = Self::stored_schema(provider.as_ref(), address)?;
+        self.read(&connected, &schema.block, (address, Some(key)), object).await?;
+        Ok(())
     }
 
     /// The state's objects of one block in one instance of its module, in the order of their keys.
@@ -50,9 +80,13 @@ impl Walker<'_, '_, '_> {
         objects.take_while(|(address, _)| address.module == *at && address.block() == block).collect()
     }
 
-    async fn refresh_all(&self, objects: Vec<(&Address, &Object)>) -> Result<Vec<Operation>, Diagnostics> {
+    async fn refresh_all(
+        &self,
+        objects: Vec<(&Address, &Object)>,
+        block: Option<(ModuleId, &Resource)>,
+    ) -> Result<Vec<Operation>, Diagnostics> {
         let read: Vec<_> = stream::iter(objects)
-            .map(|(address, object)| self.refresh_one(address, object))
+            .map(|(address, object)| self.refresh_one(address, object, block))
             .buffered(self.planner.parallelism.max(1))
             .collect()
             .await;
@@ -74,8 +108,14 @@ impl Walker<'_, '_, '_> {
         &self,
         address: &Address,
         object: &Object,
+        block: Option<(ModuleId, &Resource)>,
     ) -> Result<Option<Operation>, Diagnostics> {
-        let connected = self.connect_for(address, object).await?;
+        let block = block.filter(|_| self.is_unreachable(&object.provider));
+        let connected = block.map(|block| self.provider_of_block(address, block)).transpose()?.flatten();
+        let connected = match connected {
+            Some(connected) => connected,
+            None => self.connect_for(address, object).await?,
+        };
         let provider = connected.provider.clone();
         let schema = Self::stored_schema(provider.as_ref(), address)?;
         let read = self.read(&connected, &schema.block, (address, None), object).await?;
@@ -85,5 +125,18 @@ impl Walker<'_, '_, '_> {
             schema_version: schema.version,
             ..Operation::on(address, object)
         }))
+    }
+
+    /// The provider that the block of an object uses now, if the block has an instance there.
+    fn provider_of_block(
+        &self,
+        address: &Address,
+        (id, resource): (ModuleId, &Resource),
+    ) -> Result<Option<Connected>, Diagnostics> {
+        let at = &address.module;
+        let all = self.world.borrow().repetitions_by_key(id, at, &resource.repeat)?;
+        let Some(repetition) = all.get(&address.key) else { return Ok(None) };
+        let found = self.provider_for((id, resource), at, repetition)?;
+        Ok(found.map(|(_, connected)| connected))
     }
 }

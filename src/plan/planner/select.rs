@@ -1,11 +1,15 @@
 //! Which nodes of the graph a plan visits, and which instances of their blocks it plans.
 
-use super::{Kind, Planner};
+use super::connect::without_key;
+use super::partial::{Way, spread};
+use super::{Kind, Planner, provider_name};
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{Graph, ModuleId, ModuleTree, Node, NodeId};
 use crate::lang::config::ResourceKey;
 use crate::lang::reference::{Target, references_in};
 use crate::plan::AddressPattern;
+use crate::plan::change::some_of;
+use crate::plan::moves::Move;
 use mlo_state::Address;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,6 +70,47 @@ pub(super) fn select(
     })
 }
 
+/// What moves must be planned, or stay where the state has it: the apply writes all new addresses.
+pub(super) fn check_moves(
+    planner: &Planner<'_>,
+    (tree, graph): (&ModuleTree<'_>, &Graph),
+    selection: &Selection,
+    moves: &[Move],
+) -> Diagnostics {
+    let requests = planner.requests;
+    if requests.is_whole() || requests.import.is_some() {
+        return Diagnostics::new();
+    }
+    let in_any = |parts: &[AddressPattern], one: &Move| {
+        parts.iter().any(|part| part.covers(&one.from) || part.covers(&one.to))
+    };
+    let is_planned = |one: &Move| {
+        let Address { mode, type_name, name, .. } = one.to.clone();
+        let id = tree.find(&one.to.module.block());
+        let node = id.and_then(|id| graph.id(&Node::Resource(id, ResourceKey { mode, type_name, name })));
+        match node.filter(|_| planner.kind != Kind::Destroy) {
+            Some(node) => selection.takes(node, &one.to),
+            None if requests.targets.is_empty() => !in_any(&requests.excludes, one),
+            None => in_any(&requests.targets, one),
+        }
+    };
+    let left_out: Vec<_> = moves.iter().filter(|one| !is_planned(one)).collect();
+    if left_out.is_empty() {
+        return Diagnostics::new();
+    }
+    let names: Vec<_> = left_out.iter().map(|Move { from, to }| format!("{from} to {to}")).collect();
+    let summary = format!("what has moved is not in the part that is planned: {}", some_of(&names));
+    let error = Diagnostic::error(code::engine::PARTIAL, summary)
+        .detail("A plan gives everything that has moved its new address, and leaves out of the state nothing that it names.");
+    let error = if requests.excludes.is_empty() {
+        let targets: Vec<_> = left_out.iter().map(|one| format!("--target '{}'", one.to)).collect();
+        error.help(format!("add {}", some_of(&targets)))
+    } else {
+        error.help("leave `--exclude` of these out")
+    };
+    error.help("or plan the whole").into()
+}
+
 struct Selector<'s, 'a, 'c> {
     planner: &'s Planner<'a>,
     tree: &'s ModuleTree<'c>,
@@ -102,12 +147,21 @@ impl Selector<'_, '_, '_> {
             let flags = self.tree.module(id).resources.values();
             let flags = flags.filter_map(|resource| resource.lifecycle.prevent_destroy.as_ref());
             for reference in flags.flat_map(references_in) {
-                let node = match reference.target {
-                    Target::Variable(name) => Node::Variable(id, name),
-                    Target::Local(name) => Node::Local(id, name),
-                    _ => continue,
-                };
-                found.extend(self.graph.id(&node));
+                match reference.target {
+                    Target::Variable(name) => found.extend(self.graph.id(&Node::Variable(id, name))),
+                    Target::Local(name) => found.extend(self.graph.id(&Node::Local(id, name))),
+                    Target::Resource(key) => found.extend(self.graph.id(&Node::Resource(id, key))),
+                    Target::Module(name, _) => {
+                        let child = self.tree.child(id, &name);
+                        let outputs = child.into_iter().flat_map(|child| {
+                            let names = self.tree.module(child).outputs.keys();
+                            names.map(move |name| Node::Output(child, name.clone()))
+                        });
+                        found.extend(outputs.filter_map(|node| self.graph.id(&node)));
+                        found.extend(child.and_then(|child| self.graph.id(&Node::Expand(child))));
+                    }
+                    _ => {}
+                }
             }
         }
         found
@@ -119,8 +173,36 @@ impl Selector<'_, '_, '_> {
         let some = reached.into_iter().filter_map(|(node, parts)| Some((node, Instances::In(parts?))));
         let mut selection =
             Selection { nodes, some: some.filter(|(node, _)| self.is_block(*node)).collect() };
+        selection.nodes.extend(self.providers_of_orphans(targets));
+        self.close(&mut selection.nodes);
         self.add_outputs(&mut selection);
         selection
+    }
+
+    /// The providers of objects that are meant, or go along with them, and that no block wants: they are read with the
+    /// providers that made them, and need these as blocks need theirs.
+    fn providers_of_orphans(&self, targets: &[AddressPattern]) -> BTreeSet<NodeId> {
+        let snapshot = self.planner.snapshot;
+        let is_meant = |address: &Address| targets.iter().any(|target| target.covers(address));
+        let is_unwanted = |address: &Address| {
+            let Some(id) = self.tree.find(&address.module.block()) else { return true };
+            let Address { mode, type_name, name, .. } = address.clone();
+            !self.tree.module(id).resources.contains_key(&ResourceKey { mode, type_name, name })
+        };
+        let objects =
+            snapshot.objects.iter().filter(|(address, _)| is_meant(address) || is_unwanted(address));
+        let objects: Vec<_> = objects.collect();
+        let go = spread(&objects, is_meant, Way::Up);
+        let going = objects.iter().filter(|(address, _)| go.contains(address)).map(|(_, object)| *object);
+        let set_aside = snapshot.deposed_objects().filter(|(address, ..)| is_meant(address));
+        let going = going.chain(set_aside.map(|(_, _, object)| object));
+        let names: BTreeSet<&str> = going.map(|object| without_key(&object.provider)).collect();
+        let all = 0..self.graph.dag.len();
+        let is_named = |node: &NodeId| match self.graph.dag.get(*node) {
+            Node::Provider(id, key) => names.contains(provider_name(self.tree, *id, key).as_str()),
+            _ => false,
+        };
+        all.filter(is_named).collect()
     }
 
     /// What must be evaluated to import one object.

@@ -43,6 +43,16 @@ impl Repetition {
         Self { key: None, each, index, imagined: true }
     }
 
+    /// That of an instance which the block does not have any more. What `each.value` was, nobody knows.
+    pub(in crate::plan) fn of_key(key: Option<&Key>) -> Self {
+        let (each, index) = match key {
+            None => (None, None),
+            Some(Key::Index(index)) => (None, Some(Value::number(i64::try_from(*index).unwrap_or(i64::MAX)))),
+            Some(Key::Name(name)) => (Some((Value::string(&**name), Value::unknown(Type::Any))), None),
+        };
+        Self { key: key.cloned(), each, index, imagined: false }
+    }
+
     pub(super) fn is_known(&self) -> bool {
         self.each.as_ref().is_none_or(|(_, value)| value.is_wholly_known())
     }

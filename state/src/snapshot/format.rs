@@ -4,8 +4,8 @@
 //! accepted of which one was changed.
 
 use data_encoding::HEXLOWER;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Formatter};
 use std::io::{self, BufWriter, Write};
 
@@ -128,6 +128,11 @@ impl Snapshot {
         if !stamp.is_empty() {
             out.write_all(b"\"stamp\":")?;
             serde_json::to_writer(&mut *out, stamp)?;
+            out.write_all(b",\n")?;
+        }
+        if !self.configured.is_empty() {
+            out.write_all(b"\"configured\":")?;
+            serde_json::to_writer(&mut *out, &self.configured)?;
             out.write_all(b",\n")?;
         }
         out.write_all(b"\"objects\":[")?;
@@ -272,6 +277,8 @@ struct SnapshotIn {
     serial: u64,
     #[serde(default)]
     stamp: Stamp,
+    #[serde(default)]
+    configured: BTreeSet<String>,
     objects: ObjectsIn,
     outputs: BTreeMap<String, OutputIn>,
     #[serde(rename = "digest")]
@@ -297,6 +304,7 @@ impl SnapshotIn {
             deposed: self.objects.deposed,
             outputs: self.outputs.into_iter().map(|(name, output)| (name, Output::from(output))).collect(),
             gone: BTreeMap::new(),
+            configured: self.configured,
         })
     }
 }

@@ -75,6 +75,7 @@ pub(super) fn rm(snapshot: &Snapshot, named: &[AddressPattern]) -> Result<Edited
         lines.extend(objects.keys().filter(|_| goes(address)).map(|key| line(address, Some(key))));
         !goes(address)
     });
+    left.bridge(&snapshot.made_from());
     Ok(Edited { snapshot: left, lines, question: None })
 }
 
