@@ -101,7 +101,7 @@ pub(super) fn check_moves(
     let names: Vec<_> = left_out.iter().map(|Move { from, to }| format!("{from} to {to}")).collect();
     let summary = format!("what has moved is not in the part that is planned: {}", some_of(&names));
     let error = Diagnostic::error(code::engine::PARTIAL, summary)
-        .detail("A plan gives everything that has moved its new address, and leaves out of the state nothing that it names.");
+        .detail("An apply writes all new addresses at once, and what a plan leaves out must stay where the state has it.");
     let error = if requests.excludes.is_empty() {
         let targets: Vec<_> = left_out.iter().map(|one| format!("--target '{}'", one.to)).collect();
         error.help(format!("add {}", some_of(&targets)))
