@@ -1,6 +1,8 @@
-//! What is kept beside the present state: listed, compared, checked, put back.
+//! What is kept beside the present state: listed, compared, checked, put back; and a damaged state, told and made again.
 
 use crate::support::{Project, Said, said};
+use std::os::unix::fs::symlink;
+use std::path::Path;
 
 const MAIN: &str = r#"
 variable "password" {
@@ -18,6 +20,8 @@ resource "terraform_data" "b" {
 }
 output "round" { value = var.round }
 "#;
+
+const STATE: &str = ".mlo/state/default";
 
 fn run(project: &Project, arguments: &[&str]) -> Said {
     let said = said(project.command(arguments).env("MLO_VAR_password", "hunter2-and-more"));
@@ -91,6 +95,37 @@ fn an_earlier_serial_is_written_again_as_a_new_one() {
 }
 
 #[test]
+fn a_damaged_state_is_made_again_and_nothing_is_written_before_that_is_wanted() {
+    let project = project();
+    run(&project, &["state", "repair"]).ends_with(0).has(&["there is nothing to repair"]);
+    let state = project.path().join(STATE).join("state.json");
+    put(&state, "");
+    run(&project, &["plan"]).ends_with(1).has(&["MLO6002", "it is empty", "mlo state repair"]);
+    run(&project, &["state", "verify"]).ends_with(1).has(&[
+        "✗ the state and its journal",
+        "it is empty",
+        "✓ serial 2",
+        "MLO6002",
+    ]);
+    let asked = run(&project, &["state", "repair"]);
+    asked.ends_with(1).has(&[
+        "state.json is damaged: it is empty",
+        "~ round = 2 -> 3",
+        "Serial 4 would be made of serial 2 and",
+        "No object is lost that a journal knew of.",
+        "nobody can be asked",
+    ]);
+    assert_eq!(std::fs::read(&state).unwrap(), b"");
+    run(&project, &["state", "repair", "--auto-approve"]).ends_with(0).has(&["The state is repaired."]);
+    // Outputs are made anew by the next apply; no object is touched by it.
+    run(&project, &["plan", "--var", "round=3"]).ends_with(0).has(&["changes no object"]);
+    run(&project, &["state", "history"]).ends_with(0).has(&["     4  ", "state repair"]);
+    assert!(project.path().join(STATE).join("state.json.damaged-1").is_file());
+    run(&project, &["apply", "--auto-approve", "--var", "round=1"]).ends_with(0);
+    run(&project, &["state", "verify"]).ends_with(0);
+}
+
+#[test]
 fn the_state_is_sealed_with_another_key_on_request() {
     let project =
         Project::with(&[("main.hcl", "resource \"terraform_data\" \"a\" { input = \"hunter2\" }\n")]);
@@ -110,4 +145,277 @@ fn the_state_is_sealed_with_another_key_on_request() {
     words(&["state", "history"]).ends_with(0).has(&["state rekey", "passphrase.environment"]);
     words(&["plan"]).ends_with(0).has(&["No changes."]);
     project.mlo(&["plan"]).ends_with(1).has(&["MLO6012"]);
+}
+
+/// What is done to the folder of a state, and what is said.
+type Row = (&'static str, Damage, &'static [&'static str]);
+
+/// A change in the folder of a state.
+type Damage = fn(&Path);
+
+#[expect(clippy::disallowed_methods, reason = "what is damaged need not be durable")]
+fn put(path: &Path, bytes: impl AsRef<[u8]>) {
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn edit(dir: &Path, name: &str, change: impl FnOnce(String) -> String) {
+    let text = std::fs::read_to_string(dir.join(name)).unwrap();
+    put(&dir.join(name), change(text));
+}
+
+fn instead(dir: &Path, name: &str, make: impl FnOnce(&Path)) {
+    std::fs::remove_file(dir.join(name)).unwrap();
+    make(&dir.join(name));
+}
+
+fn duplicate(from: &Path, to: &Path) {
+    std::fs::copy(from, to).unwrap();
+}
+
+fn pipe(path: &Path) {
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+}
+
+/// The state with a change and a digest that fits it again.
+fn edit_and_digest(dir: &Path, change: impl FnOnce(String) -> String) {
+    use sha2::{Digest as _, Sha256};
+    edit(dir, "state.json", |text| {
+        let content = change(text.split("\"digest\"").next().unwrap().to_owned());
+        let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(&content));
+        format!("{content}\"digest\":\"sha256:{digest}\"}}\n")
+    });
+}
+
+const NEWER: &str = "{\"format_version\":77,\"mlo_version\":\"9.1.0\"}";
+const DAMAGES: &[Row] = &[
+    ("an empty state", |dir| put(&dir.join("state.json"), ""), &["MLO6002", "it is empty"]),
+    (
+        "a short state",
+        |dir| edit(dir, "state.json", |text| text[..text.len() / 2].to_owned()),
+        &["MLO6002", "it is cut short"],
+    ),
+    (
+        "a flipped bit",
+        |dir| edit(dir, "state.json", |text| text.replacen("\"one\"", "\"ona\"", 1)),
+        &["MLO6002", "does not match its digest"],
+    ),
+    (
+        "an edited state with a digest that fits",
+        |dir| edit_and_digest(dir, |text| text.replacen("\"one\"", "\"two\"", 1)),
+        &["MLO6002", "it was edited, or put there from elsewhere"],
+    ),
+    (
+        "an instance taken out",
+        |dir| edit_and_digest(dir, |text| text.replacen("terraform_data.b", "terraform_data.x", 1)),
+        &["MLO6002", "it was edited"],
+    ),
+    (
+        "a state of a newer version",
+        |dir| put(&dir.join("state.json"), NEWER),
+        &["MLO6004", "has format 77, and this program reads up to 1", "mlo 9.1.0"],
+    ),
+    (
+        "a sealed state of a newer version",
+        |dir| put(&dir.join("state.json"), "{\"sealed_version\":9,\"mlo_version\":\"9.1.0\"}\n"),
+        &["MLO6004", "has format 9, and this program reads up to 1"],
+    ),
+    (
+        "a state of something else",
+        |dir| edit_and_digest(dir, |text| text.replacen("\"lineage\":\"", "\"lineage\":\"x", 1)),
+        &["MLO6005", "this is the state of something else"],
+    ),
+    (
+        "an older state",
+        |dir| duplicate(&dir.join("history/state-1.json"), &dir.join("state.json")),
+        &["MLO6002", "an older state was put back"],
+    ),
+    (
+        "a state that is gone",
+        |dir| std::fs::remove_file(dir.join("state.json")).unwrap(),
+        &["MLO6003", "is missing, but state was kept here before"],
+    ),
+    (
+        "a folder in its place",
+        |dir| instead(dir, "state.json", |path| std::fs::create_dir(path).unwrap()),
+        &["MLO6007", "it is not a plain file"],
+    ),
+    (
+        "a link in its place",
+        |dir| instead(dir, "state.json", |path| symlink("journal", path).unwrap()),
+        &["MLO6007", "it is a symbolic link"],
+    ),
+    ("a pipe in its place", |dir| instead(dir, "state.json", pipe), &["MLO6007", "it is not a plain file"]),
+    (
+        "an empty journal",
+        |dir| put(&dir.join("journal"), ""),
+        &["MLO6002", "journal is damaged: it is empty"],
+    ),
+    (
+        "a short journal",
+        |dir| edit(dir, "journal", |text| text[..10].to_owned()),
+        &["MLO6002", "its first line is damaged"],
+    ),
+    (
+        "an edited journal",
+        |dir| edit(dir, "journal", |text| text.replacen("base_serial\":2", "base_serial\":1", 1)),
+        &["MLO6002", "its first line is damaged"],
+    ),
+    (
+        "a journal that is gone",
+        |dir| std::fs::remove_file(dir.join("journal")).unwrap(),
+        &["MLO6003", "journal is missing"],
+    ),
+    (
+        "a folder in the journal's place",
+        |dir| instead(dir, "journal", |path| std::fs::create_dir(path).unwrap()),
+        &["MLO6007", "journal may not be opened: it is not a plain file"],
+    ),
+    (
+        "a link in the journal's place",
+        |dir| instead(dir, "journal", |path| symlink("state.json", path).unwrap()),
+        &["MLO6007", "it is a symbolic link"],
+    ),
+    (
+        "a pipe in the journal's place",
+        |dir| instead(dir, "journal", pipe),
+        &["MLO6007", "it is not a plain file"],
+    ),
+    (
+        "a folder in the marker's place",
+        |dir| instead(dir, "lineage", |path| std::fs::create_dir(path).unwrap()),
+        &["MLO6007", "lineage may not be opened"],
+    ),
+    (
+        "a link in the marker's place",
+        |dir| instead(dir, "lineage", |path| symlink("journal", path).unwrap()),
+        &["MLO6007", "it is a symbolic link"],
+    ),
+    (
+        "a pipe in the marker's place",
+        |dir| instead(dir, "lineage", pipe),
+        &["MLO6007", "it is not a plain file"],
+    ),
+    (
+        "a marker of something else",
+        |dir| edit(dir, "lineage", |text| text.replacen("\"lineage\":\"", "\"lineage\":\"x", 1)),
+        &["MLO6005", "this is the state of something else"],
+    ),
+    (
+        "a marker of a later serial",
+        |dir| edit(dir, "lineage", |text| text.replacen("\"serial\":2", "\"serial\":8", 1)),
+        &["MLO6002", "serial 8 was written before"],
+    ),
+    (
+        "a marker of another state of this serial",
+        |dir| edit(dir, "lineage", |text| text.replacen("\"digest\":\"", "\"digest\":\"0", 1)),
+        &["MLO6002", "put there from elsewhere"],
+    ),
+    (
+        "the state as a plan",
+        |dir| duplicate(&dir.join("lineage"), &dir.join("state.json")),
+        &["MLO6002", "it is no file of this kind"],
+    ),
+];
+
+#[test]
+fn each_damage_of_a_state_is_told_by_its_message_and_its_code_and_never_passed_over() {
+    let sound = Project::with(&[(
+        "main.hcl",
+        "resource \"terraform_data\" \"a\" { input = \"one\" }\nresource \"terraform_data\" \"b\" { count = 2 }\n",
+    )]);
+    sound.ok(&["apply", "--auto-approve"]);
+    sound.edit("main.hcl", "count = 2", "count = 1");
+    sound.ok(&["apply", "--auto-approve"]);
+    for (what, damage, says) in DAMAGES {
+        let project = Project::with(&[("main.hcl", &sound.read("main.hcl"))]);
+        copy(&sound.path().join(".mlo"), &project.path().join(".mlo"));
+        let dir = project.path().join(STATE);
+        damage(&dir);
+        for arguments in [&["plan"][..], &["state", "list"], &["apply", "--auto-approve"]] {
+            let said = project.mlo(arguments);
+            assert_eq!(said.code, 1, "{what}: {}", said.all());
+            said.has(says).has(&["help: "]);
+            said.has_not(&[
+                "force-unlock",
+                "will be created",
+                "No changes",
+                "lock=false",
+                &*project.path().to_string_lossy(),
+            ]);
+        }
+        // What can be repaired is, by the command that the messages name.
+        if said_repairs(&project) {
+            project.ok(&["state", "repair", "--auto-approve"]);
+            project.ok(&["state", "list"]).has(&["terraform_data.a"]);
+        }
+    }
+}
+
+fn said_repairs(project: &Project) -> bool {
+    project.mlo(&["plan"]).all().contains("mlo state repair")
+}
+
+#[test]
+fn each_damage_of_a_lock_or_a_plan_is_told_too() {
+    let project = Project::with(&[("main.hcl", "resource \"terraform_data\" \"a\" { input = \"one\" }\n")]);
+    project.ok(&["apply", "--auto-approve"]);
+    let dir = project.path().join(STATE);
+    let places: [(&str, Damage); 3] = [
+        ("Is a directory", |path| std::fs::create_dir(path).unwrap()),
+        ("it is a symbolic link", |path| symlink("journal", path).unwrap()),
+        ("it is not a plain file", pipe),
+    ];
+    for (says, make) in places {
+        instead(&dir, "lock", make);
+        project
+            .mlo(&["apply", "--auto-approve"])
+            .ends_with(1)
+            .has(&["MLO6007", "lock", says, "help: "])
+            .has_not(&["force-unlock"]);
+        let lock = dir.join("lock");
+        if lock.is_dir() {
+            std::fs::remove_dir(lock).unwrap();
+        } else {
+            std::fs::remove_file(lock).unwrap();
+        }
+        put(&dir.join("lock"), "");
+    }
+    project.edit("main.hcl", "one", "two");
+    project.ok(&["plan", "--out", "p.plan"]);
+    let plan = std::fs::read(project.path().join("p.plan")).unwrap();
+    for (bytes, says) in [
+        (Vec::new(), "it is not a plan file"),
+        (plan[..plan.len() / 2].to_vec(), "it is cut short"),
+        (
+            String::from_utf8(plan.clone()).unwrap().replacen("two", "six", 1).into_bytes(),
+            "it does not fit its digest",
+        ),
+        (b"hello".to_vec(), "it is not a plan file"),
+        (b"{\"format_version\":8,\"what\":\"ever\"}".to_vec(), "and this program reads up to 1"),
+        (
+            b"{\"sealed_version\":9,\"mlo_version\":\"9.1.0\"}\n".to_vec(),
+            "format 9 is newer than the 1 that this program reads",
+        ),
+        (std::fs::read(dir.join("state.json")).unwrap(), "p.plan"),
+    ] {
+        project.write("p.plan", &bytes);
+        for command in ["apply", "show"] {
+            project.mlo(&[command, "p.plan"]).ends_with(1).has(&[says, "help: "]);
+        }
+    }
+    std::fs::remove_file(project.path().join("p.plan")).unwrap();
+    project.mlo(&["apply", "p.plan"]).ends_with(1).has(&["p.plan"]);
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            duplicate(&entry.path(), &target);
+        }
+    }
 }

@@ -457,14 +457,11 @@ fn until_free(held: &Held) -> String {
 
 /// A store's error for the user, and how the command ends by it.
 pub(super) fn store_failure(error: &StoreError, place: &Place) -> (Diagnostics, Exit) {
-    let again = |good: &Option<mlo_state::Earlier>, file: &std::path::Path| match good {
-        Some(earlier) => format!(
-            "copy `{}` over `{}`, then look at `mlo plan`: what was done after serial {} is not in it",
-            earlier.place.display(),
-            file.display(),
-            earlier.serial
-        ),
-        None => format!("bring `{}` back from a backup; nothing was changed", file.display()),
+    let again = || {
+        let from = if place.shown == "." { String::new() } else { format!(" --from {}", place.shown) };
+        format!(
+            "`mlo state repair{from}` shows what can be had of it, and asks before it writes; or bring a backup back"
+        )
     };
     let (code, help) = match error {
         StoreError::Locked(held) => (code::state::LOCKED, until_free(held)),
@@ -483,8 +480,8 @@ pub(super) fn store_failure(error: &StoreError, place: &Place) -> (Diagnostics, 
         StoreError::Unbreakable => {
             (code::state::UNBREAKABLE, "end the process that holds it: that gives the lock back".into())
         }
-        StoreError::Corrupt { place, good, .. } => (code::state::CORRUPT, again(good, place)),
-        StoreError::Lost { place, good } => (code::state::LOST, again(good, place)),
+        StoreError::Corrupt { .. } => (code::state::CORRUPT, again()),
+        StoreError::Lost { .. } => (code::state::LOST, again()),
         StoreError::Newer { .. } => {
             (code::state::NEWER, "use that version of mlo or a later one; nothing was changed".to_owned())
         }

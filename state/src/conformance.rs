@@ -49,6 +49,7 @@ pub async fn all(open_new: &dyn Fn() -> Box<dyn Fn() -> Box<dyn Store>>, expire:
     appends_at_once_all_survive(&*open_new()).await;
     unreadable_addresses_are_refused(&*open_new()).await;
     earlier_serials_are_kept(&*open_new()).await;
+    what_is_whole_needs_no_repair(&*open_new()).await;
     a_state_is_taken_to_another_place_and_back(&*open_new(), &*open_new()).await;
     documents_are_kept_for_good(&*open_new()).await;
     one_of_many_keeps_a_document(&*open_new()).await;
@@ -195,6 +196,28 @@ pub async fn earlier_serials_are_kept(open: Open<'_>) {
         assert_eq!(open().version(none).await.expect("it is not there, and that is no error"), None);
     }
     assert_eq!(whole(&*open()).await, 4, "the state and three serials");
+}
+
+/// Of a state that is whole nothing is lost, and it is said to be whole; what is put in its place is there.
+pub async fn what_is_whole_needs_no_repair(open: Open<'_>) {
+    let store = open();
+    let guard = lock(&*store).await;
+    let snapshot = Snapshot { serial: 1, ..Snapshot::empty(LINEAGE) };
+    guard.commit(snapshot.clone()).await.expect("serial 1 follows serial 0");
+    guard.append(vec![intend(1), done(1, Some(object("made"))), intend(2)]).await.expect("records");
+    let loaded = guard.read().await.expect("it can be read");
+    let mut salvage = guard.salvage().await.expect("it can be looked at");
+    assert_eq!((&salvage.wrong, &salvage.lost), (&None, &vec![]));
+    assert_eq!((Some(&salvage.snapshot), &salvage.pending), (loaded.snapshot.as_ref(), &loaded.pending));
+    salvage.snapshot.serial = 2;
+    guard.replace(salvage.clone()).await.expect("it can be put in the place of what is there");
+    for read in [guard.read().await, open().read().await] {
+        let read = read.expect("it can be read");
+        assert_eq!((read.snapshot.as_ref(), &read.pending), (Some(&salvage.snapshot), &salvage.pending));
+    }
+    guard.append(vec![done(2, None)]).await.expect("an open intent is settled");
+    guard.commit(Snapshot { serial: 3, ..salvage.snapshot }).await.expect("it goes on from there");
+    assert_eq!(open().read().await.expect("it can be read").pending, vec![]);
 }
 
 /// How much is kept; all of it must be whole and belong together.

@@ -4,10 +4,11 @@
 //! | --- | --- |
 //! | `state.json` | the snapshot; replaced whole by each commit, never edited |
 //! | `journal` | what was appended since; begins with the serial that it follows |
-//! | `lineage` | says that state was kept here: tells a first run from a loss |
+//! | `lineage` | says that state was kept here, and which snapshot was the last: tells a first run from a loss |
 //! | `lock` | locked by the kernel while a guard lives; never renamed or removed; names its holder |
 //! | `documents/NAME` | what was said about the state; written once |
 //! | `history/state-N.json` | the [`HISTORY_MAX`] snapshots before the present one |
+//! | `history/journal-N` | what was appended after each of these |
 //!
 //! In: records and snapshots. Out: files of the owner alone, durable when a future resolves. Never: a link followed;
 //! a file edited in place, but for the journal's end; a call that blocks the caller's thread, except to drop a guard.
@@ -33,6 +34,7 @@ mod guard;
 mod history;
 mod lock;
 mod moved;
+mod salvage;
 mod writer;
 
 pub use crate::disk::{Probe, Step};

@@ -13,7 +13,7 @@ mod crc32c;
 mod format;
 
 pub use format::{APPEND_BYTES_MAX, Header, JOURNAL_BYTES_MAX, JOURNAL_FORMAT_VERSION, Journal};
-pub(crate) use format::{encode_records, frame, unframe};
+pub(crate) use format::{Left, encode_records, frame, unframe};
 
 /// What an operation does to its object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -171,6 +171,17 @@ pub(crate) fn replay(
     Ok((snapshot, ledger))
 }
 
+/// [`replay`] of what is left of a journal: an intent that stands there twice counts once.
+pub(crate) fn replay_left(mut snapshot: Snapshot, records: Vec<Record>) -> (Snapshot, Ledger) {
+    let mut ledger = Ledger::default();
+    for record in records {
+        if ledger.note(&record).is_ok() {
+            snapshot.put(record);
+        }
+    }
+    (snapshot, ledger)
+}
+
 impl Snapshot {
     /// With what a record says.
     fn put(&mut self, record: Record) {
@@ -260,11 +271,6 @@ impl Ledger {
         let next =
             pending.iter().map(|pending| pending.operation.saturating_add(1)).max().unwrap_or_default();
         Self { open: pending.into_iter().map(|pending| (pending.operation, pending)).collect(), next }
-    }
-
-    /// Whether no operation is open.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.open.is_empty()
     }
 
     /// The first number that no operation has had.

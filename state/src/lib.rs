@@ -35,7 +35,9 @@ pub mod store;
 
 mod disk;
 mod json;
+mod marker;
 mod reply;
+mod salvage;
 
 pub use address::{Address, AddressError, BlockAddress, Key, Mode, ModuleAddress, ModuleStep};
 pub use clock::Clock;
@@ -47,4 +49,4 @@ pub use memory::MemoryStore;
 pub use s3::S3Store;
 pub use seal::Vault;
 pub use snapshot::{AttributePath, Object, Output, PathStep, Snapshot, Stamp, Status, Version};
-pub use store::{BoxFuture, Copied, Earlier, Guard, Loaded, Store, StoreError, kept};
+pub use store::{BoxFuture, Copied, Earlier, Guard, Loaded, Salvage, Store, StoreError, kept};

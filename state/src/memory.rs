@@ -13,7 +13,7 @@ use crate::file::HISTORY_MAX;
 use crate::holder::{Held, Holder};
 use crate::journal::{self, Folded, Ledger, Record};
 use crate::snapshot::{Snapshot, Stamp, Version, is_lineage};
-use crate::store::{BoxFuture, Copied, Guard, Loaded, Store, StoreError, may_adopt, unwritable};
+use crate::store::{BoxFuture, Copied, Guard, Loaded, Salvage, Store, StoreError, may_adopt, unwritable};
 
 /// A store in memory. Clones are handles of the same one, as two processes have of one folder.
 #[derive(Clone, Default)]
@@ -81,6 +81,15 @@ impl Shared {
         self.records = self.ledger.carried();
         self.snapshot = Some(Snapshot { gone: BTreeMap::new(), ..copy.snapshot });
         self.moved = None;
+        Ok(())
+    }
+
+    fn replace(&mut self, Salvage { snapshot, pending, .. }: Salvage) -> Result<(), StoreError> {
+        let holder = self.holder.as_ref().ok_or(StoreError::Misused { how: "written without a lock" })?;
+        self.keep(snapshot.clone(), Stamp::by(holder, None))?;
+        self.ledger = Ledger::of_pending(pending);
+        self.records = self.ledger.carried();
+        self.snapshot = Some(Snapshot { gone: BTreeMap::new(), ..snapshot });
         Ok(())
     }
 
@@ -254,6 +263,16 @@ impl Guard for MemoryGuard {
     fn adopt(&self, copy: Copied) -> BoxFuture<'_, Result<(), StoreError>> {
         let adopted = self.store.shared().adopt(copy);
         Box::pin(std::future::ready(adopted))
+    }
+
+    fn salvage(&self) -> BoxFuture<'_, Result<Salvage, StoreError>> {
+        let salvage = self.store.shared().load().map(Salvage::whole);
+        Box::pin(std::future::ready(salvage))
+    }
+
+    fn replace(&self, salvage: Salvage) -> BoxFuture<'_, Result<(), StoreError>> {
+        let replaced = self.store.shared().replace(salvage);
+        Box::pin(std::future::ready(replaced))
     }
 
     fn leave(&self, to: String) -> BoxFuture<'_, Result<(), StoreError>> {

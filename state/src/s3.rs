@@ -5,9 +5,10 @@
 //! | `head` | what the state is: lineage, serial, the names of what belongs to it; replaced by each commit |
 //! | `snapshots/SERIAL-DIGEST.json` | a snapshot; the head names the present one and the [`HISTORY_MAX`] before it |
 //! | `snapshots/SERIAL-DIGEST.open` | intents that were open at that commit |
-//! | `journal/EPOCH/SEQUENCE` | what was appended together under one taking of the lock; never changed |
+//! | `journal/EPOCH/SEQUENCE` | what was appended together under one taking of the lock, since the oldest snapshot that is kept; never changed |
+//! | `lineage` | says that state was kept here, and which snapshot was the last: tells a first run from a loss |
+//! | `damaged/EPOCH/…` | what a repair found damaged, as it was |
 //! | `documents/NAME` | what was said about the state; written once |
-//! | `lineage` | says that state was kept here: tells a first run from a loss |
 //! | `lock` | who holds the lock, and its epoch: the number of its taking; written anew each [`HEARTBEAT`] |
 //!
 //! In: records and snapshots. Out: objects; they are durable when a future resolves. Never: an object written without
@@ -37,6 +38,7 @@ mod head;
 mod lease;
 mod model;
 mod request;
+mod salvage;
 mod writer;
 
 pub use aws::{AssumeRole, AwsBucket, BucketSettings};

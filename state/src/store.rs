@@ -100,6 +100,16 @@ pub trait Guard: Send + Sync {
     /// come further.
     fn adopt(&self, copy: Copied) -> BoxFuture<'_, Result<(), StoreError>>;
 
+    /// What can be had of what is there, however damaged it is: see [`Salvage`]. Nothing is changed.
+    ///
+    /// # Errors
+    /// If nothing can be had, or if what is there is not damaged but cannot be read here.
+    fn salvage(&self) -> BoxFuture<'_, Result<Salvage, StoreError>>;
+
+    /// Puts what was salvaged last, of the serial that it has, in the place of whatever is there. What was damaged is kept
+    /// beside it under another name.
+    fn replace(&self, salvage: Salvage) -> BoxFuture<'_, Result<(), StoreError>>;
+
     /// Leaves a note that the state was taken to another place. From then on nothing but [`Self::adopt`] reads or writes
     /// it here.
     fn leave(&self, to: String) -> BoxFuture<'_, Result<(), StoreError>>;
@@ -138,6 +148,23 @@ pub struct Loaded {
     pub next_operation: u64,
     /// The journal's end was torn: by a crash, or, in a read without a lock, because it was being written.
     pub torn: bool,
+}
+
+/// What can be had of a store of which a part is damaged or missing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Salvage {
+    /// Why it cannot be read as it is; `None`: it is whole, and this is it.
+    pub wrong: Option<String>,
+    /// The newest snapshot that is whole, with what journals say that was done since. Its serial is a new one.
+    pub snapshot: Snapshot,
+    /// Intents without an outcome.
+    pub pending: Vec<Pending>,
+    /// The snapshot that it is made from; `None`: of none, only of journals.
+    pub base: Option<Snapshot>,
+    /// Records of journals that are in it.
+    pub records: usize,
+    /// What is missing in it, a sentence each.
+    pub lost: Vec<String>,
 }
 
 /// A state with all that goes with it, to be taken to another store.

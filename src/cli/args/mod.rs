@@ -7,8 +7,8 @@ mod test;
 pub(super) use look::{Console, Graph, GraphFormat, GraphType, Providers, ProvidersCommand};
 pub(super) use state::{
     ForceUnlock, State, StateChange, StateDiff, StateImportTerraform, StateInstance, StateList, StateMigrate,
-    StateMv, StateOf, StatePull, StatePush, StateRekey, StateReplaceProvider, StateRestore, StateRm,
-    StateShow,
+    StateMv, StateOf, StatePull, StatePush, StateRekey, StateRepair, StateReplaceProvider, StateRestore,
+    StateRm, StateShow,
 };
 
 pub(super) use test::Test;

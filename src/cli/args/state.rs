@@ -38,6 +38,9 @@ pub(in crate::cli) enum State {
     /// Check that the state, its journal and all serials that are kept are whole and belong together
     #[command(after_help = "Example:\n  mlo state verify")]
     Verify(StateKept),
+    /// Make a damaged state again from its history and journals: shows what that gives and what is lost, and asks
+    #[command(after_help = "Example:\n  mlo state repair")]
+    Repair(StateRepair),
     /// Seal the state with the first key that is configured
     #[command(after_help = "Example:\n  mlo state rekey")]
     Rekey(StateRekey),
@@ -230,6 +233,16 @@ pub(in crate::cli) struct StateDiff {
 pub(in crate::cli) struct StateRestore {
     /// The serial to write again.
     pub(in crate::cli) serial: u64,
+    /// Do not ask.
+    #[arg(long)]
+    pub(in crate::cli) auto_approve: bool,
+    #[command(flatten)]
+    pub(in crate::cli) change: StateChange,
+}
+
+/// `mlo state repair`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StateRepair {
     /// Do not ask.
     #[arg(long)]
     pub(in crate::cli) auto_approve: bool,

@@ -5,18 +5,13 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-
 use super::{JOURNAL, LINEAGE, STATE, history, moved};
 use crate::disk::Folder;
 use crate::journal::{self, JOURNAL_BYTES_MAX, Journal, Ledger};
-use crate::json;
+use crate::marker::{MARKER_BYTES_MAX, Marker};
 use crate::seal::{Frames, Vault};
-use crate::snapshot::{Damage, DecodeError, SNAPSHOT_BYTES_MAX, Snapshot, is_lineage};
+use crate::snapshot::{Damage, DecodeError, SNAPSHOT_BYTES_MAX, Snapshot};
 use crate::store::{Earlier, Loaded, StoreError};
-
-/// Largest marker, in bytes; ours have 60.
-const MARKER_BYTES_MAX: u64 = 4096;
 
 /// What a folder holds.
 pub(super) struct Contents {
@@ -30,7 +25,7 @@ pub(super) struct Contents {
     pub(super) journal: JournalFile,
     /// The digest of the snapshot, without the journal.
     pub(super) digest: Option<String>,
-    /// The marker says the lineage.
+    /// The marker speaks of this snapshot.
     pub(super) marked: bool,
 }
 
@@ -63,25 +58,21 @@ impl Contents {
     }
 }
 
-/// The marker as its file has it.
-#[derive(Serialize, Deserialize)]
-struct MarkerTwin {
-    lineage: String,
-}
-
-/// What the marker says.
-enum Marker {
+/// The marker as it was found.
+pub(super) enum Mark {
     /// There is none.
     Absent,
     /// State was kept here; which, it does not say any more.
     Damaged,
-    /// State of this lineage was kept here.
-    Lineage(String),
+    /// State was kept here, at least to this serial.
+    Is(Marker),
 }
 
-/// The text of the marker.
-pub(super) fn marker(lineage: &str) -> String {
-    format!("{{\"lineage\":\"{lineage}\"}}\n")
+impl Mark {
+    /// What it says, if it says something.
+    pub(super) fn said(self) -> Option<Marker> {
+        if let Self::Is(marker) = self { Some(marker) } else { None }
+    }
 }
 
 /// Reads a folder, in the order in which no commit can deceive a reader without a lock: see [`super`].
@@ -92,7 +83,7 @@ pub(super) fn load(folder: &Folder, vault: &Vault) -> Result<Contents, StoreErro
 
 /// The same of a folder whose state may have been taken elsewhere.
 pub(super) fn load_left(folder: &Folder, vault: &Vault) -> Result<Contents, StoreError> {
-    let marker = read_marker(folder)?;
+    let mark = read_mark(folder)?;
     let newest_kept = history::newest(folder)?;
     let journal = match folder.read(JOURNAL, JOURNAL_BYTES_MAX)? {
         Some(bytes) => {
@@ -108,21 +99,32 @@ pub(super) fn load_left(folder: &Folder, vault: &Vault) -> Result<Contents, Stor
     };
     let (journal, frames) = journal.unzip();
     let (snapshot, digest) = snapshot.map(|version| (version.snapshot, version.digest)).unzip();
-    let snapshot = match (snapshot, &journal, &marker) {
+    let snapshot = match (snapshot, &journal, &mark) {
         (Some(snapshot), _, _) => snapshot,
         // A first run that did not get to its commit.
         (None, Some(journal), _) if journal.header.base_serial == 0 && newest_kept.is_none() => {
             Snapshot::empty(journal.header.lineage.clone())
         }
-        (None, None, Marker::Absent) if newest_kept.is_none() => return Ok(empty()),
+        (None, None, Mark::Absent) if newest_kept.is_none() => return Ok(empty()),
         (None, _, _) => {
             let good = history::newest_whole(folder, vault);
             return Err(StoreError::Lost { place: folder.place(STATE), good });
         }
     };
-    check_lineage(&snapshot, journal.as_ref(), &marker)?;
-    check_serial((folder, vault), &snapshot, journal.as_ref(), newest_kept)?;
-    join(snapshot, journal.zip(frames), (digest, matches!(marker, Marker::Lineage(_))))
+    let marker = mark.said();
+    check_lineage(&snapshot, journal.as_ref(), marker.as_ref())?;
+    let of_marker = marker.as_ref().and_then(|marker| marker.last.as_ref()).map(|last| last.serial);
+    check_serial((folder, vault), &snapshot, journal.as_ref(), newest_kept.max(of_marker))?;
+    let present = marker.as_ref().map(|marker| marker.check(snapshot.serial, digest.as_deref()));
+    present.unwrap_or(Ok(())).map_err(|damage| refused(folder, vault, STATE, damage.into()))?;
+    let last = marker.and_then(|marker| marker.last);
+    if journal.is_none() && last.is_some() {
+        // There always is one, so that one that is gone is seen to be gone.
+        let good = history::newest_whole(folder, vault);
+        return Err(StoreError::Lost { place: folder.place(JOURNAL), good });
+    }
+    let is_current = last.is_some_and(|last| last.serial == snapshot.serial);
+    join(snapshot, journal.zip(frames), (digest, is_current))
         .map_err(|damage| refused(folder, vault, JOURNAL, damage.into()))
 }
 
@@ -132,8 +134,12 @@ fn empty() -> Contents {
 }
 
 /// Everything in the folder belongs to one state.
-fn check_lineage(snapshot: &Snapshot, journal: Option<&Journal>, marker: &Marker) -> Result<(), StoreError> {
-    let of_marker = if let Marker::Lineage(lineage) = marker { Some(lineage) } else { None };
+fn check_lineage(
+    snapshot: &Snapshot,
+    journal: Option<&Journal>,
+    marker: Option<&Marker>,
+) -> Result<(), StoreError> {
+    let of_marker = marker.map(|marker| &marker.lineage);
     let of_journal = journal.map(|journal| &journal.header.lineage);
     for expected in [of_marker, of_journal].into_iter().flatten() {
         if *expected != snapshot.lineage {
@@ -184,11 +190,9 @@ fn join(
     Ok(Contents { snapshot: Some(snapshot), ledger, torn, journal, digest, marked })
 }
 
-fn read_marker(folder: &Folder) -> Result<Marker, StoreError> {
-    let Some(bytes) = folder.read(LINEAGE, MARKER_BYTES_MAX)? else { return Ok(Marker::Absent) };
-    let twin = Some(&bytes).filter(|bytes| json::is_shallow(bytes)).and_then(|bytes| json::read(bytes).ok());
-    let lineage = twin.map(|MarkerTwin { lineage }| lineage).filter(|lineage| is_lineage(lineage));
-    Ok(lineage.map_or(Marker::Damaged, Marker::Lineage))
+pub(super) fn read_mark(folder: &Folder) -> Result<Mark, StoreError> {
+    let Some(bytes) = folder.read(LINEAGE, MARKER_BYTES_MAX)? else { return Ok(Mark::Absent) };
+    Ok(Marker::decode(&bytes).map_or(Mark::Damaged, Mark::Is))
 }
 
 /// A file that could not be believed, with what could be put in its place.

@@ -15,7 +15,7 @@ use crate::holder::Holder;
 use crate::journal::Record;
 use crate::reply::{self, reply};
 use crate::snapshot::Snapshot;
-use crate::store::{BoxFuture, Copied, Guard, Loaded, StoreError};
+use crate::store::{BoxFuture, Copied, Guard, Loaded, Salvage, StoreError};
 
 /// Asks the thread that has the lock. Dropping it waits until the thread has done what was asked and unlocked.
 struct FileGuard {
@@ -83,6 +83,14 @@ impl Guard for FileGuard {
 
     fn adopt(&self, copy: Copied) -> BoxFuture<'_, Result<(), StoreError>> {
         self.ask(|answer| Command::Adopt(Box::new(copy), answer))
+    }
+
+    fn salvage(&self) -> BoxFuture<'_, Result<Salvage, StoreError>> {
+        self.ask(Command::Salvage)
+    }
+
+    fn replace(&self, salvage: Salvage) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.ask(|answer| Command::Replace(Box::new(salvage), answer))
     }
 
     fn leave(&self, to: String) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -4,8 +4,9 @@
 //! [`HISTORY_MAX`] of them for long.
 
 use super::contents::unread;
-use super::{STATE, put_snapshot};
+use super::{JOURNAL, STATE, put_snapshot};
 use crate::disk::Folder;
+use crate::journal::JOURNAL_BYTES_MAX;
 use crate::seal::Vault;
 use crate::snapshot::{Damage, SNAPSHOT_BYTES_MAX, Snapshot, Stamp, Version};
 use crate::store::{Earlier, StoreError};
@@ -60,11 +61,26 @@ pub(super) fn version(folder: &Folder, vault: &Vault, serial: u64) -> Result<Opt
     Ok(Some(version))
 }
 
-/// Removes all but the newest [`HISTORY_MAX`] snapshots.
+/// Keeps the journal that follows a serial, which the next snapshot has in it: with the snapshot before, that one can be
+/// made again.
+pub(super) fn keep_journal(folder: &Folder, base_serial: u64) -> Result<(), StoreError> {
+    let Some(history) = folder.folder(HISTORY)? else { return Ok(()) };
+    if folder.identity(JOURNAL)?.is_some() {
+        folder.link(JOURNAL, &history, &journal_name(base_serial))?;
+    }
+    Ok(())
+}
+
+/// Removes all but the newest [`HISTORY_MAX`] snapshots, and the journals that follow none of them.
 pub(super) fn prune(folder: &Folder) -> Result<(), StoreError> {
     let Some(history) = folder.folder(HISTORY)? else { return Ok(()) };
-    for serial in serials(&history)?.into_iter().skip(HISTORY_MAX) {
+    let kept = serials(&history)?;
+    let oldest = kept.iter().take(HISTORY_MAX).next_back().copied();
+    for serial in kept.into_iter().skip(HISTORY_MAX) {
         history.remove(&file_name(serial))?;
+    }
+    for serial in numbers(&history, "journal-", "")?.into_iter().filter(|serial| Some(*serial) < oldest) {
+        history.remove(&journal_name(serial))?;
     }
     Ok(())
 }
@@ -83,16 +99,35 @@ pub(super) fn newest_whole(folder: &Folder, vault: &Vault) -> Option<Earlier> {
     })
 }
 
+/// The serials whose journals are kept, newest first.
+pub(super) fn journals(folder: &Folder) -> Result<Vec<u64>, StoreError> {
+    folder.folder(HISTORY)?.map_or_else(|| Ok(Vec::new()), |history| numbers(&history, "journal-", ""))
+}
+
+/// The bytes of the journal that follows a serial.
+pub(super) fn journal(folder: &Folder, base_serial: u64) -> Option<Vec<u8>> {
+    folder.folder(HISTORY).ok()??.read(&journal_name(base_serial), JOURNAL_BYTES_MAX).ok()?
+}
+
+fn journal_name(base_serial: u64) -> String {
+    format!("journal-{base_serial}")
+}
+
 fn file_name(serial: u64) -> String {
     format!("state-{serial}.json")
 }
 
-/// Serials that are kept, newest first.
+/// Serials of snapshots that are kept, newest first.
 fn serials(history: &Folder) -> Result<Vec<u64>, StoreError> {
+    numbers(history, "state-", ".json")
+}
+
+/// The numbers in names of this form, largest first.
+fn numbers(history: &Folder, before: &str, after: &str) -> Result<Vec<u64>, StoreError> {
     let names = history.names()?;
-    let number = |name: &String| name.strip_prefix("state-")?.strip_suffix(".json")?.parse::<u64>().ok();
-    let mut serials: Vec<u64> = names.iter().filter_map(number).collect();
-    serials.sort_unstable_by(|a, b| b.cmp(a));
-    serials.dedup();
-    Ok(serials)
+    let number = |name: &String| name.strip_prefix(before)?.strip_suffix(after)?.parse::<u64>().ok();
+    let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
+    numbers.sort_unstable_by(|a, b| b.cmp(a));
+    numbers.dedup();
+    Ok(numbers)
 }

@@ -10,14 +10,16 @@ use super::contents::{self, Contents, JournalFile};
 use super::lock::Lock;
 use super::{
     HISTORY_MAX, JOURNAL, JOURNAL_NEW, LINEAGE, LINEAGE_NEW, STATE, STATE_NEW, history, moved, put_snapshot,
+    salvage,
 };
 use crate::disk::Folder;
 use crate::holder::Holder;
 use crate::journal::{self, Header, JOURNAL_BYTES_MAX, Ledger, Record};
+use crate::marker::Marker;
 use crate::reply::Sender;
 use crate::seal::{Frames, Vault};
 use crate::snapshot::{Snapshot, Stamp, is_lineage};
-use crate::store::{Copied, Loaded, StoreError, may_adopt, unwritable};
+use crate::store::{Copied, Loaded, Salvage, StoreError, may_adopt, unwritable};
 
 /// Appends stop joining a group beyond this many bytes of records, so that the first need not wait for long.
 const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -37,6 +39,10 @@ pub(super) enum Command {
     Commit(Box<Snapshot>, Answer<()>),
     /// [`crate::store::Guard::adopt`].
     Adopt(Box<Copied>, Answer<()>),
+    /// [`crate::store::Guard::salvage`].
+    Salvage(Answer<Salvage>),
+    /// [`crate::store::Guard::replace`].
+    Replace(Box<Salvage>, Answer<()>),
     /// [`crate::store::Guard::leave`].
     Leave(String, Answer<()>),
     /// [`crate::store::Guard::release`].
@@ -97,6 +103,8 @@ impl Writer {
                 Command::Begin(lineage, answer) => answer.send(self.begin(&lineage)),
                 Command::Commit(snapshot, answer) => answer.send(self.commit(&snapshot)),
                 Command::Adopt(copy, answer) => answer.send(self.adopt(*copy)),
+                Command::Salvage(answer) => answer.send(salvage::of(&self.folder, &self.vault)),
+                Command::Replace(salvage, answer) => answer.send(self.replace(*salvage)),
                 Command::Leave(to, answer) => answer.send(self.leave(&to)),
                 Command::Append(records, answer) => next = self.append_group(records, answer, commands),
                 Command::Release(answer) => {
@@ -266,7 +274,10 @@ impl Writer {
         known.lineage = Some(snapshot.lineage.clone());
         known.serial = snapshot.serial;
         known.digest = Some(digest);
+        known.marked = false;
         known.journal = OpenJournal::Closed(JournalFile::Stale);
+        // For a repair, which without it is told what is missing.
+        let _ = history::keep_journal(&self.folder, present);
         self.folder.sync().inspect_err(|error| self.halted = Some(error.to_string()))?;
         // The state is durable. What is left is tidied by the next write too, so a failure loses nothing.
         let _ = self.tidy();
@@ -279,22 +290,39 @@ impl Writer {
         self.lock.check(&self.folder)?;
         let known = Known::of(&contents::load_left(&self.folder, &self.vault)?);
         may_adopt(known.lineage.as_deref().map(|lineage| (lineage, known.serial)), &snapshot)?;
-        let replaced = self.folder.remove(JOURNAL).and_then(|()| self.replace_state((&snapshot, &stamp), 0));
+        // The marker first: without it the earlier moment can be read at every moment, until the note that says that it is
+        // not here is taken away.
+        let cleared = self.folder.remove(LINEAGE).and_then(|()| self.folder.remove(JOURNAL));
+        let replaced = cleared.and_then(|()| self.replace_state((&snapshot, &stamp), 0));
         let digest = Some(replaced.inspect_err(|_| drop(self.folder.remove(STATE_NEW)))?);
         self.folder.sync()?;
         let ledger = Ledger::of_pending(pending);
-        let is_settled = ledger.is_settled();
         let (lineage, journal) = (Some(snapshot.lineage), OpenJournal::Closed(JournalFile::Stale));
-        self.known = Some(Known { lineage, serial: snapshot.serial, digest, ledger, journal, ..known });
+        self.known = Some(Known { lineage, serial: snapshot.serial, digest, ledger, journal, marked: false });
         for earlier in history.iter().take(HISTORY_MAX) {
             history::put(&self.folder, &self.vault, (&earlier.snapshot, &earlier.stamp))?;
         }
-        if is_settled {
-            self.mark()?;
-        } else {
-            self.open_journal()?;
-        }
+        self.open_journal()?;
         moved::come_back(&self.folder)
+    }
+
+    /// Puts what was salvaged in the place of whatever is there, which is kept. The state comes first: what is there then
+    /// follows an earlier one, and is replaced piece by piece.
+    fn replace(&mut self, Salvage { snapshot, pending, .. }: Salvage) -> Result<(), StoreError> {
+        self.lock.check(&self.folder)?;
+        salvage::keep_aside(&self.folder, STATE)?;
+        let stamp = Stamp::by(&self.holder, None);
+        let replaced = self.replace_state((&snapshot, &stamp), 0);
+        let digest = Some(replaced.inspect_err(|_| drop(self.folder.remove(STATE_NEW)))?);
+        self.folder.sync()?;
+        salvage::keep_aside(&self.folder, JOURNAL)?;
+        salvage::keep_aside(&self.folder, LINEAGE)?;
+        let (lineage, journal) = (Some(snapshot.lineage), OpenJournal::Closed(JournalFile::Stale));
+        let ledger = Ledger::of_pending(pending);
+        self.known = Some(Known { lineage, serial: snapshot.serial, digest, ledger, journal, marked: false });
+        self.halted = None;
+        self.open_journal()?;
+        history::prune(&self.folder)
     }
 
     fn leave(&mut self, to: &str) -> Result<(), StoreError> {
@@ -322,14 +350,8 @@ impl Writer {
 
     /// Puts the journal away that the snapshot has made stale, and what is beyond the history's length.
     fn tidy(&mut self) -> Result<(), StoreError> {
-        let is_settled = self.known()?.ledger.is_settled();
-        if is_settled {
-            self.folder.remove(JOURNAL)?;
-            self.mark()?;
-            self.folder.sync()?;
-        } else if self.halted.is_none() {
-            self.open_journal()?;
-        }
+        // There always is a journal, so that one that is gone is seen to be gone.
+        self.open_journal()?;
         history::prune(&self.folder)
     }
 
@@ -362,13 +384,13 @@ impl Writer {
         }
     }
 
-    /// Makes sure that the marker is there. What it speaks of is durable before it: a marker without a state is a
+    /// Makes sure that the marker is there, and speaks of the present snapshot. What it speaks of is durable before it: a marker without a state is a
     /// loss.
     fn mark(&mut self) -> Result<(), StoreError> {
         let known = self.known()?;
         if let (false, Some(lineage)) = (known.marked, &known.lineage) {
-            let text = contents::marker(lineage);
-            self.folder.create(LINEAGE_NEW, |file| file.put(text.as_bytes()))?;
+            let marker = Marker::new(lineage, known.serial, known.digest.as_deref());
+            self.folder.create(LINEAGE_NEW, |file| file.put(&marker.encode()))?;
             self.folder.rename(LINEAGE_NEW, LINEAGE)?;
             self.folder.sync()?;
             self.known()?.marked = true;

@@ -132,6 +132,61 @@ impl Journal {
     }
 }
 
+/// What is left of a journal of which a part is damaged.
+pub(crate) struct Left {
+    /// What the records follow; `None` if that cannot be told.
+    pub(crate) header: Option<Header>,
+    /// Records of frames that are whole.
+    pub(crate) records: Vec<Record>,
+    /// Lines that are no frame, or stay sealed.
+    pub(crate) damaged: usize,
+}
+
+impl Left {
+    /// Reads what can be read.
+    pub(crate) fn of(bytes: &[u8], vault: &Vault) -> Self {
+        let mut left = Self { header: None, records: Vec::new(), damaged: 0 };
+        let (mut position, mut frames) = (0_u64, None);
+        for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+            let payload = first_frame(line).map(|frame| frame.payload);
+            // An end without its newline is one that a crash tore: nobody was told that it is durable.
+            let is_torn = payload.is_none() && number > 0 && !line.ends_with(b"\n");
+            if !is_torn
+                && !payload.is_some_and(|payload| left.take(number, payload, position, (vault, &mut frames)))
+            {
+                left.damaged += 1;
+            }
+            position += line.len() as u64;
+        }
+        left
+    }
+
+    /// Whether a frame could be read.
+    fn take(
+        &mut self,
+        number: usize,
+        payload: &[u8],
+        position: u64,
+        (vault, frames): (&Vault, &mut Option<Frames>),
+    ) -> bool {
+        if number == 0 {
+            self.header = read_header(payload).ok();
+            return self.header.is_some();
+        }
+        if Frames::is_head(payload) {
+            let subject = self.header.as_ref().map(Header::subject);
+            *frames = subject.and_then(|subject| vault.frames_after(payload, &subject).ok());
+            return frames.is_some();
+        }
+        let clear = match frames {
+            Some(frames) => frames.open(position, payload).ok(),
+            None => vault.check_clear().ok().map(|()| payload.to_vec()),
+        };
+        let records = clear.and_then(|clear| read_records(&clear, number + 1).ok());
+        records.map(|records| self.records.extend(records)).is_some()
+    }
+}
+
 /// A frame around a payload that holds no newline.
 pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
     let length = format!("{:08x}", payload.len());

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::head::{Head, Position, refused};
 use super::request::{Client, Written};
-use crate::journal::{self, Header, JOURNAL_BYTES_MAX, Journal, Record};
+use crate::journal::{self, Header, JOURNAL_BYTES_MAX, Journal, Left, Record};
 use crate::json;
 use crate::seal::Vault;
 use crate::snapshot::{Damage, DecodeError};
@@ -114,15 +114,22 @@ fn encode(stamp: &Stamp) -> Vec<u8> {
     journal::frame(&serde_json::to_vec(stamp).expect("numbers and texts can be written"))
 }
 
-fn decode(bytes: &[u8], at: Position, vault: &Vault) -> Result<Link, DecodeError> {
+/// The first line of an object at a place, and what follows it.
+fn read_stamp(bytes: &[u8], at: Position) -> Result<(Stamp, &[u8]), Damage> {
     let (payload, rest) = journal::unframe(bytes).ok_or(Damage::Header)?;
     let stamp: Stamp = Some(payload)
         .filter(|payload| json::is_shallow(payload))
         .and_then(|payload| json::read(payload).ok())
         .ok_or(Damage::Header)?;
-    if (stamp.epoch, stamp.sequence) != (at.epoch, at.sequence) {
-        return Err(Damage::Alien.into());
+    if (stamp.epoch, stamp.sequence) == (at.epoch, at.sequence) {
+        Ok((stamp, rest))
+    } else {
+        Err(Damage::Alien)
     }
+}
+
+fn decode(bytes: &[u8], at: Position, vault: &Vault) -> Result<Link, DecodeError> {
+    let (stamp, rest) = read_stamp(bytes, at)?;
     if stamp.closed_by.is_some() {
         return Ok(Link::End);
     }
@@ -136,6 +143,29 @@ pub(super) async fn read(client: &Client, at: Position) -> Result<Option<Link>, 
     let name = at.name();
     let Some(found) = client.get(&name, JOURNAL_BYTES_MAX).await? else { return Ok(None) };
     decode(&found.body, at, client.vault()).map(Some).map_err(|error| refused(client, &name, error))
+}
+
+/// What is left of an object of the journal.
+pub(super) enum Found {
+    /// Records.
+    Left(Left),
+    /// The end of a chain.
+    End,
+    /// Nothing.
+    Damaged,
+}
+
+/// What is left of the object at a place.
+pub(super) async fn left(client: &Client, at: Position) -> Result<Found, StoreError> {
+    let Some(found) = client.get(&at.name(), JOURNAL_BYTES_MAX).await? else { return Ok(Found::Damaged) };
+    Ok(match read_stamp(&found.body, at) {
+        Ok((stamp, _)) if stamp.closed_by.is_some() => Found::End,
+        Ok((_, rest)) => match Left::of(rest, client.vault()) {
+            left if left.header.is_some() && left.damaged == 0 => Found::Left(left),
+            _ => Found::Damaged,
+        },
+        Err(_) => Found::Damaged,
+    })
 }
 
 /// The places that are taken after what the head has folded in, in order.

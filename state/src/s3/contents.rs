@@ -6,18 +6,17 @@
 use data_encoding::HEXLOWER;
 use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::chain::{self, Link};
 use super::head::{HEAD, Head, Part, Position, refused};
 use super::request::Client;
 use crate::journal::{self, JOURNAL_BYTES_MAX, Journal, Ledger};
-use crate::json;
-use crate::snapshot::{Damage, SNAPSHOT_BYTES_MAX, Snapshot, Version, is_lineage};
+use crate::marker::{MARKER_BYTES_MAX, Marker};
+use crate::snapshot::{Damage, SNAPSHOT_BYTES_MAX, Snapshot, Version};
 use crate::store::{Earlier, Loaded, StoreError};
 
-/// The marker: says that state was kept here, also when the head is gone.
+/// The marker: says that state was kept here, and to which serial, also when the head is gone or put back.
 pub(super) const LINEAGE: &str = "lineage";
 
 /// What the names of snapshots begin with.
@@ -28,9 +27,6 @@ pub(super) const SNAPSHOT: &str = ".json";
 
 /// What the name of what goes with a snapshot ends with.
 pub(super) const OPEN: &str = ".open";
-
-/// Largest marker, in bytes; ours have 60.
-const MARKER_BYTES_MAX: u64 = 4096;
 
 /// Attempts to read a state that is committed to while it is read.
 const ATTEMPTS_MAX: u32 = 10;
@@ -50,14 +46,8 @@ pub(super) struct Contents {
     pub(super) ledger: Ledger,
     /// The last place of the journal that is taken.
     pub(super) last: Position,
-    /// The marker says the lineage.
-    pub(super) marked: bool,
-}
-
-/// The marker as its object has it.
-#[derive(Serialize, Deserialize)]
-struct MarkerTwin {
-    lineage: String,
+    /// The marker and its tag.
+    pub(super) marker: Option<(Marker, String)>,
 }
 
 impl Contents {
@@ -66,11 +56,6 @@ impl Contents {
         let next_operation = self.ledger.next_operation();
         Loaded { snapshot: self.snapshot, pending: self.ledger.into_pending(), next_operation, torn: false }
     }
-}
-
-/// The text of the marker.
-pub(super) fn marker(lineage: &str) -> String {
-    format!("{{\"lineage\":\"{lineage}\"}}\n")
 }
 
 /// The object's name for a snapshot or what goes with it: it says what is in it.
@@ -98,7 +83,7 @@ pub(super) async fn check_here(client: &Client) -> Result<(), StoreError> {
 pub(super) async fn load(client: &Client) -> Result<Contents, StoreError> {
     let (mut head, marker) = try_join(Head::read(client), read_marker(client)).await?;
     for _ in 1..ATTEMPTS_MAX {
-        let loaded = join(client, head.clone(), marker.as_deref()).await;
+        let loaded = join(client, head.clone(), marker.as_ref()).await;
         let Err(error) = loaded else { return loaded };
         let now = Head::read(client).await?;
         if now.as_ref().map(|(_, tag)| tag) == head.as_ref().map(|(_, tag)| tag) {
@@ -106,13 +91,13 @@ pub(super) async fn load(client: &Client) -> Result<Contents, StoreError> {
         }
         head = now;
     }
-    join(client, head, marker.as_deref()).await
+    join(client, head, marker.as_ref()).await
 }
 
 async fn join(
     client: &Client,
     head: Option<(Head, String)>,
-    kept: Option<&str>,
+    kept: Option<&(Marker, String)>,
 ) -> Result<Contents, StoreError> {
     let nothing = |head| Contents {
         head,
@@ -120,7 +105,7 @@ async fn join(
         digest: None,
         ledger: Ledger::default(),
         last: Position::default(),
-        marked: false,
+        marker: kept.cloned(),
     };
     let gone = || StoreError::Lost { place: client.place(HEAD), good: None };
     let Some((head, tag)) = head else {
@@ -136,17 +121,19 @@ async fn join(
     if let Some(to) = head.moved.clone() {
         return Err(StoreError::Moved { place: client.place(HEAD), to });
     }
-    if let Some(expected) = kept.filter(|kept| *kept != lineage) {
-        return Err(StoreError::Foreign { expected: expected.to_owned(), found: lineage });
+    if let Some((expected, _)) = kept.filter(|(kept, _)| kept.lineage != lineage) {
+        return Err(StoreError::Foreign { expected: expected.lineage.clone(), found: lineage });
     }
     let ((snapshot, digest), (opened, joined)) =
         try_join(read_snapshot(client, &head, &lineage), read_records(client, &head)).await?;
+    let present = kept.map(|(marker, _)| marker.check(head.serial, digest.as_deref()));
+    present.unwrap_or(Ok(())).map_err(|damage| refused(client, HEAD, damage.into()))?;
     let last = joined.last;
     let records = opened.into_iter().chain(joined.records);
     let (snapshot, ledger) = journal::replay(snapshot, records)
         .map_err(|damage| refused(client, chain::JOURNAL, damage.into()))?;
     let (head, snapshot) = (Some((head, tag)), Some(snapshot));
-    Ok(Contents { head, snapshot, digest, ledger, last, marked: kept.is_some() })
+    Ok(Contents { head, snapshot, digest, ledger, last, marker: kept.cloned() })
 }
 
 /// The snapshot that the head names, and its digest.
@@ -238,12 +225,15 @@ async fn read_records(
     Ok((opened, chain::join(client, head, links)?))
 }
 
-async fn read_marker(client: &Client) -> Result<Option<String>, StoreError> {
-    let Some(found) = client.get(LINEAGE, MARKER_BYTES_MAX).await? else { return Ok(None) };
-    let twin: Option<MarkerTwin> =
-        Some(&found.body).filter(|bytes| json::is_shallow(bytes)).and_then(|bytes| json::read(bytes).ok());
-    let lineage = twin.map(|twin| twin.lineage).filter(|lineage| is_lineage(lineage));
-    lineage.map(Some).ok_or_else(|| refused(client, LINEAGE, Damage::Lineage.into()))
+async fn read_marker(client: &Client) -> Result<Option<(Marker, String)>, StoreError> {
+    let Some((marker, tag)) = find_marker(client).await? else { return Ok(None) };
+    marker.map(|marker| Some((marker, tag))).ok_or_else(|| refused(client, LINEAGE, Damage::Lineage.into()))
+}
+
+/// The marker, if it can be read, and its tag.
+pub(super) async fn find_marker(client: &Client) -> Result<Option<(Option<Marker>, String)>, StoreError> {
+    let found = client.get(LINEAGE, MARKER_BYTES_MAX).await?;
+    Ok(found.map(|found| (Marker::decode(&found.body), found.tag)))
 }
 
 /// An error with the newest earlier snapshot that is whole in it, where the error has a place for that.

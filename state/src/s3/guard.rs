@@ -15,7 +15,7 @@ use crate::holder::Holder;
 use crate::journal::Record;
 use crate::reply::reply;
 use crate::snapshot::Snapshot;
-use crate::store::{BoxFuture, Copied, Guard, Loaded, StoreError};
+use crate::store::{BoxFuture, Copied, Guard, Loaded, Salvage, StoreError};
 
 /// A lock that is held, and the pen that goes with it. Dropped without [`Guard::release`], it ends with its lease.
 struct S3Guard {
@@ -85,6 +85,14 @@ impl Guard for S3Guard {
 
     fn adopt(&self, copy: Copied) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move { self.writer().await.adopt(&self.client, &self.lease, copy).await })
+    }
+
+    fn salvage(&self) -> BoxFuture<'_, Result<Salvage, StoreError>> {
+        Box::pin(async move { self.writer().await.salvage(&self.client, &self.lease).await })
+    }
+
+    fn replace(&self, salvage: Salvage) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move { self.writer().await.replace(&self.client, &self.lease, salvage).await })
     }
 
     fn leave(&self, to: String) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -69,6 +69,12 @@ pub(super) struct Part {
 pub(super) struct Kept {
     pub(super) serial: u64,
     pub(super) part: Part,
+    /// Intents that were open at its commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) open: Option<Part>,
+    /// What the journal has up to here is in it.
+    #[serde(default)]
+    pub(super) folded: Position,
 }
 
 /// The head as it is written.
@@ -121,11 +127,27 @@ impl Head {
 
     /// The head that is there, and its tag.
     pub(super) async fn read(client: &Client) -> Result<Option<(Self, String)>, StoreError> {
-        let Some(found) = client.get(HEAD, HEAD_BYTES_MAX).await? else { return Ok(None) };
-        match Self::decode(&found.body) {
-            Ok(head) => Ok(Some((head, found.tag))),
-            Err(error) => Err(refused(client, HEAD, error)),
-        }
+        Self::find(client).await?.map(|(head, tag)| Ok((head?, tag))).transpose()
+    }
+
+    /// The head or why it cannot be read, and the tag of what is there.
+    pub(super) async fn find(
+        client: &Client,
+    ) -> Result<Option<(Result<Self, StoreError>, String)>, StoreError> {
+        let found = client.get(HEAD, HEAD_BYTES_MAX).await?;
+        let read = |bytes: &[u8]| Self::decode(bytes).map_err(|error| refused(client, HEAD, error));
+        Ok(found.map(|found| (read(&found.body), found.tag)))
+    }
+
+    /// The present snapshot as one that is kept.
+    pub(super) fn present(&self) -> Option<Kept> {
+        let Self { serial, open, folded, .. } = self.clone();
+        self.snapshot.clone().map(|part| Kept { serial, part, open, folded })
+    }
+
+    /// The snapshots that it names, newest first.
+    pub(super) fn kept(&self) -> impl Iterator<Item = Kept> {
+        self.present().into_iter().chain(self.earlier.iter().cloned())
     }
 }
 

@@ -12,7 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::head::Head;
+use super::chain::JOURNAL;
+use super::head::{Head, Position};
 use super::request::{Client, Written};
 use crate::holder::{Held, Holder, HolderTwin};
 use crate::journal;
@@ -103,6 +104,19 @@ impl Lock {
     }
 }
 
+/// How far the epochs have come by the head; where that is damaged, by the journals.
+async fn epoch_of_others(client: &Client) -> Result<u64, StoreError> {
+    match Head::find(client).await? {
+        None => Ok(0),
+        Some((Ok(head), _)) => Ok(head.epoch),
+        Some((Err(StoreError::Corrupt { .. }), _)) => {
+            let names = client.list(JOURNAL, "").await?;
+            Ok(names.iter().filter_map(|name| Position::of_name(name)).map(|at| at.epoch).max().unwrap_or(0))
+        }
+        Some((Err(error), _)) => Err(error),
+    }
+}
+
 /// The holder of a lock that does not say it.
 fn nobody() -> HolderTwin {
     let text = String::new;
@@ -159,8 +173,7 @@ impl Lease {
                 return Err(StoreError::Locked(Box::new(held)));
             }
             // Where somebody removed the lock, the head still knows how far the epochs have come.
-            let head = Head::read(client).await?.map_or(0, |(head, _)| head.epoch);
-            let epoch = Lock::epoch(lock.as_ref()).max(head) + 1;
+            let epoch = Lock::epoch(lock.as_ref()).max(epoch_of_others(client).await?) + 1;
             let since = client.clock().elapsed();
             if let Written::Done(tag) = put(client, lock.as_ref(), &encode(epoch, 0, Some(holder))).await? {
                 let known = Mutex::new(Known { tag, beat: 0, since, lost: false });

@@ -14,10 +14,12 @@ use super::contents::{self, Contents, LINEAGE, SNAPSHOTS, part, serial_of};
 use super::head::{HEAD, Head, Kept, Part, Position};
 use super::lease::Lease;
 use super::request::{Client, Written};
+use super::salvage::{self, Leavings};
 use crate::journal::{self, Header, Ledger, Record};
+use crate::marker::Marker;
 use crate::reply::Sender;
-use crate::snapshot::{Snapshot, Stamp, Version, is_lineage};
-use crate::store::{Copied, Loaded, StoreError, may_adopt, unwritable};
+use crate::snapshot::{SNAPSHOT_BYTES_MAX, Snapshot, Stamp, Version, is_lineage};
+use crate::store::{Copied, Loaded, Salvage, StoreError, may_adopt, unwritable};
 
 /// Earlier snapshots that are kept.
 pub const HISTORY_MAX: usize = 10;
@@ -27,6 +29,9 @@ const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Ends of chains that are kept after the chain is gone: so long a holder that lost its lock finds its next name taken.
 const ENDS_KEPT: u64 = 64;
+
+/// What the names of damaged objects begin with that a repair has put aside.
+const DAMAGED: &str = "damaged/";
 
 /// Heads that are written in the place of one that another writer of the same lock left.
 const HEADS_MAX: u32 = 3;
@@ -52,6 +57,10 @@ pub(super) struct Writer {
     group: Option<Group>,
     /// What the first failed write of records said.
     halted: Option<String>,
+    /// The head was damaged when it was read: nothing but a repair replaces it.
+    is_broken: bool,
+    /// What the last salvage found.
+    leavings: Leavings,
 }
 
 /// What is in the bucket, apart from the objects of the state.
@@ -59,7 +68,24 @@ struct Known {
     ledger: Ledger,
     /// Of the snapshot.
     digest: Option<String>,
-    marked: bool,
+    /// The marker as far as it can be read, and its tag.
+    marker: Option<(Option<Marker>, String)>,
+}
+
+impl Known {
+    /// Puts a marker in the place of the one that is known.
+    async fn write_marker(&mut self, client: &Client, marker: Marker) -> Result<(), StoreError> {
+        let written = match &self.marker {
+            Some((Some(present), _)) if *present == marker => return Ok(()),
+            Some((_, tag)) => client.replace(LINEAGE, &marker.encode().into(), tag).await?,
+            None => client.create(LINEAGE, &marker.encode().into()).await?,
+        };
+        // Else a later holder was here, who wrote a later one.
+        if let Written::Done(tag) = written {
+            self.marker = Some((Some(marker), tag));
+        }
+        Ok(())
+    }
 }
 
 /// Records that become durable together.
@@ -73,23 +99,37 @@ impl Writer {
     /// Closes the journals of all earlier holders, then makes the head this holder's: none of theirs can write any more.
     pub(super) async fn open(client: &Client, epoch: u64, id: &str) -> Result<Self, StoreError> {
         for _ in 0..HEADS_MAX {
-            let present = Head::read(client).await?;
-            let head = present.as_ref().map(|(head, _)| head.clone()).unwrap_or_default();
+            let (head, tag) = match Head::find(client).await? {
+                Some((Ok(head), tag)) => (head, Some(tag)),
+                None => (Head::default(), None),
+                Some((Err(StoreError::Corrupt { .. }), tag)) => {
+                    // Ends of older chains are not kept either: who wrote to one of them is long shut out.
+                    let head = Head { sealed: epoch.saturating_sub(ENDS_KEPT), ..Head::default() };
+                    chain::seal(client, &head, epoch, id).await?;
+                    return Ok(Self::new(Head { epoch, sealed: epoch - 1, ..head }, tag, true));
+                }
+                Some((Err(error), _)) => return Err(error),
+            };
             if head.epoch >= epoch {
                 break;
             }
             chain::seal(client, &head, epoch, id).await?;
             let head = Head { epoch, sealed: epoch - 1, writer: id.to_owned(), write: 0, ..head };
-            let written = match &present {
-                Some((_, tag)) => client.replace(HEAD, &head.encode(), tag).await?,
+            let written = match &tag {
+                Some(tag) => client.replace(HEAD, &head.encode(), tag).await?,
                 None => client.create(HEAD, &head.encode()).await?,
             };
             // Else the holder before committed just now, or another broke this lock.
             if let Written::Done(tag) = written {
-                return Ok(Self { head, tag, known: None, last: 0, group: None, halted: None });
+                return Ok(Self::new(head, tag, false));
             }
         }
         Err(StoreError::LockLost { place: client.place(HEAD) })
+    }
+
+    fn new(head: Head, tag: String, is_broken: bool) -> Self {
+        let (known, group, halted, leavings) = (None, None, None, Leavings::default());
+        Self { head, tag, known, last: 0, group, halted, is_broken, leavings }
     }
 
     pub(super) async fn read(&mut self, client: &Client, lease: &Lease) -> Result<Loaded, StoreError> {
@@ -115,11 +155,14 @@ impl Writer {
         self.known = Some(Known {
             ledger: contents.ledger.clone(),
             digest: contents.digest.clone(),
-            marked: contents.marked,
+            marker: contents.marker.clone().map(|(marker, tag)| (Some(marker), tag)),
         });
     }
 
     async fn known(&mut self, client: &Client, lease: &Lease) -> Result<(), StoreError> {
+        if self.is_broken {
+            self.load(client, lease).await?;
+        }
         if let Some(to) = self.head.moved.clone() {
             return Err(StoreError::Moved { place: client.place(HEAD), to });
         }
@@ -153,16 +196,12 @@ impl Writer {
         self.mark(client).await
     }
 
-    /// Makes sure that the marker is there. What it speaks of is durable before it: a marker without a state is a
-    /// loss.
+    /// Makes sure that the marker is there, and speaks of the present snapshot. What it speaks of is durable before it: a
+    /// marker without a state is a loss.
     async fn mark(&mut self, client: &Client) -> Result<(), StoreError> {
-        if let (Some(known), Some(lineage)) =
-            (self.known.as_mut().filter(|known| !known.marked), &self.head.lineage)
-        {
-            client.keep(LINEAGE, &contents::marker(lineage).into()).await?;
-            known.marked = true;
-        }
-        Ok(())
+        let (Some(known), Some(lineage)) = (&mut self.known, &self.head.lineage) else { return Ok(()) };
+        let marker = Marker::new(lineage, self.head.serial, known.digest.as_deref());
+        known.write_marker(client, marker).await
     }
 
     /// Puts a head in the place of the present one.
@@ -305,9 +344,7 @@ impl Writer {
         let (kept, digest) = self.write_snapshot(client, (snapshot, &stamp)).await?;
         let open = self.write_open(client, snapshot).await?;
         let mut earlier = self.head.earlier.clone();
-        if let Some(part) = &self.head.snapshot {
-            earlier.insert(0, Kept { serial, part: part.clone() });
-        }
+        earlier.splice(0..0, self.head.present());
         earlier.truncate(HISTORY_MAX);
         let head = Head {
             lineage: Some(snapshot.lineage.clone()),
@@ -336,6 +373,9 @@ impl Writer {
         lease: &Lease,
         copy: Copied,
     ) -> Result<(), StoreError> {
+        if self.is_broken {
+            self.load(client, lease).await?;
+        }
         let present = self.head.lineage.as_deref().map(|lineage| (lineage, self.head.serial));
         may_adopt(present, &copy.snapshot)?;
         lease.outlasts(Duration::ZERO).await?;
@@ -343,11 +383,16 @@ impl Writer {
         let copy = copy.written_by(&lease.holder)?;
         for Version { snapshot, stamp, .. } in copy.history.iter().take(HISTORY_MAX) {
             let (part, _) = self.write_snapshot(client, (snapshot, stamp)).await?;
-            earlier.push(Kept { serial: snapshot.serial, part });
+            // Nothing of the journal here leads to it or from it.
+            let folded = Position { epoch: self.head.epoch, sequence: self.last };
+            earlier.push(Kept { serial: snapshot.serial, part, open: None, folded });
         }
         let (part, digest) = self.write_snapshot(client, (&copy.snapshot, &copy.stamp)).await?;
         let ledger = Ledger::of_pending(copy.pending);
-        self.known = Some(Known { ledger, digest: Some(digest), marked: false });
+        let marker = contents::find_marker(client).await?;
+        self.known = Some(Known { ledger, digest: None, marker });
+        // It may speak of another snapshot of this serial, of an attempt that was cut off.
+        self.mark_only(client, &copy.snapshot.lineage).await?;
         let head = Head {
             lineage: Some(copy.snapshot.lineage.clone()),
             serial: copy.snapshot.serial,
@@ -359,9 +404,63 @@ impl Writer {
             ..self.head.clone()
         };
         self.write_head(client, lease, head).await?;
+        if let Some(known) = &mut self.known {
+            known.digest = Some(digest);
+        }
         self.mark(client).await?;
         let _ = self.tidy(client).await;
         Ok(())
+    }
+
+    /// What can be had of what is there.
+    pub(super) async fn salvage(&mut self, client: &Client, lease: &Lease) -> Result<Salvage, StoreError> {
+        lease.outlasts(Duration::ZERO).await?;
+        let (salvage, leavings) = salvage::of(client).await?;
+        self.leavings = leavings;
+        Ok(salvage)
+    }
+
+    /// Puts what was salvaged in the place of whatever is there. What was damaged is copied away first.
+    pub(super) async fn replace(
+        &mut self,
+        client: &Client,
+        lease: &Lease,
+        Salvage { snapshot, pending, .. }: Salvage,
+    ) -> Result<(), StoreError> {
+        lease.outlasts(Duration::ZERO).await?;
+        let Leavings { damaged, mut earlier } = mem::take(&mut self.leavings);
+        for name in damaged {
+            if let Some(found) = client.get(&name, SNAPSHOT_BYTES_MAX).await? {
+                client.keep(&format!("{DAMAGED}{:020}/{name}", self.head.epoch), &found.body).await?;
+            }
+        }
+        let stamp = Stamp::by(&lease.holder, None);
+        let (part, digest) = self.write_snapshot(client, (&snapshot, &stamp)).await?;
+        let (ledger, marker) = (Ledger::of_pending(pending), contents::find_marker(client).await?);
+        self.known = Some(Known { ledger, digest: Some(digest), marker });
+        earlier.truncate(HISTORY_MAX);
+        let head = Head {
+            lineage: Some(snapshot.lineage.clone()),
+            serial: snapshot.serial,
+            snapshot: Some(part),
+            open: self.write_open(client, &snapshot).await?,
+            folded: Position { epoch: self.head.epoch, sequence: self.last },
+            earlier,
+            moved: None,
+            ..self.head.clone()
+        };
+        self.write_head(client, lease, head).await?;
+        self.is_broken = false;
+        self.halted = None;
+        self.mark(client).await?;
+        let _ = self.tidy(client).await;
+        Ok(())
+    }
+
+    /// Makes a marker that is there speak of no snapshot.
+    async fn mark_only(&mut self, client: &Client, lineage: &str) -> Result<(), StoreError> {
+        let Some(known) = self.known.as_mut().filter(|known| known.marker.is_some()) else { return Ok(()) };
+        known.write_marker(client, Marker::new(lineage, 0, None)).await
     }
 
     /// Leaves a note where the state was taken to.
@@ -371,6 +470,9 @@ impl Writer {
         lease: &Lease,
         to: String,
     ) -> Result<(), StoreError> {
+        if self.is_broken {
+            self.load(client, lease).await?;
+        }
         let head = Head { moved: Some(to), ..self.head.clone() };
         self.write_head(client, lease, head).await
     }
@@ -406,8 +508,11 @@ impl Writer {
     /// Removes what the commit has made stale. Never anything that a later holder may have written: its serials and its
     /// places in the journal are higher.
     async fn tidy(&self, client: &Client) -> Result<(), StoreError> {
-        let named = self.head.earlier.iter().map(|kept| &kept.part).chain(&self.head.snapshot);
-        let named: Vec<_> = named.chain(&self.head.open).map(|part| part.name.as_str()).collect();
+        let kept: Vec<_> = self.head.kept().collect();
+        let named = kept.iter().flat_map(|kept| std::iter::once(&kept.part).chain(&kept.open));
+        let named: Vec<_> = named.map(|part| part.name.as_str()).collect();
+        // What leads from one snapshot that is kept to the next, a repair may need.
+        let needless = kept.last().map_or(Position::default(), |oldest| oldest.folded);
         let mut stale = client.list(SNAPSHOTS, "").await?;
         stale.retain(|name| {
             serial_of(name).is_some_and(|serial| serial <= self.head.serial)
@@ -419,7 +524,7 @@ impl Writer {
             |index: usize, at: &Position| places.get(index + 1).is_none_or(|next| next.epoch != at.epoch);
         let is_stale = |(index, at): &(usize, &Position)| {
             let kept_end = at.epoch + ENDS_KEPT > self.head.epoch && is_end(*index, at);
-            **at <= self.head.folded && !(kept_end && at.epoch < self.head.epoch)
+            **at <= needless && !(kept_end && at.epoch < self.head.epoch)
         };
         stale.extend(places.iter().enumerate().filter(is_stale).map(|(_, at)| at.name()));
         client.delete(&stale).await

@@ -195,8 +195,14 @@ const STATE: &[Row] = &[
             remove(dir, "journal");
             fs::copy(dir.join("history/state-1.json"), dir.join("state.json")).unwrap();
         },
-        "DIR/state.json is damaged: it is of serial 1, but serial 2 was written before: an older state was put back; \
+        "DIR/state.json is damaged: it is of serial 1, but serial 3 was written before: an older state was put back; \
          the snapshot of serial 2 in DIR/history/state-2.json is whole",
+    ),
+    (
+        "a state with an edited value and a digest that fits",
+        |dir| edit_and_digest(dir, |text| text.replacen("hunter2", "hunter3", 1)),
+        "DIR/state.json is damaged: it is not the state that mlo wrote at serial 3: it was edited, or put there from \
+         elsewhere; the snapshot of serial 2 in DIR/history/state-2.json is whole",
     ),
     (
         "a state larger than any",
@@ -236,6 +242,12 @@ const MISSING: &[Row] = &[
         "a state that is gone",
         |dir| remove(dir, "state.json"),
         "DIR/state.json is missing, but state was kept here before; the snapshot of serial 2 in \
+         DIR/history/state-2.json is whole",
+    ),
+    (
+        "a journal that is gone",
+        |dir| remove(dir, "journal"),
+        "DIR/journal is missing, but state was kept here before; the snapshot of serial 2 in \
          DIR/history/state-2.json is whole",
     ),
     (
@@ -405,7 +417,10 @@ async fn what_can_be_missed_is_not_damage() {
         drop(guard);
         // What was missing is there again.
         let marker = fs::read_to_string(dir.path().join("lineage")).unwrap();
-        assert_eq!(marker, "{\"lineage\":\"5f2b-lineage\"}\n", "{what}");
+        assert!(
+            marker.starts_with("{\"lineage\":\"5f2b-lineage\",\"serial\":4,\"digest\":\""),
+            "{what}: {marker}"
+        );
     }
 }
 

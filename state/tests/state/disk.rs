@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use futures_util::future::join_all;
+use rustix::io::Errno;
+
 use mlo_state::file::{HISTORY_MAX, Probe, Step};
 use mlo_state::{FileStore, Guard, Record, Snapshot, Store, StoreError};
 
@@ -85,8 +87,9 @@ async fn an_apply_costs_a_bounded_number_of_syncs() {
     guard.commit(snapshot(2)).await.unwrap();
     guard.release().await.unwrap();
     let steps: Vec<_> = steps.lock().unwrap().iter().map(|(step, count)| format!("{count} {step}")).collect();
-    // Folders: the new journal's name, the history's name and its content, the state's name, the journal's removal.
-    assert_eq!(steps, ["20 Sync journal", "1 Sync journal.new", "1 Sync state.json.new", "5 SyncFolder "]);
+    // Folders: the history's name and its content, the names of the state, the new journal and the marker.
+    let files = ["20 Sync journal", "1 Sync journal.new", "1 Sync lineage.new", "1 Sync state.json.new"];
+    assert_eq!(steps, [&files[..], &["5 SyncFolder "]].concat());
 }
 
 /// Steps of one run on a disk that fails: what was acknowledged before, and the first error after.
@@ -164,7 +167,7 @@ async fn check_after(dir: &Path, run: &Run, what: &str) {
 #[tokio::test]
 async fn every_step_may_fail() {
     let mut failures = 0;
-    for errno in [rustix::io::Errno::NOSPC, rustix::io::Errno::IO, rustix::io::Errno::ROFS] {
+    for errno in [Errno::NOSPC, Errno::IO, Errno::ROFS, Errno::ACCESS] {
         for for_ever in [false, true] {
             for nth in 0.. {
                 let dir = scratch();
@@ -187,7 +190,7 @@ async fn every_step_may_fail() {
                 };
                 let what = format!("{errno:?} at step {nth} ({step}), for ever: {for_ever}");
                 if let Some(error) = &run.error {
-                    let denied = errno == rustix::io::Errno::ROFS;
+                    let denied = errno == Errno::ROFS || errno == Errno::ACCESS;
                     let named = if denied { "Denied" } else { "Io" };
                     assert!(format!("{error:?}").starts_with(named), "{what}: {error:?}");
                     failures += 1;
@@ -244,7 +247,10 @@ async fn the_last_snapshots_are_kept() {
     for serial in 1..=last {
         guard.commit(snapshot(serial)).await.unwrap();
     }
-    assert_eq!(fs::read_dir(dir.path().join("history")).unwrap().count(), HISTORY_MAX);
+    let names = fs::read_dir(dir.path().join("history")).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+    let count = |begin: &str| names.iter().filter(|name| name.starts_with(begin)).count();
+    assert_eq!((count("state-"), count("journal-")), (HISTORY_MAX, HISTORY_MAX));
     for serial in last - HISTORY_MAX as u64..last {
         let bytes = fs::read(dir.path().join(format!("history/state-{serial}.json"))).unwrap();
         assert_eq!(Snapshot::decode(&bytes), Ok(snapshot(serial)));

@@ -7,6 +7,7 @@ mod disk;
 mod journal;
 mod kill;
 mod s3;
+mod salvage;
 mod seal;
 mod server;
 mod servers;

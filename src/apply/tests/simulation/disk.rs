@@ -168,6 +168,14 @@ impl Guard for SlowGuard {
         self.inner.adopt(copy)
     }
 
+    fn salvage(&self) -> BoxFuture<'_, Result<mlo_state::Salvage, StoreError>> {
+        self.inner.salvage()
+    }
+
+    fn replace(&self, salvage: mlo_state::Salvage) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.replace(salvage)
+    }
+
     fn leave(&self, to: String) -> BoxFuture<'_, Result<(), StoreError>> {
         self.inner.leave(to)
     }

@@ -12,7 +12,6 @@ use crate::cli::confirm;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::lock::{Claim, Stop};
-use crate::cli::project::Place;
 use crate::cli::screen::Screen;
 use crate::cli::secrets;
 use crate::cli::session::{self, Found};
@@ -141,6 +140,24 @@ pub(super) fn carry_out(
     edit: Edit<'_>,
     screen: &mut Screen,
 ) -> Exit {
+    let act = async |locked: &Locked<'_>, screen: &mut Screen| change(locked, (dry_run, edit), screen).await;
+    under_lock(name, options, screen, act)
+}
+
+/// A state whose lock is held.
+pub(super) struct Locked<'l> {
+    pub(super) guard: &'l dyn Guard,
+    pub(super) found: &'l Found,
+    pub(super) interrupt: &'l Interrupt,
+}
+
+/// Does something while a state is locked, and ends the command.
+pub(super) fn under_lock(
+    name: &str,
+    options: &StateChange,
+    screen: &mut Screen,
+    act: impl AsyncFnOnce(&Locked<'_>, &mut Screen) -> Result<(), Stop>,
+) -> Exit {
     let found = match session::store_of(options.of.from.as_deref(), &options.of.backend) {
         Ok(found) => found,
         Err(failed) => return session::fail(screen, false, &failed, Exit::Error),
@@ -148,8 +165,7 @@ pub(super) fn carry_out(
     let (store, place, timeout) = (found.store.as_ref(), &found.place, options.lock_timeout);
     let claim = Claim { store, place, operation: name, timeout };
     let runtime = session::runtime().map_err(Stop::from);
-    let result =
-        runtime.and_then(|runtime| runtime.block_on(locked(&claim, &found, (dry_run, edit), screen)));
+    let result = runtime.and_then(|runtime| runtime.block_on(locked(&claim, &found, act, screen)));
     match result {
         Ok(()) => Exit::Done,
         Err(Stop::Ended(end)) => end,
@@ -159,16 +175,17 @@ pub(super) fn carry_out(
 
 async fn locked(
     claim: &Claim<'_>,
-    Found { place, backend, environment, keys, .. }: &Found,
-    (dry_run, edit): (bool, Edit<'_>),
+    found: &Found,
+    act: impl AsyncFnOnce(&Locked<'_>, &mut Screen) -> Result<(), Stop>,
     screen: &mut Screen,
 ) -> Result<(), Stop> {
+    let Found { place, backend, environment, keys, .. } = found;
     let interrupt = Interrupt::listen();
     session::prepare_home(place)?;
     moves::check(place, (backend, environment), &keys.vault).await?;
     let guard = claim.take(&interrupt, screen).await?;
-    let result =
-        kept(guard.as_ref(), change((guard.as_ref(), &interrupt), place, (dry_run, edit), screen)).await;
+    let locked = Locked { guard: guard.as_ref(), found, interrupt: &interrupt };
+    let result = kept(guard.as_ref(), act(&locked, screen)).await;
     let released = guard.release().await;
     screen.report(&keys.news(place), &SourceMap::new());
     result?;
@@ -176,8 +193,7 @@ async fn locked(
 }
 
 async fn change(
-    (guard, interrupt): (&dyn Guard, &Interrupt),
-    place: &Place,
+    Locked { guard, found: Found { place, .. }, interrupt }: &Locked<'_>,
     (dry_run, edit): (bool, Edit<'_>),
     screen: &mut Screen,
 ) -> Result<(), Stop> {

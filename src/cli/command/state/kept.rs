@@ -140,7 +140,7 @@ pub(super) fn verify(of: &StateOf, screen: &Screen) -> Result<Exit, Failure> {
     }
     let summary = format!("{wrong} of {} parts of the state are not as mlo wrote them", findings.len());
     let message = Diagnostic::error(code::state::CORRUPT, summary);
-    Err(error(message.help("a serial that is whole is written again by `mlo state restore`").into()))
+    Err(error(message.help("`mlo state repair` makes a state that cannot be read again; a damaged serial of the history is only not to be had any more").into()))
 }
 
 pub(super) fn restore(options: &StateRestore, screen: &mut Screen) -> Exit {

@@ -7,6 +7,7 @@ mod change;
 mod edit;
 mod kept;
 mod migrate;
+mod repair;
 mod import;
 mod terraform;
 
@@ -32,6 +33,7 @@ pub(in crate::cli) fn run(command: &State, screen: &mut Screen) -> Exit {
         State::Diff(options) => kept::diff(options, screen),
         State::Verify(options) => kept::verify(&options.of, screen),
         State::Restore(options) => return kept::restore(options, screen),
+        State::Repair(options) => return repair::run(options, screen),
         State::Rekey(options) => return kept::rekey(options, screen),
         State::Mv(options) => return change::mv(options, screen),
         State::Rm(options) => return change::rm(options, screen),

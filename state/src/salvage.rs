@@ -1,0 +1,124 @@
+//! What can be had of a store of which a part is damaged, missing or put there from elsewhere. Pure: what was found of it goes
+//! in, the newest state that can be made of it comes out.
+//!
+//! In: snapshots that are whole, what is left of journals. Out: the newest snapshot with all that journals say was done since,
+//! and a sentence for each thing that is missing. Never: something that is lost passed over in silence.
+
+use std::collections::BTreeMap;
+
+use crate::journal::{self, Left, Pending};
+use crate::snapshot::{Snapshot, Version};
+use crate::store::{Loaded, Salvage, StoreError};
+
+/// What is left of a store.
+#[derive(Default)]
+pub(crate) struct Parts {
+    /// The lineage of the marker.
+    pub(crate) lineage: Option<String>,
+    /// The newest serial that anything tells of.
+    pub(crate) newest: u64,
+    /// Snapshots that are whole and can be believed, by serial.
+    pub(crate) versions: BTreeMap<u64, Version>,
+    /// Journals, in the order in which they were written. Of one without a first line it is believed that it is the last.
+    pub(crate) journals: Vec<Left>,
+    /// Each serial is followed by a journal, even if it says nothing.
+    pub(crate) is_journal_sure: bool,
+    /// What is known to be missing already, a sentence each.
+    pub(crate) lost: Vec<String>,
+}
+
+impl Salvage {
+    /// Of a store that is whole: what it holds.
+    pub(crate) fn whole(loaded: Loaded) -> Self {
+        let Loaded { snapshot, pending, .. } = loaded;
+        let base = snapshot.clone();
+        let snapshot = snapshot.unwrap_or_else(|| Snapshot::empty(""));
+        Self { wrong: None, snapshot, pending, base, records: 0, lost: Vec::new() }
+    }
+}
+
+impl Parts {
+    /// The newest snapshot of the right lineage, with every journal that follows it. `None` if there is nothing.
+    pub(crate) fn join(self, wrong: &StoreError) -> Option<Salvage> {
+        let lineage = self.lineage()?;
+        let Self { newest, versions, journals, is_journal_sure, mut lost, .. } = self;
+        let mut mine = versions.into_values().map(|version| version.snapshot);
+        let base = mine.rfind(|snapshot| snapshot.lineage == lineage);
+        let mut snapshot = base.clone().unwrap_or_else(|| Snapshot::empty(lineage.clone()));
+        let (mut pending, mut records) = (open_before(&journals, &lineage, snapshot.serial), 0);
+        let mut expected = snapshot.serial;
+        for (serial, lefts) in by_serial(journals, &lineage, newest, &mut lost).split_off(&snapshot.serial) {
+            if serial > expected {
+                lost.push(between(expected, serial));
+            }
+            expected = serial.saturating_add(1);
+            let damaged = lefts.iter().map(|left| left.damaged).sum::<usize>();
+            if damaged > 0 {
+                let s = if damaged == 1 { "" } else { "s" };
+                lost.push(format!("{damaged} damaged line{s} of the journal after serial {serial}"));
+            } else if lefts.iter().all(|left| left.header.is_none()) {
+                lost.push(format!("what was done after serial {serial}: its journal is empty"));
+            }
+            let all: Vec<_> = lefts.into_iter().flat_map(|left| left.records).collect();
+            records += all.len();
+            let (next, ledger) = journal::replay_left(snapshot, all);
+            snapshot = next;
+            pending = ledger.into_pending();
+        }
+        if expected < newest {
+            lost.push(between(expected, newest));
+        } else if expected == newest && is_journal_sure {
+            lost.push(format!("what was done after serial {newest}: there is no journal"));
+        }
+        if base.is_none() && records == 0 {
+            return None;
+        }
+        snapshot.serial = newest.checked_add(1)?;
+        snapshot.gone.clear();
+        Some(Salvage { wrong: Some(wrong.to_string()), snapshot, pending, base, records, lost })
+    }
+
+    fn lineage(&self) -> Option<String> {
+        let of_journal =
+            || self.journals.iter().rev().find_map(|left| Some(left.header.as_ref()?.lineage.clone()));
+        let of_version = || Some(self.versions.last_key_value()?.1.snapshot.lineage.clone());
+        self.lineage.clone().or_else(of_journal).or_else(of_version)
+    }
+}
+
+fn between(after: u64, before: u64) -> String {
+    format!("what was done after serial {after} and before serial {before}")
+}
+
+/// Journals by the serial that they follow.
+fn by_serial(
+    journals: Vec<Left>,
+    lineage: &str,
+    newest: u64,
+    lost: &mut Vec<String>,
+) -> BTreeMap<u64, Vec<Left>> {
+    let mut all: BTreeMap<u64, Vec<Left>> = BTreeMap::new();
+    for left in journals {
+        match &left.header {
+            Some(header) if header.lineage != lineage => {
+                lost.push(format!("a journal of another state, whose lineage is `{}`", header.lineage));
+            }
+            Some(header) => all.entry(header.base_serial).or_default().push(left),
+            None => all.entry(newest).or_default().push(left),
+        }
+    }
+    all
+}
+
+/// What was open when a snapshot was committed, as the journal before it tells it: where a crash came before there was one
+/// after it.
+fn open_before(journals: &[Left], lineage: &str, serial: u64) -> Vec<Pending> {
+    let is_before = |left: &&Left| {
+        let header = left.header.as_ref();
+        header.is_some_and(|header| {
+            header.lineage == lineage && header.base_serial.checked_add(1) == Some(serial)
+        })
+    };
+    let records = journals.iter().filter(is_before).flat_map(|left| left.records.iter().cloned()).collect();
+    journal::replay_left(Snapshot::empty(lineage), records).1.into_pending()
+}
