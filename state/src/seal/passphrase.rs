@@ -16,8 +16,8 @@ const SALT: usize = 16;
 /// Bytes of a salt that is read.
 const SALT_MAX: usize = 64;
 
-/// What a header may ask for at most: 1 GiB and some seconds, for whoever writes the header decides it.
-const COST_MAX: PassphraseCost = PassphraseCost { memory_kib: 1024 * 1024, passes: 16, lanes: 16 };
+/// What a header may ask for at most: 256 MiB and about a second, for whoever writes the header decides it.
+const COST_MAX: PassphraseCost = PassphraseCost { memory_kib: 256 * 1024, passes: 8, lanes: 16 };
 
 /// What it costs to make a key of a passphrase, and so to guess at one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
