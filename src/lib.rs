@@ -3,6 +3,7 @@
 //! The map, in reading order; `ARCHITECTURE.md` says what each may look at.
 
 pub mod diag; // messages for people
+pub mod sign; // signatures: who made a plan, who approved it
 pub mod fetch; // packages from elsewhere
 pub mod lang; // HCL text to values
 pub mod manifest; // ModelDeployment YAML to a checked value with places

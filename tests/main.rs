@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has found something")]
 
 mod addresses;
+mod approvals;
 mod bad_input;
 mod buckets;
 mod checks;

@@ -2,6 +2,7 @@
 //!
 //! Goes in: what the user typed. Comes out: text or JSON, and an exit code. Never happens: a decision about objects.
 
+mod approval;
 mod args;
 mod backend;
 mod command;
@@ -54,6 +55,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Validate(options) => command::validate::run(options, &arguments.global, &mut screen),
         Command::Plan(options) => command::plan::run(options, &arguments.global, &mut screen),
         Command::Apply(options) => command::apply::run(options, &arguments.global, &mut screen),
+        Command::Approve(options) => command::approve::run(options, &mut screen),
         Command::Destroy(options) => command::destroy::run(options, &arguments.global, &mut screen),
         Command::Show(options) => command::show::run(options, &arguments.global, &mut screen),
         Command::Import(options) => command::import::run(options, &mut screen),

@@ -4,6 +4,7 @@
 //! owner alone; or the session in which the plan is made again, and what it must come to. Never happens: something done
 //! that a file says and a plan made here does not.
 
+use super::approval;
 use super::args::{Apply, Engine, Source};
 use super::backend::Backend;
 use super::environment::Chosen;
@@ -22,6 +23,7 @@ use crate::lang::fetch;
 use crate::lang::value::convert;
 use crate::plan::file::{BYTES_MAX, Embedded, Given, MadeFrom, PlanFile, PlanFileError, compare, kind_name};
 use crate::plan::{Input, Inputs, Kind, Plan, Reading, Seen, diff};
+use crate::sign::{Author, Rules, SecretKey};
 use data_encoding::HEXLOWER;
 use mlo_state::seal::{self, Subject};
 use mlo_state::snapshot::DecodeError;
@@ -30,6 +32,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Whether a path leads to a plan: to a file that is no manifest by its name.
 pub(super) fn is_plan_file(path: Option<&Path>) -> bool {
@@ -42,9 +45,14 @@ pub(super) fn is_plan_file(path: Option<&Path>) -> bool {
 /// A plan that was saved.
 pub(super) struct Saved {
     file: PlanFile,
-    name: String,
+    pub(super) name: String,
     /// As it was announced.
     pub(super) plan: Plan,
+    /// What names it: `sha256:…`.
+    pub(super) digest: String,
+    pub(super) author: Author,
+    /// Whose plans and approvals its environment takes.
+    pub(super) rules: Rules,
 }
 
 /// Why a saved plan is not applied, and how the command ends by it.
@@ -83,7 +91,7 @@ fn refuse_configuration(path: &Path) -> Result<(), Diagnostics> {
 
 /// Saves a plan that the policies of the digest `policies` let through.
 pub(super) fn write(
-    path: &Path,
+    (path, key): (&Path, Option<&SecretKey>),
     session: &Session,
     (plan, policies, snapshot): (&Plan, &str, &Snapshot),
     engine: &Engine,
@@ -109,6 +117,8 @@ pub(super) fn write(
         strict_checks: engine.strict_checks,
         parts: [spelt(&engine.targets), spelt(&engine.excludes), spelt(&engine.replace)],
         planned_at: session.context.origin.planned_at.unwrap_or_default(),
+        who: session::holder("plan").who,
+        signer: key.map(|key| key.public().to_string()),
         folder: place.shown.clone(),
         manifest: place.manifest.as_ref().map(|path| path.display().to_string()),
         working_folder: session.context.working_folder.clone(),
@@ -140,7 +150,7 @@ pub(super) fn write(
     made_from.seen = seen.iter().map(|(name, digest)| (name.clone(), made_from.digest(digest))).collect();
     let made = PlanFile::new(plan, made_from, &session.context.inputs, &is_secret, is_sealed);
     let made = made.map_err(|error| Diagnostic::error(code::engine::PLAN_FILE, error.to_string()))?;
-    let text = made.encode();
+    let text = made.encode(key);
     if text.len() > BYTES_MAX {
         let summary =
             format!("the plan takes {} bytes, and at most {BYTES_MAX} are kept in a file", text.len());
@@ -195,8 +205,8 @@ fn inside(place: &Place, shown: &str) -> String {
     relative.filter(|_| folder != ".").unwrap_or(shown).to_owned()
 }
 
-/// A plan file, and whether it was sealed.
-fn read(path: &Path, source: &Source) -> Result<(PlanFile, bool), Refused> {
+/// A plan file, its digest, and whether it was sealed.
+fn read(path: &Path, source: &Source) -> Result<(PlanFile, String, bool), Refused> {
     let refuse = |code: Code, summary: String, help: &str| {
         (Diagnostics::from(Diagnostic::error(code, summary).help(help)), Exit::Error)
     };
@@ -207,9 +217,13 @@ fn read(path: &Path, source: &Source) -> Result<(PlanFile, bool), Refused> {
         let summary = format!("`{}` cannot be read: {error}", path.display());
         refuse(code::engine::FILE, summary, "give the folder of a configuration, a manifest, or a saved plan")
     })?;
-    let decoded = |bytes: &[u8]| PlanFile::decode(bytes).map_err(|error| unreadable(path, &error));
+    let decoded = |bytes: &[u8]| {
+        let file = PlanFile::decode(bytes).map_err(|error| unreadable(path, &error))?;
+        Ok((file, PlanFile::digest(bytes).unwrap_or_default()))
+    };
     if !Vault::is_sealed(&bytes) {
-        return Ok((decoded(&bytes)?, false));
+        let (file, digest) = decoded(&bytes)?;
+        return Ok((file, digest, false));
     }
     let (clear, subject) = opened(bytes, source).map_err(|error| {
         let (code, help) = match &error {
@@ -222,14 +236,14 @@ fn read(path: &Path, source: &Source) -> Result<(PlanFile, bool), Refused> {
         };
         refuse(code, format!("`{}`: {error}", path.display()), &help)
     })?;
-    let file = decoded(&clear)?;
+    let (file, digest) = decoded(&clear)?;
     let fits = |subject: &Subject| {
         subject.lineage == file.made_from.lineage && subject.serial == file.made_from.serial
     };
     if !subject.as_ref().is_some_and(fits) {
         return Err(unreadable(path, &PlanFileError::Digest));
     }
-    Ok((file, true))
+    Ok((file, digest, true))
 }
 
 /// A sealed plan, opened by the keys of its project.
@@ -256,28 +270,35 @@ fn refuse(code: Code, summary: String, help: &str) -> Refused {
 
 const AGAIN: &str = "nothing was changed: make the plan again with `mlo plan --out FILE`, and look at it";
 
-/// A saved plan as it was announced.
+/// A saved plan, to be looked at.
 pub(super) struct Looked {
-    pub(super) plan: Plan,
+    pub(super) saved: Saved,
+    pub(super) place: Place,
     pub(super) planned_at: jiff::Timestamp,
-    /// The environment, where it was named.
-    pub(super) environment: Option<String>,
+    pub(super) environment: Chosen,
 }
 
 /// A saved plan as it was announced, to be looked at.
-pub(super) fn look(path: &Path) -> Result<Looked, Refused> {
-    let source = Source::default();
-    let (file, _) = read(path, &source)?;
-    let mut sources = SourceMap::new();
+pub(super) fn look(path: &Path, source: &Source, sources: &mut SourceMap) -> Result<Looked, Refused> {
+    let (file, digest, _) = read(path, source)?;
+    let name = path.display().to_string();
+    check_environment(&file, source, &name)?;
     let place = place(&file)?;
     let texts = texts(&file, &place)?;
-    let packages = Packages::new(&place, &source, Mode::Present);
-    let loaded = place.load_texts(&texts, false, &packages, &mut sources);
+    let packages = Packages::new(&place, source, Mode::Present);
+    let loaded = place.load_texts(&texts, false, &packages, sources);
     let (project, _) = loaded.map_err(|said| (said, Exit::Error))?;
+    drop(packages);
+    let environment = environment_of(&file, &project.config)?;
     let planned_at = jiff::Timestamp::from_second(file.made_from.planned_at).unwrap_or_default();
-    let plan = file.plan(project.config).map_err(|error| unreadable(path, &error))?;
-    let environment = Some(plan.environment.clone()).filter(|_| file.made_from.is_named);
-    Ok(Looked { plan, planned_at, environment })
+    let saved = Saved::new((file, digest), name, project.config, Rules::default())?;
+    Ok(Looked { saved, place, planned_at, environment })
+}
+
+/// The environment of a plan.
+fn environment_of(file: &PlanFile, config: &Module) -> Result<Chosen, Refused> {
+    let name = Some(file.made_from.environment.as_str()).filter(|_| file.made_from.is_named);
+    Chosen::of(&config.environments, name).map_err(|said| (said, Exit::Stale))
 }
 
 /// What a saved plan is made again in.
@@ -299,7 +320,7 @@ fn open_in(
     screen: &mut Screen,
     sources: &mut SourceMap,
 ) -> Result<(Session, Saved, Diagnostics), Refused> {
-    let (file, was_sealed) = read(path, source)?;
+    let (file, digest, was_sealed) = read(path, source)?;
     let name = path.display().to_string();
     if file.mlo_version != env!("CARGO_PKG_VERSION") {
         let summary = format!(
@@ -322,8 +343,8 @@ fn open_in(
     let loaded = place.load_texts(&texts, kind != Kind::Destroy, &packages, sources);
     let (project, mut messages) = loaded.map_err(|said| (said, Exit::Stale))?;
     drop(packages);
-    let environment = Chosen::of(&project.config.environments, source.env());
-    let environment = environment.map_err(|said| (said, Exit::Stale))?;
+    let environment = environment_of(&file, &project.config)?;
+    let rules = approval::rules_for_saved(&place, &environment, (&name, sources))?;
     check_fetched(&file, sources, &name)?;
     messages.extend(edited(&file, &place));
     let inputs = inputs(&file, (source, &place, &project.config), (sources, screen), path)?;
@@ -338,7 +359,7 @@ fn open_in(
     context.origin.planned_at = Some(file.made_from.planned_at);
     context.strict_checks = file.made_from.strict_checks;
     context.working_folder.clone_from(&file.made_from.working_folder);
-    let plan = file.plan(project.config.clone()).map_err(|error| unreadable(path, &error))?;
+    let saved = Saved::new((file, digest), name, project.config.clone(), rules)?;
     let states = environment.place(project.config.settings.state.as_ref());
     let backend = Backend::of(&place, states, &source.backend).map_err(|said| (said, Exit::Error))?;
     let surroundings = session::surroundings(&place, &environment);
@@ -356,7 +377,7 @@ fn open_in(
         store,
         keys,
     };
-    Ok((session, Saved { file, name, plan }, messages))
+    Ok((session, saved, messages))
 }
 
 fn place(file: &PlanFile) -> Result<Place, Refused> {
@@ -534,6 +555,17 @@ fn refuse_changes(
 }
 
 impl Saved {
+    fn new(
+        (file, digest): (PlanFile, String),
+        name: String,
+        config: Arc<Module>,
+        rules: Rules,
+    ) -> Result<Self, Refused> {
+        let wrong = |error: PlanFileError| unreadable(Path::new(&name), &error);
+        let (plan, author) = (file.plan(config).map_err(wrong)?, file.author().map_err(wrong)?);
+        Ok(Self { file, name, plan, digest, author, rules })
+    }
+
     /// How the plan is made again.
     pub(super) fn engine(&self, engine: &Engine) -> Engine {
         let refresh_only = self.plan.kind == Kind::Refresh;

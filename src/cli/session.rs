@@ -1,5 +1,6 @@
 //! What plan, apply and destroy share: reading, planning, the gate.
 
+use super::approval;
 use super::args::{self, Engine, Source};
 use super::backend::Backend;
 use super::command::state::TO_ENVIRONMENT;
@@ -113,6 +114,10 @@ impl Session {
             let (project, mut messages) = loaded?;
             drop(packages);
             let blocks = &project.config.environments;
+            messages.extend(approval::check(blocks));
+            if messages.has_errors() && !place.partly {
+                return Err(messages);
+            }
             let environment = if place.partly {
                 Chosen::if_named(blocks, source.env())
             } else {

@@ -416,6 +416,9 @@ pub struct Check {
     pub span: Span,
 }
 
+/// The text of a public key, and its place.
+pub type NamedKey = (Arc<str>, Span);
+
 /// An `environment` block.
 #[derive(Debug, Clone)]
 pub struct Environment {
@@ -429,6 +432,14 @@ pub struct Environment {
     pub policy: BTreeMap<Arc<str>, (PolicyLevel, Span)>,
     /// Whether only an approved plan may be applied.
     pub require_approval: bool,
+    /// The keys of those who may make saved plans, by name; empty: of those who may approve them.
+    pub authors: BTreeMap<Arc<str>, NamedKey>,
+    /// The keys of those who may approve them.
+    pub approvers: BTreeMap<Arc<str>, NamedKey>,
+    /// Whether an approval counts that nobody signed.
+    pub unsigned_approvals: bool,
+    /// Whether one counts that the plan's author gave.
+    pub approvals_by_author: bool,
     /// The block's header.
     pub span: Span,
 }

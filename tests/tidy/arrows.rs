@@ -19,6 +19,7 @@ const fn row(folder: &'static str, may: &'static [&'static str], why: &'static s
 /// From the messages up to the command: each row looks only at rows above it.
 const ARROWS: &[Row] = &[
     row("diag", &[], "messages know nothing of what they are about"),
+    row("sign", &[], "keys and signatures; what they are about is text"),
     row("fetch", &["diag"], "a package is files; what they mean is for others"),
     row(
         "lang",
@@ -40,7 +41,11 @@ const ARROWS: &[Row] = &[
         &["diag", "lang", "manifest", "mlo_state"],
         "what depends on what, before any provider is asked",
     ),
-    row("plan", &["diag", "lang", "manifest", "provider", "graph", "mlo_state"], "what would be done"),
+    row(
+        "plan",
+        &["diag", "sign", "lang", "manifest", "provider", "graph", "mlo_state"],
+        "what would be done",
+    ),
     row("policy", &["diag", "plan", "manifest", "mlo_model"], "judges a plan; cannot carry it out"),
     row(
         "apply",

@@ -63,6 +63,7 @@ const DOORS: &[Door] = &[
         "system calls",
     ),
     // Encryption at rest.
+    door("ed25519_dalek", &["src/sign/"], "signatures of plans and approvals"),
     door("getrandom", &["src/cli/session.rs"], "random bytes: an argument below the edge"),
     door("aes_gcm", &["state/src/seal/"], "seals state, journals and plans"),
     door("argon2", &["state/src/seal/passphrase.rs"], "a passphrase to a key"),
@@ -71,7 +72,11 @@ const DOORS: &[Door] = &[
     door("hkdf", &["state/src/seal/age.rs"], "keys of keys, as age has them"),
     door("hmac", &["state/src/seal/age.rs"], "age's header"),
     door("x25519_dalek", &["state/src/seal/age.rs"], "age's recipients"),
-    door("zeroize", &["state/src/seal/", "src/cli/vault"], "keys are wiped"),
+    door(
+        "zeroize",
+        &["state/src/seal/", "src/sign/", "src/cli/approval.rs", "src/cli/vault"],
+        "keys are wiped",
+    ),
     // Languages and formats.
     door(
         "regorus",

@@ -34,7 +34,7 @@ fn cases() -> u32 {
 fn saved(plan: &Plan) -> Plan {
     let made_from = MadeFrom { kind: kind_name(plan.kind).to_owned(), ..MadeFrom::default() };
     let file = PlanFile::new(plan, made_from, &Inputs::new(), &|_| false, false).unwrap();
-    let read = PlanFile::decode(file.encode().as_bytes()).unwrap();
+    let read = PlanFile::decode(file.encode(None).as_bytes()).unwrap();
     read.plan(plan.config.clone()).unwrap()
 }
 

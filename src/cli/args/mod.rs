@@ -1,9 +1,11 @@
 //! The command line.
 
+mod approve;
 mod look;
 mod state;
 mod test;
 
+pub(super) use approve::{Approve, Signing};
 pub(super) use look::{Console, Graph, GraphFormat, GraphType, Providers, ProvidersCommand};
 pub(super) use state::{
     ForceUnlock, State, StateChange, StateDiff, StateImportTerraform, StateInstance, StateList, StateMigrate,
@@ -121,6 +123,11 @@ pub(super) enum Command {
         after_help = "Examples:\n  mlo apply examples/iris\n  mlo apply --env dev --auto-approve --json\n  mlo apply release.plan"
     )]
     Apply(Apply),
+    /// Look at a saved plan and let it through, where an environment asks for that
+    #[command(
+        after_help = "Examples:\n  mlo approve release.plan --signing-key ~/.ssh/release\n  mlo approve release.plan --auto-approve\n\nKeys are made with `ssh-keygen -t ed25519`. The environment's block lists who may approve."
+    )]
+    Approve(Approve),
     /// Destroy all objects of the state: what apply made is stopped and removed
     #[command(after_help = "Examples:\n  mlo destroy examples/iris\n  mlo destroy --auto-approve")]
     Destroy(Apply),
@@ -214,6 +221,7 @@ impl Command {
             Self::Test(options) => options.source.json,
             Self::Import(options) => options.apply.source.format(&options.apply.shown) == Format::Json,
             Self::State(_)
+            | Self::Approve(_)
             | Self::Taint(_)
             | Self::Untaint(_)
             | Self::ForceUnlock(_)
@@ -418,6 +426,8 @@ pub(super) struct Plan {
     /// Save the plan in this file: `mlo apply FILE` then does just that.
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) signing: Signing,
     /// Write a block for each object that is imported and has none to this file, which is not there yet.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["destroy", "refresh_only"])]
     pub(super) generate_config: Option<PathBuf>,
@@ -438,6 +448,9 @@ pub(super) struct Apply {
     /// Do not ask.
     #[arg(long)]
     pub(super) auto_approve: bool,
+    /// Apply only a saved plan that is signed with one of the public keys in this file, one a line.
+    #[arg(long, value_name = "FILE")]
+    pub(super) author_keys: Option<PathBuf>,
     /// Wait so long for another run's lock: `30s`, `5m`.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub(super) lock_timeout: std::time::Duration,

@@ -1,6 +1,7 @@
 //! `mlo apply`, and all of `mlo destroy` but its name.
 
 use crate::apply::{Applied, Applier, settle};
+use crate::cli::approval;
 use crate::cli::args::{Apply, Global};
 use crate::cli::backend::moves;
 use crate::cli::confirm;
@@ -13,7 +14,7 @@ use crate::cli::saved::{self, Refused, Saved};
 use crate::cli::screen::Screen;
 use crate::cli::secrets;
 use crate::cli::session::{self, Failed, Session, StartedGate};
-use crate::diag::{Diagnostics, SourceMap};
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
 use crate::graph::ModuleTree;
 use crate::plan::{Configured, Connections, Kind};
 use crate::policy::{Approved, Verdict};
@@ -67,10 +68,19 @@ type Opened = (Kind, Session, Option<Saved>, Diagnostics);
 fn open(options: &Apply, destroy: bool, screen: &mut Screen) -> Result<Opened, (Failed, Exit)> {
     if let Some(path) = options.source.path.as_deref().filter(|path| saved::is_plan_file(Some(path))) {
         let (session, saved, messages) = saved::open(path, &options.source, screen)?;
-        if let Err((messages, exit)) = saved.refuse_flags(destroy, options) {
+        let refused = saved.refuse_flags(destroy, options);
+        let refused = refused.and_then(|()| approval::check_author(&saved, options.author_keys.as_deref()));
+        if let Err((messages, exit)) = refused {
             return Err((Failed { sources: session.sources, messages }, exit));
         }
         return Ok((saved.plan.kind, session, Some(saved), messages));
+    }
+    if let Some(file) = &options.author_keys {
+        let summary =
+            format!("`{}` says who may have made a saved plan, and none is applied", file.display());
+        let error = Diagnostic::error(code::engine::PLAN_UNSIGNED, summary);
+        let messages = error.help("name the plan: `mlo apply FILE`; or leave `--author-keys` out").into();
+        return Err((Failed { sources: SourceMap::new(), messages }, Exit::Denied));
     }
     let kind = session::kind(&options.engine, destroy);
     let kind = kind.map_err(|messages| Failed { sources: SourceMap::new(), messages });
@@ -129,6 +139,9 @@ impl Run<'_> {
             Some(saved) => saved.state(loaded.snapshot)?,
             None => session::snapshot_or_new(loaded),
         };
+        let consent = unless_interrupted(interrupt, approval::consent(self.session, self.saved)).await??;
+        let said = consent.as_ref().map(|consent| consent.said.clone()).unwrap_or_default();
+        self.report.messages(screen, &said, &self.session.sources);
         let engine = self.saved.map(|saved| saved.engine(&self.options.engine));
         let engine = engine.as_ref().unwrap_or(&self.options.engine);
         let planned = self.session.plan(self.kind, Some(engine), &snapshot);
@@ -166,6 +179,9 @@ impl Run<'_> {
             self.confirm(interrupt, screen).await?;
         } else if self.kind == Kind::Destroy && self.report.is_for_people() {
             session::hint_at_other_states(screen, &self.session.place, "destroy");
+        }
+        if let Some(consent) = &consent {
+            consent.note(self.session.store.as_ref(), &self.session.place).await?;
         }
         let carry_out = self.applier(guard, snapshot, connections, next_operation, interrupt, screen);
         let mut applied = carry_out(&approved).await.map_err(|error| self.store_stop(&error))?;

@@ -1,6 +1,7 @@
 //! One file per command: options to calls to views.
 
 pub(super) mod apply;
+pub(super) mod approve;
 pub(super) mod console;
 pub(super) mod destroy;
 pub(super) mod explain;

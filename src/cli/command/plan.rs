@@ -1,6 +1,7 @@
 //! `mlo plan`
 
 use super::generate;
+use crate::cli::approval;
 use crate::cli::args::{Global, Plan};
 use crate::cli::backend::moves;
 use crate::cli::exit::Exit;
@@ -12,6 +13,7 @@ use crate::cli::session::{self, Failed, Session};
 use crate::diag::{Diagnostics, SourceMap};
 use crate::plan::{Kind, Partial};
 use crate::policy::Verdict;
+use crate::sign::SecretKey;
 use mlo_state::Snapshot;
 
 pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Exit {
@@ -34,6 +36,10 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     };
     session.context.strict_checks = options.engine.strict_checks;
     report.messages(screen, &messages, &session.sources);
+    let key = match signing(options, &session) {
+        Ok(key) => key,
+        Err(messages) => return report.fail(screen, &messages, &session.sources, Exit::Error),
+    };
     let gate = session.start_gate(kind, &options.source);
     let made = match session::runtime() {
         Ok(runtime) => runtime.block_on(make(&session, kind, options, screen)),
@@ -59,7 +65,9 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
             report.approval(screen, approved.decision(), &session.sources);
             if let Some(path) = &options.out {
                 let made = (approved.plan(), approved.decision().bundle.as_str(), &snapshot);
-                if let Err(messages) = saved::write(path, &session, made, &options.engine, screen) {
+                if let Err(messages) =
+                    saved::write((path, key.as_ref()), &session, made, &options.engine, screen)
+                {
                     return report.fail(screen, &messages, &session.sources, Exit::Error);
                 }
                 report.saved(screen, path);
@@ -74,6 +82,16 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     // The process ends here: the system takes back at once what would be taken apart value by value.
     std::mem::forget((session, verdict, snapshot));
     report.end_plan(screen, exit)
+}
+
+/// The key that the plan is signed with, where it is saved.
+fn signing(options: &Plan, session: &Session) -> Result<Option<SecretKey>, Diagnostics> {
+    if options.out.is_none() {
+        return Ok(None);
+    }
+    let key = approval::signing_key(options.signing.signing_key.as_deref())?;
+    approval::check_saving(&session.environment, key.as_ref())?;
+    Ok(key)
 }
 
 async fn make(

@@ -1,6 +1,6 @@
 //! `mlo show`
 
-use crate::cli::args::{Global, Show};
+use crate::cli::args::{Global, Show, Source};
 use crate::cli::discretion;
 use crate::cli::exit::Exit;
 use crate::cli::saved::{self, Looked};
@@ -53,25 +53,26 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
 
 fn show_plan(path: &Path, as_json: bool, screen: &mut Screen) -> Exit {
     let everything = screen.shows_everything();
-    let looked = saved::look(path);
-    if let Ok(Looked { plan, .. }) = &looked {
-        secrets::hide_secrets(screen, plan);
+    let mut sources = SourceMap::new();
+    let looked = saved::look(path, &Source::default(), &mut sources);
+    if let Ok(Looked { saved, .. }) = &looked {
+        secrets::hide_secrets(screen, &saved.plan);
     }
     match looked {
-        Ok(Looked { plan, planned_at, .. }) if as_json => {
-            let mut document = json::plan(&discretion::shown(&plan, everything), false, everything);
+        Ok(Looked { saved, planned_at, .. }) if as_json => {
+            let mut document = json::plan(&discretion::shown(&saved.plan, everything), false, everything);
             json::add_time(&mut document, planned_at);
             screen.print_json(document);
         }
-        Ok(Looked { plan, environment, .. }) => {
-            if let Some(name) = environment {
-                screen.print(&view::plan::environment(&name, Paint(screen.style())));
+        Ok(Looked { saved, environment, .. }) => {
+            if environment.is_named {
+                screen.print(&view::plan::environment(&environment.name, Paint(screen.style())));
             }
-            let plan = discretion::shown(&plan, everything);
+            let plan = discretion::shown(&saved.plan, everything);
             screen.print(&view::plan::text(&plan, Paint(screen.style())));
         }
         Err((messages, exit)) => {
-            let failed = session::Failed { sources: SourceMap::new(), messages };
+            let failed = session::Failed { sources, messages };
             return session::fail(screen, as_json, &failed, exit);
         }
     }

@@ -89,6 +89,12 @@ codes! {
         "A saved plan embeds the configuration that it was made from, and that is what is applied: what was edited later is not in it. Make the plan again if it should be.";
     ENVIRONMENT = "MLO3045", "which environment",
         "A configuration with `environment` blocks has values and a state for each of them, so `--env NAME` or `MLO_ENV` names the one that is meant. A configuration without such blocks has the environments `dev`, which is meant where none is named, `staging` and `prod`.";
+    PLAN_UNSIGNED = "MLO3046", "saved plan is not signed by who may",
+        "The environment, or `--author-keys`, lists the keys of those who may make saved plans, and this one is signed with none of them. Make it again with `--signing-key`. An environment with `require_approval` takes no plan without a signature: anybody could have written it.";
+    NOT_CONSENTED = "MLO3047", "plan is not approved",
+        "An environment with `require_approval` applies only a saved plan for which `mlo approve PLAN` has left an approval beside its state: signed by one of its `approvers`, who is not the plan's author. Nothing was changed.";
+    SIGNING_KEY = "MLO3048", "key for signatures cannot be used",
+        "Plans and approvals are signed with keys as `ssh-keygen -t ed25519` makes them, without a passphrase; those who may sign are listed by the line of the `.pub` file.";
     CHECK = "MLO3050", "check does not hold",
         "An assertion of a `check` block is false, or its data source cannot be read. That stops nothing: it is a warning, or with `--strict-checks` an error at the end. The message is the one of the assertion.";
     ASSERTION = "MLO3060", "assertion of a test does not hold",

@@ -12,7 +12,6 @@ pub(super) enum Feature {
     Removed,
     Check,
     EnvironmentPolicy,
-    Approval,
     ProviderForEach,
     StatePlace,
 }
@@ -41,7 +40,6 @@ pub(super) fn refuse(module: &Module, carried_out: &[Feature], diagnostics: &mut
             Feature::EnvironmentPolicy => {
                 "levels of rules are not set by environments in this version: set them in the policies"
             }
-            Feature::Approval => "`require_approval` is not carried out by this version",
             Feature::ProviderForEach => "`for_each` of a provider is not carried out by this version",
             Feature::StatePlace => "where state is kept is not set in the configuration by this version",
         };
@@ -59,8 +57,6 @@ fn asked(module: &Module) -> Vec<(Feature, Span)> {
     all.extend(module.removed.iter().map(|it| (Feature::Removed, it.span)));
     all.extend(module.checks.values().map(|it| (Feature::Check, it.span)));
     let levels = module.environments.values().flat_map(|it| it.policy.values());
-    let guarded = module.environments.values().filter(|it| it.require_approval);
-    all.extend(guarded.map(|it| (Feature::Approval, it.span)));
     all.extend(levels.map(|(_, span)| (Feature::EnvironmentPolicy, *span)));
     all.extend(
         module

@@ -4,7 +4,7 @@ use super::arguments::{Arguments, labels, plain_text, twice};
 use super::blocks::refuse_references;
 use super::settings;
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
-use crate::lang::config::{Environment, PolicyLevel, StatePlace};
+use crate::lang::config::{Environment, NamedKey, PolicyLevel, StatePlace};
 use crate::lang::syntax::ast::{Block, Expr, ExprKind, Ident};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -81,10 +81,38 @@ pub(super) fn environment(block: &Block, diagnostics: &mut Diagnostics) -> Optio
             None => place = Some(found),
         }
     }
-    let require_approval = arguments.bool("require_approval").unwrap_or(false);
+    let (authors, approvers) = (keys(&mut arguments, "authors"), keys(&mut arguments, "approvers"));
+    let mut flag = |name: &'static str| arguments.bool(name).unwrap_or(false);
+    let require_approval = flag("require_approval");
+    let (unsigned_approvals, approvals_by_author) = (flag("unsigned_approvals"), flag("approvals_by_author"));
     arguments.finish();
-    let state = place;
-    Some(Environment { name, variables, state, policy, require_approval, span: block.header })
+    Some(Environment {
+        name,
+        variables,
+        state: place,
+        policy,
+        require_approval,
+        authors,
+        approvers,
+        unsigned_approvals,
+        approvals_by_author,
+        span: block.header,
+    })
+}
+
+/// Public keys by the names of whose they are.
+fn keys(arguments: &mut Arguments<'_>, argument: &'static str) -> BTreeMap<Arc<str>, NamedKey> {
+    let mut keys = BTreeMap::new();
+    for (name, value) in entries(arguments, argument) {
+        if let Some(text) = plain_text(&value) {
+            keys.insert(name.name, (text, value.span));
+        } else {
+            let error =
+                Diagnostic::error(code::lang::BAD_ARGUMENT, "a key must be a quoted text without `${…}`");
+            arguments.diagnostics.push(error.at(value.span, "expected `\"ssh-ed25519 …\"`"));
+        }
+    }
+    keys
 }
 
 /// The entries of an argument that is an object with plain names.

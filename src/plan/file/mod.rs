@@ -17,6 +17,7 @@ pub use value::TooDeep;
 use super::{Action, Inputs, Kind, Move, Operation, Plan, Reading};
 use crate::lang::config::Module;
 use crate::lang::value::Value;
+use crate::sign::{Author, Purpose, SecretKey, Signature};
 use check::CheckOut;
 use data_encoding::HEXLOWER;
 use operation::{ChangeOut, DataOut, DriftOut, OperationOut};
@@ -34,6 +35,10 @@ pub const FORMAT_VERSION: u64 = 1;
 pub const BYTES_MAX: usize = 256 * 1024 * 1024;
 /// What stands between the content and its digest.
 const DIGEST: &str = ",\"digest\":\"sha256:";
+/// What stands between the digest and the signature of it, if there is one.
+const SIGNATURE: &str = "\",\"signature\":\"";
+/// Bytes of a signature as text, at most.
+const SIGNATURE_BYTES_MAX: usize = 512;
 /// How every file ends.
 const END: &str = "\"}\n";
 /// How every file begins.
@@ -53,6 +58,9 @@ pub enum PlanFileError {
     /// A byte was changed.
     #[error("it is damaged, or was changed: it does not fit its digest")]
     Digest,
+    /// It is not signed as it says.
+    #[error("it was changed: it is not signed by whom it says")]
+    Signature,
     /// It fits its digest and is none of ours.
     #[error("it is not as mlo writes it, in column {column}")]
     Shape {
@@ -127,6 +135,10 @@ pub struct MadeFrom {
     pub parts: [Vec<String>; 3],
     /// Seconds since 1970.
     pub planned_at: i64,
+    /// User and machine of who made it, as they called themselves.
+    pub who: String,
+    /// The public key that it is signed with.
+    pub signer: Option<String>,
     /// The project's folder as the user wrote it.
     pub folder: String,
     /// The one manifest that was named.
@@ -245,14 +257,22 @@ impl PlanFile {
         })
     }
 
-    /// The bytes of the file: the same for the same plan.
-    pub fn encode(&self) -> String {
+    /// The bytes of the file: the same for the same plan. They are signed with `key`, which is the [`MadeFrom::signer`].
+    pub fn encode(&self, key: Option<&SecretKey>) -> String {
         let document = serde_json::to_string(self).expect("a plan file has only string keys");
         let rest = document.strip_prefix('{').unwrap_or(&document);
         let rest = rest.strip_suffix('}').unwrap_or(rest);
         let content = format!("{HEAD}{FORMAT_VERSION},{rest}");
         let digest = HEXLOWER.encode(&Sha256::digest(content.as_bytes()));
-        content + DIGEST + &digest + END
+        let signature = key.map(|key| key.sign(Purpose::Plan, named_digest(&digest).as_bytes()).encode());
+        let signature = signature.map(|signature| SIGNATURE.to_owned() + &signature).unwrap_or_default();
+        content + DIGEST + &digest + &signature + END
+    }
+
+    /// The digest that bytes of a plan file end with: what names the plan.
+    pub fn digest(bytes: &[u8]) -> Option<String> {
+        let (_, digest, _) = split_digest(bytes)?;
+        std::str::from_utf8(digest).ok().map(named_digest)
     }
 
     /// Whether bytes begin as every plan file does.
@@ -265,7 +285,7 @@ impl PlanFile {
     /// # Errors
     /// What is wrong with it.
     pub fn decode(bytes: &[u8]) -> Result<Self, PlanFileError> {
-        let Some((content, digest)) = split_digest(bytes) else {
+        let Some((content, digest, signature)) = split_digest(bytes) else {
             return Err(newer(bytes).unwrap_or(if Self::is_begun_by(bytes) {
                 PlanFileError::Truncated
             } else {
@@ -281,8 +301,27 @@ impl PlanFile {
         let head = format!("{HEAD}{FORMAT_VERSION},");
         let rest = content.strip_prefix(head.as_bytes()).ok_or(PlanFileError::Alien)?;
         let document = [b"{", rest, b"}"].concat();
-        serde_json::from_slice(&document)
-            .map_err(|error| PlanFileError::Shape { column: (error.column() + head.len()).saturating_sub(1) })
+        let file: Self = serde_json::from_slice(&document).map_err(|error| PlanFileError::Shape {
+            column: (error.column() + head.len()).saturating_sub(1),
+        })?;
+        let digest = std::str::from_utf8(digest).map(named_digest).unwrap_or_default();
+        let signed = |signature: &[u8]| Signature::decode(signature)?.by(Purpose::Plan, digest.as_bytes());
+        let fits = match (signature, file.author()?.key) {
+            (None, None) => true,
+            (Some(signature), Some(key)) => signed(signature) == Some(key),
+            _ => false,
+        };
+        if fits { Ok(file) } else { Err(PlanFileError::Signature) }
+    }
+
+    /// Who made the plan.
+    ///
+    /// # Errors
+    /// If what stands for the key is none.
+    pub fn author(&self) -> Result<Author, PlanFileError> {
+        let key = self.made_from.signer.as_deref().map(str::parse).transpose();
+        let key = key.map_err(|_| PlanFileError::Value { what: "the key of its author".to_owned() })?;
+        Ok(Author { who: self.made_from.who.clone(), key })
     }
 
     /// What the file says of the variables for which values were given.
@@ -439,11 +478,28 @@ fn rounds(salt: &str, mut digest: String) -> String {
     digest
 }
 
-/// The content that a digest is of, and the digest's digits.
-fn split_digest(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+/// A digest with its kind.
+fn named_digest(digits: &str) -> String {
+    format!("sha256:{digits}")
+}
+
+/// The content that a digest is of, the digest's digits, and the signature of it, if there is one.
+fn split_digest(bytes: &[u8]) -> Option<(&[u8], &[u8], Option<&[u8]>)> {
     let rest = bytes.strip_suffix(END.as_bytes())?;
+    let (rest, signature) = match signature_in(rest) {
+        Some(at) => (rest.get(..at)?, rest.get(at + SIGNATURE.len()..)),
+        None => (rest, None),
+    };
     let (rest, digest) = rest.split_at_checked(rest.len().checked_sub(64)?)?;
-    Some((rest.strip_suffix(DIGEST.as_bytes())?, digest))
+    Some((rest.strip_suffix(DIGEST.as_bytes())?, digest, signature))
+}
+
+/// Where a signature begins at the end of a file. No digest has a quotation mark in it.
+fn signature_in(bytes: &[u8]) -> Option<usize> {
+    let start = bytes.len().saturating_sub(SIGNATURE_BYTES_MAX + SIGNATURE.len());
+    let end = bytes.get(start..)?;
+    let found = end.windows(SIGNATURE.len()).rposition(|window| window == SIGNATURE.as_bytes())?;
+    Some(start + found)
 }
 
 /// Whether a later version wrote it.

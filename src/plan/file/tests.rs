@@ -17,6 +17,8 @@ fn made_from() -> MadeFrom {
         strict_checks: false,
         parts: <[Vec<String>; 3]>::default(),
         planned_at: 7,
+        who: "ann@host".into(),
+        signer: None,
         folder: ".".into(),
         manifest: None,
         working_folder: "/w".into(),
@@ -112,7 +114,7 @@ fn rich() -> Value {
 #[test]
 fn a_file_gives_back_what_was_put_into_it() {
     let file = file_of(rich());
-    let bytes = file.encode();
+    let bytes = file.encode(None);
     let read = PlanFile::decode(bytes.as_bytes()).unwrap();
     assert_eq!(read, file);
     let plan = read.plan(module()).unwrap();
@@ -140,7 +142,7 @@ fn sensitive_values_are_not_in_it_wherever_they_stand() {
         ("i".into(), Value::null_of(Type::map(named))),
     ]);
     let file = file_of(planned.clone());
-    let text = file.encode();
+    let text = file.encode(None);
     for part in ["hunter2", "other", "12345"] {
         assert!(!text.contains(part), "{text}");
     }
@@ -187,7 +189,7 @@ fn hundred() -> Vec<u8> {
     }
     let file = PlanFile::new(&plan, made_from(), &Inputs::new(), &|_| false, false).unwrap();
     assert_eq!(file.operations.len(), 100);
-    file.encode().into_bytes()
+    file.encode(None).into_bytes()
 }
 
 #[test]
@@ -206,6 +208,25 @@ fn every_flipped_byte_and_every_cut_is_refused() {
     assert_eq!(PlanFile::decode(&bytes[..bytes.len() - 1]), Err(PlanFileError::Truncated));
     let newer = b"{\"format_version\":2,\"what\":\"ever\"}";
     assert_eq!(PlanFile::decode(newer), Err(PlanFileError::Newer { found: 2 }));
+}
+
+#[test]
+fn every_flipped_byte_of_a_signed_plan_is_refused() {
+    let key = SecretKey::read(include_str!("author.key")).unwrap();
+    let made_from = MadeFrom { signer: Some(key.public().to_string()), ..made_from() };
+    let file = PlanFile::new(&plan_of(rich()), made_from, &Inputs::new(), &|_| false, false).unwrap();
+    let bytes = file.encode(Some(&key)).into_bytes();
+    assert_eq!(PlanFile::decode(&bytes).unwrap().author().unwrap().key, Some(key.public()));
+    let mut changed = bytes.clone();
+    for at in 0..bytes.len() {
+        changed[at] ^= 1 << (at % 7);
+        assert!(PlanFile::decode(&changed).is_err(), "byte {at}");
+        changed[at] = bytes[at];
+    }
+    // Its signature cannot be taken off, and an unsigned plan gets none.
+    assert_eq!(PlanFile::decode(file.encode(None).as_bytes()), Err(PlanFileError::Signature));
+    let unsigned = file_of(rich()).encode(Some(&key));
+    assert_eq!(PlanFile::decode(unsigned.as_bytes()), Err(PlanFileError::Signature));
 }
 
 #[test]
@@ -228,7 +249,7 @@ proptest! {
 
     #[test]
     fn hostile_files_are_refused_and_nothing_worse(at in any::<prop::sample::Index>(), insert in "[\\[\\]{}:,\"0-9a-z-]{0,6}", cut in 0_usize..6) {
-        let whole = file_of(rich()).encode();
+        let whole = file_of(rich()).encode(None);
         let content = whole.split_once(DIGEST).unwrap().0;
         let from = at.index(content.len());
         let to = (from + cut).min(content.len());

@@ -16,7 +16,6 @@ const ALL: &[Feature] = &[
     Feature::Removed,
     Feature::Check,
     Feature::EnvironmentPolicy,
-    Feature::Approval,
     Feature::ProviderForEach,
     Feature::StatePlace,
 ];
@@ -148,8 +147,8 @@ fn decoded(text: &str) -> Module {
     let (module, diagnostics) = load_for(ALL, &request, &mut sources);
     assert_eq!(rendered(&diagnostics, &sources), "");
     let refused = load(&request, &mut SourceMap::new()).1;
-    // Two levels of rules, and an approval.
-    assert_eq!(refused.iter().filter(|error| error.code.id == "MLO1024").count(), 3);
+    // Each level of a rule.
+    assert_eq!(refused.iter().filter(|error| error.code.id == "MLO1024").count(), 2);
     module.unwrap()
 }
 

@@ -1,0 +1,372 @@
+//! Saved plans that are signed, and approved before they are applied: each rule, and what is said where it is not kept.
+
+use crate::support::{Project, Said, repository, said};
+
+/// Keys of three people, as `ssh-keygen -t ed25519` made them.
+const ANN: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
+QyNTUxOQAAACDQudqQi7qG4z0U9j4BFtjajM4QO3CWKOfiI2NQpOOqlwAAAJjZ4s3J2eLN
+yQAAAAtzc2gtZWQyNTUxOQAAACDQudqQi7qG4z0U9j4BFtjajM4QO3CWKOfiI2NQpOOqlw
+AAAECwZsVr6+Ek3n51cDg4XbSLrAK/T1BlBsneOMb2pPym9NC52pCLuobjPRT2PgEW2NqM
+zhA7cJYo5+IjY1Ck46qXAAAAE3JlbGVhc2VAZXhhbXBsZS5vcmcBAg==
+-----END OPENSSH PRIVATE KEY-----
+";
+const BEN: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
+QyNTUxOQAAACAY+dUNa+7CD3jukkvJNhLN/RZV9Hoii8f6/RLmZpgf5QAAAJCjVx71o1ce
+9QAAAAtzc2gtZWQyNTUxOQAAACAY+dUNa+7CD3jukkvJNhLN/RZV9Hoii8f6/RLmZpgf5Q
+AAAEDrWFgTDjCJ8b5IfMP1Dgtl6sXC+gATUiG/IDROTBD0mRj51Q1r7sIPeO6SS8k2Es39
+FlX0eiKLx/r9EuZmmB/lAAAACGFwcHJvdmVyAQIDBAU=
+-----END OPENSSH PRIVATE KEY-----
+";
+const EVE: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
+QyNTUxOQAAACAHUafD43h69RnbRDdc3INjU55fuVy66v76tG0CZ7JDkwAAAJC8lisbvJYr
+GwAAAAtzc2gtZWQyNTUxOQAAACAHUafD43h69RnbRDdc3INjU55fuVy66v76tG0CZ7JDkw
+AAAECWiwXB/TDq2FJqhePHrRvL8obkuBNd5c1mLk3CQAKJCgdRp8PjeHr1GdtEN1zcg2NT
+nl+5XLrq/vq0bQJnskOTAAAACHN0cmFuZ2VyAQIDBAU=
+-----END OPENSSH PRIVATE KEY-----
+";
+/// One that has a passphrase.
+const LOCKED: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABDAbCyw3G
+1JuaiFmJlu5+oZAAAAEAAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAAINgaPCDgkGfBFCir
+vEbGGotxRtByDzAaQvMO/TlvyDEPAAAAkLOqnnr76wfUgcguzqgwhiZk9oTu471429OCUz
+n0LsQLBKExGunA1Cas9XL+8r/gfSYgjqLvYNWfZzjz3HswVlX3E4aba4l+K8XXamF3m6w+
+npg1qMpAhpjRboZNuuj9C8/zML7hDNmd0PeeqJaT/VuzADPmoREumPAC/Gr/ohYNjRnjQl
+kBlU5fepGNG13JXA==
+-----END OPENSSH PRIVATE KEY-----
+";
+const ANN_PUB: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINC52pCLuobjPRT2PgEW2NqMzhA7cJYo5+IjY1Ck46qX";
+const BEN_PUB: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBj51Q1r7sIPeO6SS8k2Es39FlX0eiKLx/r9EuZmmB/l";
+const EVE_PUB: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAdRp8PjeHr1GdtEN1zcg2NTnl+5XLrq/vq0bQJnskOT";
+
+/// A project of which `prod` needs approvals: plans by Ann or Ben, approved by Ann or Ben.
+fn project(more: &str) -> Project {
+    let text = format!(
+        r#"
+variable "size" {{ default = 1 }}
+environment "dev" {{}}
+environment "prod" {{
+  require_approval = true
+  approvers = {{
+    ann = "{ANN_PUB} ann@example.org"
+    ben = "{BEN_PUB}"
+  }}
+  {more}
+}}
+resource "local_file" "f" {{
+  filename = "${{mlo.environment}}.txt"
+  content  = "size ${{var.size}}"
+}}
+"#
+    );
+    let project = Project::with(&[("main.hcl", &text), ("ann.key", ANN), ("ben.key", BEN), ("eve.key", EVE)]);
+    project.write("ann.pub", format!("# those who make plans\n\n{ANN_PUB} ann\n"));
+    project
+}
+
+fn plan(project: &Project, key: &str) -> Said {
+    project.ok(&["plan", "--env", "prod", "--out", "p.plan", "--signing-key", key])
+}
+
+fn approve(project: &Project, key: &str) -> Said {
+    project.mlo(&["approve", "p.plan", "--signing-key", key, "--auto-approve"])
+}
+
+/// What is kept beside the state of `prod`.
+fn documents(project: &Project) -> Vec<(String, String)> {
+    let folder = project.path().join(".mlo/state/env/prod/documents");
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut all: Vec<_> = entries
+        .map(|entry| {
+            let entry = entry.unwrap();
+            (entry.file_name().into_string().unwrap(), std::fs::read_to_string(entry.path()).unwrap())
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_plan_that_another_approved_is_applied_and_both_are_noted() {
+    let project = project("");
+    plan(&project, "ann.key");
+    project.mlo(&["apply", "p.plan"]).ends_with(3).has(&[
+        "MLO3047",
+        "nobody has approved `p.plan`",
+        "`mlo approve p.plan`",
+    ]);
+    let said = approve(&project, "ben.key");
+    said.ends_with(0).has(&[
+        "Environment: prod",
+        "1 to add",
+        "signed with the key SHA256:",
+        "Approved sha256:",
+        "(ben)",
+    ]);
+    project.ok(&["apply", "p.plan"]).has(&["1 added"]).has_not(&["takes approvals"]);
+    assert_eq!(project.read("prod.txt"), "size 1");
+    let documents = documents(&project);
+    let [(applied, note), (approval, _)] = &documents[..] else { panic!("{documents:?}") };
+    assert!(applied.starts_with("applied.00000000000000000000.") && approval.starts_with("approval."));
+    let note: serde_json::Value = serde_json::from_str(note).unwrap();
+    assert_eq!(note["author"]["key"], ANN_PUB);
+    assert_eq!(
+        (&note["approvals"][0]["name"], &note["approvals"][0]["key"]),
+        (&"ben".into(), &BEN_PUB.into())
+    );
+    assert_eq!(note["rules"], serde_json::json!({ "signed": true, "not_by_author": true }));
+    assert!(approval.contains(note["plan"].as_str().unwrap().strip_prefix("sha256:").unwrap()));
+    // A plan is applied once: the state has moved on.
+    project.mlo(&["apply", "p.plan"]).ends_with(4).has(&["is stale"]);
+    approve(&project, "ben.key").ends_with(4).has(&["is stale"]);
+}
+
+#[test]
+fn nothing_is_applied_there_but_saved_plans() {
+    let project = project("");
+    for command in [
+        &["apply", "--auto-approve"][..],
+        &["destroy", "--auto-approve"],
+        &["apply", "--refresh-only", "--auto-approve"],
+    ] {
+        project.mlo(&[command, &["--env", "prod"]].concat()).ends_with(3).has(&[
+            "MLO3047",
+            "the environment `prod` applies only saved plans that are approved",
+            "`mlo plan --env prod --out FILE --signing-key KEY`",
+        ]);
+    }
+    project.ok(&["plan", "--env", "prod"]);
+    project.ok(&["apply", "--env", "dev", "--auto-approve"]);
+    assert!(!project.path().join("prod.txt").exists());
+    // To destroy takes an approval too.
+    plan(&project, "ann.key");
+    approve(&project, "ben.key").ends_with(0);
+    project.ok(&["apply", "p.plan"]);
+    project.ok(&["plan", "--destroy", "--env", "prod", "--out", "p.plan", "--signing-key", "ben.key"]);
+    project.mlo(&["apply", "p.plan"]).ends_with(3).has(&["There is 1 approval of other plans"]);
+    approve(&project, "ann.key").ends_with(0);
+    project.ok(&["apply", "p.plan"]).has(&["1 destroyed"]);
+}
+
+#[test]
+fn an_approval_that_would_not_count_is_not_noted() {
+    let project = project("");
+    plan(&project, "ann.key");
+    approve(&project, "ann.key").ends_with(3).has(&["MLO3047", "was made by the same who would approve it"]);
+    approve(&project, "eve.key")
+        .ends_with(3)
+        .has(&["is none of those who may approve plans of `prod`", "SHA256:"]);
+    let unsigned = project.mlo(&["approve", "p.plan", "--auto-approve"]);
+    unsigned.ends_with(3).has(&["approvals of the environment `prod` are signed", "--signing-key FILE"]);
+    project
+        .mlo(&["approve", "p.plan", "--signing-key", "ben.key"])
+        .ends_with(1)
+        .has(&["nobody can be asked"]);
+    assert_eq!(documents(&project), []);
+    project.mlo(&["apply", "p.plan"]).ends_with(3).has(&["nobody has approved"]);
+    // A key in a variable, as CI has it.
+    let mut command = project.command(&["approve", "p.plan", "--auto-approve"]);
+    said(command.env("MLO_SIGNING_KEY", BEN)).ends_with(0).has_not(&["PRIVATE"]);
+    project.ok(&["plan", "--env", "dev", "--out", "d.plan"]);
+    project
+        .mlo(&["approve", "d.plan", "--auto-approve"])
+        .ends_with(1)
+        .has(&["plans of the environment `dev` need no approval"]);
+}
+
+#[test]
+fn approvals_that_were_put_there_by_other_ways_do_not_count() {
+    let project = project("");
+    let folder = project.path().join(".mlo/state/env/prod/documents");
+    plan(&project, "ann.key");
+    approve(&project, "ben.key").ends_with(0);
+    let (name, text) = documents(&project).remove(0);
+    let path = |name: &str| folder.join(name);
+    // Each byte of it is looked at: a sample, the signature's among them.
+    for at in (0..text.len()).step_by(97).chain([text.len() - 2, text.len() - 1]) {
+        let mut bytes = text.clone().into_bytes();
+        bytes[at] ^= 1;
+        std::fs::write(path(&name), bytes).unwrap();
+        project
+            .mlo(&["apply", "p.plan"])
+            .ends_with(3)
+            .has(&["nobody who may has approved", "is damaged, or was changed"]);
+    }
+    // One without a signature, of the right form.
+    let line = text.lines().next().unwrap().replace(&format!("\"{BEN_PUB}\""), "null");
+    std::fs::write(path(&name), format!("{line}\n\n")).unwrap();
+    project.mlo(&["apply", "p.plan"]).ends_with(3).has(&["is not signed"]);
+    // Signed by one who was listed when they gave it, and is no more.
+    std::fs::write(path(&name), &text).unwrap();
+    project.edit("main.hcl", BEN_PUB, EVE_PUB);
+    project.mlo(&["apply", "p.plan"]).ends_with(3).has(&["which is not listed"]);
+    project.edit("main.hcl", EVE_PUB, BEN_PUB);
+    // That of another plan under the name of this one.
+    project.ok(&["plan", "--env", "prod", "--var", "size=2", "--out", "p.plan", "--signing-key", "ann.key"]);
+    approve(&project, "ben.key").ends_with(0);
+    let other = documents(&project).into_iter().find(|(other, _)| *other != name).unwrap();
+    std::fs::write(path(&other.0), &text).unwrap();
+    project.mlo(&["apply", "p.plan"]).ends_with(3).has(&["is of another plan"]);
+    std::fs::write(path(&other.0), &other.1).unwrap();
+    project.ok(&["apply", "p.plan"]);
+    assert_eq!(project.read("prod.txt"), "size 2");
+}
+
+#[test]
+fn plans_are_signed_by_who_may_make_them() {
+    let project = project(&format!("authors = {{ ci = \"{EVE_PUB}\" }}"));
+    let save = ["plan", "--env", "prod", "--out", "p.plan"];
+    project.mlo(&save).ends_with(1).has(&[
+        "MLO3046",
+        "this plan is not signed",
+        "`prod` takes only plans that are",
+    ]);
+    project.mlo(&[&save[..], &["--signing-key", "ann.key"]].concat()).ends_with(1).has(&["does not list"]);
+    plan(&project, "eve.key");
+    approve(&project, "ann.key").ends_with(0);
+    // Who takes the author's key out of the configuration takes their plans away.
+    project.edit("main.hcl", EVE_PUB, ANN_PUB);
+    project.mlo(&["apply", "p.plan"]).ends_with(3).has(&[
+        "MLO3046",
+        "is signed with the key SHA256:",
+        "does not list",
+    ]);
+    approve(&project, "ben.key").ends_with(3).has(&["MLO3046"]);
+}
+
+#[test]
+fn the_rules_are_those_of_the_configuration_that_is_here() {
+    let project = project("");
+    let own = project.read("main.hcl");
+    // A plan whose own configuration asks for nothing, and for other people.
+    project.edit("main.hcl", "require_approval = true", "require_approval = false");
+    project.ok(&["plan", "--env", "prod", "--out", "open.plan"]);
+    project.write("main.hcl", own.replace(BEN_PUB, EVE_PUB).replace(ANN_PUB, EVE_PUB));
+    plan(&project, "eve.key");
+    project.write("main.hcl", &own);
+    project.mlo(&["apply", "open.plan"]).ends_with(3).has(&["`open.plan` is not signed"]);
+    project.mlo(&["apply", "p.plan"]).ends_with(3).has(&["does not list"]);
+    // Without environments in its configuration it would go past them.
+    project.write("main.hcl", "resource \"terraform_data\" \"a\" {}\n");
+    project.ok(&["plan", "--out", "none.plan"]);
+    project.write("main.hcl", &own);
+    project
+        .mlo(&["apply", "none.plan"])
+        .ends_with(4)
+        .has(&["MLO3042", "is for no environment, and the configuration has others now"]);
+    // What cannot be read says nothing of who may.
+    project.write("main.hcl", own.replace("environment \"dev\"", "environment dev\""));
+    project.mlo(&["apply", "p.plan"]).ends_with(1);
+    assert!(!project.path().join(".mlo/state/env/prod/state.json").exists());
+}
+
+#[test]
+fn what_an_environment_switches_off_is_said_and_noted() {
+    let project = project("approvals_by_author = true\n  unsigned_approvals  = true");
+    plan(&project, "ann.key");
+    let said = project.mlo(&["approve", "p.plan", "--auto-approve"]);
+    said.ends_with(0).has(&["takes approvals that are not signed", "takes approvals by a plan's own author"]);
+    project.ok(&["apply", "p.plan"]).has(&[
+        "takes approvals that are not signed",
+        "takes approvals by a plan's own author",
+        "1 added",
+    ]);
+    let note: serde_json::Value = serde_json::from_str(&documents(&project)[0].1).unwrap();
+    assert_eq!(note["rules"], serde_json::json!({ "signed": false, "not_by_author": false }));
+    assert_eq!(note["approvals"][0]["key"], serde_json::Value::Null);
+    // A plan is signed all the same.
+    project.mlo(&["plan", "--env", "prod", "--out", "q.plan"]).ends_with(1).has(&["this plan is not signed"]);
+}
+
+#[test]
+fn who_applies_can_name_the_keys_that_plans_are_signed_with() {
+    let project = Project::with(&[
+        ("main.hcl", "resource \"terraform_data\" \"a\" {}\n"),
+        ("ann.key", ANN),
+        ("eve.key", EVE),
+    ]);
+    project.write("keys", format!("# ours\n\n{ANN_PUB} ann\n"));
+    project.ok(&["plan", "--out", "bare.plan"]);
+    project.ok(&["plan", "--out", "eve.plan", "--signing-key", "eve.key"]);
+    project.ok(&["plan", "--out", "ann.plan", "--signing-key", "ann.key"]);
+    let apply = |plan: &str| project.mlo(&["apply", plan, "--author-keys", "keys"]);
+    apply("bare.plan")
+        .ends_with(3)
+        .has(&["MLO3046", "`bare.plan` is signed by nobody, and not with a key of `keys`"]);
+    apply("eve.plan").ends_with(3).has(&["is signed with the key SHA256:"]);
+    project.mlo(&["apply", "--auto-approve", "--author-keys", "keys"]).ends_with(3).has(&["none is applied"]);
+    for (text, why) in [
+        ("", "there is none in it"),
+        ("nonsense", "no list of public keys"),
+        ("ssh-rsa AAAA x", "another kind"),
+    ] {
+        project.write("wrong", text);
+        project.mlo(&["apply", "ann.plan", "--author-keys", "wrong"]).ends_with(1).has(&["MLO3048", why]);
+    }
+    // A signature is no longer there, or another's stands in its place.
+    let text = project.read("ann.plan");
+    let (content, signature) = text.split_once("\",\"signature\":\"").unwrap();
+    let of_eve = project.read("eve.plan");
+    let of_eve = of_eve.split_once("\",\"signature\":\"").unwrap().1;
+    for changed in [
+        format!("{content}\"}}\n"),
+        format!("{content}\",\"signature\":\"{of_eve}"),
+        text.replace(signature, "AAAA\"}\n"),
+    ] {
+        project.write("changed.plan", changed);
+        project.mlo(&["apply", "changed.plan"]).ends_with(1).has(&["MLO3040", "not signed by whom it says"]);
+    }
+    apply("ann.plan").ends_with(0).has(&["1 added"]);
+}
+
+#[test]
+fn keys_that_cannot_be_used_are_refused_with_the_reason() {
+    let project = project("");
+    project.write("locked.key", LOCKED);
+    project.write("other.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+    project.write("cut.key", &ANN[..ANN.len() / 2]);
+    for (key, why) in [
+        ("locked.key", "it has a passphrase, and none is asked for"),
+        ("other.key", "it is no key as `ssh-keygen` writes it"),
+        ("cut.key", "it is no key as `ssh-keygen` writes it"),
+        ("main.hcl", "it is no key as `ssh-keygen` writes it"),
+        ("missing.key", "MLO3048"),
+        ("ann.pub", "it is no key as `ssh-keygen` writes it"),
+    ] {
+        let said = project.mlo(&["plan", "--env", "prod", "--out", "p.plan", "--signing-key", key]);
+        said.ends_with(1).has(&["MLO3048", key, why, "ssh-keygen -t ed25519 -N ''"]);
+    }
+    project.edit("main.hcl", BEN_PUB, "ssh-rsa AAAAB3Nza");
+    for command in [&["validate"][..], &["plan", "--env", "dev"]] {
+        project.mlo(command).ends_with(1).has(&[
+            "the key of `ben` cannot be used",
+            "another kind than Ed25519",
+            "main.hcl:8:",
+        ]);
+    }
+    project.edit("main.hcl", "approvers", "authors");
+    project
+        .mlo(&["validate"])
+        .ends_with(1)
+        .has(&["environment `prod` needs approvals, and nobody may give them"]);
+}
+
+#[test]
+fn the_page_names_what_there_is() {
+    let page = std::fs::read_to_string(repository().join("docs/approvals.md")).unwrap();
+    for word in [
+        "require_approval",
+        "approvers",
+        "authors",
+        "unsigned_approvals",
+        "approvals_by_author",
+        "--author-keys",
+        "MLO_SIGNING_KEY",
+        "MLO3046",
+        "MLO3047",
+    ] {
+        assert!(page.contains(word), "{word}");
+    }
+}
