@@ -7,10 +7,10 @@ use crate::lang::config::{Resource, ResourceKey};
 use crate::lang::eval::BlockSchema;
 use crate::lang::value::{Kind, Path, Value};
 use crate::plan::{
-    Action, Comparison, Connected, Operation, Part, Repetitions, deposed_key, describe, diff, mark_as,
-    mark_by_schema, plan_change,
+    Action, Comparison, Connected, Operation, Part, Repetitions, deposed_key, describe, diff, holds_secret,
+    mark_as, mark_by_schema, plan_change, provider_block,
 };
-use crate::provider::{Change, Connection, ErrorClass, Progress, ProviderError, Subject, retry};
+use crate::provider::{Change, Connection, ErrorClass, Progress, ProviderError, Subject, retry_change};
 use mlo_state::{Action as Intent, Address, Object, Record, Status, StoreError};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -259,7 +259,9 @@ impl Run<'_, '_, '_> {
             records.push(Record::Deposed { address: address.clone(), key: key.clone() });
         }
         let (token, deposed) = (call.token.to_owned(), call.deposed.clone());
-        records.push(Record::Intend { operation, address, deposed, action: call.intent, token });
+        let provider = &call.operation.provider;
+        let provider = provider_block(self.tree, provider).map(|_| provider.clone());
+        records.push(Record::Intend { operation, address, deposed, action: call.intent, token, provider });
         self.append(records).await?;
         Ok(operation)
     }
@@ -304,34 +306,17 @@ impl Run<'_, '_, '_> {
             Intent::Update => Change::Update { prior, planned },
             Intent::Delete => Change::Delete { prior },
         };
-        let attempts = Cell::new(0_u32);
-        let started = retry(|| async {
-            // The attempt before, or the wait after it, may have taken what was left of the lock.
-            if attempts.replace(attempts.get() + 1) > 0 && self.is_lock_lost().await {
-                return Ok(None);
-            }
-            connection.start(subject, change).await.map(Some)
-        });
-        let mut progress = match started.await {
-            Ok(None) => return Ok(CallEnd::Left),
-            Ok(Some(progress)) => progress,
-            Err(error) if error.class == ErrorClass::Absent && call.intent == Intent::Delete => {
-                Progress::Done(None)
-            }
-            // An earlier attempt may have taken effect, whatever the last one was told: a refusal (it exists already)
-            // is then no proof that nothing is there.
-            Err(error) if attempts.get() > 1 && error.object.is_none() => {
-                return Err(ProviderError { class: ErrorClass::Retryable, ..error });
-            }
-            Err(error) => return Err(error),
-        };
+        let deletes = call.intent == Intent::Delete;
+        let started = self.try_change(deletes, || connection.start(subject, change)).await?;
+        let Some(mut progress) = started else { return Ok(CallEnd::Left) };
         let mut interrupt = self.applier.interrupt.clone();
+        let sensitive = self.is_sensitive(call);
         loop {
             let (handle, after) = match progress {
                 Progress::Done(value) => return Ok(CallEnd::Done(value)),
                 Progress::Pending { handle, after } => (handle, after),
             };
-            let record = Record::Progress { operation: number, handle: handle.clone() };
+            let record = Record::Progress { operation: number, handle: handle.clone(), sensitive };
             if self.append(vec![record]).await.is_err() {
                 return Ok(CallEnd::Left);
             }
@@ -342,8 +327,39 @@ impl Run<'_, '_, '_> {
             if self.is_lock_lost().await {
                 return Ok(CallEnd::Left);
             }
-            progress = retry(|| connection.poll(subject, &handle)).await?;
+            let polled = self.try_change(deletes, || connection.poll(subject, &handle)).await?;
+            let Some(next) = polled else { return Ok(CallEnd::Left) };
+            progress = next;
         }
+    }
+
+    /// [`retry_change`] as long as the lock lasts; nothing once it is lost.
+    async fn try_change<F>(
+        &self,
+        deletes: bool,
+        call: impl Fn() -> F,
+    ) -> Result<Option<Progress>, ProviderError>
+    where
+        F: Future<Output = Result<Progress, ProviderError>>,
+    {
+        let (is_first, is_lost) = (Cell::new(true), Cell::new(false));
+        let ended = retry_change(deletes, || async {
+            // The attempt before, or the wait after it, may have taken what was left of the lock.
+            if !is_first.replace(false) && self.is_lock_lost().await {
+                is_lost.set(true);
+                return Err(ProviderError::permanent("the lock is lost"));
+            }
+            call().await
+        });
+        let ended = ended.await;
+        if is_lost.get() { Ok(None) } else { ended.map(Some) }
+    }
+
+    /// Whether what a call is told holds something sensitive.
+    fn is_sensitive(&self, call: &Call<'_>) -> bool {
+        let mut values =
+            call.planned.iter().chain(call.prior).map(|value| self.with_marks(call.operation, value));
+        values.any(|value| holds_secret(&value))
     }
 
     async fn failed(&self, call: &Call<'_>, number: u64, error: &ProviderError) -> Result<(), Diagnostics> {

@@ -6,6 +6,7 @@ mod change;
 mod check;
 mod checked;
 mod condition;
+mod configured;
 mod console;
 mod data;
 pub mod diff;
@@ -31,6 +32,7 @@ pub(crate) use change::{Comparison, describe, plan_change, some_of};
 pub use check::check;
 pub(crate) use checked::Judged;
 pub use checked::{CheckStatus, Checkable, Checked, CheckedAt, Checks};
+pub use configured::Configured;
 pub use console::Console;
 pub(crate) use data::read_data;
 pub use data::{DataObject, ReadLater};
@@ -40,9 +42,8 @@ pub use inputs::{Input, Inputs, Reading};
 pub use moves::{Move, carry_out as relocate};
 pub use pattern::AddressPattern;
 pub use planner::{Connected, Connections, Kind, Partial, Planner, Result as PlanResult};
-pub(crate) use planner::{bare_provider, instance_name, name_of, provider_name};
+pub(crate) use planner::{bare_provider, instance_name, name_of, provider_block, provider_name};
 pub use propose::propose;
-pub use remembered::Configured;
 pub use requests::Requests;
 pub(crate) use scope::Constant;
 pub use scope::{Clock, Dice, Origin};
@@ -51,7 +52,7 @@ pub use stand_in::{ProviderStandIn, StandIns};
 pub use steps::{Part, Step, Steps};
 pub use stored::{
     Decoded, decode_object, decode_output, encode_object, encode_output, encode_storable, guess,
-    has_sensitive, mark_as, mark_by_schema, mark_stored, sensitive_paths,
+    has_sensitive, holds_secret, mark_as, mark_by_schema, mark_stored, sensitive_paths,
 };
 pub(crate) use world::Repetition;
 pub use world::{Context, Failures, Repetitions, Values, World, combine};

@@ -1,14 +1,13 @@
 //! Resources as the state has them: what their names stand for where nothing is planned or read.
 
-use super::planner::{instance_name, name_of, provider_name};
 use super::stored::{decode_object, guess, mark_stored};
-use super::world::{Context, ProviderAt, World, combine};
+use super::world::{World, combine};
 use crate::diag::Diagnostics;
 use crate::graph::{ModuleId, ModuleTree, Node, NodeId, build};
 use crate::lang::config::ResourceKey;
 use crate::lang::eval::BlockSchema;
 use crate::lang::value::{Type, Value};
-use crate::provider::{Provider, ProviderSchema};
+use crate::provider::Provider;
 use mlo_state::{Address, Mode, ModuleAddress, Object, Snapshot};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -48,63 +47,6 @@ pub(super) fn recall<'c>(
         }
     }
     (world, messages)
-}
-
-/// What providers were configured with when the state's objects were made.
-#[derive(Debug)]
-pub struct Configured<'c> {
-    world: World<'c>,
-}
-
-impl<'c> Configured<'c> {
-    /// Evaluates a configuration with what the state has of its resources.
-    pub fn new(
-        tree: &'c ModuleTree<'c>,
-        context: &'c Context,
-        providers: &BTreeMap<&'static str, Arc<dyn Provider>>,
-        snapshot: &Snapshot,
-    ) -> Self {
-        // Whatever is wrong is said when the plan is made.
-        Self { world: recall(World::new(tree, context), providers, snapshot).0 }
-    }
-
-    /// What the provider of an object was configured with, and the name that the state has for it: the one that
-    /// `stored` says, else the one that the object's block uses. Nothing if the configuration does not say.
-    pub(crate) fn provider_of(
-        &self,
-        address: &Address,
-        stored: Option<&str>,
-        schema: &ProviderSchema,
-    ) -> Option<(String, Value)> {
-        let tree = self.world.tree;
-        let (id, key, name) = if let Some(stored) = stored {
-            let base = stored.split_once('[').map_or(stored, |(base, _)| base);
-            let all = tree.ids().flat_map(|id| tree.module(id).providers.keys().map(move |key| (id, key)));
-            let (id, key) = all.into_iter().find(|(id, key)| provider_name(tree, *id, key) == base)?;
-            (id, key.clone(), stored.to_owned())
-        } else {
-            let used = self.used_by(address)?;
-            let name = name_of(tree, &used);
-            (used.0, used.1, name)
-        };
-        let base = provider_name(tree, id, &key);
-        let mut configs = self.world.provider_configs(id, &key, schema).ok()?.into_iter();
-        configs.find_map(|(instance, config)| {
-            let same = instance_name(&base, instance.as_deref()) == name;
-            same.then(|| (name.clone(), config)).filter(|(_, config)| config.is_wholly_known())
-        })
-    }
-
-    /// The configuration of a provider that the block of an object uses.
-    fn used_by(&self, address: &Address) -> Option<ProviderAt> {
-        let tree = self.world.tree;
-        let id = tree.find(&address.module.block())?;
-        let Address { mode, type_name, name, .. } = address.clone();
-        let resource = tree.module(id).resources.get(&ResourceKey { mode, type_name, name })?;
-        let all = self.world.repetitions_by_key(id, &address.module, &resource.repeat).ok()?;
-        let place = (id, &address.module);
-        self.world.provider_at(place, &resource.provider, all.get(&address.key)?).ok()
-    }
 }
 
 /// The objects of the state by their block in an instance of its module, in order.

@@ -173,7 +173,12 @@ fn mark_at(value: &Value, path: &[mlo_state::PathStep]) -> Value {
     Value::from(kind).with_marks(value.marks())
 }
 
-/// Where a value is sensitive: the outermost places.
+/// Whether a value holds something sensitive, or will. That there is nothing is no secret.
+pub fn holds_secret(value: &Value) -> bool {
+    !sensitive_paths(value).is_empty()
+}
+
+/// Where a value is sensitive: the outermost places. One where there is nothing hides nothing.
 pub fn sensitive_paths(value: &Value) -> Vec<mlo_state::AttributePath> {
     let mut paths = Vec::new();
     gather(value, &Path::root(), &mut paths);
@@ -182,6 +187,9 @@ pub fn sensitive_paths(value: &Value) -> Vec<mlo_state::AttributePath> {
 
 fn gather(value: &Value, at: &Path, paths: &mut Vec<mlo_state::AttributePath>) {
     if value.marks().is_sensitive() {
+        if value.is_null() {
+            return;
+        }
         paths.push(at.0.iter().map(store_step).collect());
         return;
     }

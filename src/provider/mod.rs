@@ -16,7 +16,7 @@ mod retry;
 mod schema;
 
 pub use error::{ErrorClass, ProviderError};
-pub use retry::retry;
+pub use retry::{retry, retry_change};
 pub use schema::{DataSchema, ProviderSchema, ResourceSchema};
 
 use crate::lang::value::{Path, Value};
@@ -137,7 +137,9 @@ pub trait Connection: Any + Send + Sync {
         change: Change<'a>,
     ) -> BoxFuture<'a, Result<Progress, ProviderError>>;
 
-    /// Goes on with a change that [`Connection::start`] left pending, possibly in an earlier run.
+    /// Goes on with a change that [`Connection::start`] left pending, possibly in an earlier run. An error of a class
+    /// other than [`ErrorClass::Retryable`] says that the change failed and what it left is known: whatever keeps the
+    /// provider from finding that out is retryable.
     fn poll<'a>(
         &'a self,
         subject: Subject<'a>,

@@ -1,6 +1,7 @@
 //! The one place where calls are tried again.
 
-use super::{ErrorClass, ProviderError};
+use super::{ErrorClass, Progress, ProviderError};
+use std::cell::Cell;
 use std::future::Future;
 use std::time::Duration;
 
@@ -29,10 +30,33 @@ where
     call().await
 }
 
+/// [`retry`] for a call that changes something. An attempt that got no answer may have taken effect, whatever a later
+/// one is told: that it was refused (it exists already) is then no proof that nothing is there. `deletes` says whether
+/// that the object is not there is what is wanted.
+///
+/// # Errors
+/// As [`retry`]; what is not known for sure is [`ErrorClass::Retryable`].
+pub async fn retry_change<F>(deletes: bool, mut call: impl FnMut() -> F) -> Result<Progress, ProviderError>
+where
+    F: Future<Output = Result<Progress, ProviderError>>,
+{
+    let attempts = Cell::new(0_u32);
+    let ended = retry(|| {
+        attempts.set(attempts.get() + 1);
+        call()
+    });
+    match ended.await {
+        Err(error) if error.class == ErrorClass::Absent && deletes => Ok(Progress::Done(None)),
+        Err(error) if attempts.get() > 1 && error.object.is_none() => {
+            Err(ProviderError { class: ErrorClass::Retryable, ..error })
+        }
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::Cell;
 
     fn attempts(class: ErrorClass, failures: u32) -> (u32, bool) {
         let runtime =

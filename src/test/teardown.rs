@@ -72,9 +72,10 @@ impl Testing<'_, '_> {
         let tree = ModuleTree::new(&ready.config);
         let snapshot = self.snapshot(&loaded);
         let (providers, surroundings) = (self.tester.providers, self.tester.surroundings);
-        let configured = Configured::new(&tree, &ready.context, providers, &snapshot);
+        let (config, world) = ((&tree, &ready.context), (providers, surroundings));
+        let configured = Configured::read(config, world, &snapshot, &loaded.pending).await;
         let guard = store.lock(&holder()).await.map_err(|error| internal(&error))?;
-        let messages = settle(guard.as_ref(), &loaded, (providers, &configured), surroundings).await;
+        let messages = settle(guard.as_ref(), &loaded, &configured).await;
         guard.release().await.map_err(|error| internal(&error))?;
         let messages = messages.map_err(|error| internal(&error))?;
         if messages.has_errors() { Err(messages) } else { Ok(()) }

@@ -291,7 +291,7 @@ pub async fn crash_keeps_outcomes_and_intents(open: Open<'_>, expire: Expire<'_>
     for records in [
         vec![intend(1), intend(2)],
         vec![done(1, Some(object("after"))), done(2, None)],
-        vec![intend(3), Record::Progress { operation: 3, handle: handle.clone() }],
+        vec![intend(3), Record::Progress { operation: 3, handle: handle.clone(), sensitive: false }],
         vec![done(9, Some(object("found"))), Record::Outputs { outputs }],
     ] {
         guard.append(records).await.expect("records can be appended");
@@ -411,7 +411,8 @@ pub async fn commit_keeps_open_intents(open: Open<'_>) {
     let guard = lock(&*store).await;
     guard.begin(LINEAGE.to_owned()).await.expect("a store that holds nothing takes a lineage");
     let handle = "operation/7".to_owned();
-    let records = vec![intend(1), intend(2), Record::Progress { operation: 2, handle }];
+    let progress = Record::Progress { operation: 2, handle, sensitive: true };
+    let records = vec![intend(1), intend(2), progress];
     guard.append(records).await.expect("records can be appended");
     guard.append(vec![done(1, Some(object("made")))]).await.expect("records can be appended");
     let pending = guard.read().await.expect("it can be read").pending;
@@ -471,7 +472,8 @@ pub async fn unreadable_addresses_are_refused(open: Open<'_>) {
     guard.begin(LINEAGE.to_owned()).await.expect("a store that holds nothing takes a lineage");
     let unreadable = Address { type_name: "a.b[".into(), ..address(1) };
     let (action, token) = (Action::Create, String::new());
-    let intent = Record::Intend { operation: 1, address: unreadable.clone(), deposed: None, action, token };
+    let address = unreadable.clone();
+    let intent = Record::Intend { operation: 1, address, deposed: None, action, token, provider: None };
     assert!(guard.append(vec![intent]).await.is_err(), "the record is refused");
     let mut snapshot = Snapshot { serial: 1, ..Snapshot::empty(LINEAGE) };
     snapshot.objects.insert(unreadable, object("made"));
@@ -626,7 +628,8 @@ fn output() -> Output {
 
 fn intend(operation: u64) -> Record {
     let (action, token) = (Action::Create, format!("token-{operation}"));
-    Record::Intend { operation, address: address(operation), deposed: None, action, token }
+    let (address, provider) = (address(operation), Some("local.west".to_owned()));
+    Record::Intend { operation, address, deposed: None, action, token, provider }
 }
 
 fn done(operation: u64, object: Option<Object>) -> Record {

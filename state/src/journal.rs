@@ -45,6 +45,9 @@ pub enum Record {
         action: Action,
         /// Idempotency token that the call is made with.
         token: String,
+        /// The configuration of a provider that is called, as the state names it; `None`: a journal of old does not
+        /// say.
+        provider: Option<String>,
     },
     /// A begun operation takes long and can be asked about.
     Progress {
@@ -52,6 +55,8 @@ pub enum Record {
         operation: u64,
         /// What to ask with.
         handle: String,
+        /// Whether a value in the handle is.
+        sensitive: bool,
     },
     /// An operation succeeded. Without an `Intend` before it, it records what was found (import, refresh, removal).
     Done {
@@ -106,9 +111,8 @@ impl Record {
                 object.as_deref().is_some_and(Object::is_sensitive)
             }
             Self::Outputs { outputs } => outputs.values().any(|output| output.sensitive),
-            Self::Intend { .. } | Self::Progress { .. } | Self::Deposed { .. } | Self::Restored { .. } => {
-                false
-            }
+            Self::Progress { sensitive, .. } => *sensitive,
+            Self::Intend { .. } | Self::Deposed { .. } | Self::Restored { .. } => false,
         }
     }
 }
@@ -126,8 +130,12 @@ pub struct Pending {
     pub action: Action,
     /// Idempotency token that the call was made with, or would have been.
     pub token: String,
+    /// The configuration of a provider that was called, as the state names it, if that is known.
+    pub provider: Option<String>,
     /// What to ask the provider with, if the call got that far.
     pub handle: Option<String>,
+    /// Whether a value in the handle is.
+    pub sensitive: bool,
 }
 
 /// A snapshot with a journal's outcomes in it.
@@ -218,18 +226,27 @@ impl Ledger {
     /// Takes one record into account.
     pub(crate) fn note(&mut self, record: &Record) -> Result<(), Damage> {
         let operation = match record {
-            Record::Intend { operation, address, deposed, action, token } => {
-                let (operation, action, deposed) = (*operation, *action, deposed.clone());
-                let (address, token) = (address.clone(), token.clone());
-                let pending = Pending { operation, address, deposed, action, token, handle: None };
+            Record::Intend { operation, address, deposed, action, token, provider } => {
+                let pending = Pending {
+                    operation: *operation,
+                    address: address.clone(),
+                    deposed: deposed.clone(),
+                    action: *action,
+                    token: token.clone(),
+                    provider: provider.clone(),
+                    handle: None,
+                    sensitive: false,
+                };
+                let operation = *operation;
                 if self.open.insert(operation, pending).is_some() {
                     return Err(Damage::Reopened { operation });
                 }
                 operation
             }
-            Record::Progress { operation, handle } => {
+            Record::Progress { operation, handle, sensitive } => {
                 if let Some(pending) = self.open.get_mut(operation) {
                     pending.handle = Some(handle.clone());
+                    pending.sensitive = *sensitive;
                 }
                 *operation
             }
@@ -286,9 +303,10 @@ impl Ledger {
     /// Records that open the open operations again, for a journal that follows a commit.
     pub(crate) fn carried(&self) -> Vec<Record> {
         let records = self.open.values().flat_map(|pending| {
-            let Pending { operation, address, deposed, action, token, handle } = pending.clone();
-            let progress = handle.map(|handle| Record::Progress { operation, handle });
-            [Some(Record::Intend { operation, address, deposed, action, token }), progress]
+            let Pending { operation, address, deposed, action, token, provider, handle, sensitive } =
+                pending.clone();
+            let progress = handle.map(|handle| Record::Progress { operation, handle, sensitive });
+            [Some(Record::Intend { operation, address, deposed, action, token, provider }), progress]
         });
         records.flatten().collect()
     }

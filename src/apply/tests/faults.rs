@@ -50,6 +50,20 @@ fn what_was_made_unanswered_and_refused_the_second_time_is_found_by_the_next_app
 }
 
 #[test]
+fn a_call_whose_answer_was_lost_is_not_taken_for_undone_because_the_next_question_is_refused() {
+    let mut lab = Lab::new(CHAIN);
+    lab.fake.fail("create fake_thing.a", Fault::SlowUnansweredThenRefused);
+    let said = lab.apply_badly();
+    assert!(said.contains("creation of fake_thing.a: refused"), "{said}");
+    assert_eq!(lab.loaded().pending.len(), 1, "its outcome is not known");
+    lab.fake.mend();
+    lab.fake.take_calls();
+    lab.apply();
+    lab.assert_settled();
+    assert_eq!(lab.fake.take_calls(), ["create fake_thing.b"]);
+}
+
+#[test]
 fn no_call_begins_that_the_lock_does_not_outlast() {
     for calls in 0..3 {
         let mut lab = Lab::new(CHAIN);

@@ -215,9 +215,9 @@ impl Lab {
             let (config, nothing) = (self.module(), Snapshot::empty("lab"));
             let tree = ModuleTree::new(&config);
             let snapshot = loaded.snapshot.as_ref().unwrap_or(&nothing);
-            let configured = Configured::new(&tree, &context, &providers, snapshot);
-            let messages =
-                settle(guard, &loaded, (&providers, &configured), &surroundings).await.map_err(shown)?;
+            let (known, world) = ((&tree, &context), (&providers, &surroundings));
+            let configured = Configured::read(known, world, snapshot, &loaded.pending).await;
+            let messages = settle(guard, &loaded, &configured).await.map_err(shown)?;
             if messages.has_errors() {
                 return Err(self.rendered(&messages));
             }
@@ -289,7 +289,7 @@ impl Lab {
         if !violations.is_empty() {
             return Err(violations);
         }
-        let objects = self.objects().into_iter().filter(|address| address.contains("fake_thing."));
+        let objects = self.objects().into_iter().filter(|address| address.contains("fake_"));
         let known: Vec<_> =
             objects.map(|name| name.replace(" (deposed)", "").replace(" (tainted)", "")).collect();
         let living = self.fake.living();

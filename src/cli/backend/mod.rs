@@ -12,8 +12,7 @@ use super::lock::SystemClock;
 use super::project::Place;
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::lang::config::StatePlace;
-use crate::lang::value::Value;
-use crate::plan::Plan;
+use crate::plan::{Plan, holds_secret};
 use mlo_state::s3::{AwsBucket, BucketSettings};
 use mlo_state::seal::{DataKey, Key, KeyError, KeyName, Random, Wrapped};
 use mlo_state::{FileStore, S3Store, Store, Vault};
@@ -86,10 +85,9 @@ impl Backend {
     /// # Errors
     /// If there are such values, others use the place too, and no key is configured.
     pub(super) fn check_secrets(&self, plan: &Plan, vault: &Vault) -> Result<(), Diagnostics> {
-        let is_secret = |value: &Value| value.marks_deep().is_sensitive();
         let outputs = plan.outputs.values().filter_map(|output| output.after.as_ref());
         let mut values = plan.operations.iter().filter_map(|each| each.planned.as_ref()).chain(outputs);
-        if matches!(self, Self::Local(_)) || vault.has_keys() || !values.any(is_secret) {
+        if matches!(self, Self::Local(_)) || vault.has_keys() || !values.any(holds_secret) {
             return Ok(());
         }
         let summary = "the plan has sensitive values, the state is in a bucket, and no key seals them";

@@ -204,8 +204,9 @@ impl Run<'_> {
         let tree = ModuleTree::new(&project.config);
         let nothing = Snapshot::empty("");
         let snapshot = loaded.snapshot.as_ref().unwrap_or(&nothing);
-        let configured = Configured::new(&tree, context, providers, snapshot);
-        let messages = settle(guard, &loaded, (providers, &configured), surroundings).await.map_err(stop)?;
+        let (config, world) = ((&tree, context), (providers, surroundings));
+        let configured = Configured::read(config, world, snapshot, &loaded.pending).await;
+        let messages = settle(guard, &loaded, &configured).await.map_err(stop)?;
         if messages.has_errors() {
             return Err(Stop::Failed(messages, Exit::Error));
         }

@@ -245,3 +245,11 @@ pub(crate) fn instance_name(name: &str, instance: Option<&str>) -> String {
 pub(crate) fn name_of(tree: &ModuleTree<'_>, (id, key, instance): &ProviderAt) -> String {
     instance_name(&provider_name(tree, *id, key), instance.as_deref())
 }
+
+/// The block that makes the configuration which the state names so, or an instance of it.
+pub(crate) fn provider_block(tree: &ModuleTree<'_>, name: &str) -> Option<(ModuleId, ProviderKey)> {
+    let base = name.split_once('[').map_or(name, |(base, _)| base);
+    let mut all = tree.ids().flat_map(|id| tree.module(id).providers.keys().map(move |key| (id, key)));
+    let (id, key) = all.find(|(id, key)| provider_name(tree, *id, key) == base)?;
+    Some((id, key.clone()))
+}

@@ -16,7 +16,7 @@ mod unreachable;
 mod unwritten;
 
 pub(in crate::plan) use block::refuse_ephemeral;
-pub(crate) use connect::{bare_provider, instance_name, name_of, provider_name};
+pub(crate) use connect::{bare_provider, instance_name, name_of, provider_block, provider_name};
 
 use crate::diag::Diagnostics;
 use crate::graph::{Graph, ModuleId, ModuleTree, Node, NodeId, Outcome, build, walk};

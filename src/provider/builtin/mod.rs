@@ -8,8 +8,8 @@ mod state;
 
 use super::object::{attribute, empty, same, with};
 use super::{
-    BoxFuture, Change, Connection, Imported, PlanRequest, Planned, Progress, Provider, ProviderError,
-    ProviderSchema, ResourceSchema, Subject, Surroundings, TerraformType,
+    BoxFuture, Change, Connection, ErrorClass, Imported, PlanRequest, Planned, Progress, Provider,
+    ProviderError, ProviderSchema, ResourceSchema, Subject, Surroundings, TerraformType,
 };
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Kind, Path, Refinement, Type, Value};
@@ -150,7 +150,8 @@ impl Connection for Memory {
         _subject: Subject<'a>,
         _handle: &'a str,
     ) -> BoxFuture<'a, Result<Progress, ProviderError>> {
-        Box::pin(ready(Err(ProviderError::permanent("nothing of this provider is ever pending"))))
+        let error = ProviderError::new(ErrorClass::Retryable, "nothing of this provider is ever pending");
+        Box::pin(ready(Err(error)))
     }
 
     fn read_data<'a>(

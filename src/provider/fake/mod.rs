@@ -22,6 +22,11 @@ pub(crate) use chaos::{Chaos, Dice, Intents};
 /// Between two polls of a slow call: long enough that a test can interrupt it.
 const POLL_WAIT: Duration = Duration::from_mins(1);
 
+/// The handle of a call that will turn out to be refused.
+const REFUSED: &str = "refused";
+/// The handle of a call of which the first question is lost, and the second one refused.
+const UNANSWERED: &str = "unanswered";
+
 /// How often a call lets others go first, at most.
 const TURNS_MAX: u64 = 12;
 
@@ -42,6 +47,10 @@ pub(crate) enum Fault {
     RolledBack,
     /// It takes so many polls.
     Slow(u32),
+    /// It takes long, and is refused then: nothing was done.
+    SlowThenRefused,
+    /// It gets no answer when it is asked about, and is refused then; it is done all the same.
+    SlowUnansweredThenRefused,
     /// The program is killed before it is done.
     KilledBefore,
     /// The program is killed after it is done.
@@ -103,6 +112,7 @@ impl Fake {
             .attribute("echo", AttributeSchema::computed(Type::Any))
             .attribute("id", AttributeSchema::computed(Type::String));
         let thing = ResourceSchema { version: 0, description: "A thing", block };
+        let shy = ResourceSchema { description: "A thing that is not found by its token", ..thing.clone() };
         let fact = BlockSchema::new()
             .attribute("query", AttributeSchema::optional(Type::Any))
             .attribute("answer", AttributeSchema::computed(Type::Any))
@@ -111,7 +121,7 @@ impl Fake {
         let config = BlockSchema::new().attribute("region", AttributeSchema::optional(Type::String));
         let schema = ProviderSchema {
             config,
-            resources: [("fake_thing", thing)].into(),
+            resources: [("fake_thing", thing), ("fake_shy", shy)].into(),
             data: [("fake_fact", fact)].into(),
         };
         Self { schema: Arc::new(schema), things: Arc::default(), region: None, killed: Arc::default() }
@@ -337,6 +347,13 @@ impl Fake {
                 drop(done);
                 return Ok(Progress::Pending { handle, after: POLL_WAIT });
             }
+            Some(Fault::SlowThenRefused) => {
+                return Ok(Progress::Pending { handle: REFUSED.into(), after: POLL_WAIT });
+            }
+            Some(Fault::SlowUnansweredThenRefused) => {
+                act();
+                return Ok(Progress::Pending { handle: UNANSWERED.into(), after: POLL_WAIT });
+            }
             Some(kill @ (Fault::KilledBefore | Fault::KilledAfter)) => {
                 if kill == Fault::KilledAfter {
                     act();
@@ -395,7 +412,7 @@ impl Connection for Fake {
         if let Some((address, _)) = self.things().living.get_mut(subject.token) {
             *address = subject.address.to_string();
         }
-        self.find(subject)
+        self.find(Subject { type_name: "fake_thing", ..subject })
     }
 
     fn start<'a>(
@@ -417,7 +434,15 @@ impl Connection for Fake {
         }
         let polls = things.polls.entry(subject.token.to_owned()).or_insert(0);
         *polls += 1;
-        let progress = if handle.parse().is_ok_and(|wanted| *polls >= wanted) {
+        match handle {
+            UNANSWERED if *polls == 1 => return Box::pin(std::future::ready(Err(lost()))),
+            UNANSWERED if *polls > 2 => {}
+            UNANSWERED | REFUSED => {
+                return Box::pin(std::future::ready(Err(ProviderError::permanent("refused"))));
+            }
+            _ => {}
+        }
+        let progress = if handle == UNANSWERED || handle.parse().is_ok_and(|wanted| *polls >= wanted) {
             Progress::Done(things.living.get(subject.token).map(|(_, value)| value.clone()))
         } else {
             Progress::Pending { handle: handle.to_owned(), after: POLL_WAIT }
@@ -443,7 +468,8 @@ impl Connection for Fake {
         if things.chaos.as_mut().is_some_and(Chaos::loses_a_look) {
             return Box::pin(std::future::ready(Err(lost())));
         }
-        let here = things.regions.get(subject.token) == self.region.as_ref();
+        let here =
+            things.regions.get(subject.token) == self.region.as_ref() && subject.type_name != "fake_shy";
         let found = things.living.get(subject.token).filter(|_| here).map(|(_, value)| value.clone());
         Box::pin(std::future::ready(Ok(found)))
     }

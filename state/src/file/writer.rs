@@ -433,11 +433,12 @@ fn reopen_journal(folder: &Folder, bytes_good: u64) -> Result<Option<File>, Stor
 fn new_journal(known: &Known, vault: &Vault) -> Result<(Vec<u8>, Option<Frames>), StoreError> {
     let header = known.header();
     let mut text = header.encode().map_err(unwritable)?;
-    let frames = vault.frames(header.subject(), false).map_err(|error| unwritable(error.into()))?;
+    let carried = known.ledger.carried();
+    let is_sensitive = carried.iter().any(Record::is_sensitive);
+    let frames = vault.frames(header.subject(), is_sensitive).map_err(|error| unwritable(error.into()))?;
     if let Some(frames) = &frames {
         text.extend(journal::frame(frames.head()));
     }
-    let carried = known.ledger.carried();
     if !carried.is_empty() {
         let records = journal::encode_records(&carried).map_err(unwritable)?;
         let payload = [b"[", &*records, b"]"].concat();

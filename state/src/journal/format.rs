@@ -325,6 +325,11 @@ struct HeaderIn {
     base_serial: Option<u64>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 /// A record on its way out.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -336,10 +341,14 @@ enum RecordOut<'a> {
         deposed: Option<&'a str>,
         action: Action,
         token: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider: Option<&'a str>,
     },
     Progress {
         operation: u64,
         handle: &'a str,
+        #[serde(skip_serializing_if = "is_false")]
+        sensitive: bool,
     },
     Done {
         operation: u64,
@@ -372,11 +381,13 @@ enum RecordOut<'a> {
 impl<'a> From<&'a Record> for RecordOut<'a> {
     fn from(record: &'a Record) -> Self {
         match record {
-            Record::Intend { operation, address, deposed, action, token } => {
-                let deposed = deposed.as_deref();
-                Self::Intend { operation: *operation, address, deposed, action: *action, token }
+            Record::Intend { operation, address, deposed, action, token, provider } => {
+                let (deposed, provider) = (deposed.as_deref(), provider.as_deref());
+                Self::Intend { operation: *operation, address, deposed, action: *action, token, provider }
             }
-            Record::Progress { operation, handle } => Self::Progress { operation: *operation, handle },
+            Record::Progress { operation, handle, sensitive } => {
+                Self::Progress { operation: *operation, handle, sensitive: *sensitive }
+            }
             Record::Done { operation, address, deposed, object } => {
                 let (deposed, object) = (deposed.as_deref(), object.as_deref().map(ObjectOut::from));
                 Self::Done { operation: *operation, address, deposed, object }
@@ -405,10 +416,14 @@ enum RecordIn {
         deposed: Option<String>,
         action: Action,
         token: String,
+        #[serde(default)]
+        provider: Option<String>,
     },
     Progress {
         operation: u64,
         handle: String,
+        #[serde(default)]
+        sensitive: bool,
     },
     Done {
         operation: u64,
@@ -442,10 +457,12 @@ impl From<RecordIn> for Record {
     fn from(record: RecordIn) -> Self {
         let read = |object: Option<Box<ObjectIn>>| object.map(|object| Box::new((*object).into()));
         match record {
-            RecordIn::Intend { operation, address, deposed, action, token } => {
-                Self::Intend { operation, address, deposed, action, token }
+            RecordIn::Intend { operation, address, deposed, action, token, provider } => {
+                Self::Intend { operation, address, deposed, action, token, provider }
             }
-            RecordIn::Progress { operation, handle } => Self::Progress { operation, handle },
+            RecordIn::Progress { operation, handle, sensitive } => {
+                Self::Progress { operation, handle, sensitive }
+            }
             RecordIn::Done { operation, address, deposed, object } => {
                 Self::Done { operation, address, deposed, object: read(object) }
             }

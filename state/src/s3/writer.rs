@@ -498,7 +498,8 @@ impl Writer {
         }
         let header = Header { lineage: snapshot.lineage.clone(), base_serial: snapshot.serial };
         let text = journal::encode_records(&carried).map_err(unwritable)?;
-        let records = Records { text: &text, is_sensitive: false };
+        let is_sensitive = carried.iter().any(Record::is_sensitive);
+        let records = Records { text: &text, is_sensitive };
         let bytes = chain::journal_of(&header, records, client.vault())?;
         let part = part(snapshot.serial, &bytes, contents::OPEN);
         client.keep(&part.name, &bytes.into()).await?;

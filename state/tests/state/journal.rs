@@ -33,6 +33,7 @@ pub(crate) fn intend(operation: u64) -> Record {
         deposed: None,
         action: Action::Create,
         token: format!("t-{operation}"),
+        provider: (operation > 1).then(|| "local.west".to_owned()),
     }
 }
 
@@ -64,7 +65,7 @@ async fn file_has_a_header_and_a_line_for_each_group() {
         object: None,
         message: "no space".to_owned(),
     };
-    let progress = Record::Progress { operation: 2, handle: "op/2".to_owned() };
+    let progress = Record::Progress { operation: 2, handle: "op/2".to_owned(), sensitive: false };
     let outputs = Record::Outputs { outputs: [].into() };
     let (address, key) = (|| "t.n[3]".parse().unwrap(), || "00c0ffee".to_owned());
     let deposed = Record::Deposed { address: address(), key: key() };
@@ -167,7 +168,7 @@ fn records_fold_in_order() {
         intend(2),
         done(1, Some(object("made"))),
         intend(3),
-        Record::Progress { operation: 3, handle: "op/3".to_owned() },
+        Record::Progress { operation: 3, handle: "op/3".to_owned(), sensitive: false },
         done(2, None),
         done(7, Some(object("found"))),
     ];
@@ -192,7 +193,7 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
         2 => done(operation, None),
         3 => Record::Deposed { address: address(operation), key: key() },
         4 => Record::Restored { address: address(operation), key: key() },
-        _ => Record::Progress { operation, handle: "op".to_owned() },
+        _ => Record::Progress { operation, handle: "op".to_owned(), sensitive: operation > 3 },
     });
     prop::collection::vec(record, 0..20)
 }

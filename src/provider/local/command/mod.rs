@@ -147,17 +147,19 @@ pub(super) async fn poll(
     subject: Subject<'_>,
     handle: &str,
 ) -> Result<Progress, ProviderError> {
-    let unreadable = || ProviderError::permanent("what was to be run cannot be read from the journal");
+    let unreadable =
+        || unknown(ProviderError::permanent("what was to be run cannot be read from the journal"));
     let json = serde_json::from_str(handle).map_err(|_| unreadable())?;
     let object = from_json(&json, &schema().block.implied_type()).map_err(|_| unreadable())?;
     let run = |time_max| Run { surroundings, subject, object: &object, time_max };
     let made = |id: String| with(&object, [("id", Value::string(id))]);
     if !begun.take(subject.token) {
-        if run(LOOK_TIME_MAX).is_busy()? {
+        if run(LOOK_TIME_MAX).is_busy().map_err(unknown)? {
             return Ok(Progress::Pending { handle: handle.to_owned(), after: LOOK_EVERY });
         }
-        let found = run(LOOK_TIME_MAX).look("find").await?;
-        return Ok(Progress::Done(found.map(|found| id_of(&found, "find")).transpose()?.map(made)));
+        let found = run(LOOK_TIME_MAX).look("find").await.map_err(unknown)?;
+        let id = found.map(|found| id_of(&found, "find")).transpose().map_err(unknown)?;
+        return Ok(Progress::Done(id.map(made)));
     }
     let finished = run(CHANGE_TIME_MAX).alone("create").await?;
     let failure = match (finished.ended, id_of(&finished, "create")) {
@@ -170,9 +172,13 @@ pub(super) async fn poll(
     match found.and_then(|found| found.map(|found| id_of(&found, "find")).transpose()) {
         Ok(Some(id)) => Err(failure.keeping(made(id))),
         Ok(None) => Err(failure),
-        // Whether it is there is not known: the intent stays open, and the next run asks again.
-        Err(_) => Err(ProviderError { class: ErrorClass::Retryable, ..failure }),
+        Err(_) => Err(unknown(failure)),
     }
+}
+
+/// An error that leaves it unknown whether the object is there: the intent stays open, and the next run asks again.
+fn unknown(error: ProviderError) -> ProviderError {
+    ProviderError { class: ErrorClass::Retryable, ..error }
 }
 
 /// The id that a command printed: its one line.
