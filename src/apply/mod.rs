@@ -131,12 +131,27 @@ pub struct Applied {
     pub values: Values,
 }
 
+/// The state could not be written: what was done is in the journal as far as that could be written.
+#[derive(Debug)]
+pub struct Halted {
+    /// Why it could not be written.
+    pub error: StoreError,
+    /// What went wrong beside that.
+    pub messages: Diagnostics,
+}
+
+impl From<StoreError> for Halted {
+    fn from(error: StoreError) -> Self {
+        Self { error, messages: Diagnostics::new() }
+    }
+}
+
 impl Applier<'_> {
     /// Carries out the plan.
     ///
     /// # Errors
-    /// If the state could not be written: what was done is in the journal as far as that could be written.
-    pub async fn run(self, approved: &Approved) -> Result<Applied, StoreError> {
+    /// If the state could not be written.
+    pub async fn run(self, approved: &Approved) -> Result<Applied, Halted> {
         let plan = approved.plan();
         let config = plan.config.clone();
         let tree = ModuleTree::new(&config);
@@ -159,6 +174,7 @@ impl Applier<'_> {
             rolled_back: Cell::new(false),
             next_operation: Cell::new(self.next_operation),
             state_failed: RefCell::new(None),
+            refused: RefCell::default(),
             calls: Semaphore::new(self.parallelism.max(1)),
             applier: &self,
         };
@@ -194,6 +210,8 @@ struct Run<'r, 'a, 'c> {
     rolled_back: Cell<bool>,
     next_operation: Cell<u64>,
     state_failed: RefCell<Option<StoreError>>,
+    /// Steps that were not begun because the run was stopped.
+    refused: RefCell<Vec<usize>>,
     /// Provider calls under way are limited here.
     calls: Semaphore,
 }
@@ -231,9 +249,21 @@ impl Run<'_, '_, '_> {
             }
             tokio::time::sleep(GRACE).await;
         };
+        // Whoever takes a lock that was lost does again what is not known to be done: what runs yet is cut off, and commands
+        // end with it.
+        let loss = async {
+            let error = self.applier.guard.keep().await;
+            self.state_failed.borrow_mut().get_or_insert(error);
+        };
         tokio::select! {
-            ended = walked => ended,
+            mut ended = walked => {
+                for number in self.refused.borrow().iter() {
+                    ended.get_mut(*number).into_iter().for_each(|ended| *ended = Ended::Skipped);
+                }
+                ended
+            }
             () = patience => vec![Ended::Skipped; dag.len()],
+            () = loss => vec![Ended::Skipped; dag.len()],
         }
     }
 
@@ -259,8 +289,17 @@ impl Run<'_, '_, '_> {
     }
 
     async fn step(&self, number: usize) -> Outcome {
-        if self.is_stopped() {
-            // Joins and values cost nothing, but nothing after them may begin either.
+        // Joins and values begin nothing: where all calls have ended, all is done, whatever came meanwhile.
+        let begins = match self.plan.steps.dag.get(number) {
+            Step::Operate(..) => true,
+            Step::Evaluate(Node::Check(id, name)) => {
+                self.tree.module(*id).checks.get(name).is_some_and(|check| check.data.is_some())
+            }
+            Step::Evaluate(node) => matches!(node, Node::Provider(..)),
+            Step::Join | Step::Settle(_) => false,
+        };
+        if begins && self.is_stopped() || self.state_failed.borrow().is_some() {
+            self.refused.borrow_mut().push(number);
             return Outcome::Failed;
         }
         let result = match self.plan.steps.dag.get(number) {
@@ -425,9 +464,9 @@ impl Run<'_, '_, '_> {
         provider.schema().resources.get(address.type_name.as_ref()).map(|schema| look(&schema.block))
     }
 
-    async fn finish(self, ended: &[Ended]) -> Result<Applied, StoreError> {
+    async fn finish(self, ended: &[Ended]) -> Result<Applied, Halted> {
         self.report_skipped(ended);
-        let failed = self.state_failed.borrow_mut().take();
+        let mut failed = self.state_failed.borrow_mut().take();
         let mut snapshot = self.state.replace(Snapshot::empty(""));
         for operation in &self.plan.operations {
             // Marks, dependencies and the provider's name can change without the object.
@@ -445,10 +484,12 @@ impl Run<'_, '_, '_> {
         self.note_configured(&mut snapshot);
         if snapshot != *self.base || !self.plan.drift.is_empty() || self.counts.get() != Counts::default() {
             snapshot.serial += 1;
-            self.applier.guard.commit(snapshot.clone()).await?;
+            if let Err(error) = self.applier.guard.commit(snapshot.clone()).await {
+                failed.get_or_insert(error);
+            }
         }
         if let Some(error) = failed {
-            return Err(error);
+            return Err(Halted { error, messages: self.messages.into_inner() });
         }
         let unfinished = self.unfinished(ended);
         let interrupted = self.interrupted() && ended.iter().any(|ended| *ended != Ended::Done);

@@ -169,16 +169,15 @@ impl<'c> Configured<'c> {
                 format!("an earlier run left {address} open, and there is no provider `{}`", key.name);
             return Err(Diagnostic::error(code::engine::UNKNOWN_PROVIDER, summary).into());
         };
-        let config = match stand_in {
-            Some(ProviderStandIn::Configured(config)) => config.clone(),
-            _ => {
-                let configs = self.world.provider_configs(*id, key, provider.schema());
-                let configs = configs.map_err(|messages| self.not_known(address, name, messages))?;
-                let base = provider_name(self.world.tree, *id, key);
-                let is_it = |instance: Option<&str>| instance_name(&base, instance) == name;
-                let found = configs.into_iter().find(|(instance, _)| is_it(instance.as_deref()));
-                found.ok_or_else(|| not_configured(address, name))?.1
-            }
+        let config = if let Some(ProviderStandIn::Configured(config)) = stand_in {
+            config.clone()
+        } else {
+            let configs = self.world.provider_configs(*id, key, provider.schema());
+            let configs = configs.map_err(|messages| self.not_known(address, name, messages))?;
+            let base = provider_name(self.world.tree, *id, key);
+            let is_it = |instance: Option<&str>| instance_name(&base, instance) == name;
+            let found = configs.into_iter().find(|(instance, _)| is_it(instance.as_deref()));
+            found.ok_or_else(|| not_configured(address, name))?.1
         };
         if !config.is_wholly_known() {
             return Err(self.not_known(address, name, Diagnostics::new()));

@@ -225,7 +225,11 @@ impl Testing<'_, '_> {
             interrupt: self.interrupt_for(approved.plan().kind),
             observe: &observe,
         };
-        let ended = applier.run(approved).await.map_err(|error| internal(&error));
+        let ended = applier.run(approved).await.map_err(|halted| {
+            let mut messages = halted.messages;
+            messages.extend(internal(&halted.error));
+            messages
+        });
         guard.release().await.map_err(|error| internal(&error))?;
         let ended = ended?;
         (self.tester.observe)(Event::Applied(&ended));

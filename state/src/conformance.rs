@@ -555,6 +555,11 @@ pub async fn a_state_is_taken_to_another_place_and_back(here: Open<'_>, there: O
 }
 
 /// What a store holds, of which this was read.
+/// A payload as a frame of its own, for what somebody else might write.
+pub fn framed(payload: &[u8]) -> Vec<u8> {
+    crate::journal::frame(payload)
+}
+
 async fn copied(store: &dyn Store, loaded: &Loaded) -> Copied {
     let copied = Copied::of(store, loaded.clone()).await.expect("the history can be read");
     copied.expect("there is a state")

@@ -11,7 +11,7 @@ mod settled;
 mod simulation;
 mod values;
 
-use super::{Applied, Applier, settle};
+use super::{Applied, Applier, Halted, settle};
 use crate::diag::{Diagnostics, SourceMap, Style, render};
 use crate::graph::ModuleTree;
 use crate::lang::config::Module;
@@ -240,7 +240,8 @@ impl Lab {
             interrupt: self.interrupt.subscribe(),
             observe: &|_| {},
         };
-        applier.run(&approved).await.map_err(shown)
+        let halted = |halted: Halted| format!("{}\n{}", halted.error, self.rendered(&halted.messages));
+        applier.run(&approved).await.map_err(halted)
     }
 
     /// Applies, and nothing may go wrong.

@@ -242,10 +242,17 @@ impl Settings {
             }
         }
         let endpoint = self.owned("endpoints.s3").or_else(|| self.owned("endpoint"));
-        if let Some(url) =
+        let name = if self.found.contains_key("endpoints.s3") { "endpoints.s3" } else { "endpoint" };
+        if endpoint.as_deref().is_some_and(has_credentials) {
+            // What it says is not repeated, and the place is written down where others read it.
+            let summary = format!("`{name}` holds a user's name or password");
+            let error = Diagnostic::error(code::state::BACKEND, summary);
+            messages.push(error.help(
+                "leave out what stands before the `@`: credentials come from the environment or from a profile",
+            ));
+        } else if let Some(url) =
             endpoint.as_ref().filter(|url| !url.starts_with("http://") && !url.starts_with("https://"))
         {
-            let name = if self.found.contains_key("endpoints.s3") { "endpoints.s3" } else { "endpoint" };
             messages.push(
                 self.wrong(name, &format!("`{url}` is no URL: it begins with `https://` or `http://`")),
             );
@@ -277,6 +284,12 @@ impl Settings {
         };
         Ok(Backend::S3 { bucket: Box::new(bucket), key: self.owned("key").unwrap_or_default() })
     }
+}
+
+/// Whether a URL has a user's name or password in it.
+fn has_credentials(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default().contains('@')
 }
 
 /// Whether objects can lie below a key: no empty part, none that a path would swallow.

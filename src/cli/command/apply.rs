@@ -1,6 +1,6 @@
 //! `mlo apply`, and all of `mlo destroy` but its name.
 
-use crate::apply::{Applied, Applier, settle};
+use crate::apply::{Applied, Applier, Halted, settle};
 use crate::cli::approval;
 use crate::cli::args::{Apply, Global};
 use crate::cli::backend::moves;
@@ -118,6 +118,14 @@ impl Run<'_> {
         Stop::store(error, &self.session.place)
     }
 
+    /// The end by a state that could not be written, after all that was said of the changes.
+    fn halted(&self, Halted { error, messages }: Halted) -> Stop {
+        let (why, exit) = session::store_failure(&error, &self.session.place);
+        let mut all = self.session.at_manifests(messages);
+        all.extend(why);
+        Stop::Failed(all, exit)
+    }
+
     async fn lock(&self, interrupt: &Interrupt, screen: &Screen) -> Result<Box<dyn Guard>, Stop> {
         let Session { store, place, .. } = self.session;
         let operation = if self.kind == Kind::Destroy { "destroy" } else { "apply" };
@@ -184,7 +192,7 @@ impl Run<'_> {
             consent.note(self.session.store.as_ref(), &self.session.place).await?;
         }
         let carry_out = self.applier(guard, snapshot, connections, next_operation, interrupt, screen);
-        let mut applied = carry_out(&approved).await.map_err(|error| self.store_stop(&error))?;
+        let mut applied = carry_out(&approved).await.map_err(|halted| self.halted(halted))?;
         applied.messages = self.session.at_manifests(applied.messages);
         // What was not known before may be secret too.
         secrets::hide_state(screen, &applied.snapshot);
@@ -239,7 +247,7 @@ impl Run<'_> {
         next_operation: u64,
         interrupt: &'r Interrupt,
         screen: &'r Screen,
-    ) -> impl AsyncFnOnce(&Approved) -> Result<Applied, StoreError> + 'r {
+    ) -> impl AsyncFnOnce(&Approved) -> Result<Applied, Halted> + 'r {
         async move |approved: &Approved| {
             let observe = |event: crate::apply::Event<'_>| self.report.event(screen, event);
             let applier = Applier {

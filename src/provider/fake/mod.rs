@@ -153,6 +153,10 @@ impl Fake {
     }
 }
 
+fn pending(handle: &str) -> Progress {
+    Progress::Pending { handle: handle.to_owned(), after: POLL_WAIT }
+}
+
 fn lost() -> ProviderError {
     ProviderError::new(ErrorClass::Retryable, "no connection")
 }
@@ -285,22 +289,25 @@ impl Fake {
         }
     }
 
+    /// A call takes effect where this is connected to.
+    fn act(&self, subject: Subject<'_>, change: Change<'_>) -> Option<Value> {
+        let mut things = self.things();
+        match (&self.region, change) {
+            (Some(region), Change::Create { .. }) => {
+                things.regions.insert(subject.token.to_owned(), region.clone());
+            }
+            (here, _) if things.regions.get(subject.token) != here.as_ref() => {
+                let there = things.regions.get(subject.token).cloned();
+                things.violations.push(format!("{} is in {there:?}, not in {here:?}", subject.address));
+            }
+            _ => {}
+        }
+        things.act(subject, change)
+    }
+
     async fn answer(&self, subject: Subject<'_>, change: Change<'_>) -> Result<Progress, ProviderError> {
         let call = name_of(subject, change);
-        let act = || {
-            let mut things = self.things();
-            match (&self.region, change) {
-                (Some(region), Change::Create { .. }) => {
-                    things.regions.insert(subject.token.to_owned(), region.clone());
-                }
-                (here, _) if things.regions.get(subject.token) != here.as_ref() => {
-                    let there = things.regions.get(subject.token).cloned();
-                    things.violations.push(format!("{} is in {there:?}, not in {here:?}", subject.address));
-                }
-                _ => {}
-            }
-            things.act(subject, change)
-        };
+        let act = || self.act(subject, change);
         let fault = self.set_out(subject, change, &call).await?;
         Ok(Progress::Done(match fault {
             None | Some(Fault::Throttled(0)) => act(),
@@ -347,12 +354,10 @@ impl Fake {
                 drop(done);
                 return Ok(Progress::Pending { handle, after: POLL_WAIT });
             }
-            Some(Fault::SlowThenRefused) => {
-                return Ok(Progress::Pending { handle: REFUSED.into(), after: POLL_WAIT });
-            }
+            Some(Fault::SlowThenRefused) => return Ok(pending(REFUSED)),
             Some(Fault::SlowUnansweredThenRefused) => {
                 act();
-                return Ok(Progress::Pending { handle: UNANSWERED.into(), after: POLL_WAIT });
+                return Ok(pending(UNANSWERED));
             }
             Some(kill @ (Fault::KilledBefore | Fault::KilledAfter)) => {
                 if kill == Fault::KilledAfter {

@@ -10,8 +10,8 @@ mod service;
 
 use super::object::text;
 use super::{
-    BoxFuture, Change, Connection, Imported, PlanRequest, Planned, Progress, Provider, ProviderError,
-    ProviderSchema, Subject, Surroundings, TerraformType,
+    BoxFuture, Change, Connection, ErrorClass, Imported, PlanRequest, Planned, Progress, Provider,
+    ProviderError, ProviderSchema, Subject, Surroundings, TerraformType,
 };
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Type, Value};
@@ -89,8 +89,11 @@ impl Provider for Local {
         if let Some(root) = text(config, ROOT) {
             surroundings.project.push(root);
         }
-        let machine: Arc<dyn Connection> =
-            Arc::new(Machine { surroundings, begun: command::Begun::default() });
+        let machine: Arc<dyn Connection> = Arc::new(Machine {
+            surroundings,
+            commands: command::Begun::default(),
+            files: file::Begun::default(),
+        });
         Box::pin(ready(Ok(machine)))
     }
 }
@@ -98,7 +101,8 @@ impl Provider for Local {
 /// This machine.
 struct Machine {
     surroundings: Surroundings,
-    begun: command::Begun,
+    commands: command::Begun,
+    files: file::Begun,
 }
 
 impl Connection for Machine {
@@ -125,9 +129,9 @@ impl Connection for Machine {
         Box::pin(async move {
             let done = match subject.type_name {
                 command::TYPE => {
-                    return command::change(&self.surroundings, &self.begun, subject, change).await;
+                    return command::change(&self.surroundings, &self.commands, subject, change).await;
                 }
-                file::TYPE => file::change(&self.surroundings, subject, change)?,
+                file::TYPE => return file::change(&self.surroundings, &self.files, subject, change),
                 service::TYPE => service::change(&self.surroundings, subject, change).await?,
                 other => return Err(unknown_type(other)),
             };
@@ -142,8 +146,12 @@ impl Connection for Machine {
     ) -> BoxFuture<'a, Result<Progress, ProviderError>> {
         Box::pin(async move {
             match subject.type_name {
-                command::TYPE => command::poll(&self.surroundings, &self.begun, subject, handle).await,
-                _ => Err(ProviderError::permanent("nothing of this type is ever pending")),
+                command::TYPE => command::poll(&self.surroundings, &self.commands, subject, handle).await,
+                file::TYPE => file::poll(&self.surroundings, &self.files, subject, handle),
+                _ => {
+                    let summary = "nothing of this type is ever pending";
+                    Err(ProviderError::new(ErrorClass::Retryable, summary))
+                }
             }
         })
     }
@@ -177,8 +185,7 @@ impl Connection for Machine {
         Box::pin(async move {
             match subject.type_name {
                 service::TYPE => service::find(&self.surroundings, subject).await,
-                // A file has no room for a token. Creating it again finds the same content, and that is no conflict. A
-                // command that has no handle was never run.
+                // What has no handle was never begun.
                 _ => Ok(None),
             }
         })

@@ -95,7 +95,10 @@ impl Project {
     ) -> Result<Option<Value>, ProviderError> {
         match self.connection.start(subject, change).await? {
             Progress::Done(object) => Ok(object),
-            Progress::Pending { handle, .. } => panic!("pending: {handle}"),
+            Progress::Pending { handle, .. } => match self.connection.poll(subject, &handle).await? {
+                Progress::Done(object) => Ok(object),
+                Progress::Pending { handle, .. } => panic!("pending: {handle}"),
+            },
         }
     }
 

@@ -10,7 +10,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::head::{Head, Position, refused};
+use super::head::{HEAD, Head, Position, refused};
 use super::request::{Client, Written};
 use crate::journal::{self, Header, JOURNAL_BYTES_MAX, Journal, Left, Record};
 use crate::json;
@@ -20,6 +20,10 @@ use crate::store::{StoreError, unwritable};
 
 /// What the names of the journal begin with.
 pub(super) const JOURNAL: &str = "journal/";
+
+/// Takings of the lock in a row of which none came to write the head: each leaves a chain to be closed. Ours are a few,
+/// of runs that were killed between the two or whose lock was broken.
+const UNSEALED_MAX: u64 = 1_000;
 
 /// Attempts to close a chain whose holder still writes to it.
 const SEALS_MAX: u32 = 100;
@@ -58,8 +62,9 @@ impl Position {
         Some(Self { epoch: number(epoch)?, sequence: number(sequence)? })
     }
 
+    /// The place after it. After the last that there can be there is none: it is taken, so nothing is written there.
     pub(super) fn next(self) -> Self {
-        Self { sequence: self.sequence + 1, ..self }
+        Self { sequence: self.sequence.saturating_add(1), ..self }
     }
 }
 
@@ -176,16 +181,28 @@ pub(super) async fn places(client: &Client, head: &Head) -> Result<Vec<Position>
 
 /// Closes the chains of all epochs before `epoch` that may still be written to.
 pub(super) async fn seal(client: &Client, head: &Head, epoch: u64, writer: &str) -> Result<(), StoreError> {
-    if head.sealed + 1 >= epoch {
+    let first = head.sealed.saturating_add(1);
+    if first >= epoch {
         return Ok(());
     }
+    check_epoch(client, HEAD, (epoch, head.sealed))?;
     let places = places(client, head).await?;
-    for open in head.sealed + 1..epoch {
+    for open in first..epoch {
         let folded = if head.folded.epoch == open { head.folded.sequence } else { 0 };
         let last = places.iter().filter(|at| at.epoch == open).map(|at| at.sequence).max();
         seal_one(client, Position { epoch: open, sequence: last.unwrap_or(folded) }, epoch, writer).await?;
     }
     Ok(())
+}
+
+/// Refuses a number of the lock's taking that is so far beyond the last one known that nobody can have counted up to it:
+/// closing all chains between the two would not end.
+pub(super) fn check_epoch(client: &Client, name: &str, (found, known): (u64, u64)) -> Result<(), StoreError> {
+    if found <= known.saturating_add(UNSEALED_MAX) {
+        return Ok(());
+    }
+    let damage = Damage::Epoch { found, known };
+    Err(StoreError::Corrupt { place: client.place(name), damage, good: None })
 }
 
 /// Closes a chain of which `last` is the end, as far as is known.

@@ -225,7 +225,8 @@ async fn read_records(
     Ok((opened, chain::join(client, head, links)?))
 }
 
-async fn read_marker(client: &Client) -> Result<Option<(Marker, String)>, StoreError> {
+/// The marker and its tag.
+pub(super) async fn read_marker(client: &Client) -> Result<Option<(Marker, String)>, StoreError> {
     let Some((marker, tag)) = find_marker(client).await? else { return Ok(None) };
     marker.map(|marker| Some((marker, tag))).ok_or_else(|| refused(client, LINEAGE, Damage::Lineage.into()))
 }
@@ -234,6 +235,20 @@ async fn read_marker(client: &Client) -> Result<Option<(Marker, String)>, StoreE
 pub(super) async fn find_marker(client: &Client) -> Result<Option<(Option<Marker>, String)>, StoreError> {
     let found = client.get(LINEAGE, MARKER_BYTES_MAX).await?;
     Ok(found.map(|found| (Marker::decode(&found.body), found.tag)))
+}
+
+/// Whether all that is there are snapshots of the same state, none of them later.
+pub(super) async fn is_part_of(client: &Client, state: &Snapshot) -> Result<bool, StoreError> {
+    for name in client.list(SNAPSHOTS, "").await?.iter().filter(|name| name.ends_with(SNAPSHOT)) {
+        let Some(found) = client.get(name, SNAPSHOT_BYTES_MAX).await? else { continue };
+        let found = Snapshot::open(found.body.into(), client.vault())
+            .map_err(|error| refused(client, name, error))?
+            .snapshot;
+        if found.lineage != state.lineage || found.serial > state.serial {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// An error with the newest earlier snapshot that is whole in it, where the error has a place for that.

@@ -12,12 +12,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::chain::JOURNAL;
-use super::head::{Head, Position};
+use super::chain::{self, JOURNAL};
+use super::head::{HEAD, Head, Position};
 use super::request::{Client, Written};
 use crate::holder::{Held, Holder, HolderTwin};
 use crate::journal;
 use crate::json;
+use crate::snapshot::Damage;
 use crate::store::StoreError;
 
 /// How long a lock is kept without a word of its holder.
@@ -145,11 +146,21 @@ pub(super) async fn break_lock(client: &Client, id: &str) -> Result<u64, StoreEr
     let Some(lock) = lock.as_ref().filter(is_it) else {
         return Err(locked(lock.as_ref()));
     };
-    let epoch = lock.twin.epoch + 1;
+    let head = Head::read(client).await?.map_or(0, |(head, _)| head.epoch);
+    let epoch = next_epoch(client, lock.twin.epoch, head)?;
     match put(client, Some(lock), &encode(epoch, 0, None)).await? {
         Written::Done(_) => Ok(epoch),
         Written::Taken => Err(locked(Lock::read(client).await?.as_ref())),
     }
+}
+
+/// The number of the next taking of a lock.
+fn next_epoch(client: &Client, lock: u64, head: u64) -> Result<u64, StoreError> {
+    chain::check_epoch(client, LOCK, (lock, head))?;
+    lock.max(head).checked_add(1).ok_or_else(|| {
+        let damage = Damage::Epoch { found: head, known: 0 };
+        StoreError::Corrupt { place: client.place(HEAD), damage, good: None }
+    })
 }
 
 /// That another has the lock, if anybody has.
@@ -173,7 +184,7 @@ impl Lease {
                 return Err(StoreError::Locked(Box::new(held)));
             }
             // Where somebody removed the lock, the head still knows how far the epochs have come.
-            let epoch = Lock::epoch(lock.as_ref()).max(epoch_of_others(client).await?) + 1;
+            let epoch = next_epoch(client, Lock::epoch(lock.as_ref()), epoch_of_others(client).await?)?;
             let since = client.clock().elapsed();
             if let Written::Done(tag) = put(client, lock.as_ref(), &encode(epoch, 0, Some(holder))).await? {
                 let known = Mutex::new(Known { tag, beat: 0, since, lost: false });
@@ -248,7 +259,7 @@ impl Lease {
         for _ in 0..ATTEMPTS_MAX {
             let (tag, beat) = {
                 let mut known = self.known();
-                known.beat += 1;
+                known.beat = known.beat.saturating_add(1);
                 (known.tag.clone(), known.beat)
             };
             let since = self.client.clock().elapsed();

@@ -1,9 +1,11 @@
 //! A bucket in memory, for tests and simulation, with the service's own clock and with faults.
 //!
-//! In: what a bucket takes. Out: what S3 answers by its documentation. Never: a network.
+//! In: what a bucket takes. Out: what S3 answers by its documentation. Never: a network; calls that are under way together
+//! and always take turns in one order.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +13,9 @@ use bytes::Bytes;
 use super::bucket::{Bucket, Found, Only, Page, Refusal};
 use crate::clock::Clock;
 use crate::store::BoxFuture;
+
+/// How many others a call or its answer lets go first, at most.
+const TURNS_MAX: u64 = 5;
 
 /// Keys on a page: fewer than S3's 1,000, so that tests see more than one.
 const PAGE: usize = 7;
@@ -20,6 +25,8 @@ const PAGE: usize = 7;
 pub struct ModelBucket {
     clock: Arc<dyn Clock>,
     shared: Arc<Mutex<Shared>>,
+    /// Which call goes before which: another order for each.
+    seed: u64,
 }
 
 #[derive(Default)]
@@ -29,6 +36,8 @@ struct Shared {
     writes: u64,
     /// Calls so far by kind: gets, puts, lists, deletes.
     calls: [u64; 4],
+    /// Ways that calls and answers have gone.
+    travels: u64,
 }
 
 struct Object {
@@ -40,7 +49,35 @@ struct Object {
 impl ModelBucket {
     /// An empty bucket whose time is told by a clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, shared: Arc::default() }
+        Self::with_seed(clock, 0)
+    }
+
+    /// The same, whose calls take turns as a seed says.
+    pub fn with_seed(clock: Arc<dyn Clock>, seed: u64) -> Self {
+        Self { clock, shared: Arc::default(), seed }
+    }
+
+    /// A call is on its way: others go first, or it does.
+    async fn travel(&self) {
+        let number = {
+            let mut shared = self.shared();
+            shared.travels += 1;
+            shared.travels
+        };
+        // The finalizer of SplitMix64.
+        let mut mixed = (self.seed ^ number.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        for _ in 0..(mixed >> 60) % TURNS_MAX {
+            let mut turned = false;
+            std::future::poll_fn(|context| {
+                if std::mem::replace(&mut turned, true) {
+                    return Poll::Ready(());
+                }
+                context.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+        }
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -68,7 +105,18 @@ impl ModelBucket {
         self.shared().calls
     }
 
-    fn call<T>(
+    async fn call<T>(
+        &self,
+        kind: usize,
+        answer: impl FnOnce(&mut Shared, Duration) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        self.travel().await;
+        let answered = self.arrive(kind, answer);
+        self.travel().await;
+        answered
+    }
+
+    fn arrive<T>(
         &self,
         kind: usize,
         answer: impl FnOnce(&mut Shared, Duration) -> Result<T, Refusal>,
@@ -93,6 +141,7 @@ impl Bucket for ModelBucket {
                 }
                 None => Ok(None),
             })
+            .await
         })
     }
 
@@ -112,6 +161,7 @@ impl Bucket for ModelBucket {
                 shared.objects.insert(key.to_owned(), Object { body, tag: tag.clone(), at: now });
                 Ok(tag)
             })
+            .await
         })
     }
 
@@ -125,6 +175,7 @@ impl Bucket for ModelBucket {
                 keys.truncate(PAGE);
                 Ok(Page { keys, more })
             })
+            .await
         })
     }
 
@@ -134,6 +185,7 @@ impl Bucket for ModelBucket {
                 shared.objects.retain(|key, _| !keys.contains(key));
                 Ok(())
             })
+            .await
         })
     }
 

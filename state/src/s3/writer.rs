@@ -193,22 +193,31 @@ impl Writer {
                 self.write_head(client, lease, head).await?;
             }
         }
-        self.mark(client).await
+        self.mark(client, lease).await
     }
 
     /// Makes sure that the marker is there, and speaks of the present snapshot. What it speaks of is durable before it: a
     /// marker without a state is a loss.
-    async fn mark(&mut self, client: &Client) -> Result<(), StoreError> {
+    async fn mark(&mut self, client: &Client, lease: &Lease) -> Result<(), StoreError> {
         let (Some(known), Some(lineage)) = (&mut self.known, &self.head.lineage) else { return Ok(()) };
         let marker = Marker::new(lineage, self.head.serial, known.digest.as_deref());
-        known.write_marker(client, marker).await
+        known.write_marker(client, marker).await?;
+        if known.marker.is_some() {
+            return Ok(());
+        }
+        // Somebody wrote one meanwhile.
+        let found = contents::find_marker(client).await?.and_then(|(marker, _)| marker);
+        Err(match found.filter(|found| found.lineage != *lineage) {
+            Some(found) => StoreError::Foreign { expected: lineage.clone(), found: found.lineage },
+            None => lease.lost(),
+        })
     }
 
     /// Puts a head in the place of the present one.
     async fn write_head(&mut self, client: &Client, lease: &Lease, head: Head) -> Result<(), StoreError> {
-        let head = Head { writer: lease.holder.id.clone(), write: self.head.write + 1, ..head };
+        let head = Head { writer: lease.holder.id.clone(), write: self.head.write.wrapping_add(1), ..head };
         // Counted before it is written: if nobody knows how that ends, the next one is not taken for it.
-        self.head.write += 1;
+        self.head.write = self.head.write.wrapping_add(1);
         match client.replace(HEAD, &head.encode(), &self.tag).await? {
             Written::Done(tag) => {
                 self.head = head;
@@ -283,7 +292,7 @@ impl Writer {
         if waiting.is_empty() {
             return;
         }
-        let at = Position { epoch: self.head.epoch, sequence: self.last + 1 };
+        let at = Position { epoch: self.head.epoch, sequence: self.last.saturating_add(1) };
         let records = Records { text: &text, is_sensitive };
         match chain::link(at, &lease.holder.id, (&self.header(), records), client.vault()) {
             Ok(body) => {
@@ -361,7 +370,7 @@ impl Writer {
             known.digest = Some(digest);
         }
         // The state is durable. What is left is done by the next write too, so a failure loses nothing.
-        let _ = self.mark(client).await;
+        let _ = self.mark(client, lease).await;
         let _ = self.tidy(client).await;
         Ok(())
     }
@@ -378,6 +387,17 @@ impl Writer {
         }
         let present = self.head.lineage.as_deref().map(|lineage| (lineage, self.head.serial));
         may_adopt(present, &copy.snapshot)?;
+        // What is here must be whole, whatever it is: a state whose head is gone is no empty place.
+        match self.load(client, lease).await {
+            Ok(_) | Err(StoreError::Moved { .. }) => {}
+            // Or it is what an earlier attempt to take in the same state left.
+            Err(StoreError::Lost { .. }) if contents::is_part_of(client, &copy.snapshot).await? => {}
+            Err(error) => return Err(error),
+        }
+        let marker = contents::read_marker(client).await?.map(|(marker, _)| marker.lineage);
+        if let Some(found) = marker.filter(|found| *found != copy.snapshot.lineage) {
+            return Err(StoreError::Foreign { expected: copy.snapshot.lineage, found });
+        }
         lease.outlasts(Duration::ZERO).await?;
         let mut earlier = Vec::new();
         let copy = copy.written_by(&lease.holder)?;
@@ -407,7 +427,7 @@ impl Writer {
         if let Some(known) = &mut self.known {
             known.digest = Some(digest);
         }
-        self.mark(client).await?;
+        self.mark(client, lease).await?;
         let _ = self.tidy(client).await;
         Ok(())
     }
@@ -524,7 +544,7 @@ impl Writer {
         let is_end =
             |index: usize, at: &Position| places.get(index + 1).is_none_or(|next| next.epoch != at.epoch);
         let is_stale = |(index, at): &(usize, &Position)| {
-            let kept_end = at.epoch + ENDS_KEPT > self.head.epoch && is_end(*index, at);
+            let kept_end = at.epoch.saturating_add(ENDS_KEPT) > self.head.epoch && is_end(*index, at);
             **at <= needless && !(kept_end && at.epoch < self.head.epoch)
         };
         stale.extend(places.iter().enumerate().filter(is_stale).map(|(_, at)| at.name()));

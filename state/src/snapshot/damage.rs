@@ -73,6 +73,16 @@ pub enum Damage {
         /// The serial.
         serial: u64,
     },
+    /// A lock's number that no taking of it can have come to.
+    #[error(
+        "its number {found} is far beyond {known}, the last that the state knows: mlo did not write it; remove it"
+    )]
+    Epoch {
+        /// The number.
+        found: u64,
+        /// The last that is known.
+        known: u64,
+    },
     /// A later serial than this one was written before.
     #[error("it is of serial {found}, but serial {newest} was written before: an older state was put back")]
     RolledBack {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use mlo_state::s3::{Bucket, Found, HEARTBEAT, LEASE, ModelBucket, Only, Page, Refusal};
-use mlo_state::{BoxFuture, Clock, Guard, Holder, S3Store, Snapshot, Store, StoreError, conformance};
+use mlo_state::{BoxFuture, Clock, Copied, Guard, Holder, S3Store, Snapshot, Store, StoreError, conformance};
 
 use crate::journal::{done, intend, object};
 
@@ -141,8 +141,12 @@ struct Lab {
 
 impl Lab {
     fn new() -> Self {
+        Self::with_seed(0)
+    }
+
+    fn with_seed(seed: u64) -> Self {
         let clock = clock();
-        let bucket = ModelBucket::new(clock.clone());
+        let bucket = ModelBucket::with_seed(clock.clone(), seed);
         let faulty = Faulty::new(Arc::new(bucket.clone()));
         Self { clock, bucket, faulty }
     }
@@ -374,7 +378,7 @@ async fn what_is_folded_away_is_removed_and_the_last_snapshots_are_kept() {
 #[tokio::test(start_paused = true)]
 async fn of_many_that_commit_the_same_serial_one_does() {
     for round in 0..20 {
-        let lab = Lab::new();
+        let lab = Lab::with_seed(round);
         let stores: Vec<_> = (0..32).map(|_| lab.store()).collect();
         let race = |number: usize| {
             let store = &stores[number];
@@ -465,5 +469,69 @@ async fn what_is_damaged_missing_or_foreign_is_said_and_never_taken_for_nothing(
             guard.read().await.expect_err(said);
             guard.commit(empty(3)).await.expect_err(said);
         }
+    }
+}
+
+/// Puts a lock or a head there as somebody else would write it who may write to the bucket.
+fn forge(lab: &Lab, key: &str, (from, to): (&str, &str)) {
+    lab.bucket.meddle(key, |body| {
+        let payload = std::str::from_utf8(&body[18..]).unwrap().trim_end().to_owned();
+        assert!(payload.contains(from), "{payload}");
+        Some(conformance::framed(payload.replace(from, to).as_bytes()).into())
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_of_the_lock_that_nobody_counted_up_to_is_refused_and_writes_nothing() {
+    for (key, number) in [
+        ("models/prod/lock", "1000000000"),
+        ("models/prod/lock", "18446744073709551615"),
+        ("models/prod/head", "18446744073709551615"),
+    ] {
+        let lab = Lab::new();
+        let store = lab.store();
+        let guard = lock(&store, "ann").await;
+        guard.commit(empty(1)).await.unwrap();
+        guard.release().await.unwrap();
+        forge(&lab, key, (r#""epoch":1,"#, &format!(r#""epoch":{number},"#)));
+        let before = lab.bucket.calls();
+        let refused = store.lock(&holder("ben")).await.map(drop);
+        assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{key} {number}: {refused:?}");
+        let said = refused.unwrap_err().to_string();
+        assert!(said.contains(key) && said.contains(number), "{said}");
+        assert_eq!(lab.bucket.calls()[1], before[1], "nothing is written: {key} {number}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_is_not_taken_in_where_another_one_lost_its_head_or_left_its_marker() {
+    let from = Lab::new();
+    let source = from.store();
+    let guard = lock(&source, "ann").await;
+    guard.commit(Snapshot { serial: 1, ..Snapshot::empty("other-lineage") }).await.unwrap();
+    let copy = guard.read().await.unwrap();
+    let copied = Copied::of(&source, copy).await.unwrap().unwrap();
+    for gone in ["models/prod/head", "all but the marker"] {
+        let lab = Lab::new();
+        let store = lab.store();
+        let guard = lock(&store, "ann").await;
+        guard.commit(empty(1)).await.unwrap();
+        guard.commit(empty(2)).await.unwrap();
+        guard.release().await.unwrap();
+        let keys = lab.bucket.keys();
+        let is_gone =
+            |key: &&String| key.as_str() == gone || gone.starts_with("all") && !key.ends_with("lineage");
+        for key in keys.iter().filter(is_gone) {
+            lab.bucket.meddle(key, |_| None);
+        }
+        let before: Vec<_> = lab.bucket.keys();
+        let guard = lock(&store, "ben").await;
+        let refused = guard.adopt(copied.clone()).await;
+        assert!(
+            matches!(refused, Err(StoreError::Lost { .. } | StoreError::Foreign { .. })),
+            "{gone}: {refused:?}"
+        );
+        let after = lab.bucket.keys();
+        assert!(before.iter().all(|key| after.contains(key)), "{gone}: {before:?} and then {after:?}");
     }
 }

@@ -9,16 +9,21 @@ pub(super) mod data;
 use super::disk;
 use crate::diag::code::provider::{ARGUMENT, NOT_OURS, UNREADABLE};
 use crate::lang::eval::{AttributeSchema, BlockSchema};
-use crate::lang::value::{Path as ValuePath, Type, Value};
+use crate::lang::value::{Marks, Path as ValuePath, Type, Value};
 use crate::provider::object::{attribute, empty, same, text, text_or_null, with};
 use crate::provider::{
-    Change, ErrorClass, Imported, PlanRequest, Planned, ProviderError, ResourceSchema, Subject, Surroundings,
+    Change, ErrorClass, Imported, PlanRequest, Planned, Progress, ProviderError, ResourceSchema, Subject,
+    Surroundings,
 };
 use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Name of the resource type.
 pub(super) const TYPE: &str = "local_file";
@@ -79,6 +84,7 @@ pub(super) fn plan(
         Some(Err(_)) | None => Value::unknown(Type::String),
     };
     let secret = !attribute(wanted, "sensitive_content").is_null();
+    let digest = digest.marked(marks_of_content(wanted));
     let value = with(
         &request.proposed,
         [
@@ -89,6 +95,15 @@ pub(super) fn plan(
         ],
     );
     Ok(Planned { value, replace: Vec::new() })
+}
+
+/// What a digest of the content must not tell is what the content must not: short secrets are guessed from it.
+fn marks_of_content(object: &Value) -> Marks {
+    let given = CONTENTS.into_iter().map(|name| (name, attribute(object, name)));
+    given.filter(|(_, content)| !content.is_null()).fold(Marks::NONE, |marks, (name, content)| {
+        let own = if name == "sensitive_content" { Marks::SENSITIVE } else { Marks::NONE };
+        marks | own | content.marks_deep()
+    })
 }
 
 fn or(wanted: &Value, name: &str, default: &str) -> Value {
@@ -176,7 +191,7 @@ pub(super) fn read(surroundings: &Surroundings, prior: &Value) -> Result<Option<
     let found = disk::open_regular(&path).and_then(Found::read).map_err(fail)?;
     let mut changes = Vec::new();
     if text(prior, "content_sha256") != Some(found.digest.as_str()) {
-        let digest = Value::string(found.digest.as_str());
+        let digest = Value::string(found.digest.as_str()).marked(marks_of_content(prior));
         changes.extend([("id", digest.clone()), ("content_sha256", digest)]);
         for name in ["content", "sensitive_content"] {
             changes.extend(found.shown(prior, name, |bytes| String::from_utf8(bytes.to_vec()).ok()));
@@ -215,6 +230,7 @@ pub(super) fn of_terraform(object: &Value) -> Option<Value> {
         Some(digest) => Value::string(digest),
         None => Value::string(digest_of(&content(object, None)?.ok()?)),
     };
+    let digest = digest.marked(marks_of_content(object));
     Some(with(object, [("id", digest.clone()), ("content_sha256", digest)]))
 }
 
@@ -260,17 +276,90 @@ impl io::Write for Hash {
     }
 }
 
-/// Makes, changes or removes the file.
+/// The files that this process has begun to make, by token: what is polled and not among them was begun by an earlier
+/// run.
+#[derive(Default)]
+pub(super) struct Begun(Mutex<BTreeMap<String, Value>>);
+
+impl Begun {
+    fn files(&self) -> MutexGuard<'_, BTreeMap<String, Value>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a later run needs to know a file again. The content is not in it.
+#[derive(Serialize, Deserialize)]
+struct Handle {
+    filename: String,
+    content_sha256: String,
+    directory_permission: String,
+}
+
+/// Makes, changes or removes the file. To make one, which it is becomes the handle, so that it is durable: a file has no
+/// room for a token by which it could be found.
 pub(super) fn change(
     surroundings: &Surroundings,
+    begun: &Begun,
     subject: Subject<'_>,
     change: Change<'_>,
-) -> Result<Option<Value>, ProviderError> {
+) -> Result<Progress, ProviderError> {
     match change {
-        Change::Create { planned } => write(surroundings, subject, planned, false).map(Some),
-        Change::Update { planned, .. } => write(surroundings, subject, planned, true).map(Some),
-        Change::Delete { prior } => remove(&target(surroundings, prior)?).map(|()| None),
+        Change::Create { planned } => {
+            check(planned)?;
+            let known = text(planned, "content_sha256").map(|digest| Ok(digest.to_owned()));
+            let digest = known.unwrap_or_else(|| Ok(digest_of(&bytes_of(surroundings, planned)?)))?;
+            let own = |name| text(planned, name).unwrap_or_default().to_owned();
+            let handle = Handle {
+                filename: own("filename"),
+                content_sha256: digest,
+                directory_permission: own("directory_permission"),
+            };
+            let handle = serde_json::to_string(&handle);
+            let handle = handle.map_err(|error| ProviderError::permanent(error.to_string()))?;
+            begun.files().insert(subject.token.to_owned(), planned.clone());
+            Ok(Progress::Pending { handle, after: Duration::ZERO })
+        }
+        Change::Update { planned, .. } => {
+            write(surroundings, subject, planned, true).map(|file| Progress::Done(Some(file)))
+        }
+        Change::Delete { prior } => remove(&target(surroundings, prior)?).map(|()| Progress::Done(None)),
     }
+}
+
+/// Goes on with a file that is made: writes it if this process has begun it, else looks whether an earlier run did. How
+/// it was given its content is not known then: that, the next plan says.
+pub(super) fn poll(
+    surroundings: &Surroundings,
+    begun: &Begun,
+    subject: Subject<'_>,
+    handle: &str,
+) -> Result<Progress, ProviderError> {
+    let planned = begun.files().remove(subject.token);
+    if let Some(planned) = planned {
+        return write(surroundings, subject, &planned, false).map(|file| Progress::Done(Some(file)));
+    }
+    let unknown = |error| ProviderError { class: ErrorClass::Retryable, ..error };
+    let handle: Handle = serde_json::from_str(handle).map_err(|_| {
+        unknown(ProviderError::permanent("which file was made cannot be read from the journal"))
+    })?;
+    let digest = Value::string(handle.content_sha256);
+    let made = with(
+        &empty(&schema().block),
+        [
+            ("filename", Value::string(handle.filename)),
+            ("directory_permission", Value::string(handle.directory_permission)),
+            ("id", digest.clone()),
+            ("content_sha256", digest.clone()),
+        ],
+    );
+    let found = read(surroundings, &made).map_err(unknown)?;
+    Ok(Progress::Done(found.filter(|found| same(&attribute(found, "content_sha256"), &digest))))
+}
+
+/// The content that is wanted.
+fn bytes_of(surroundings: &Surroundings, planned: &Value) -> Result<Vec<u8>, ProviderError> {
+    content(planned, Some(surroundings))
+        .unwrap_or_else(|| Err(ProviderError::permanent("the content is not known")))
 }
 
 /// Writes the file; `ours` says whether the one that may be there is.
@@ -282,9 +371,8 @@ fn write(
 ) -> Result<Value, ProviderError> {
     check(planned)?;
     let path = target(surroundings, planned)?;
-    let bytes = content(planned, Some(surroundings))
-        .unwrap_or_else(|| Err(ProviderError::permanent("the content is not known")))?;
-    let digest = Value::string(digest_of(&bytes));
+    let bytes = bytes_of(surroundings, planned)?;
+    let digest = Value::string(digest_of(&bytes)).marked(marks_of_content(planned));
     let expected = attribute(planned, "content_sha256");
     if !expected.is_unknown() && !same(&expected, &digest) {
         let summary = format!("the source of {} changed since the plan", path.display());

@@ -1,6 +1,6 @@
 use super::TYPE;
 use crate::provider::local::tests::{Project, address, shown};
-use crate::provider::{Change, ErrorClass, Subject};
+use crate::provider::{Change, ErrorClass, Progress, Subject};
 use mlo_state::Address;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -182,4 +182,53 @@ async fn a_folder_that_cannot_be_made_is_a_clear_error() {
 fn write(project: &Project, name: &str, text: &str) {
     use std::io::Write as _;
     fs::File::create(project.path(name)).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_whose_run_was_killed_is_known_by_its_handle_and_only_if_it_is_the_one() {
+    let mut project = Project::new().await;
+    let at = address("local_file.a");
+    let wanted = r#"{"filename":"sub/a.txt","sensitive_content":"hello"}"#;
+    let planned = project.plan(TYPE, None, wanted).await.unwrap();
+    let begun = project.connection.start(subject(&at), Change::Create { planned: &planned }).await.unwrap();
+    let Progress::Pending { handle, .. } = begun else { panic!("a file is known before it is written") };
+    assert!(!project.path("sub").exists() && !handle.contains("hello"), "{handle}");
+
+    // Killed before it was written, and after; and where somebody else wrote there meanwhile.
+    for (content, is_ours) in [(None, false), (Some("hello"), true), (Some("theirs"), false)] {
+        if let Some(content) = content {
+            fs::create_dir_all(project.path("sub")).unwrap();
+            write(&project, "sub/a.txt", content);
+        }
+        project.reconnect().await;
+        let polled = project.connection.poll(subject(&at), &handle).await.unwrap();
+        let Progress::Done(found) = polled else { panic!("it is known at once") };
+        assert_eq!(found.is_some(), is_ours, "{content:?}");
+        if let Some(found) = found {
+            assert_eq!((shown(&found, "id"), shown(&found, "filename")), (HELLO.into(), "sub/a.txt".into()));
+            assert!(found.is_wholly_known());
+        }
+    }
+    let unknown = project.connection.poll(subject(&at), "garbage").await.unwrap_err();
+    assert_eq!(unknown.class, ErrorClass::Retryable, "what became of it stays open");
+}
+
+#[tokio::test]
+async fn a_digest_of_a_secret_is_as_secret() {
+    let project = Project::new().await;
+    let at = address("local_file.a");
+    for (arguments, is_secret) in [(r#""sensitive_content":"hello""#, true), (r#""content":"hello""#, false)]
+    {
+        let wanted = format!(r#"{{"filename":"{is_secret}.txt",{arguments}}}"#);
+        let planned = project.plan(TYPE, None, &wanted).await.unwrap();
+        let made = project.create(subject(&at), &wanted).await.unwrap();
+        write(&project, &format!("{is_secret}.txt"), "changed");
+        let read = project.read(subject(&at), &made).await.unwrap();
+        for value in [&planned, &made, &read] {
+            for name in ["id", "content_sha256"] {
+                let marks = value.get(name).unwrap().marks();
+                assert_eq!(marks.is_sensitive(), is_secret, "{name} of {value:?}");
+            }
+        }
+    }
 }
