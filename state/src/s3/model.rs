@@ -25,8 +25,8 @@ const PAGE: usize = 7;
 pub struct ModelBucket {
     clock: Arc<dyn Clock>,
     shared: Arc<Mutex<Shared>>,
-    /// Which call goes before which: another order for each.
-    seed: u64,
+    /// Which call goes before which, another order for each; `None`: it answers at once.
+    seed: Option<u64>,
 }
 
 #[derive(Default)]
@@ -49,23 +49,24 @@ struct Object {
 impl ModelBucket {
     /// An empty bucket whose time is told by a clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self::with_seed(clock, 0)
+        Self { clock, shared: Arc::default(), seed: None }
     }
 
     /// The same, whose calls take turns as a seed says.
     pub fn with_seed(clock: Arc<dyn Clock>, seed: u64) -> Self {
-        Self { clock, shared: Arc::default(), seed }
+        Self { clock, shared: Arc::default(), seed: Some(seed) }
     }
 
     /// A call is on its way: others go first, or it does.
     async fn travel(&self) {
+        let Some(seed) = self.seed else { return };
         let number = {
             let mut shared = self.shared();
             shared.travels += 1;
             shared.travels
         };
         // The finalizer of SplitMix64.
-        let mut mixed = (self.seed ^ number.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (seed ^ number.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         for _ in 0..(mixed >> 60) % TURNS_MAX {
             let mut turned = false;
