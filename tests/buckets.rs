@@ -1,7 +1,7 @@
 //! State in a bucket, and who may write to it: the program as a team runs it, against a real server.
 
 #[path = "../state/tests/state/server.rs"]
-mod server;
+pub(crate) mod server;
 
 use crate::support::{Project, Said, said};
 use server::{ACCESS_KEY, BUCKET, SECRET_KEY, Server};

@@ -1,17 +1,23 @@
 //! The real program, killed with all that it started at any moment: what it made is in the state after the next run, once.
+//! With state in a folder, and in a bucket of a server that keeps objects as files.
 
-use crate::support::Project;
+use crate::buckets::server::{ACCESS_KEY, BUCKET, SECRET_KEY, Server};
+use crate::support::{Project, Said, said};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::process::CommandExt as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Objects, and kills of an apply and of a destroy each: of a run of the tests, and of one with full counts.
 const FEW: (usize, u32) = (40, 5);
+const FEW_IN_A_BUCKET: (usize, u32) = (20, 3);
 const MANY: (usize, u32) = (200, 100);
+
+/// How long a lease lasts, and a little.
+const LEASE: Duration = Duration::from_secs(62);
 
 /// Each object is a file named by its token; its text is the object's address.
 const OBJECTS: &str = r#"
@@ -24,47 +30,108 @@ resource "local_command" "many" {
 }
 "#;
 
-/// Addresses of what there is, and how many objects that is.
-fn world(project: &Project) -> (BTreeSet<String>, usize) {
-    let files: Vec<_> = fs::read_dir(project.path().join("world")).unwrap().map(Result::unwrap).collect();
-    let address = |file: &fs::DirEntry| fs::read_to_string(file.path()).unwrap().trim().to_owned();
-    (files.iter().map(address).collect(), files.len())
-}
-
-fn known(project: &Project) -> BTreeSet<String> {
-    project.ok(&["state", "list"]).out.lines().map(str::to_owned).collect()
-}
-
-/// How long a run takes that nobody kills.
-#[expect(clippy::disallowed_methods, reason = "a test at the edge: kills are spread over that time")]
-fn whole(project: &Project, words: &[&str]) -> Duration {
-    let start = Instant::now();
-    project.ok(words);
-    start.elapsed()
-}
-
-/// Begins a run and kills it and all of its process group after a while. Whether it was still running.
-fn killed(project: &Project, words: &[&str], after: Duration) -> bool {
-    let mut command = project.command(words);
-    let mut child =
-        command.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("mlo starts");
-    sleep(after);
-    let running = child.try_wait().unwrap().is_none();
-    if running {
-        let group = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-        kill_process_group(group, Signal::KILL).unwrap();
+/// The same, with its state in a bucket.
+const BACKEND: &str = r#"
+terraform {
+  backend "s3" {
+    bucket         = "BUCKET"
+    key            = "killed"
+    region         = "us-east-1"
+    use_path_style = true
+    endpoints = {
+      s3 = "http://ADDRESS"
     }
-    child.wait().unwrap();
-    running
+  }
+}
+"#;
+
+/// A project, and the server that has its state if no folder has.
+struct Killed {
+    project: Project,
+    server: Option<Server>,
 }
 
-#[test]
-fn whenever_it_is_killed_the_next_run_knows_what_is_there_and_nothing_is_there_twice() {
-    let (count, kills) = if std::env::var_os("MLO_TEST_FULL").is_some() { MANY } else { FEW };
-    let project = Project::with(&[("main.tf", &OBJECTS.replace("COUNT", &count.to_string()))]);
-    fs::create_dir(project.path().join("world")).unwrap();
+impl Killed {
+    fn of(count: usize, server: Option<Server>) -> Self {
+        let backend = server
+            .as_ref()
+            .map(|server| BACKEND.replace("BUCKET", BUCKET).replace("ADDRESS", &server.address.to_string()));
+        let text = backend.unwrap_or_default() + &OBJECTS.replace("COUNT", &count.to_string());
+        let project = Project::with(&[("main.tf", &text)]);
+        fs::create_dir(project.path().join("world")).unwrap();
+        Self { project, server }
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.project.command(words);
+        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+    }
+
+    #[track_caller]
+    fn ok(&self, words: &[&str]) -> Said {
+        let said = said(&mut self.command(words));
+        said.ends_with(0);
+        said
+    }
+
+    /// Addresses of what there is, and how many objects that is.
+    fn world(&self) -> (BTreeSet<String>, usize) {
+        let world = fs::read_dir(self.project.path().join("world")).unwrap();
+        let files: Vec<_> = world.map(Result::unwrap).collect();
+        let address = |file: &fs::DirEntry| fs::read_to_string(file.path()).unwrap().trim().to_owned();
+        (files.iter().map(address).collect(), files.len())
+    }
+
+    fn known(&self) -> BTreeSet<String> {
+        self.ok(&["state", "list"]).out.lines().map(str::to_owned).collect()
+    }
+
+    /// How long a run takes that nobody kills.
+    #[expect(clippy::disallowed_methods, reason = "a test at the edge: kills are spread over that time")]
+    fn whole(&self, words: &[&str]) -> Duration {
+        let start = Instant::now();
+        self.ok(words);
+        start.elapsed()
+    }
+
+    /// Begins a run and kills it and all of its process group after a while. Whether it was still running.
+    fn kill(&self, words: &[&str], after: Duration) -> bool {
+        let mut command = self.command(words);
+        let mut child =
+            command.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("mlo starts");
+        sleep(after);
+        let running = child.try_wait().unwrap().is_none();
+        if running {
+            let group = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+            kill_process_group(group, Signal::KILL).unwrap();
+        }
+        child.wait().unwrap();
+        self.wait_for_the_lease();
+        running
+    }
+
+    /// The lock in a bucket becomes as old as if a lease had been waited for: nobody renews it any more.
+    #[expect(clippy::disallowed_methods, reason = "the age of a file is what the server tells of its object")]
+    fn wait_for_the_lease(&self) {
+        let Some(server) = &self.server else { return };
+        // A run that was killed before it asked for the lock has left none.
+        let lock = server.objects().join("killed/default/lock");
+        if let Ok(file) = fs::File::options().write(true).open(lock) {
+            file.set_modified(SystemTime::now() - LEASE).unwrap();
+        }
+    }
+}
+
+fn full() -> bool {
+    std::env::var_os("MLO_TEST_FULL").is_some()
+}
+
+/// Kills an apply and a destroy at as many moments, and has each finished by another run.
+fn survives(killed: &Killed, (count, kills): (usize, u32)) {
     let (apply, destroy) = (["apply", "--auto-approve"], ["destroy", "--auto-approve"]);
-    let (apply_takes, destroy_takes) = (whole(&project, &apply), whole(&project, &destroy));
+    let (apply_takes, destroy_takes) = (killed.whole(&apply), killed.whole(&destroy));
     let mut in_the_middle = 0;
     for kill in 0..kills {
         // Spread over the whole run; the golden ratio keeps them apart whatever their number.
@@ -72,21 +139,30 @@ fn whenever_it_is_killed_the_next_run_knows_what_is_there_and_nothing_is_there_t
         for (words, takes, all) in [(&apply, apply_takes, true), (&destroy, destroy_takes, false)] {
             let after = takes.mul_f64(part);
             let there = |when: &str| format!("{} killed after {after:?}, {when}", words[0]);
-            in_the_middle += u32::from(killed(&project, words, after));
-            let before = world(&project);
-            project.ok(words);
-            let (addresses, objects) = world(&project);
-            assert_eq!(
-                objects,
-                if all { count } else { 0 },
-                "{}: before, {before:?}",
-                there("then finished")
-            );
+            in_the_middle += u32::from(killed.kill(words, after));
+            let before = killed.world();
+            killed.ok(words);
+            let (addresses, objects) = killed.world();
+            let wanted = if all { count } else { 0 };
+            assert_eq!(objects, wanted, "{}: before, {before:?}", there("then finished"));
             assert_eq!(addresses.len(), objects, "{}: something is there twice", there("then finished"));
-            assert_eq!(known(&project), addresses, "{}", there("then finished"));
+            assert_eq!(killed.known(), addresses, "{}", there("then finished"));
             let planned = if all { "No changes." } else { "to add, 0 to change, 0 to destroy." };
-            project.ok(&["plan"]).has(&[planned]).has_not(&["MLO3028"]);
+            killed.ok(&["plan"]).has(&[planned]).has_not(&["MLO3028"]);
         }
     }
+    println!("{in_the_middle} of {} runs were killed in the middle, and nothing was lost", 2 * kills);
     assert!(in_the_middle > kills / 2, "only {in_the_middle} of {} were killed in the middle", 2 * kills);
+}
+
+#[test]
+fn whenever_it_is_killed_the_next_run_knows_what_is_there_and_nothing_is_there_twice() {
+    let counts = if full() { MANY } else { FEW };
+    survives(&Killed::of(counts.0, None), counts);
+}
+
+#[test]
+fn whenever_it_is_killed_with_its_state_in_a_bucket_the_next_run_needs_nobody() {
+    let counts = if full() { MANY } else { FEW_IN_A_BUCKET };
+    survives(&Killed::of(counts.0, Some(Server::versitygw())), counts);
 }

@@ -26,8 +26,11 @@ const LINEAGE: &str = "1f0c2b7e-conformance";
 /// Appends that race in [`appends_at_once_all_survive`].
 const APPENDS: u64 = 100;
 
-/// Lockers that race in [`one_of_many_gets_the_lock`].
+/// Lockers that race in [`one_of_many_gets_the_lock`], and writers in [`one_of_many_writes_each_serial`].
 const LOCKERS: u32 = 32;
+
+/// Serials that are raced for in [`one_of_many_writes_each_serial`].
+const RACES: u64 = 5;
 
 /// Every function of the suite that needs nothing but the store, each on a store of its own: `open_new` is called
 /// once for each, and gives what opens that one.
@@ -35,6 +38,7 @@ pub async fn all(open_new: &dyn Fn() -> Box<dyn Fn() -> Box<dyn Store>>, expire:
     first_read_is_nothing(&*open_new()).await;
     lock_excludes_and_names_its_holder(&*open_new()).await;
     one_of_many_gets_the_lock(&*open_new()).await;
+    one_of_many_writes_each_serial(&*open_new()).await;
     lock_is_free_after_drop(&*open_new(), expire).await;
     commit_is_read_back(&*open_new()).await;
     serial_advances_by_one(&*open_new()).await;
@@ -137,6 +141,32 @@ pub async fn one_of_many_gets_the_lock(open: Open<'_>) {
     for error in lost.into_iter().filter_map(Result::err) {
         assert!(matches!(error, StoreError::Locked { .. }), "the others are told that it is locked: {error}");
     }
+}
+
+/// Of many that want to write the same serial exactly one does, each time.
+pub async fn one_of_many_writes_each_serial(open: Open<'_>) {
+    let stores: Vec<_> = (0..LOCKERS).map(|_| open()).collect();
+    for serial in 1..=RACES {
+        let ended = join_all(stores.iter().zip(0..).map(|(store, number)| write(&**store, serial, number)));
+        let ended = ended.await;
+        let won = ended.iter().filter(|ended| ended.is_ok()).count();
+        assert_eq!(won, 1, "one of {LOCKERS} writes serial {serial}: {ended:?}");
+        for error in ended.into_iter().filter_map(Result::err) {
+            let late = matches!(error, StoreError::Locked(_) | StoreError::Stale { .. });
+            assert!(late, "the others come too late: {error}");
+        }
+        let loaded = open().read().await.expect("it can be read");
+        assert_eq!(loaded.snapshot.map(|snapshot| snapshot.serial), Some(serial));
+    }
+}
+
+/// Writes a serial, as the writer of a number.
+async fn write(store: &dyn Store, serial: u64, number: u32) -> Result<(), StoreError> {
+    let holder = holder(LOCKERS * u32::try_from(serial).unwrap_or_default() + number);
+    let guard = store.lock(&holder).await?;
+    let committed = guard.commit(Snapshot { serial, ..Snapshot::empty(LINEAGE) }).await;
+    guard.release().await?;
+    committed
 }
 
 /// A guard that is dropped, as in a panic, frees the lock, at the latest when its lease is over; so does a future of a

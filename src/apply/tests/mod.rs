@@ -2,6 +2,7 @@
 
 mod configuration;
 mod data;
+mod durability;
 mod faults;
 mod lifecycle;
 mod order;

@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::future::join_all;
 use mlo_state::s3::{AwsBucket, Bucket, BucketSettings, Found, LEASE, Only, Page, Refusal};
 use mlo_state::{BoxFuture, Clock, S3Store, Snapshot, Store, StoreError, conformance};
 
 use crate::journal::{done, intend, object};
-use crate::s3::{holder, lock};
+use crate::s3::lock;
 use crate::server::{ACCESS_KEY, BUCKET, SECRET_KEY, Server};
 
 impl Server {
@@ -118,30 +117,8 @@ async fn conforms(server: &Server) -> Arc<dyn Fn() -> Box<dyn Store>> {
         Box::pin(std::future::ready(()))
     };
     conformance::all(&open_new, &expire).await;
-    many_write_one_serial(&*open_new()).await;
     a_bucket_that_is_not_there_is_said(server).await;
     open_new().into()
-}
-
-/// 32 writers, each with a process's own connections, race for one lock and one serial.
-async fn many_write_one_serial(open: &dyn Fn() -> Box<dyn Store>) {
-    let stores: Vec<_> = (0..32).map(|_| open()).collect();
-    let mut serial = 0;
-    for round in 0..5 {
-        let ended = join_all(stores.iter().enumerate().map(|(number, store)| async move {
-            let guard = store.lock(&holder(&format!("w{round}-{number}"))).await?;
-            guard.commit(Snapshot { serial: serial + 1, ..Snapshot::empty("5f2b-lineage") }).await?;
-            guard.release().await
-        }))
-        .await;
-        let won = ended.iter().filter(|ended| ended.is_ok()).count();
-        assert_eq!(won, 1, "round {round}: {ended:?}");
-        for error in ended.iter().filter_map(|ended| ended.as_ref().err()) {
-            assert!(matches!(error, StoreError::Locked(_) | StoreError::Stale { .. }), "{error}");
-        }
-        serial += 1;
-        assert_eq!(open().read().await.unwrap().snapshot.unwrap().serial, serial);
-    }
 }
 
 /// More objects of the journal than a server lists at once.
