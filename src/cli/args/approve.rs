@@ -20,8 +20,8 @@ pub(in crate::cli) struct Approve {
     #[command(flatten)]
     pub(in crate::cli) signing: Signing,
     /// Do not ask.
-    #[arg(long)]
-    pub(in crate::cli) auto_approve: bool,
+    #[arg(long = "auto-approve")]
+    pub(in crate::cli) unasked: bool,
     #[command(flatten)]
     pub(in crate::cli) network: Network,
     #[command(flatten)]

@@ -60,7 +60,7 @@ async fn approve(options: &Approve, sources: &mut SourceMap, screen: &mut Screen
     saved.state(loaded.snapshot)?;
     show(&saved, screen);
     let by = name.map_or_else(|| approved.who.clone(), |name| format!("{} ({name})", approved.who));
-    if !options.auto_approve {
+    if !options.unasked {
         let question =
             format!("\nShall mlo note that {} approves this for `{}`?", escape(&by), environment.name);
         confirm::ask(screen, &interrupt, &question, "look at the plan, then give `--auto-approve`").await?;

@@ -484,7 +484,10 @@ fn named_digest(digits: &str) -> String {
 }
 
 /// The content that a digest is of, the digest's digits, and the signature of it, if there is one.
-fn split_digest(bytes: &[u8]) -> Option<(&[u8], &[u8], Option<&[u8]>)> {
+type Parts<'b> = (&'b [u8], &'b [u8], Option<&'b [u8]>);
+
+/// The parts of a file; nothing if it does not end as a plan does.
+fn split_digest(bytes: &[u8]) -> Option<Parts<'_>> {
     let rest = bytes.strip_suffix(END.as_bytes())?;
     let (rest, signature) = match signature_in(rest) {
         Some(at) => (rest.get(..at)?, rest.get(at + SIGNATURE.len()..)),

@@ -67,7 +67,7 @@ impl Walker<'_, '_, '_> {
                 (None, None) => Lack::LeftOut,
             });
         }
-        let Some(known) = self.planner.providers.get(name) else { return None };
+        let known = self.planner.providers.get(name)?;
         let is_plain = modules.is_empty() && alias.is_none() && key.is_none();
         let needs_block =
             known.schema().config.attributes.values().any(|argument| argument.required) || said_something;
