@@ -179,16 +179,17 @@ fn an_approval_that_would_not_count_is_not_noted() {
 #[test]
 fn approvals_that_were_put_there_by_other_ways_do_not_count() {
     let project = project("");
-    let folder = project.path().join(".mlo/state/env/prod/documents");
+    let put = |name: &str, bytes: &[u8]| {
+        project.write(&format!(".mlo/state/env/prod/documents/{name}"), bytes);
+    };
     plan(&project, "ann.key");
     approve(&project, "ben.key").ends_with(0);
     let (name, text) = documents(&project).remove(0);
-    let path = |name: &str| folder.join(name);
     // Each byte of it is looked at: a sample, the signature's among them.
     for at in (0..text.len()).step_by(97).chain([text.len() - 2, text.len() - 1]) {
         let mut bytes = text.clone().into_bytes();
         bytes[at] ^= 1;
-        std::fs::write(path(&name), bytes).unwrap();
+        put(&name, &bytes);
         project
             .mlo(&["apply", "p.plan"])
             .ends_with(3)
@@ -196,10 +197,10 @@ fn approvals_that_were_put_there_by_other_ways_do_not_count() {
     }
     // One without a signature, of the right form.
     let line = text.lines().next().unwrap().replace(&format!("\"{BEN_PUB}\""), "null");
-    std::fs::write(path(&name), format!("{line}\n\n")).unwrap();
+    put(&name, format!("{line}\n\n").as_bytes());
     project.mlo(&["apply", "p.plan"]).ends_with(3).has(&["is not signed"]);
     // Signed by one who was listed when they gave it, and is no more.
-    std::fs::write(path(&name), &text).unwrap();
+    put(&name, text.as_bytes());
     project.edit("main.hcl", BEN_PUB, EVE_PUB);
     project.mlo(&["apply", "p.plan"]).ends_with(3).has(&["which is not listed"]);
     project.edit("main.hcl", EVE_PUB, BEN_PUB);
@@ -207,9 +208,9 @@ fn approvals_that_were_put_there_by_other_ways_do_not_count() {
     project.ok(&["plan", "--env", "prod", "--var", "size=2", "--out", "p.plan", "--signing-key", "ann.key"]);
     approve(&project, "ben.key").ends_with(0);
     let other = documents(&project).into_iter().find(|(other, _)| *other != name).unwrap();
-    std::fs::write(path(&other.0), &text).unwrap();
+    put(&other.0, text.as_bytes());
     project.mlo(&["apply", "p.plan"]).ends_with(3).has(&["is of another plan"]);
-    std::fs::write(path(&other.0), &other.1).unwrap();
+    put(&other.0, other.1.as_bytes());
     project.ok(&["apply", "p.plan"]);
     assert_eq!(project.read("prod.txt"), "size 2");
 }

@@ -514,13 +514,11 @@ impl Run<'_, '_, '_> {
         let names: BTreeSet<&str> = names.filter(|name| bare_provider(name) == *name).collect();
         let says_something = |name: &&str| {
             let key = ProviderKey { name: Arc::from(*name), alias: None };
-            match self.tree.module(0).providers.get(&key) {
-                Some(block) => !block.body.items.is_empty(),
-                None => {
-                    let uses = |each: &Operation| each.span.is_some() && each.provider == **name;
-                    self.base.configured.contains(*name) && !self.plan.operations.iter().any(uses)
-                }
+            if let Some(block) = self.tree.module(0).providers.get(&key) {
+                return !block.body.items.is_empty();
             }
+            let uses = |each: &Operation| each.span.is_some() && each.provider == **name;
+            self.base.configured.contains(*name) && !self.plan.operations.iter().any(uses)
         };
         snapshot.configured = names.into_iter().filter(says_something).map(str::to_owned).collect();
     }

@@ -472,7 +472,7 @@ impl Writer {
         self.write_head(client, lease, head).await?;
         self.is_broken = false;
         self.halted = None;
-        self.mark(client).await?;
+        self.mark(client, lease).await?;
         let _ = self.tidy(client).await;
         Ok(())
     }
