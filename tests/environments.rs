@@ -3,7 +3,10 @@
 use crate::support::{Project, said};
 
 const MAIN: &str = r#"
-variable "size" { default = 1 }
+variable "size" {
+  type    = number
+  default = 1
+}
 environment "dev" {}
 environment "prod" {
   variables = { size = 3 }
@@ -18,7 +21,10 @@ output "size" { value = var.size }
 
 /// The same without environments.
 const BEFORE: &str = r#"
-variable "size" { default = 1 }
+variable "size" {
+  type    = number
+  default = 1
+}
 resource "terraform_data" "a" { input = "${var.size} in ${mlo.environment}" }
 "#;
 

@@ -79,9 +79,10 @@ impl Killed {
     /// Addresses of what there is, and how many objects that is.
     fn world(&self) -> (BTreeSet<String>, usize) {
         let world = fs::read_dir(self.project.path().join("world")).unwrap();
-        let files: Vec<_> = world.map(Result::unwrap).collect();
-        let address = |file: &fs::DirEntry| fs::read_to_string(file.path()).unwrap().trim().to_owned();
-        (files.iter().map(address).collect(), files.len())
+        // A command that outlives the run that began it may take its file away just now.
+        let address = |file: fs::DirEntry| fs::read_to_string(file.path()).ok();
+        let files: Vec<_> = world.map(Result::unwrap).filter_map(address).collect();
+        (files.iter().map(|address| address.trim().to_owned()).collect(), files.len())
     }
 
     fn known(&self) -> BTreeSet<String> {

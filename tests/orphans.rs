@@ -281,7 +281,7 @@ fn a_folder_without_configuration_declares_no_outputs() {
 #[test]
 fn a_plan_to_destroy_shows_the_variables() {
     let project = project(
-        "variable \"a\" { default = 5 }\nvariable \"later\" {}\nresource \"terraform_data\" \"a\" {}\n",
+        "variable \"a\" { default = 5 }\nvariable \"later\" { type = number }\nresource \"terraform_data\" \"a\" {}\n",
     );
     project.ok(&["apply", "--auto-approve", "--var", "later=1"]);
     let plan = project.json(&["plan", "--destroy", "--var", "later=2"], 0);

@@ -314,7 +314,7 @@ const JOURNAL: &[Row] = &[
     (
         "a journal with an edited record in its middle",
         |dir| edit(dir, "journal", |text| text.replacen("hunter2", "hunter3", 1)),
-        "DIR/journal is damaged: the record at byte 208 is damaged, and later ones are not; the snapshot of \
+        "DIR/journal is damaged: the record at byte 232 is damaged, and later ones are not; the snapshot of \
          serial 2 in DIR/history/state-2.json is whole",
     ),
     (
