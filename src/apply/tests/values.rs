@@ -162,14 +162,15 @@ fn an_object_goes_over_to_another_configuration_of_its_provider() {
 }
 
 #[test]
-fn the_provider_of_an_object_whose_module_is_gone_is_found() {
+fn an_object_whose_module_went_with_its_provider_is_not_looked_for_elsewhere() {
     let module = "module \"fake\" {\n  source = \"./m\"\n}\n== m/main.tf\nprovider \"fake\" {\n  alias = \"x\"\n}\nresource \"fake_thing\" \"a\" {\n  provider = fake.x\n}";
     let mut lab = Lab::new(module);
     lab.apply();
     assert_eq!(lab.snapshot().objects.values().next().unwrap().provider, "module.fake.fake.x");
     lab.configure("");
-    lab.apply();
-    assert_eq!(lab.fake.living(), [""; 0]);
+    let refused = lab.try_apply(Kind::Apply).expect("it was killed").unwrap_err();
+    assert!(refused.contains("MLO3015") && refused.contains("mlo state rm"), "{refused}");
+    assert_eq!(lab.fake.living().len(), 1);
 }
 
 #[test]
