@@ -177,3 +177,31 @@ fn a_run_that_is_killed_leaves_nothing_that_the_next_does_not_find() {
     assert_eq!(objects(&project), 2);
     assert!(!project.path().join("mistakes").exists());
 }
+
+#[test]
+fn a_plan_that_is_interrupted_leaves_nothing_running() {
+    let project = Project::with(&[(
+        "main.hcl",
+        r#"
+resource "local_command" "slow" {
+  create = ["echo", "made"]
+  find   = ["false"]
+  read   = ["sh", "-c", "test ! -e slow || { echo $$ > reading.new; mv reading.new reading; sleep 60; }"]
+  delete = ["true"]
+}
+"#,
+    )]);
+    project.ok(&["apply", "--auto-approve"]);
+    project.write("slow", "");
+    let mut plan = project.command(&["plan"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let reading = || std::fs::read_to_string(project.path().join("reading"));
+    (0..30 * SECOND).take_while(|_| reading().is_err()).for_each(|_| std::thread::sleep(LOOK_EVERY));
+    let reader = format!("/proc/{}/stat", reading().expect("it is read").trim());
+    send(&plan, Signal::INT);
+    assert_eq!(plan.wait().unwrap().code(), Some(130));
+    assert!(rest(&mut plan).contains("Interrupted: nothing was changed."));
+    // One that ended and was not asked about yet is gone too.
+    let gone = || std::fs::read_to_string(&reader).map_or(true, |stat| stat.contains(") Z "));
+    (0..5 * SECOND).take_while(|_| !gone()).for_each(|_| std::thread::sleep(LOOK_EVERY));
+    assert!(gone(), "the command that reads runs on");
+}

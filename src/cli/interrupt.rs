@@ -9,6 +9,9 @@ use tokio::sync::watch;
 const SAID: &str =
     "\nInterrupted: nothing new is begun, and what runs has 30 s to end. Interrupt again to end at once.\n";
 
+/// What is said at the first signal where nothing is changed.
+const SAID_AT_A_READ: &str = "\nInterrupted: nothing was changed.\n";
+
 /// What the signals said.
 pub(super) struct Interrupt {
     receiver: watch::Receiver<bool>,
@@ -21,8 +24,17 @@ impl Interrupt {
         Self::listen_to_end(|| None)
     }
 
+    /// The same, for a run that changes nothing and can be left at once.
+    pub(super) fn listen_to_leave() -> Self {
+        Self::listen_and_say(SAID_AT_A_READ, || None)
+    }
+
     /// The same; should a second signal end the program, `last_words` are said.
     pub(super) fn listen_to_end(last_words: impl Fn() -> Option<String> + Send + 'static) -> Self {
+        Self::listen_and_say(SAID, last_words)
+    }
+
+    fn listen_and_say(said: &'static str, last_words: impl Fn() -> Option<String> + Send + 'static) -> Self {
         let (sender, receiver) = watch::channel(false);
         let signal = Arc::new(AtomicU8::new(0));
         let seen = signal.clone();
@@ -40,7 +52,7 @@ impl Interrupt {
                 }
                 let _ = sender.send(true);
                 // Said at once, whatever else is printed. The terminal may be the very thing that is gone.
-                let _ = std::io::stderr().write_all(SAID.as_bytes());
+                let _ = std::io::stderr().write_all(said.as_bytes());
             }
         });
         Self { receiver, signal }

@@ -20,6 +20,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span, because, code}
 use crate::fetch::Mode;
 use crate::lang::config::Module;
 use crate::lang::fetch;
+use crate::lang::syntax::SOURCE_BYTES_MAX;
 use crate::lang::value::convert;
 use crate::plan::file::{BYTES_MAX, Embedded, Given, MadeFrom, PlanFile, PlanFileError, compare, kind_name};
 use crate::plan::{Input, Inputs, Kind, Plan, Reading, Seen, diff};
@@ -30,7 +31,7 @@ use mlo_state::snapshot::DecodeError;
 use mlo_state::{Address, Key, Snapshot, Vault};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -401,10 +402,19 @@ fn check_environment(file: &PlanFile, source: &Source, name: &str) -> Result<(),
     Err(refuse(code::engine::PLAN_FOREIGN, summary, &help))
 }
 
-/// The text of a file as it is now.
+/// Longest text that is read: that of the language, or of a manifest.
+const PRESENT_BYTES_MAX: u64 = SOURCE_BYTES_MAX as u64;
+
+/// The text of a file as it is now. Which file, a plan says, which may come from anybody: only one that could be
+/// configuration is read.
 fn present(place: &Place, name: &str, is_manifest: bool) -> Option<String> {
     let path = if is_manifest { name.into() } else { place.folder.join(name) };
-    std::fs::read(path).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+    let is_readable = |about: &std::fs::Metadata| about.is_file() && about.len() <= PRESENT_BYTES_MAX;
+    std::fs::metadata(&path).ok().filter(is_readable)?;
+    let mut text = String::new();
+    let file = std::fs::File::open(path).ok()?;
+    file.take(PRESENT_BYTES_MAX).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 /// The configuration as it was: as it is embedded, or, where a sensitive value stands in a file, as it is if it is the

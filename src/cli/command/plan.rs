@@ -5,6 +5,8 @@ use crate::cli::approval;
 use crate::cli::args::{Global, Plan};
 use crate::cli::backend::moves;
 use crate::cli::exit::Exit;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::lock::{Stop, unless_interrupted};
 use crate::cli::report::Report;
 use crate::cli::saved;
 use crate::cli::screen::Screen;
@@ -42,7 +44,15 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     };
     let gate = session.start_gate(kind, &options.source);
     let made = match session::runtime() {
-        Ok(runtime) => runtime.block_on(make(&session, kind, options, screen)),
+        Ok(runtime) => runtime.block_on(async {
+            // What runs to read an object ends with the future that waits for it.
+            let interrupt = Interrupt::listen_to_leave();
+            match unless_interrupted(&interrupt, make(&session, kind, options, screen)).await {
+                Ok(made) => made,
+                Err(Stop::Ended(exit)) => Err((None, Diagnostics::new(), exit)),
+                Err(Stop::Failed(messages, exit)) => Err((None, messages, exit)),
+            }
+        }),
         Err(messages) => Err((None, messages, Exit::Error)),
     };
     let (plan, snapshot, said) = match made {
