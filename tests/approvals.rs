@@ -3,40 +3,11 @@
 use crate::support::{Project, Said, repository, said};
 
 /// Keys of three people, as `ssh-keygen -t ed25519` made them.
-const ANN: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
-b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
-QyNTUxOQAAACDQudqQi7qG4z0U9j4BFtjajM4QO3CWKOfiI2NQpOOqlwAAAJjZ4s3J2eLN
-yQAAAAtzc2gtZWQyNTUxOQAAACDQudqQi7qG4z0U9j4BFtjajM4QO3CWKOfiI2NQpOOqlw
-AAAECwZsVr6+Ek3n51cDg4XbSLrAK/T1BlBsneOMb2pPym9NC52pCLuobjPRT2PgEW2NqM
-zhA7cJYo5+IjY1Ck46qXAAAAE3JlbGVhc2VAZXhhbXBsZS5vcmcBAg==
------END OPENSSH PRIVATE KEY-----
-";
-const BEN: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
-b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
-QyNTUxOQAAACAY+dUNa+7CD3jukkvJNhLN/RZV9Hoii8f6/RLmZpgf5QAAAJCjVx71o1ce
-9QAAAAtzc2gtZWQyNTUxOQAAACAY+dUNa+7CD3jukkvJNhLN/RZV9Hoii8f6/RLmZpgf5Q
-AAAEDrWFgTDjCJ8b5IfMP1Dgtl6sXC+gATUiG/IDROTBD0mRj51Q1r7sIPeO6SS8k2Es39
-FlX0eiKLx/r9EuZmmB/lAAAACGFwcHJvdmVyAQIDBAU=
------END OPENSSH PRIVATE KEY-----
-";
-const EVE: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
-b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
-QyNTUxOQAAACAHUafD43h69RnbRDdc3INjU55fuVy66v76tG0CZ7JDkwAAAJC8lisbvJYr
-GwAAAAtzc2gtZWQyNTUxOQAAACAHUafD43h69RnbRDdc3INjU55fuVy66v76tG0CZ7JDkw
-AAAECWiwXB/TDq2FJqhePHrRvL8obkuBNd5c1mLk3CQAKJCgdRp8PjeHr1GdtEN1zcg2NT
-nl+5XLrq/vq0bQJnskOTAAAACHN0cmFuZ2VyAQIDBAU=
------END OPENSSH PRIVATE KEY-----
-";
+const ANN: &str = include_str!("cases/keys/ann.key");
+const BEN: &str = include_str!("cases/keys/ben.key");
+const EVE: &str = include_str!("cases/keys/eve.key");
 /// One that has a passphrase.
-const LOCKED: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
-b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABDAbCyw3G
-1JuaiFmJlu5+oZAAAAEAAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAAINgaPCDgkGfBFCir
-vEbGGotxRtByDzAaQvMO/TlvyDEPAAAAkLOqnnr76wfUgcguzqgwhiZk9oTu471429OCUz
-n0LsQLBKExGunA1Cas9XL+8r/gfSYgjqLvYNWfZzjz3HswVlX3E4aba4l+K8XXamF3m6w+
-npg1qMpAhpjRboZNuuj9C8/zML7hDNmd0PeeqJaT/VuzADPmoREumPAC/Gr/ohYNjRnjQl
-kBlU5fepGNG13JXA==
------END OPENSSH PRIVATE KEY-----
-";
+const LOCKED: &str = include_str!("cases/keys/locked.key");
 const ANN_PUB: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINC52pCLuobjPRT2PgEW2NqMzhA7cJYo5+IjY1Ck46qX";
 const BEN_PUB: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBj51Q1r7sIPeO6SS8k2Es39FlX0eiKLx/r9EuZmmB/l";
 const EVE_PUB: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAdRp8PjeHr1GdtEN1zcg2NTnl+5XLrq/vq0bQJnskOT";

@@ -363,22 +363,8 @@ fn open_in(
     let saved = Saved::new((file, digest), name, project.config.clone(), rules)?;
     let states = environment.place(project.config.settings.state.as_ref());
     let backend = Backend::of(&place, states, &source.backend).map_err(|said| (said, Exit::Error))?;
-    let surroundings = session::surroundings(&place, &environment);
-    let store = backend.store(&keys.vault, environment.state());
-    let providers = crate::provider::all();
-    let session = Session {
-        place,
-        sources: SourceMap::new(),
-        project,
-        context,
-        providers,
-        surroundings,
-        backend,
-        environment,
-        store,
-        keys,
-    };
-    Ok((session, saved, messages))
+    let read = (project, SourceMap::new());
+    Ok((Session::of(place, read, context, (backend, environment, keys)), saved, messages))
 }
 
 fn place(file: &PlanFile) -> Result<Place, Refused> {

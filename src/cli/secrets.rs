@@ -89,8 +89,7 @@ impl Decoder {
     }
 
     fn schema(&self, type_name: &str) -> Option<&BlockSchema> {
-        let mut all = self.0.values();
-        all.find_map(|provider| provider.schema().resources.get(type_name)).map(|schema| &schema.block)
+        provider::schema_of(&self.0, type_name)
     }
 
     fn value(&self, type_name: &str, object: &Object) -> Value {

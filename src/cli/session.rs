@@ -143,25 +143,24 @@ impl Session {
         match opened {
             Ok((place, project, inputs, (backend, environment, keys), messages)) => {
                 let context = context(&place, &project, inputs, (kind, &environment));
-                let surroundings = surroundings(&place, &environment);
-                let store = backend.store(&keys.vault, environment.state());
-                let providers = provider::all();
-                let session = Self {
-                    place,
-                    sources,
-                    project,
-                    context,
-                    providers,
-                    surroundings,
-                    backend,
-                    environment,
-                    store,
-                    keys,
-                };
-                Ok((session, messages))
+                let states = (backend, environment, keys);
+                Ok((Self::of(place, (project, sources), context, states), messages))
             }
             Err(messages) => Err(Failed { sources, messages }),
         }
+    }
+
+    /// The session of what was read.
+    pub(super) fn of(
+        place: Place,
+        (project, sources): (Project, SourceMap),
+        context: Context,
+        (backend, environment, keys): (Backend, Chosen, Keys),
+    ) -> Self {
+        let surroundings = surroundings(&place, &environment);
+        let store = backend.store(&keys.vault, environment.state());
+        let providers = provider::all();
+        Self { place, sources, project, context, providers, surroundings, backend, environment, store, keys }
     }
 
     /// All that is wrong with the configuration, whatever its variables will be given.

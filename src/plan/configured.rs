@@ -6,7 +6,7 @@
 use super::change::describe;
 use super::data::read_data;
 use super::planner::{Connected, bare_provider, instance_name, name_of, provider_block, provider_name};
-use super::remembered::{by_block, schema, set_resource};
+use super::remembered::{by_block, settle};
 use super::stand_in::ProviderStandIn;
 use super::world::{Context, ProviderAt, Repetition, World, combine};
 use crate::diag::{Diagnostic, Diagnostics, code};
@@ -49,7 +49,6 @@ impl<'c> Configured<'c> {
     }
 
     async fn walk(&mut self, graph: &Graph, snapshot: &Snapshot, pending: &[Pending]) {
-        let tree = self.world.tree;
         let objects = by_block(snapshot);
         let needed = needed(graph, snapshot, pending);
         let mut failed: HashSet<NodeId> = HashSet::new();
@@ -63,12 +62,7 @@ impl<'c> Configured<'c> {
                 Node::Resource(module, key) if key.mode == Mode::Data && needed.contains(id) => {
                     self.read_block(*module, key).await
                 }
-                Node::Resource(module, key) => {
-                    let schema = schema(tree, (*module, key), self.providers);
-                    set_resource(&mut self.world, (*module, key), schema, &objects);
-                    Ok(())
-                }
-                _ => self.world.settle(node),
+                node => settle(&mut self.world, node, self.providers, &objects),
             };
             if let Err(said) = settled {
                 failed.insert(*id);

@@ -19,9 +19,8 @@ pub(super) fn recall<'c>(
     providers: &BTreeMap<&'static str, Arc<dyn Provider>>,
     snapshot: &Snapshot,
 ) -> (World<'c>, Diagnostics) {
-    let tree = world.tree;
     let mut messages = Diagnostics::new();
-    let graph = match build(tree) {
+    let graph = match build(world.tree) {
         Ok(graph) => graph,
         Err(messages) => return (world, messages),
     };
@@ -32,16 +31,7 @@ pub(super) fn recall<'c>(
             failed.insert(*id);
             continue;
         }
-        let node = graph.dag.get(*id);
-        let settled = match node {
-            Node::Resource(module, key) => {
-                let schema = schema(tree, (*module, key), providers);
-                set_resource(&mut world, (*module, key), schema, &objects);
-                Ok(())
-            }
-            _ => world.settle(node),
-        };
-        if let Err(said) = settled {
+        if let Err(said) = settle(&mut world, graph.dag.get(*id), providers, &objects) {
             failed.insert(*id);
             messages.extend(said);
         }
@@ -63,8 +53,20 @@ pub(super) fn by_block(snapshot: &Snapshot) -> Objects<'_> {
     objects
 }
 
+/// Settles one node: a resource's name stands for what the state has of it.
+pub(super) fn settle(
+    world: &mut World<'_>,
+    node: &Node,
+    providers: &BTreeMap<&'static str, Arc<dyn Provider>>,
+    objects: &Objects<'_>,
+) -> Result<(), Diagnostics> {
+    let Node::Resource(id, key) = node else { return world.settle(node) };
+    set_resource(world, (*id, key), providers, objects);
+    Ok(())
+}
+
 /// The schema of a block's type, if its provider has one.
-pub(super) fn schema<'p>(
+fn schema<'p>(
     tree: &ModuleTree<'_>,
     (id, key): (ModuleId, &ResourceKey),
     providers: &'p BTreeMap<&'static str, Arc<dyn Provider>>,
@@ -79,9 +81,10 @@ pub(super) fn schema<'p>(
 pub(super) fn set_resource(
     world: &mut World<'_>,
     (id, key): (ModuleId, &ResourceKey),
-    schema: Option<&BlockSchema>,
+    providers: &BTreeMap<&'static str, Arc<dyn Provider>>,
     objects: &Objects<'_>,
 ) {
+    let schema = schema(world.tree, (id, key), providers);
     let Some(resource) = world.tree.module(id).resources.get(key) else { return };
     for at in world.instances(id) {
         let own = objects.get(&(&at, key.mode, &*key.type_name, &*key.name));

@@ -19,6 +19,7 @@ pub use error::{ErrorClass, ProviderError};
 pub use retry::{retry, retry_change};
 pub use schema::{DataSchema, ProviderSchema, ResourceSchema};
 
+use crate::lang::eval::BlockSchema;
 use crate::lang::value::{Path, Value};
 use mlo_state::Address;
 use std::any::Any;
@@ -79,6 +80,15 @@ pub fn all() -> BTreeMap<&'static str, Arc<dyn Provider>> {
     let builtin: Arc<dyn Provider> = Arc::new(builtin::Builtin::new());
     [("local", Arc::new(local::Local::new()) as _), ("mlo", Arc::clone(&builtin)), ("terraform", builtin)]
         .into()
+}
+
+/// The schema of a resource type, if one of the providers has it.
+pub fn schema_of<'p>(
+    providers: &'p BTreeMap<&'static str, Arc<dyn Provider>>,
+    type_name: &str,
+) -> Option<&'p BlockSchema> {
+    let mut all = providers.values();
+    all.find_map(|provider| provider.schema().resources.get(type_name)).map(|schema| &schema.block)
 }
 
 /// A resource type of Terraform.

@@ -1,32 +1,10 @@
 use super::*;
 use std::collections::BTreeMap;
 
-const SECRET: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
-b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
-QyNTUxOQAAACDQudqQi7qG4z0U9j4BFtjajM4QO3CWKOfiI2NQpOOqlwAAAJjZ4s3J2eLN
-yQAAAAtzc2gtZWQyNTUxOQAAACDQudqQi7qG4z0U9j4BFtjajM4QO3CWKOfiI2NQpOOqlw
-AAAECwZsVr6+Ek3n51cDg4XbSLrAK/T1BlBsneOMb2pPym9NC52pCLuobjPRT2PgEW2NqM
-zhA7cJYo5+IjY1Ck46qXAAAAE3JlbGVhc2VAZXhhbXBsZS5vcmcBAg==
------END OPENSSH PRIVATE KEY-----
-";
+const SECRET: &str = include_str!("../../tests/cases/keys/ann.key");
 const PUBLIC: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINC52pCLuobjPRT2PgEW2NqMzhA7cJYo5+IjY1Ck46qX";
-const OTHER: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
-b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
-QyNTUxOQAAACAY+dUNa+7CD3jukkvJNhLN/RZV9Hoii8f6/RLmZpgf5QAAAJCjVx71o1ce
-9QAAAAtzc2gtZWQyNTUxOQAAACAY+dUNa+7CD3jukkvJNhLN/RZV9Hoii8f6/RLmZpgf5Q
-AAAEDrWFgTDjCJ8b5IfMP1Dgtl6sXC+gATUiG/IDROTBD0mRj51Q1r7sIPeO6SS8k2Es39
-FlX0eiKLx/r9EuZmmB/lAAAACGFwcHJvdmVyAQIDBAU=
------END OPENSSH PRIVATE KEY-----
-";
-const LOCKED: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
-b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABDAbCyw3G
-1JuaiFmJlu5+oZAAAAEAAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAAINgaPCDgkGfBFCir
-vEbGGotxRtByDzAaQvMO/TlvyDEPAAAAkLOqnnr76wfUgcguzqgwhiZk9oTu471429OCUz
-n0LsQLBKExGunA1Cas9XL+8r/gfSYgjqLvYNWfZzjz3HswVlX3E4aba4l+K8XXamF3m6w+
-npg1qMpAhpjRboZNuuj9C8/zML7hDNmd0PeeqJaT/VuzADPmoREumPAC/Gr/ohYNjRnjQl
-kBlU5fepGNG13JXA==
------END OPENSSH PRIVATE KEY-----
-";
+const OTHER: &str = include_str!("../../tests/cases/keys/ben.key");
+const LOCKED: &str = include_str!("../../tests/cases/keys/locked.key");
 /// What `ssh-keygen -Y sign -n plan@mlifecycle.io` made of the text below with the key above.
 const SIGNED: &str = "U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAg0LnakIu6huM9FPY+ARbY2ozOEDtwlijn4iNjUKTjqpcAAAAScGxhbkBtbGlmZWN5Y2xlLmlvAAAAAAAAAAZzaGE1MTIAAABTAAAAC3NzaC1lZDI1NTE5AAAAQId5vBwv9iiPf4Zn2yoUKhlIfIA+nD0EM4syN9dZ9g8rKur/hmPEkp3Lu8+qJI00rJZP4pevx8x4RJNPdT5cnw4=";
 const TEXT: &[u8] = b"sha256:0000";

@@ -150,15 +150,10 @@ impl<'p> Judge<'p> {
         {
             return Causes::default();
         }
-        let mut providers = self.providers.values();
-        let schema = providers.find_map(|provider| provider.schema().resources.get(&*type_name));
+        let schema = provider::schema_of(&self.providers, &type_name);
         let key = ResourceKey { mode, type_name, name };
         let block = self.tree.find(&module.block()).and_then(|id| self.tree.module(id).resources.get(&key));
-        Causes {
-            stored: self.stored.get(&operation.address).copied(),
-            block: block.map(Box::as_ref),
-            schema: schema.map(|schema| &schema.block),
-        }
+        Causes { stored: self.stored.get(&operation.address).copied(), block: block.map(Box::as_ref), schema }
     }
 }
 

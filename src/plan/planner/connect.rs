@@ -8,7 +8,7 @@ use crate::lang::value::Value;
 use crate::plan::ProviderStandIn;
 use crate::plan::change::describe;
 use crate::plan::planner::{Connected, Kind};
-use crate::plan::remembered::{schema, set_resource};
+use crate::plan::remembered::set_resource;
 use crate::plan::world::{ProviderAt, Repetition, World};
 use crate::provider::Provider;
 use mlo_state::{Address, Mode, ModuleAddress, Object};
@@ -91,8 +91,7 @@ impl Walker<'_, '_, '_> {
         for node in self.graph.order.iter().filter(|node| needed.contains(*node)) {
             match self.graph.dag.get(*node) {
                 Node::Resource(module, key) if key.mode == Mode::Managed => {
-                    let schema = schema(self.tree, (*module, key), self.planner.providers);
-                    set_resource(&mut world, (*module, key), schema, self.remembered());
+                    set_resource(&mut world, (*module, key), self.planner.providers, self.remembered());
                 }
                 Node::Resource(module, key) => {
                     for at in world.instances(*module) {

@@ -23,7 +23,7 @@ use crate::graph::{Graph, ModuleId, ModuleTree, Node, NodeId, Outcome, build, wa
 use crate::lang::config::{Module, ResourceKey};
 use crate::lang::value::Value;
 use crate::plan::moves::{Move, Relocated, relocate};
-use crate::plan::remembered::{Objects, by_block, schema, set_resource};
+use crate::plan::remembered::{Objects, by_block, set_resource};
 use crate::plan::steps::{self, Parts};
 use crate::plan::stored::decode_output;
 use crate::plan::world::{Context, World};
@@ -232,8 +232,8 @@ impl Walker<'_, '_, '_> {
 
     /// While everything is destroyed, a resource's name stands for what the state has of it.
     fn stand_in(&self, id: ModuleId, key: &ResourceKey) {
-        let schema = schema(self.tree, (id, key), self.planner.providers);
-        set_resource(&mut self.world.borrow_mut(), (id, key), schema, self.remembered());
+        let world = &mut self.world.borrow_mut();
+        set_resource(world, (id, key), self.planner.providers, self.remembered());
     }
 
     /// The state's objects by their blocks.

@@ -7,6 +7,7 @@ use crate::lang::config::ResourceKey;
 use crate::lang::value::Value;
 use crate::plan::stored::{decode_object, guess, mark_stored};
 use crate::plan::{Action, Operation, Reason, some_of};
+use crate::provider::schema_of;
 use mlo_state::{Address, Object};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -70,9 +71,8 @@ impl Walker<'_, '_, '_> {
 
     /// An object as the state has it, by its type's schema where that is known.
     pub(super) fn as_stored(&self, address: &Address, object: &Object) -> Value {
-        let providers = self.planner.providers.values();
-        let mut schemas = providers.filter_map(|one| one.schema().resources.get(address.type_name.as_ref()));
-        let decoded = schemas.next().and_then(|schema| decode_object(object, &schema.block).ok());
+        let schema = schema_of(self.planner.providers, &address.type_name);
+        let decoded = schema.and_then(|schema| decode_object(object, schema).ok());
         decoded.unwrap_or_else(|| mark_stored(&guess(&object.attributes), object))
     }
 }

@@ -207,6 +207,11 @@ async fn what_can_be_had_is_had_and_what_is_lost_is_said() {
     }
 }
 
+/// Why nothing of a state can be saved.
+async fn unsalvageable(store: &FileStore) -> String {
+    store.lock(&holder()).await.unwrap().salvage().await.unwrap_err().to_string()
+}
+
 #[tokio::test]
 async fn where_nothing_is_left_nothing_is_made_up() {
     let (dir, _) = folder().await;
@@ -215,8 +220,7 @@ async fn where_nothing_is_left_nothing_is_made_up() {
     }
     fs::remove_dir_all(dir.path().join("history")).unwrap();
     let store = FileStore::new(dir.path().to_owned());
-    let guard = store.lock(&holder()).await.unwrap();
-    let error = guard.salvage().await.unwrap_err().to_string();
+    let error = unsalvageable(&store).await;
     assert!(
         error.contains("is missing, but state was kept here before; no earlier snapshot is left"),
         "{error}"
@@ -230,8 +234,7 @@ async fn what_is_only_sealed_or_newer_is_not_repaired() {
     put(&dir.path().join("state.json"), b"{\"sealed_version\":7,\"mlo_version\":\"9.1.0\"}\n");
     let store = FileStore::new(dir.path().to_owned()).with_vault(Vault::clear());
     remove(dir.path(), "journal");
-    let guard = store.lock(&holder()).await.unwrap();
-    let error = guard.salvage().await.unwrap_err().to_string();
+    let error = unsalvageable(&store).await;
     assert!(
         error.ends_with("has format 7, and this program reads up to 1: it was written by mlo 9.1.0"),
         "{error}"
