@@ -153,3 +153,31 @@ fn conditions_stop_what_they_are_on_and_name_the_values() {
         .has(&["13 is no output", "MLO3007"]);
     project.mlo(&["plan", "--var", "size=100"]).ends_with(1).has(&["too large", "MLO3006"]);
 }
+
+#[test]
+fn a_plan_to_destroy_lists_conditions_that_are_not_looked_at() {
+    let project = project(CHECKED);
+    project.write("there.txt", "yes");
+    project.ok(&["apply", "--auto-approve"]);
+    let plan = project.json(&["plan", "--destroy", "--out", "p"], 0);
+    let checks: Vec<_> = plan["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|check| {
+            let instances = check["instances"].as_array().map(Vec::len);
+            (check["address"]["to_display"].as_str().unwrap(), check["status"].as_str().unwrap(), instances)
+        })
+        .collect();
+    assert_eq!(
+        checks,
+        [
+            ("check.file", "unknown", None),
+            ("check.small", "unknown", None),
+            ("output.a", "unknown", Some(1)),
+            ("terraform_data.a", "unknown", None),
+            ("var.size", "unknown", None),
+        ]
+    );
+    assert_eq!(project.json(&["show", "p"], 0)["checks"], plan["checks"]);
+}

@@ -8,6 +8,7 @@ use super::error::FetchError;
 use super::secret;
 use super::store::Store;
 use super::tree::{BYTES_MAX, FILES_MAX, Gathering, Tree};
+use futures_util::future::Either;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -20,11 +21,17 @@ const GIT_WITHIN: Duration = Duration::from_mins(5);
 const SAID_BYTES_MAX: u64 = 64 << 10;
 /// Bytes of the list of a commit's files.
 const LIST_BYTES_MAX: u64 = 16 << 20;
+/// Bytes that a fetch may leave on the disk: packs are compressed, but may hold the whole history.
+const FETCHED_BYTES_MAX: u64 = 16 * BYTES_MAX;
+/// How often what a fetch has left on the disk is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Folders in folders of a bare repository, where packs and objects are.
+const DEPTH_MAX: usize = 4;
 /// Lines of what `git` says that are shown.
 const LINES_SHOWN_MAX: usize = 3;
 
 /// Settings under which `git` runs, whatever the user's are.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 10] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.attributesFile=/dev/null",
@@ -34,6 +41,8 @@ const SETTINGS: [&str; 9] = [
     "gc.auto=0",
     "maintenance.auto=false",
     "protocol.ext.allow=never",
+    // Only the host that was written is looked at by the guard against hosts of this machine's network.
+    "http.followRedirects=false",
 ];
 /// Variables that would lead `git` to another repository, as in a hook.
 const UNSET: [&str; 9] = [
@@ -55,6 +64,8 @@ struct Calls<'c> {
     secrets: Vec<String>,
     /// The user's `GIT_SSH_COMMAND`.
     ssh: Option<String>,
+    /// Bytes that may come to lie in the folder.
+    bytes_max: u64,
 }
 
 /// Fetches a commit: the one that is `locked`, or what the address names now.
@@ -65,7 +76,8 @@ pub(super) async fn fetch(
     store: &Store,
 ) -> Result<(String, Tree), FetchError> {
     let scratch = store.scratch()?;
-    let calls = Calls { folder: scratch.path(), git, secrets: secret::secrets(&git.url), ssh };
+    let secrets = secret::secrets(&git.url);
+    let calls = Calls { folder: scratch.path(), git, secrets, ssh, bytes_max: FETCHED_BYTES_MAX };
     calls.run(&["init", "--quiet", "--bare", "--template=", "."]).await?;
     let commit = calls.commit(locked).await?;
     let tree = calls.files(&commit).await?;
@@ -79,7 +91,7 @@ impl Calls<'_> {
         let name = named.unwrap_or("HEAD");
         let url = self.url();
         let shallow = ["fetch", "--quiet", "--no-tags", "--depth=1", "--", &url, name];
-        let Err(first) = self.run(&shallow).await else { return self.resolve("FETCH_HEAD").await };
+        let Err(first) = self.bounded(&shallow).await else { return self.resolve("FETCH_HEAD").await };
         let is_digits = (4..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
         let no_shallow = first.to_string().contains("shallow");
         if !is_digits && !no_shallow {
@@ -87,12 +99,12 @@ impl Calls<'_> {
         }
         // A part of a commit's digits, or a server that gives no single commits: everything.
         let all = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"];
-        self.run(&["fetch", "--quiet", "--", &url, all[0], all[1]]).await?;
+        self.bounded(&["fetch", "--quiet", "--", &url, all[0], all[1]]).await?;
         if is_digits {
             let found = self.resolve(name).await;
             return found.map_err(|_| FetchError::Remote(format!("the repository has no commit `{name}`")));
         }
-        self.run(&["fetch", "--quiet", "--", &url, name]).await?;
+        self.bounded(&["fetch", "--quiet", "--", &url, name]).await?;
         self.resolve("FETCH_HEAD").await
     }
 
@@ -206,6 +218,24 @@ impl Calls<'_> {
         command
     }
 
+    /// Runs `git`, and ends it when more is in its folder than a repository may have.
+    async fn bounded(&self, arguments: &[&str]) -> Result<Vec<u8>, FetchError> {
+        let is_too_large = || size(self.folder, DEPTH_MAX) > self.bytes_max;
+        let too_large = async {
+            while !is_too_large() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        let running = std::pin::pin!(self.run(arguments));
+        match futures_util::future::select(running, std::pin::pin!(too_large)).await {
+            Either::Left((ended, _)) if !is_too_large() => ended,
+            _ => Err(FetchError::Package(format!(
+                "its repository is larger than {} MiB",
+                self.bytes_max >> 20
+            ))),
+        }
+    }
+
     /// Runs `git` and gives what it prints.
     async fn run(&self, arguments: &[&str]) -> Result<Vec<u8>, FetchError> {
         let mut child = self.command(arguments).spawn().map_err(|error| not_started(&error))?;
@@ -233,8 +263,26 @@ impl Calls<'_> {
         let lines: Vec<_> =
             lines.take(LINES_SHOWN_MAX).map(|line| crate::diag::escape(line).into_owned()).collect();
         let said = if lines.is_empty() { "nothing".to_owned() } else { lines.join("; ") };
-        FetchError::Remote(format!("`git` says: {said}"))
+        let redirects = ["error: 301", "error: 302", "error: 307", "error: 308"];
+        let way_out = if redirects.iter().any(|code| said.contains(code)) {
+            "; the server leads on to another address: write that one as the source"
+        } else {
+            ""
+        };
+        FetchError::Remote(format!("`git` says: {said}{way_out}"))
     }
+}
+
+/// Bytes of the files in a folder and in those below it. What comes and goes meanwhile counts as nothing.
+fn size(folder: &Path, depth: usize) -> u64 {
+    let Ok(entries) = folder.read_dir() else { return 0 };
+    let sizes = entries.flatten().filter_map(|entry| Some((entry.metadata().ok()?, entry.path())));
+    let sizes = sizes.map(|(found, path)| match found.is_dir() {
+        true if depth > 0 => size(&path, depth - 1),
+        true => 0,
+        false => found.len(),
+    });
+    sizes.fold(0, u64::saturating_add)
 }
 
 /// Reads to the end, and keeps the beginning.
@@ -257,4 +305,49 @@ fn not_understood() -> FetchError {
 
 fn too_long() -> FetchError {
     FetchError::Remote(format!("`git` is not done after {} s", GIT_WITHIN.as_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::address::{Address, Package};
+    use super::*;
+    use sha2::{Digest as _, Sha256};
+    use std::io::Write as _;
+
+    #[tokio::test]
+    async fn a_repository_larger_than_allowed_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        let git = |arguments: &[&str]| {
+            let named = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-C", from.to_str().unwrap()];
+            let run = std::process::Command::new("git").args(named).args(arguments).output().unwrap();
+            assert!(run.status.success(), "{run:?}");
+        };
+        std::fs::create_dir(&from).unwrap();
+        std::fs::create_dir(&to).unwrap();
+        git(&["init", "--quiet", "--initial-branch=main"]);
+        // Of what cannot be packed.
+        let mut digest = Sha256::digest(b"seed");
+        let mut noise = Vec::new();
+        while noise.len() < 3 << 20 {
+            noise.extend_from_slice(&digest);
+            digest = Sha256::digest(digest);
+        }
+        std::fs::File::create(from.join("noise")).unwrap().write_all(&noise).unwrap();
+        git(&["add", "."]);
+        git(&["commit", "--quiet", "--message=x"]);
+        let address = Address::parse(&format!("git::file://{}", from.display())).unwrap();
+        let Package::Git(repository) = address.package else { panic!("no repository") };
+        for (bytes_max, refused) in [(2 << 20, true), (8 << 20, false)] {
+            let calls = Calls { folder: &to, git: &repository, secrets: Vec::new(), ssh: None, bytes_max };
+            calls.run(&["init", "--quiet", "--bare", "--template=", "."]).await.unwrap();
+            let fetched = calls.commit(None).await.map_err(|error| error.to_string());
+            assert_eq!(
+                fetched.as_ref().is_err_and(|error| error.contains("larger than 2 MiB")),
+                refused,
+                "{fetched:?}"
+            );
+            assert_eq!(fetched.is_ok(), !refused, "{fetched:?}");
+        }
+    }
 }

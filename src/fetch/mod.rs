@@ -29,7 +29,7 @@ use http::Http;
 use lock::{Entry, Lock};
 use registry::Service;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use store::{Store, There};
 use tree::Tree;
@@ -125,6 +125,8 @@ pub struct Fetcher {
     used: Vec<(String, Option<String>)>,
     /// Versions of the modules that registries were asked about.
     versions: BTreeMap<String, Vec<String>>,
+    /// Digests of packages that this run has found whole: a module that is called often is digested once.
+    whole: BTreeSet<String>,
     fetched: usize,
 }
 
@@ -134,8 +136,9 @@ impl Fetcher {
         let lock = lock.map_or_else(|| Ok(Lock::default()), Lock::parse)?;
         let http = Http::new(&options.variable, &options.allowed_hosts);
         let store = Store::new(options.folder.clone());
-        let (before, used, versions) = (lock.clone(), Vec::new(), BTreeMap::new());
-        Ok(Self { options, http, store, lock, before, used, versions, fetched: 0 })
+        let before = lock.clone();
+        let (used, versions, whole) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+        Ok(Self { options, http, store, lock, before, used, versions, whole, fetched: 0 })
     }
 
     /// How many packages came from elsewhere.
@@ -237,9 +240,15 @@ impl Fetcher {
     }
 
     /// Whether a package need not be fetched.
-    fn is_there(&self, entry: &Entry) -> Result<bool, FetchError> {
+    fn is_there(&mut self, entry: &Entry) -> Result<bool, FetchError> {
+        if self.whole.contains(&entry.digest) {
+            return Ok(true);
+        }
         match (self.store.look(&entry.digest)?, self.options.mode) {
-            (There::Whole, _) => Ok(true),
+            (There::Whole, _) => {
+                self.whole.insert(entry.digest.clone());
+                Ok(true)
+            }
             (There::Nothing, Mode::Present) => Err(FetchError::Absent),
             (There::Changed, Mode::Present | Mode::Missing) => {
                 Err(FetchError::Changed(format!(".mlo/modules/{}", Store::name(&entry.digest))))

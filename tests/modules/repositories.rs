@@ -2,6 +2,7 @@
 
 use super::{calling, fails, forget, saying, text};
 use crate::support::pack::{commit, git};
+use crate::support::server::{Answer, Server};
 use crate::support::{Project, said};
 
 fn project(reference: &str) -> (Project, std::path::PathBuf) {
@@ -215,4 +216,14 @@ fn a_damaged_lock_is_an_error_and_never_empty() {
     fails(&project.mlo(&["plan"]), "MLO1045", &["its content is", "mlo get --update"]);
     project.ok(&["get", "--update"]);
     assert_eq!(project.read(".mlo.lock.json"), lock);
+}
+
+#[test]
+fn a_server_leads_git_nowhere() {
+    let server = Server::start();
+    let there = Answer::of("").status(302).with("Location", &server.url("/inside/info/refs"));
+    server.page("/x.git/info/refs?service=git-upload-pack", there);
+    let project = Project::with(&[("main.hcl", &calling(&format!("git::{}", server.url("/x.git"))))]);
+    fails(&project.mlo(&["plan"]), "MLO1044", &["`git` says", "leads on to another address"]);
+    assert!(!server.asked().iter().any(|asked| asked.contains("/inside")));
 }

@@ -1,16 +1,31 @@
 //! How conditions came out, in the shape of Terraform's `checks`.
 
-use crate::plan::{CheckStatus, Checkable, Checked, CheckedAt, Checks};
+use crate::plan::{CheckStatus, Checkable, Checked, CheckedAt, Checks, Kind, Plan};
 use mlo_state::{Address, Key, Mode, ModuleAddress};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
 /// All of them: `[{address, status, instances}]`.
 pub(in crate::cli) fn json(checks: &Checks) -> Json {
+    every(checks, |_| true)
+}
+
+/// Those of a plan. While everything is destroyed none is looked at, so it is not known which instances there would be.
+pub(in crate::cli) fn of_plan(plan: &Plan) -> Json {
+    every(&plan.checks, |of| {
+        plan.kind != Kind::Destroy || matches!(of, Checkable::Output(module, _) if module.is_empty())
+    })
+}
+
+fn every(checks: &Checks, has_instances: impl Fn(&Checkable) -> bool) -> Json {
     let one = |(of, instances): (&Checkable, BTreeMap<&CheckedAt, Checked>)| {
         let status = instances.values().map(|checked| checked.status).max().unwrap_or(CheckStatus::Pass);
-        let instances: Vec<_> = instances.iter().map(|(at, checked)| instance(of, at, checked)).collect();
-        json!({ "address": address(of), "status": word(status), "instances": instances })
+        let mut json = json!({ "address": address(of), "status": word(status) });
+        if let Some(json) = json.as_object_mut().filter(|_| has_instances(of)) {
+            let instances = instances.iter().map(|(at, checked)| instance(of, at, checked));
+            json.insert("instances".into(), instances.collect());
+        }
+        json
     };
     checks.all().map(one).collect()
 }

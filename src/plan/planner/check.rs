@@ -3,13 +3,40 @@
 use super::Walker;
 use super::data::{DataBlock, Question};
 use crate::diag::Diagnostics;
-use crate::graph::{ModuleId, Node};
-use crate::lang::config::Check;
+use crate::graph::{ModuleId, ModuleTree, Node};
+use crate::lang::config::{Check, ResourceKey};
 use crate::lang::value::Value;
-use crate::plan::Judged;
+use crate::plan::checked::Moment;
 use crate::plan::world::Repetition;
+use crate::plan::{CheckStatus, Checkable, Checked, Checks, Judged};
 use mlo_state::ModuleAddress;
 use std::sync::Arc;
+
+/// All conditions of a configuration while everything is destroyed: none of them is looked at.
+pub(super) fn not_looked_at(tree: &ModuleTree<'_>) -> Checks {
+    let mut checks = Checks::default();
+    for id in tree.ids() {
+        let module = tree.module(id);
+        let path = || module.path.clone();
+        let has_conditions = |key: &&ResourceKey| {
+            let lifecycle = module.resources.get(*key).map(|resource| &resource.lifecycle);
+            lifecycle.is_some_and(|it| !it.preconditions.is_empty() || !it.postconditions.is_empty())
+        };
+        let blocks = module.checks.keys().map(|name| Checkable::Check(path(), name.clone()));
+        let outputs = module.outputs.iter().filter(|(_, output)| !output.preconditions.is_empty());
+        let outputs = outputs.map(|(name, _)| Checkable::Output(path(), name.clone()));
+        let resources = module.resources.keys().filter(has_conditions);
+        let resources = resources.map(|key| Checkable::Resource(tree.block(id, key)));
+        let variables = module.variables.iter().filter(|(_, variable)| !variable.validations.is_empty());
+        let variables = variables.map(|(name, _)| Checkable::Variable(path(), name.clone()));
+        for of in blocks.chain(outputs).chain(resources).chain(variables) {
+            let at = module.path.iter().fold(ModuleAddress::root(), |at, name| at.child(name.clone(), None));
+            let unknown = Checked { status: CheckStatus::Unknown, problems: Vec::new() };
+            checks.note(of, (at, None), Moment::Before, unknown);
+        }
+    }
+    checks
+}
 
 impl Walker<'_, '_, '_> {
     /// Checks a block in every instance of its module.

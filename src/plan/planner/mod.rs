@@ -262,7 +262,10 @@ impl Walker<'_, '_, '_> {
         self.tell_forgotten(&operations);
         let mut outputs = self.output_changes();
         let links = self.links(&operations);
-        let (values, checks) = self.world.into_inner().into_parts();
+        let (values, mut checks) = self.world.into_inner().into_parts();
+        if self.planner.kind == Kind::Destroy {
+            checks = check::not_looked_at(self.tree);
+        }
         let messages = self.messages.into_inner();
         let unsettled = &values.unsettled;
         let parts =

@@ -40,7 +40,7 @@ pub(in crate::cli) fn plan(plan: &Plan, errored: bool, everything: bool) -> Json
         },
         "configuration": configuration::configuration(&plan.config, everything),
         "relevant_attributes": configuration::relevant_attributes(&plan.config),
-        "checks": crate::cli::view::checks::json(&plan.checks),
+        "checks": crate::cli::view::checks::of_plan(plan),
         "not_refreshed": plan.unread.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "summary": counts(plan.counts()),
         "applyable": plan.is_applyable() && !errored,
