@@ -383,3 +383,21 @@ fn text_for_a_variable_without_a_type_is_what_was_written() {
     let plan = project.json(&["plan", "--var", "any=[1, \"a\"]"], 0);
     assert_eq!(plan["output_changes"]["any"]["after"], serde_json::json!([1, "a"]));
 }
+
+#[test]
+fn the_default_of_a_sensitive_variable_is_masked_in_a_saved_plan_wherever_it_is_written() {
+    let hcl = r#"
+variable "word" {
+  default   = "hunter2-and-more"
+  sensitive = true
+}
+resource "terraform_data" "a" {
+  input = "it is hunter2-and-more here too"
+}
+"#;
+    let project = Project::with(&[("main.hcl", hcl)]);
+    project.ok(&["plan", "--out", "p"]).has_not(&[CANARY]);
+    for arguments in [&["plan", "--json"][..], &["show", "p"], &["show", "p", "--json"]] {
+        project.ok(arguments).has_not(&[CANARY]);
+    }
+}

@@ -3,9 +3,10 @@
 //! In: a plan or a state. Out: values as they are shown. Never: a secret of either on the screen once it went through here.
 
 use super::screen::Screen;
-use crate::lang::eval::BlockSchema;
-use crate::lang::value::Value;
-use crate::plan::{Partial, Plan, decode_object, guess, has_sensitive};
+use crate::lang::config::Module;
+use crate::lang::eval::{BlockSchema, evaluate};
+use crate::lang::value::{Marks, Value};
+use crate::plan::{Constant, Partial, Plan, decode_object, guess, has_sensitive};
 use crate::provider::{self, Provider};
 use mlo_state::{Address, Object, Snapshot};
 use std::collections::BTreeMap;
@@ -23,6 +24,17 @@ pub(super) fn hide_secrets(screen: &mut Screen, plan: &Plan) {
         output.before.iter().chain(&output.after).for_each(|value| screen.hide(value));
     }
     plan.values.each(&mut |value| screen.hide(value));
+}
+
+/// From now on the defaults of sensitive variables are masked: those of a plan that was saved, which has no such values.
+pub(super) fn hide_defaults(screen: &mut Screen, module: &Module) {
+    let secret = module.variables.values().filter(|variable| variable.sensitive);
+    for default in secret.filter_map(|variable| evaluate(variable.default.as_ref()?, &Constant).ok()) {
+        screen.hide(&default.marked(Marks::SENSITIVE));
+    }
+    for call in module.calls.values() {
+        hide_defaults(screen, &call.module);
+    }
 }
 
 /// From now on the secrets of a plan that could not be made whole are masked, and those of the state.

@@ -57,6 +57,7 @@ fn show_plan(path: &Path, as_json: bool, screen: &mut Screen) -> Exit {
     let looked = saved::look(path, &Source::default(), &mut sources);
     if let Ok(Looked { saved, .. }) = &looked {
         secrets::hide_secrets(screen, &saved.plan);
+        secrets::hide_defaults(screen, &saved.plan.config);
     }
     match looked {
         Ok(Looked { saved, planned_at, .. }) if as_json => {
