@@ -86,3 +86,71 @@ fn every_valid_example_is_planned_and_let_through() {
     project.ok(&["apply", "--auto-approve", "minimal.yaml"]).has(&["1 added"]);
     project.ok(&["destroy", "--auto-approve", "minimal.yaml"]).has(&["1 destroyed"]);
 }
+
+/// A project that keeps a file, whose deletion is a matter for the owners of the policy, and a policy about contents.
+fn kept_file() -> Project {
+    let project = Project::new();
+    project.write(
+        "main.hcl",
+        "resource \"local_file\" \"data\" {\n  filename = \"data.txt\"\n  content  = \"kept\"\n}\n",
+    );
+    for name in ["model-governance.rego", "deployment-policy.rego"] {
+        project.write(
+            &format!("rules/{name}"),
+            std::fs::read(repository().join("policies").join(name)).unwrap(),
+        );
+    }
+    project.write("rules/data.yaml", "mlo:\n  deployment:\n    stateful: { dev: [local_file] }\n");
+    project
+}
+
+#[test]
+fn what_keeps_data_is_destroyed_only_with_a_reason() {
+    let project = kept_file();
+    project.ok(&["apply", "--auto-approve", "--policies", "rules"]);
+    let destroy = ["destroy", "--auto-approve", "--policies", "rules"];
+    project.mlo(&destroy).ends_with(3).has(&[
+        "Plan failed deployment policy",
+        "MLO5001",
+        "local_file.data keeps data, and would be taken away",
+        "main.hcl:1:1",
+        "rule `deletion`",
+        "--override deletion=REASON",
+        "Nothing was changed.",
+    ]);
+    assert_eq!(project.read("data.txt"), "kept");
+    let denied = project.json(&destroy, 3);
+    assert_eq!(denied["policy"]["violations"][0]["address"], "local_file.data");
+    assert_eq!(denied["policy"]["violations"][0]["level"], "overridable");
+    project.mlo(&[&destroy[..], &["--override", "deletion="]].concat()).ends_with(1);
+    let overridden = [&destroy[..], &["--override", "deletion=the copy is in the archive"]].concat();
+    project.ok(&overridden).has(&["MLO5005", "Overridden: the copy is in the archive", "1 destroyed"]);
+}
+
+#[test]
+fn a_rule_about_a_plan_is_shown_at_the_argument_and_gets_what_the_run_is() {
+    let project = kept_file();
+    let rule = "package deployment.policy\n\nviolation contains {\"rule\": \"content\", \"address\": c.address, \"path\": \
+                \"content\", \"msg\": msg} if {\n\tsome c in input.plan.resource_changes\n\tc.change.after.content == \
+                \"kept\"\n\tmsg := sprintf(\"%s by %s in %s for %s\", [c.address, input.run.who, input.run.repository, \
+                input.environment.name])\n}\n\ndeny contains v.msg if some v in violation\n";
+    project.write("rules/deployment-policy.rego", rule);
+    let mut command = project.command(&["plan", "--policies", "rules"]);
+    command.env("GITHUB_ACTOR", "octocat").env("GITHUB_REPOSITORY", "acme/models");
+    crate::support::said(&mut command).ends_with(3).has(&[
+        "main.hcl:3:14",
+        "local_file.data by octocat in acme/models for dev",
+        "rule `content`",
+    ]);
+}
+
+#[test]
+fn what_is_sensitive_is_not_handed_to_a_policy() {
+    let project = kept_file();
+    project.edit("main.hcl", "\"kept\"", "sensitive(\"hunter2\")");
+    let rule = "package deployment.policy\n\ndeny contains sprintf(\"saw %v\", [c.change.after.content]) if some c in \
+                input.plan.resource_changes\n";
+    project.write("rules/deployment-policy.rego", rule);
+    let said = project.mlo(&["plan", "--policies", "rules", "--show-sensitive"]);
+    said.ends_with(3).has(&["saw (sensitive value)"]);
+}

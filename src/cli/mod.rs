@@ -13,6 +13,7 @@ mod exit;
 mod file;
 mod heartbeat;
 mod interrupt;
+mod judging;
 mod lock;
 mod packages;
 mod project;

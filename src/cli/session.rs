@@ -16,9 +16,7 @@ use crate::fetch::Mode;
 use crate::lang::config::Module;
 use crate::lang::load::{Given, States, Unwritten};
 use crate::lang::value::Value;
-use crate::manifest::Manifest;
-use crate::plan::{Context, Inputs, Kind, Origin, Plan, PlanResult, Planner, Requests, Seen};
-use crate::policy::{self, Bundle, Denial, Gate, PolicyError, Subject, Verdict};
+use crate::plan::{Context, Inputs, Kind, Origin, PlanResult, Planner, Requests, Seen};
 use crate::provider::{self, Provider, Surroundings};
 use data_encoding::HEXLOWER;
 use mlo_state::{FileStore, Held, Holder, Loaded, Pending, Snapshot, Store, StoreError};
@@ -215,58 +213,6 @@ impl Session {
             message
         })
     }
-
-    /// Starts the gate, which reads the policies and looks at the manifests while the plan is made. Taking everything
-    /// away asks about no manifest: a model that may not run may always be stopped. Neither does a plan that changes no
-    /// object.
-    pub(super) fn start_gate(&self, kind: Kind, source: &Source) -> StartedGate<'_> {
-        let manifests: Vec<_> = match kind {
-            Kind::Destroy | Kind::Refresh => Vec::new(),
-            Kind::Apply => self.project.manifests.iter().collect(),
-        };
-        let mut gate = gate(source, &self.context.environment);
-        if let Ok(gate) = &mut gate {
-            with_subjects(&manifests, |subjects| gate.ask_early(subjects));
-        }
-        StartedGate { gate, manifests }
-    }
-}
-
-/// A gate that is being made ready, and the manifests that it will be asked about.
-pub(super) struct StartedGate<'s> {
-    gate: Result<Gate, PolicyError>,
-    manifests: Vec<&'s Manifest>,
-}
-
-impl StartedGate<'_> {
-    /// Asks the policies about the plan.
-    pub(super) fn judge(self, plan: Plan) -> Verdict {
-        match self.gate {
-            Ok(mut gate) => judge(plan, &self.manifests, &mut gate),
-            Err(error) => Verdict::Denied(Denial::from(error)),
-        }
-    }
-}
-
-/// The gate of an environment, with the policies that the command line names, or the built-in ones.
-pub(super) fn gate(source: &Source, environment: &str) -> Result<Gate, PolicyError> {
-    let bundle = source.policies.as_deref().map_or_else(Bundle::builtin, Bundle::from_folder);
-    bundle.and_then(|bundle| Gate::start(&bundle, environment, &super::command::policy_process::program()?))
-}
-
-/// What the gate says of a plan, asked about these manifests.
-pub(super) fn judge(plan: Plan, manifests: &[&Manifest], gate: &mut Gate) -> Verdict {
-    with_subjects(manifests, |subjects| policy::check(plan, subjects, gate))
-}
-
-fn with_subjects<T>(manifests: &[&Manifest], then: impl FnOnce(&[Subject<'_>]) -> T) -> T {
-    let places: Vec<_> = manifests.iter().map(|manifest| |path: &str| Some(manifest.span_of(path))).collect();
-    let subjects: Vec<_> = manifests
-        .iter()
-        .zip(&places)
-        .map(|(manifest, place)| Subject { name: manifest.name(), manifest: manifest.as_written(), place })
-        .collect();
-    then(&subjects)
 }
 
 /// The state as it is now, or an empty one of a new lineage.

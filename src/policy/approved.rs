@@ -1,6 +1,6 @@
 //! The one function that approves. `Approved` has no other maker: its field is private to this file.
 
-use super::{Decision, Denial, Gate, Subject};
+use super::{Decision, Denial, Deployment, Gate, Subject};
 use crate::plan::Plan;
 
 /// A plan that every rule let through.
@@ -32,12 +32,12 @@ pub enum Verdict {
     Denied(Denial),
 }
 
-/// Asks the policy about every subject, and approves the plan if nothing speaks against any of them.
+/// Asks the policy about every subject and about the plan, and approves it if nothing speaks against any of them.
 ///
 /// A failure of the gate denies. All subjects are evaluated even if the first is denied, so that everything is
-/// said at once. Without subjects (a plan of infrastructure alone) there is nothing for these rules to look at.
-pub fn check(plan: Plan, subjects: &[Subject<'_>], gate: &mut Gate) -> Verdict {
-    match gate.decide(subjects) {
+/// said at once. Without subjects (a plan of infrastructure alone) only the rules for plans have something to look at.
+pub fn check(plan: Plan, subjects: &[Subject<'_>], deployment: &Deployment<'_>, gate: &mut Gate) -> Verdict {
+    match gate.decide(subjects, Some(deployment)) {
         Ok(decision) => Verdict::Approved(Approved { plan, decision }),
         Err(denial) => Verdict::Denied(*denial),
     }

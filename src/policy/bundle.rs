@@ -4,7 +4,7 @@
 //! folder is its place under `data`. `_test.rego` files are the policy's own tests: they decide nothing, so they are
 //! neither evaluated nor in the digest.
 
-use super::PolicyError;
+use super::{DEPLOYMENT, PolicyError};
 use crate::diag::SourceMap;
 use crate::manifest::{as_written, yaml};
 use data_encoding::HEXLOWER;
@@ -19,6 +19,11 @@ const BYTES_MAX: u64 = 8 * 1024 * 1024;
 const FILES_MAX: usize = 1_000;
 /// Folders within folders of a bundle: more is a loop or a mistake.
 const DEPTH_MAX: usize = 16;
+
+/// Our rules for plans. They hold where a bundle has none of its own.
+const DEPLOYMENT_RULES: &str = include_str!("../../policies/deployment-policy.rego");
+/// The name of these rules in a bundle that has none.
+const DEPLOYMENT_NAME: &str = "mlo://policies/deployment-policy.rego";
 
 /// The rules and the data of a policy. It has been read, but not looked into.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +42,7 @@ impl Bundle {
     pub fn builtin() -> Result<Self, PolicyError> {
         let files = [
             ("data.yaml", include_str!("../../policies/data.yaml")),
+            ("deployment-policy.rego", DEPLOYMENT_RULES),
             ("model-governance.rego", include_str!("../../policies/model-governance.rego")),
         ];
         Self::from_files(files.map(|(name, text)| (name.to_owned(), text.to_owned())).into())
@@ -49,8 +55,13 @@ impl Bundle {
         Self::from_files(reading.files)
     }
 
-    /// A bundle of files that were read: name relative to the bundle, with `/`, to text.
-    pub fn from_files(files: BTreeMap<String, String>) -> Result<Self, PolicyError> {
+    /// A bundle of files that were read: name relative to the bundle, with `/`, to text. Without a package for plans it
+    /// has ours.
+    pub fn from_files(mut files: BTreeMap<String, String>) -> Result<Self, PolicyError> {
+        let is_rules = |name: &str| extension(name) == "rego" && !name.ends_with("_test.rego");
+        if !files.iter().any(|(name, text)| is_rules(name) && declares(text, DEPLOYMENT)) {
+            files.insert(DEPLOYMENT_NAME.to_owned(), DEPLOYMENT_RULES.to_owned());
+        }
         let (mut rules, mut tests, mut data) = (BTreeMap::new(), BTreeMap::new(), Json::Object(Map::new()));
         let mut hash = Sha256::new();
         for (name, text) in files {
@@ -78,6 +89,12 @@ impl Bundle {
     pub fn digest(&self) -> &str {
         &self.digest
     }
+}
+
+/// Whether a text says that it is of a package.
+fn declares(text: &str, package: &str) -> bool {
+    text.lines()
+        .any(|line| line.trim_end().strip_prefix("package ").is_some_and(|name| name.trim() == package))
 }
 
 struct Reading {

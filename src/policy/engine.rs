@@ -4,8 +4,8 @@
 //! everything. What would only make it say nothing is refused here or by `scan`: a rule that is silently empty would let
 //! everything through.
 
-use super::scan;
 use super::wire::{Answer, Fault, Violation};
+use super::{Level, annotations, scan};
 use super::{PACKAGES, verdict::Evaluated};
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, LimitError, Value};
@@ -24,12 +24,15 @@ pub(super) struct Judge {
     engine: Engine,
     /// Package to the query that gives all its answers at once.
     queries: BTreeMap<&'static str, String>,
+    /// The levels that comments say of rules.
+    pub(super) levels: BTreeMap<String, Level>,
 }
 
 impl Judge {
     /// Scans, parses and analyses the rules.
     pub(super) fn load(rules: &BTreeMap<String, String>, data: &Json) -> Result<Self, Fault> {
         scan::scan(rules)?;
+        let levels = annotations::levels(rules)?;
         let mut engine = Engine::new();
         engine.set_execution_timer_config(ExecutionTimerConfig {
             limit: EVALUATION_TIME_MAX,
@@ -67,7 +70,7 @@ impl Judge {
         }
         // Analysis is lazy in the engine: ask for something, so that what is wrong shows now.
         engine.eval_query("true".to_owned(), false).map_err(|error| compile_fault("bundle", &error))?;
-        Ok(Self { engine, queries })
+        Ok(Self { engine, queries, levels })
     }
 
     /// What a package says of an input, which is JSON.

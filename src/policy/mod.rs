@@ -7,6 +7,7 @@
 //!
 //! - `bundle`    files to a bundle with a digest: the only door to the file system
 //! - `gate`      questions and answers to findings
+//! - `weigh`     levels and overrides: what denies, what is only told
 //! - `verdict`   findings to what people and records see
 //! - `approved`  the one function that approves
 //!
@@ -15,9 +16,11 @@
 //! - `child`     from outside: started, asked, waited for, ended
 //! - `wire`      what is said between the two
 //! - `serve`     from inside: limits itself, then answers
+//! - `annotations` what comments say of rules: their levels
 //! - `scan`      what is refused in the text of a policy before it is parsed
 //! - `engine`    Rego to answers: the only door to the engine
 
+mod annotations;
 mod approved;
 mod bundle;
 mod child;
@@ -27,6 +30,7 @@ mod gate;
 mod scan;
 mod serve;
 mod verdict;
+mod weigh;
 mod wire;
 
 #[cfg(test)]
@@ -36,11 +40,13 @@ pub use approved::{Approved, Verdict, check};
 pub use bundle::Bundle;
 pub use child::Program;
 pub use error::PolicyError;
-pub use gate::{Gate, Subject};
+pub use gate::{Deployment, Gate, Subject};
 pub use serve::serve;
 pub use verdict::{Decision, Denial, Evaluated, Evaluation, Level, Violation, Warning};
 
 /// The package that judges manifests.
 const MODEL: &str = "model.governance";
+/// The package that judges plans.
+const DEPLOYMENT: &str = "deployment.policy";
 /// All packages that are asked.
-const PACKAGES: [&str; 1] = [MODEL];
+const PACKAGES: [&str; 2] = [MODEL, DEPLOYMENT];

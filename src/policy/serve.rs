@@ -76,8 +76,9 @@ fn answer(
 ) -> Reply {
     let answered = match request {
         Request::Load { rules, data } => Judge::load(&rules, &data).map(|loaded| {
+            let levels = loaded.levels.clone();
             *judge = Some(loaded);
-            Reply::Loaded { unlimited: unlimited.to_vec() }
+            Reply::Loaded { unlimited: unlimited.to_vec(), levels }
         }),
         Request::Ask { package } => match (judge, document.map(std::str::from_utf8)) {
             (Some(judge), Some(Ok(input))) => judge.ask(&package, input).map(Reply::Answer),

@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// How much a rule weighs. A rule that does not say is mandatory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Nobody can pass it by.
     #[default]
     Mandatory,
-    /// Could be passed by with a recorded reason. It denies here: there is no way yet to record one.
+    /// Passed by with a reason that is recorded.
     Overridable,
-    /// Advice. It denies here as well: advice that stops nothing is what `warn` is for.
+    /// Advice: it stops nothing.
     Advisory,
 }
 
@@ -28,18 +28,25 @@ impl Level {
             Self::Advisory => "advisory",
         }
     }
+
+    /// The level of that word.
+    pub(super) fn of(word: &str) -> Option<Self> {
+        [Self::Mandatory, Self::Overridable, Self::Advisory].into_iter().find(|level| level.as_str() == word)
+    }
 }
 
-/// One reason why a manifest is not let through.
+/// One reason why a manifest or a plan is not let through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// The rule's id, such as `accuracy`.
     pub rule: String,
-    /// The name of the manifest.
+    /// The name of the manifest; empty if it is about the plan.
     pub subject: String,
+    /// The address of the object; empty if it is about none.
+    pub address: String,
     /// One line, the text of `deny`.
     pub message: String,
-    /// Where in the manifest, such as `spec.metrics.accuracy`; empty if nowhere in particular.
+    /// Where in the manifest or the object, such as `spec.metrics.accuracy`; empty if nowhere in particular.
     pub path: String,
     /// The place of `path` in the user's own file.
     pub span: Option<Span>,
@@ -55,7 +62,10 @@ impl Violation {
         let diagnostic = Diagnostic::error(code::policy::DENIED, &self.message);
         match self.span {
             Some(span) => diagnostic.at(span, format!("rule `{}`", self.rule)),
-            None => diagnostic.detail(format!("Rule `{}`, model `{}`.", self.rule, self.subject)),
+            None if !self.subject.is_empty() => {
+                diagnostic.detail(format!("Rule `{}`, model `{}`.", self.rule, self.subject))
+            }
+            None => diagnostic.detail(format!("Rule `{}`.", self.rule)),
         }
     }
 }
@@ -67,19 +77,49 @@ pub struct Warning {
     pub subject: String,
     /// One line.
     pub message: String,
+    /// The rule that does not hold, of one that does not have to.
+    pub rule: Option<String>,
+    /// Why it does not have to, of one that somebody passed by.
+    pub overridden: Option<String>,
+    /// The place in the user's own file.
+    pub span: Option<Span>,
 }
 
 impl Warning {
+    /// Something about no manifest in particular.
+    pub(super) fn of_the_run(message: String) -> Self {
+        Self { subject: String::new(), message, rule: None, overridden: None, span: None }
+    }
+
+    /// A rule that does not hold and does not have to: it is advice, or somebody said why.
+    pub(super) fn of_a_rule(violation: Violation, overridden: Option<&str>) -> Self {
+        let Violation { rule, subject, message, span, .. } = violation;
+        Self { subject, message, rule: Some(rule), overridden: overridden.map(str::to_owned), span }
+    }
+
     /// That the policy ran without a limit.
     pub(super) fn unlimited(what: &str) -> Self {
-        let message = format!("This system does not limit the {what} that the policy may use");
-        Self { subject: String::new(), message }
+        Self::of_the_run(format!("This system does not limit the {what} that the policy may use"))
     }
 
     /// The message for people.
     pub fn diagnostic(&self) -> Diagnostic {
-        let warning = Diagnostic::warning(code::policy::WARNING, &self.message);
-        if self.subject.is_empty() { warning } else { warning.detail(format!("Model `{}`.", self.subject)) }
+        let code = if self.overridden.is_some() { code::policy::OVERRIDDEN } else { code::policy::WARNING };
+        let mut detail = Vec::new();
+        if let Some(rule) = &self.rule {
+            detail.push(format!("Rule `{rule}`."));
+        }
+        if !self.subject.is_empty() {
+            detail.push(format!("Model `{}`.", self.subject));
+        }
+        if let Some(reason) = &self.overridden {
+            detail.push(format!("Overridden: {reason}"));
+        }
+        let mut warning = Diagnostic::warning(code, &self.message);
+        if let Some(span) = self.span {
+            warning = warning.at(span, "");
+        }
+        if detail.is_empty() { warning } else { warning.detail(detail.join(" ")) }
     }
 }
 
@@ -131,6 +171,8 @@ pub struct Decision {
     pub environment: String,
     /// One for each manifest, in the order in which they were given.
     pub evaluations: Vec<Evaluation>,
+    /// The rules for plans, in the policy's order.
+    pub deployment: Vec<Evaluated>,
     /// What somebody should look at.
     pub warnings: Vec<Warning>,
 }
@@ -155,12 +197,16 @@ impl From<PolicyError> for Denial {
 impl Denial {
     /// One line: what failed, and which models.
     pub fn headline(&self) -> String {
-        let subjects = self.subjects();
-        if subjects.is_empty() {
-            return "Policy gate failed: nothing is let through".to_owned();
+        let subjects: Vec<_> = self.subjects().into_iter().collect();
+        let plan = self.violations.iter().any(|violation| violation.subject.is_empty());
+        match (subjects.as_slice(), plan) {
+            ([], false) => "Policy gate failed: nothing is let through".to_owned(),
+            ([], true) => "Plan failed deployment policy".to_owned(),
+            (models, false) => format!("Model failed governance check: {}", models.join(", ")),
+            (models, true) => {
+                format!("Model failed governance check: {}; plan failed deployment policy", models.join(", "))
+            }
         }
-        let subjects: Vec<_> = subjects.into_iter().collect();
-        format!("Model failed governance check: {}", subjects.join(", "))
     }
 
     /// One message for each violation, with the manifest's line, and one for each failure of the gate.
@@ -181,8 +227,11 @@ impl Denial {
         let mut actions = Vec::new();
         for violation in &self.violations {
             for action in &violation.actions {
-                let action =
-                    if several { format!("{}: {action}", violation.subject) } else { action.clone() };
+                let action = if several && !violation.subject.is_empty() {
+                    format!("{}: {action}", violation.subject)
+                } else {
+                    action.clone()
+                };
                 if !actions.contains(&action) {
                     actions.push(action);
                 }
@@ -205,6 +254,7 @@ impl Denial {
     }
 
     fn subjects(&self) -> BTreeSet<&str> {
-        self.violations.iter().map(|violation| violation.subject.as_str()).collect()
+        let subjects = self.violations.iter().map(|violation| violation.subject.as_str());
+        subjects.filter(|subject| !subject.is_empty()).collect()
     }
 }

@@ -39,6 +39,8 @@ pub(super) enum Reply {
     Loaded {
         /// What this system cannot limit, in words: `memory`.
         unlimited: Vec<String>,
+        /// The levels that comments say of rules.
+        levels: BTreeMap<String, Level>,
     },
     /// What the rules of a package say.
     Answer(Answer),
@@ -61,12 +63,16 @@ pub(super) struct Answer {
 pub(super) struct Violation {
     pub(super) rule: String,
     pub(super) msg: String,
+    /// The object, of a denial that is about one.
+    #[serde(default)]
+    pub(super) address: String,
     #[serde(default)]
     pub(super) path: String,
     #[serde(default)]
     pub(super) actions: Vec<String>,
+    /// Where nothing is said, what the rule's comment says counts.
     #[serde(default)]
-    pub(super) level: Level,
+    pub(super) level: Option<Level>,
 }
 
 /// Why there is no answer.

@@ -20,7 +20,7 @@ use crate::lang::load::{LoadRequest, Root, Unwritten, load};
 use crate::lang::scope::Nowhere;
 use crate::lang::value::Value;
 use crate::plan::{Configured, Context, Inputs, Kind, Origin, Plan, PlanResult, Planner, Requests};
-use crate::policy::{Bundle, Gate, Verdict, check};
+use crate::policy::{Bundle, Deployment, Gate, Verdict, check};
 use crate::provider::builtin::Builtin;
 use crate::provider::fake::Fake;
 use crate::provider::{Provider, Surroundings};
@@ -228,7 +228,12 @@ impl Lab {
         let snapshot = loaded.snapshot.unwrap_or_else(|| Snapshot::empty("lab"));
         let (made, messages) = self.planned(kind, &snapshot).await;
         let Ok((plan, connections)) = made else { return Err(self.rendered(&messages)) };
-        let Verdict::Approved(approved) = check(plan, &[], &mut self.gate) else { panic!("denied") };
+        let nowhere = |_: &str, _: &str| None;
+        let input = serde_json::json!({ "plan": { "resource_changes": [] } });
+        let nothing = Deployment { input, place: &nowhere };
+        let Verdict::Approved(approved) = check(plan, &[], &nothing, &mut self.gate) else {
+            panic!("denied")
+        };
         let applier = Applier {
             context: &context,
             providers: &providers,

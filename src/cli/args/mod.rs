@@ -381,6 +381,9 @@ pub(super) struct Engine {
     /// Make a new object for this instance, and take the old one away. Can be given several times.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "refresh_only")]
     pub(super) replace: Vec<Address>,
+    /// Pass by a policy rule of the level `overridable`, and say why. Can be given several times.
+    #[arg(long = "override", value_name = "RULE=REASON", value_parser = rule_and_reason)]
+    pub(super) overrides: Vec<(String, String)>,
     /// `mlo import` asks for this, and nothing else.
     #[arg(skip)]
     pub(super) import: Option<(Address, String)>,
@@ -398,6 +401,7 @@ impl Default for Engine {
             targets: Vec::new(),
             excludes: Vec::new(),
             replace: Vec::new(),
+            overrides: Vec::new(),
             import: None,
         }
     }
@@ -586,6 +590,16 @@ pub(super) struct Version {
     /// Print one JSON document.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// `rule=reason`, neither of them empty.
+fn rule_and_reason(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=').map(|(rule, reason)| (rule.trim(), reason.trim())) {
+        Some((rule, reason)) if !rule.is_empty() && !reason.is_empty() => {
+            Ok((rule.to_owned(), reason.to_owned()))
+        }
+        _ => Err("an override looks like `deletion=the bucket is empty`".to_owned()),
+    }
 }
 
 /// `90s`, `5m`, `1h`, or a bare number of seconds.

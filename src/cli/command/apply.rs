@@ -8,12 +8,13 @@ use crate::cli::confirm;
 use crate::cli::exit::Exit;
 use crate::cli::heartbeat;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::judging::StartedGate;
 use crate::cli::lock::{Claim, Stop, interrupted, unless_interrupted};
 use crate::cli::report::Report;
 use crate::cli::saved::{self, Refused, Saved};
 use crate::cli::screen::Screen;
 use crate::cli::secrets;
-use crate::cli::session::{self, Failed, Session, StartedGate};
+use crate::cli::session::{self, Failed, Session};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
 use crate::graph::ModuleTree;
 use crate::plan::{Configured, Connections, Kind};
@@ -49,7 +50,7 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
     report.messages(screen, &messages, &session.sources);
     let result = match session::runtime() {
         Ok(runtime) => {
-            let gate = Cell::new(Some(session.start_gate(kind, &options.source)));
+            let gate = Cell::new(Some(session.start_gate(kind, &options.source, &options.engine)));
             let run = Run { options, kind, saved, session: &session, gate, report: &report };
             runtime.block_on(run.run(screen))
         }

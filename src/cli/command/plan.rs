@@ -42,7 +42,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
         Ok(key) => key,
         Err(messages) => return report.fail(screen, &messages, &session.sources, Exit::Error),
     };
-    let gate = session.start_gate(kind, &options.source);
+    let gate = session.start_gate(kind, &options.source, &options.engine);
     let made = match session::runtime() {
         Ok(runtime) => runtime.block_on(async {
             // What runs to read an object ends with the future that waits for it.

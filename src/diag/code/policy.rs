@@ -9,4 +9,6 @@ codes! {
         "The policy bundle cannot be read, does not compile, lacks the package `model.governance`, or holds something that is refused. A gate without rules denies: nothing was changed.";
     WARNING = "MLO5004", "policy warning",
         "A policy rule asks somebody to look. Nothing is stopped. The message says what was found in which manifest.";
+    OVERRIDDEN = "MLO5005", "policy rule overridden",
+        "A rule does not hold, and somebody passed it by with `--override RULE=REASON`. Only rules of the level `overridable` can be passed by. The rule, the reason and the place are in the document of the run.";
 }

@@ -240,6 +240,6 @@ fn a_gate_that_failed_on_one_manifest_still_judges_the_others_and_denies() {
         manifest,
         place: &nowhere,
     });
-    let denial = gate.decide(&subjects).unwrap_err();
+    let denial = gate.decide(&subjects, None).unwrap_err();
     assert_eq!((denial.violations.len(), denial.failures.len()), (1, 1));
 }

@@ -2,6 +2,7 @@
 
 mod broken;
 mod bundles;
+mod deployment;
 mod examples;
 mod opa;
 mod rego;
@@ -40,7 +41,7 @@ fn bundle(rego: &str) -> Bundle {
 
 /// The verdict on one manifest.
 fn judge(gate: &mut Gate, manifest: Json) -> Result<Decision, Box<Denial>> {
-    gate.decide(&[Subject { name: "model", manifest, place: &|_| None }])
+    gate.decide(&[Subject { name: "model", manifest, place: &|_| None }], None)
 }
 
 /// The manifests in a folder or file of the repository.
@@ -57,7 +58,7 @@ fn manifests(path: &str, sources: &mut SourceMap) -> Manifests {
 /// The verdict on one manifest of a file.
 fn judge_manifest(gate: &mut Gate, manifest: &Manifest) -> Result<Decision, Box<Denial>> {
     let place = |path: &str| Some(manifest.span_of(path));
-    gate.decide(&[Subject { name: manifest.name(), manifest: manifest.as_written(), place: &place }])
+    gate.decide(&[Subject { name: manifest.name(), manifest: manifest.as_written(), place: &place }], None)
 }
 
 /// A manifest that every rule lets through, in `dev`.

@@ -163,3 +163,58 @@ fn opa_and_the_gate_decide_alike_on_malformed_policy_data() {
         compare(&manifests, "dev", &mlo);
     }
 }
+
+/// Asks for the rules and paths of every plan.
+const COMPARE_PLANS: &str = "package compare
+
+said := [said | some plan in input.plans; said := one(plan)]
+
+one(plan) := {sprintf(\"%s %s %s\", [v.rule, v.address, v.path]) | some v in found} if {
+\tfound := data.deployment.policy.violation with input as plan with data.mlo as {\"environment\": \"prod\", \"deployment\": input.deployment}
+}
+";
+
+/// Whatever stands anywhere in a plan, the gate decides, no rule fails, and nothing but what `opa` says is said.
+#[test]
+fn opa_and_the_gate_decide_alike_on_plans_with_values_of_every_type_at_every_place() {
+    let plans = super::deployment::plans();
+    assert!(plans.len() > 400, "{}", plans.len());
+    let settings =
+        json!({ "replicas_min": 3, "required_tags": ["owner"], "endpoint_cidrs": ["192.0.2.0/24"] });
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), text.as_bytes()).unwrap();
+        path
+    };
+    let listed: Vec<_> = plans.iter().map(|(_, plan)| plan).collect();
+    let input = put("input.json", &json!({ "plans": listed, "deployment": settings }).to_string());
+    let module = put("compare.rego", COMPARE_PLANS);
+    let output = Command::new(opa())
+        .args(["eval", "--format", "raw", "--data"])
+        .arg(repository("policies/deployment-policy.rego"))
+        .arg("--data")
+        .arg(module)
+        .arg("--input")
+        .arg(input)
+        .arg("data.compare.said")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said: Vec<BTreeSet<String>> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said.len(), plans.len());
+    let mut gate = gate_with("prod", &json!({ "deployment": settings }));
+    for ((what, plan), expected) in plans.into_iter().zip(said) {
+        let deployment = Deployment { input: plan, place: &|_, _| None };
+        let violations = match gate.decide(&[], Some(&deployment)) {
+            Ok(_) => Vec::new(),
+            Err(denial) => {
+                assert_eq!(denial.failures, [], "{what}");
+                denial.violations
+            }
+        };
+        let found: BTreeSet<_> =
+            violations.iter().map(|v| format!("{} {} {}", v.rule, v.address, v.path)).collect();
+        assert_eq!(found, expected, "{what}");
+    }
+}

@@ -51,8 +51,8 @@ fn a_test_that_is_false_or_undefined_or_fails_is_told() {
 }
 
 /// The annotations of `problem` rules, as YAML says them.
-fn annotations() -> BTreeMap<String, Json> {
-    let text = std::fs::read_to_string(repository("policies/model-governance.rego")).unwrap();
+fn annotations(file: &str) -> BTreeMap<String, Json> {
+    let text = std::fs::read_to_string(repository("policies").join(file)).unwrap();
     let blocks = text.split("# METADATA\n").skip(1).map(|block| {
         let lines = block.lines().take_while(|line| line.starts_with('#'));
         lines
@@ -70,18 +70,30 @@ fn annotations() -> BTreeMap<String, Json> {
 
 #[test]
 fn every_rule_is_annotated_and_explained() {
-    let decision = judge(&mut gate("dev"), good()).unwrap();
-    let mut rules: Vec<_> = decision.evaluations[0].rules.iter().map(|rule| rule.rule.clone()).collect();
-    rules.sort();
-    let annotations = annotations();
-    assert_eq!(annotations.keys().cloned().collect::<Vec<_>>(), rules);
+    let nothing = json!({ "plan": { "resource_changes": [] } });
+    let deployment = Deployment { input: nothing, place: &|_, _| None };
+    let subject = Subject { name: "model", manifest: good(), place: &|_| None };
+    let decision = gate("dev").decide(&[subject], Some(&deployment)).unwrap();
+    let models = &decision.evaluations[0].rules;
     let page = std::fs::read_to_string(repository("docs/governance.md")).unwrap();
-    for (rule, annotation) in annotations {
-        assert!(annotation["title"].is_string() && annotation["description"].is_string(), "{rule}");
-        let custom = &annotation["custom"];
-        assert_eq!(custom["level"], "mandatory", "{rule}");
-        assert!(custom["actions"].as_array().is_some_and(|actions| !actions.is_empty()), "{rule}");
-        let anchor = custom["docs"].as_str().unwrap().strip_prefix("docs/governance.md#").unwrap();
-        assert!(page.contains(&format!("\n### {anchor}\n")), "docs/governance.md has a section `{anchor}`");
+    for (file, listed) in
+        [("model-governance.rego", models), ("deployment-policy.rego", &decision.deployment)]
+    {
+        let mut rules: Vec<_> = listed.iter().map(|rule| rule.rule.clone()).collect();
+        rules.sort();
+        let annotations = annotations(file);
+        assert_eq!(annotations.keys().cloned().collect::<Vec<_>>(), rules);
+        for (rule, annotation) in annotations {
+            assert!(annotation["title"].is_string() && annotation["description"].is_string(), "{rule}");
+            let custom = &annotation["custom"];
+            let overridable = ["deletion", "required_tags"].contains(&rule.as_str());
+            assert_eq!(custom["level"], if overridable { "overridable" } else { "mandatory" }, "{rule}");
+            assert!(custom["actions"].as_array().is_some_and(|actions| !actions.is_empty()), "{rule}");
+            let anchor = custom["docs"].as_str().unwrap().strip_prefix("docs/governance.md#").unwrap();
+            assert!(
+                page.contains(&format!("\n### {anchor}\n")),
+                "docs/governance.md has a section `{anchor}`"
+            );
+        }
     }
 }

@@ -52,7 +52,7 @@ fn several_models_each_name_their_own_actions_and_all_are_said_at_once() {
         manifest,
         place: &nowhere,
     });
-    let denial = gate("dev").decide(&subjects).unwrap_err();
+    let denial = gate("dev").decide(&subjects, None).unwrap_err();
     assert_eq!(denial.headline(), "Model failed governance check: a, c");
     assert_eq!(
         denial.actions(),
@@ -78,7 +78,7 @@ fn a_verdict_names_bundle_and_environment_and_keeps_warnings() {
 
 #[test]
 fn without_subjects_there_is_nothing_to_deny() {
-    assert_eq!(gate("dev").decide(&[]).unwrap().evaluations, []);
+    assert_eq!(gate("dev").decide(&[], None).unwrap().evaluations, []);
 }
 
 #[test]

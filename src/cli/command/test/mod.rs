@@ -7,6 +7,7 @@ use crate::cli::args::{Global, Test};
 use crate::cli::exit::Exit;
 use crate::cli::heartbeat;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::judging;
 use crate::cli::lock::interrupted;
 use crate::cli::screen::Screen;
 use crate::cli::session;
@@ -15,6 +16,7 @@ use crate::policy::{Denial, Gate, Verdict};
 use crate::test::{Asked, Event, Status, Tester};
 use open::Opened;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tell::Telling;
 
@@ -82,16 +84,19 @@ fn judge(
     let mut gate = gate.borrow_mut();
     let gate = match &mut *gate {
         Some(gate) => gate,
-        empty @ None => match session::gate(&options.source, &opened.context.environment) {
+        empty @ None => match judging::gate(&options.source, &opened.context.environment, BTreeMap::new()) {
             Ok(made) => empty.insert(made),
             Err(error) => return Verdict::Denied(Denial::from(error)),
         },
     };
     let named = asked.manifest.and_then(|name| opened.manifests.get(name));
     let manifests = named.unwrap_or(&opened.project.manifests);
-    let manifests = match plan.kind {
-        Kind::Apply if asked.is_real => manifests.iter().collect(),
-        _ => Vec::new(),
+    let judged = judging::Asked {
+        sources: &opened.sources,
+        context: &opened.context,
+        manifests,
+        judges_models: plan.kind == Kind::Apply && asked.is_real,
+        is_real: asked.is_real,
     };
-    session::judge(plan, &manifests, gate)
+    judged.judge(plan, gate)
 }

@@ -8,10 +8,11 @@ mod schemas;
 mod state;
 mod value;
 
-pub(in crate::cli) use plan::{add_generated, add_time, plan, reason};
+pub(in crate::cli) use plan::{add_generated, add_time, judged, plan, reason};
 pub(in crate::cli) use policy::{approval, denial};
 pub(in crate::cli) use schemas::provider_schemas;
 pub(in crate::cli) use state::state;
+pub(in crate::cli) use value::known;
 
 use crate::cli::discretion;
 use crate::cli::packages::Got;

@@ -63,6 +63,24 @@ pub(in crate::cli) fn plan(plan: &Plan, errored: bool, everything: bool) -> Json
     document
 }
 
+/// A plan as policies get it: its changes, and without what says the same again (the values before and after by module,
+/// the configuration). Sensitive values are masked.
+pub(in crate::cli) fn judged(plan: &Plan) -> Json {
+    let outputs: Map<String, Json> =
+        plan.outputs.iter().map(|(name, output)| (name.to_string(), output_change(output))).collect();
+    json!({
+        "format_version": PLAN_FORMAT,
+        "mlo_version": env!("CARGO_PKG_VERSION"),
+        "environment": plan.environment,
+        "destroy": plan.kind == Kind::Destroy,
+        "resource_changes": plan.operations.iter().map(resource_change).collect::<Vec<_>>(),
+        "resource_drift": drift(plan),
+        "output_changes": outputs,
+        "applyable": plan.is_applyable(),
+        "complete": plan.complete,
+    })
+}
+
 /// `timestamp`: when the plan was made.
 pub(in crate::cli) fn add_time(document: &mut Json, made: jiff::Timestamp) {
     let made = made.round(jiff::Unit::Second).unwrap_or_default();

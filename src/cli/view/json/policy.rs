@@ -2,7 +2,7 @@
 
 use super::diagnostics;
 use crate::diag::SourceMap;
-use crate::policy::{Decision, Denial};
+use crate::policy::{Decision, Denial, Evaluated};
 use serde_json::{Value as Json, json};
 
 /// What the policies said when they let everything through.
@@ -19,6 +19,7 @@ pub(in crate::cli) fn denial(denial: &Denial, sources: &SourceMap) -> Json {
             json!({
                 "rule": violation.rule,
                 "model": violation.subject,
+                "address": violation.address,
                 "message": violation.message,
                 "path": violation.path,
                 "place": violation.span.map(|span| sources.place(span)),
@@ -40,22 +41,30 @@ fn decision(decision: &Decision) -> Json {
     let evaluations: Vec<_> = decision
         .evaluations
         .iter()
-        .map(|evaluation| {
-            let rules = evaluation.rules.iter().map(|rule| {
-                json!({ "rule": rule.rule, "title": rule.title, "shown": rule.shown, "passed": rule.passed })
-            });
-            json!({ "model": evaluation.subject, "rules": rules.collect::<Vec<_>>() })
-        })
+        .map(|evaluation| json!({ "model": evaluation.subject, "rules": rules(&evaluation.rules) }))
         .collect();
     let warnings: Vec<_> = decision
         .warnings
         .iter()
-        .map(|warning| json!({ "model": warning.subject, "message": warning.message }))
+        .map(|warning| {
+            json!({
+                "model": warning.subject,
+                "message": warning.message,
+                "rule": warning.rule,
+                "overridden": warning.overridden,
+            })
+        })
         .collect();
     json!({
         "bundle": decision.bundle,
         "environment": decision.environment,
         "evaluations": evaluations,
+        "deployment": rules(&decision.deployment),
         "warnings": warnings,
     })
+}
+
+fn rules(evaluated: &[Evaluated]) -> Json {
+    let rule = |rule: &Evaluated| json!({ "rule": rule.rule, "title": rule.title, "shown": rule.shown, "passed": rule.passed });
+    evaluated.iter().map(rule).collect()
 }

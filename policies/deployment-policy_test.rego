@@ -1,0 +1,188 @@
+package deployment.policy_test
+
+import data.deployment.policy
+
+# ---- Support
+
+made(type, after) := {
+	"address": sprintf("%s.a", [type]),
+	"type": type,
+	"change": {"actions": ["create"], "before": null, "after": after, "after_unknown": {}},
+}
+
+plan(entries) := {"plan": {"resource_changes": entries}}
+
+prod := {"environment": "prod"}
+
+# The rules that deny a plan, and the paths at which they do.
+denied_by(document, mlo) := {sprintf("%s %s", [v.rule, v.path]) | some v in found} if {
+	found := policy.violation with input as document with data.mlo as mlo
+}
+
+denied(entry, expected) if denied_by(plan([entry]), prod) == expected
+
+passes(entry) if denied(entry, set())
+
+# ---- The whole
+
+test_an_empty_plan_passes if {
+	policy.allow with input as plan([]) with data.mlo as prod
+	policy.deny == set() with input as plan([]) with data.mlo as prod
+	every check in policy.evaluated {
+		check.passed
+	} with input as plan([]) with data.mlo as prod
+}
+
+test_what_is_no_plan_is_denied if {
+	every document in [null, [], {}, {"plan": 1}, {"plan": {}}, {"plan": {"resource_changes": {}}}, plan([1]), plan([{"address": "a"}])] {
+		denied_by(document, prod) == {"plan_document "}
+	}
+}
+
+test_a_rule_that_denies_has_not_passed if {
+	checks := policy.evaluated with input as plan([made("aws_ebs_volume", {})]) with data.mlo as prod
+	{c.rule | some c in checks; not c.passed} == {"encryption"}
+}
+
+test_settings_that_are_misspelt_or_of_another_type_deny if {
+	every deployment in [1, {"replica_min": 1}, {"replicas_min": "3"}, {"stateful": {"prod": "x"}}, {"required_tags": [1]}] {
+		denied_by(plan([]), {"environment": "prod", "deployment": deployment}) == {"deployment_data "}
+	}
+}
+
+test_what_stays_as_it_is_is_looked_at_too if {
+	entry := object.union(made("aws_ebs_volume", {"encrypted": false}), {"change": {"actions": ["no-op"]}})
+	denied(entry, {"encryption encrypted"})
+}
+
+# ---- Deletion
+
+deleted(type, actions) := {"address": "x.a", "type": type, "change": {"actions": actions, "before": {}, "after": null}}
+
+test_what_keeps_data_is_not_taken_away if {
+	denied(deleted("aws_s3_bucket", ["delete"]), {"deletion "})
+	denied(deleted("aws_s3_bucket", ["delete", "create"]), {"deletion "})
+	passes(deleted("aws_s3_bucket", ["forget"]))
+	passes(deleted("local_file", ["delete"]))
+}
+
+test_what_keeps_data_is_a_setting if {
+	mlo := {"environment": "prod", "deployment": {"stateful": {"prod": ["local_file"]}}}
+	denied_by(plan([deleted("local_file", ["delete"])]), mlo) == {"deletion "}
+	denied_by(plan([deleted("local_file", ["delete"])]), object.union(mlo, {"environment": "dev"})) == set()
+}
+
+# ---- Cloud
+
+closed := {"block_public_acls": true, "block_public_policy": true, "ignore_public_acls": true, "restrict_public_buckets": true}
+
+test_buckets_are_private if {
+	passes(made("aws_s3_bucket_public_access_block", closed))
+	denied(made("aws_s3_bucket_public_access_block", object.union(closed, {"block_public_policy": false})), {"public_bucket block_public_policy"})
+	denied(made("aws_s3_bucket_public_access_block", object.remove(closed, ["block_public_acls"])), {"public_bucket block_public_acls"})
+	passes(made("aws_s3_bucket", {"bucket": "b"}))
+	denied(made("aws_s3_bucket_acl", {"acl": "public-read"}), {"public_bucket acl"})
+	denied(made("aws_s3_bucket_acl", {"acl": ["private"]}), {"public_bucket acl"})
+}
+
+test_disks_are_encrypted if {
+	passes(made("aws_ebs_volume", {"encrypted": true}))
+	denied(made("aws_ebs_volume", {"encrypted": "true"}), {"encryption encrypted"})
+	denied(made("aws_ebs_volume", {}), {"encryption encrypted"})
+	denied(made("aws_rds_cluster", {"storage_encrypted": null}), {"encryption storage_encrypted"})
+}
+
+cluster(network) := made("aws_eks_cluster", {"vpc_config": [network], "encryption_config": [{"resources": ["secrets"]}]})
+
+test_cluster_endpoints_are_private_or_limited if {
+	passes(cluster({"endpoint_public_access": false}))
+	denied(cluster({"endpoint_public_access": true}), {"cluster_endpoint vpc_config"})
+	denied(cluster({}), {"cluster_endpoint vpc_config"})
+	limited := cluster({"endpoint_public_access": true, "public_access_cidrs": ["192.0.2.0/24"]})
+	denied(limited, {"cluster_endpoint vpc_config"})
+	listed := {"environment": "prod", "deployment": {"endpoint_cidrs": ["192.0.2.0/24", "0.0.0.0/0"]}}
+	denied_by(plan([limited]), listed) == set()
+	denied_by(plan([cluster({"endpoint_public_access": true, "public_access_cidrs": ["0.0.0.0/0"]})]), listed) == {"cluster_endpoint vpc_config"}
+	denied(made("aws_eks_cluster", {"vpc_config": [{"endpoint_public_access": false}]}), {"encryption encryption_config"})
+}
+
+test_gpu_nodes_are_tainted if {
+	taint := [{"key": "nvidia.com/gpu", "value": "true", "effect": "NO_SCHEDULE"}]
+	passes(made("aws_eks_node_group", {"instance_types": ["m6i.large"]}))
+	passes(made("aws_eks_node_group", {"instance_types": ["g4dn.xlarge"], "taint": taint}))
+	denied(made("aws_eks_node_group", {"instance_types": ["g4dn.xlarge"]}), {"gpu_taint taint"})
+	denied(made("aws_eks_node_group", {"ami_type": "AL2023_x86_64_NVIDIA", "taint": []}), {"gpu_taint taint"})
+	unknown := object.union(made("aws_eks_node_group", {}), {"change": {"after_unknown": {"instance_types": true}}})
+	denied(unknown, {"gpu_taint taint"})
+}
+
+test_tags_that_are_required if {
+	mlo := {"environment": "prod", "deployment": {"required_tags": ["owner"]}}
+	denied_by(plan([made("aws_vpc", {"tags": {"owner": "ml"}})]), mlo) == set()
+	denied_by(plan([made("aws_vpc", {"tags": null, "tags_all": {"owner": "ml"}})]), mlo) == set()
+	denied_by(plan([made("aws_vpc", {"tags": {"owner": " "}})]), mlo) == {"required_tags tags"}
+	denied_by(plan([made("aws_vpc", {"tags": null})]), mlo) == {"required_tags tags"}
+	denied_by(plan([made("aws_route", {"x": 1})]), mlo) == set()
+}
+
+# ---- Workloads
+
+image := "registry.example/m@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+camel := {
+	"name": "m", "image": image,
+	"securityContext": {"runAsNonRoot": true, "readOnlyRootFilesystem": true, "allowPrivilegeEscalation": false},
+	"resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": 1, "memory": "1Gi"}},
+	"livenessProbe": {"httpGet": {"path": "/health"}}, "readinessProbe": {"httpGet": {"path": "/ready"}},
+}
+
+snake := {
+	"name": "m", "image": image,
+	"security_context": [{"run_as_non_root": true, "read_only_root_filesystem": true, "allow_privilege_escalation": false}],
+	"resources": [{"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "1Gi"}}],
+	"liveness_probe": [{"period_seconds": 5}], "readiness_probe": [{"period_seconds": 5}],
+}
+
+manifest(kind, container) := made("kubernetes_manifest", {"manifest": {"kind": kind, "spec": {
+	"replicas": 3,
+	"template": {"spec": {"containers": [container]}},
+}}})
+
+typed(container) := made("kubernetes_deployment_v1", {"spec": [{
+	"replicas": "3",
+	"template": [{"spec": [{"container": [container]}]}],
+}]})
+
+test_a_sound_workload_passes_in_both_forms if {
+	passes(manifest("Deployment", camel))
+	passes(typed(snake))
+	passes(manifest("Job", object.remove(camel, ["livenessProbe", "readinessProbe"])))
+}
+
+test_each_part_of_a_container_is_needed_in_both_forms if {
+	denied(manifest("Deployment", object.union(camel, {"image": "m:latest"})), {"image_digest image"})
+	denied(typed(object.union(snake, {"image": null})), {"image_digest image"})
+	denied(manifest("Deployment", object.remove(camel, ["securityContext"])), {"security_context security_context"})
+	denied(manifest("Deployment", object.union(camel, {"securityContext": {"privileged": true}})), {"security_context security_context"})
+	denied(typed(object.remove(snake, ["security_context"])), {"security_context security_context"})
+	denied(manifest("Deployment", object.union(camel, {"resources": {"limits": {"cpu": "0"}}})), {"container_resources resources.limits.cpu"})
+	denied(typed(object.remove(snake, ["liveness_probe"])), {"probes liveness_probe"})
+	denied(manifest("Deployment", object.remove(camel, ["readinessProbe"])), {"probes readiness_probe"})
+}
+
+test_what_a_container_says_goes_before_what_its_pod_says if {
+	with_pod := object.union(manifest("Deployment", object.union(camel, {"securityContext": {"runAsNonRoot": false}})), {"change": {"after": {"manifest": {"spec": {"template": {"spec": {"securityContext": {"runAsNonRoot": true}}}}}}}})
+	denied(with_pod, {"security_context security_context"})
+}
+
+test_the_least_number_of_replicas_is_the_environments if {
+	least := {"environment": "prod", "deployment": {"replicas_min": {"dev": 1, "prod": 4}}}
+	denied_by(plan([typed(snake)]), least) == {"replicas replicas"}
+	denied_by(plan([manifest("Deployment", camel)]), least) == {"replicas replicas"}
+	denied_by(plan([manifest("DaemonSet", camel)]), least) == set()
+	denied_by(plan([typed(snake)]), object.union(least, {"environment": "dev"})) == set()
+}
+
+test_a_workload_whose_containers_are_not_known_is_denied if {
+	denied(made("kubernetes_deployment_v1", {"spec": [{"replicas": "3"}]}), {"image_digest spec"})
+}

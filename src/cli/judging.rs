@@ -1,0 +1,187 @@
+//! What the gate is asked: the documents of a run, and where in the user's files each part of them stands.
+//!
+//! Goes in: a project, its plan, the environment variables of the pipeline. Comes out: a verdict. Never happens: a plan is
+//! judged by less than all of it, or something sensitive is handed to a policy.
+
+use super::args::{Engine, Source};
+use super::command::policy_process;
+use super::discretion;
+use super::session::{self, Session};
+use super::view::json;
+use crate::diag::{SourceMap, Span};
+use crate::lang::config::{Module, Resource, ResourceKey};
+use crate::lang::value::{Kind as Shape, Value};
+use crate::manifest::{Manifest, Manifests};
+use crate::plan::{Context, Kind, Plan};
+use crate::policy::{self, Bundle, Denial, Deployment, Gate, PolicyError, Subject, Verdict};
+use mlo_state::Address;
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Version of the document that policies get.
+const INPUT_FORMAT: &str = "1.0";
+
+/// A gate that is being made ready, and what it will be asked about.
+pub(super) struct StartedGate<'s> {
+    gate: Result<Gate, PolicyError>,
+    asked: Asked<'s>,
+}
+
+/// What stands around a plan that is judged.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'s> {
+    pub(super) sources: &'s SourceMap,
+    pub(super) context: &'s Context,
+    /// All that there are.
+    pub(super) manifests: &'s Manifests,
+    /// Whether the models are judged.
+    pub(super) judges_models: bool,
+    /// Whether objects change. In a test they do not if something stands in for all of them.
+    pub(super) is_real: bool,
+}
+
+impl Session {
+    /// Starts the gate, which reads the policies and looks at the manifests while the plan is made. Taking everything
+    /// away asks about no manifest: a model that may not run may always be stopped. Neither does a plan that changes no
+    /// object. The rules for plans are asked always.
+    pub(super) fn start_gate(&self, kind: Kind, source: &Source, engine: &Engine) -> StartedGate<'_> {
+        let asked = Asked {
+            sources: &self.sources,
+            context: &self.context,
+            manifests: &self.project.manifests,
+            judges_models: kind == Kind::Apply,
+            is_real: true,
+        };
+        let overrides = engine.overrides.iter().cloned().collect();
+        let mut gate = gate(source, &self.context.environment, overrides);
+        if let Ok(gate) = &mut gate {
+            asked.with_subjects(|subjects| gate.ask_early(subjects));
+        }
+        StartedGate { gate, asked }
+    }
+}
+
+impl StartedGate<'_> {
+    /// Asks the policies about the plan.
+    pub(super) fn judge(self, plan: Plan) -> Verdict {
+        match self.gate {
+            Ok(mut gate) => self.asked.judge(plan, &mut gate),
+            Err(error) => Verdict::Denied(Denial::from(error)),
+        }
+    }
+}
+
+/// The gate of an environment, with the policies that the command line names, or the built-in ones.
+pub(super) fn gate(
+    source: &Source,
+    environment: &str,
+    overrides: BTreeMap<String, String>,
+) -> Result<Gate, PolicyError> {
+    let bundle = source.policies.as_deref().map_or_else(Bundle::builtin, Bundle::from_folder);
+    Gate::start(&bundle?, environment, overrides, &policy_process::program()?)
+}
+
+impl Asked<'_> {
+    /// What the gate says of a plan.
+    pub(super) fn judge(&self, plan: Plan, gate: &mut Gate) -> Verdict {
+        let input = self.input(&plan);
+        let config = Arc::clone(&plan.config);
+        let place = |address: &str, path: &str| self.place(&config, address, path);
+        self.with_subjects(|subjects| {
+            policy::check(plan, subjects, &Deployment { input, place: &place }, gate)
+        })
+    }
+
+    fn with_subjects<T>(&self, then: impl FnOnce(&[Subject<'_>]) -> T) -> T {
+        let judged: Vec<&Manifest> = self.manifests.iter().filter(|_| self.judges_models).collect();
+        let places: Vec<_> =
+            judged.iter().map(|manifest| |path: &str| Some(manifest.span_of(path))).collect();
+        let subjects: Vec<_> = judged
+            .iter()
+            .zip(&places)
+            .map(|(manifest, place)| Subject {
+                name: manifest.name(),
+                manifest: manifest.as_written(),
+                place,
+            })
+            .collect();
+        then(&subjects)
+    }
+
+    /// The document that rules for plans get.
+    fn input(&self, plan: &Plan) -> Json {
+        let manifests = self.manifests.iter();
+        let manifests: Map<_, _> =
+            manifests.map(|manifest| (manifest.name().to_owned(), manifest.as_written())).collect();
+        let plan = if self.is_real {
+            json::judged(&discretion::shown(plan, false))
+        } else {
+            json!({ "resource_changes": [] })
+        };
+        json!({
+            "format_version": INPUT_FORMAT,
+            "plan": plan,
+            "manifests": manifests,
+            "models": models(&self.context.manifests),
+            "drift": null,
+            "environment": { "name": self.context.environment },
+            "run": run(),
+        })
+    }
+
+    /// The argument of the block, or its header; of what stands in a built-in module, whose author has never seen it, the
+    /// manifest that it is made from.
+    fn place(&self, config: &Module, address: &str, path: &str) -> Option<Span> {
+        let resource = resource(config, address.parse().ok()?)?;
+        if self.sources.get(resource.span.source).name.starts_with("mlo://") {
+            let about = |manifest: &&Manifest| address.contains(&format!("[\"{}\"]", manifest.name()));
+            return self.manifests.iter().find(about).map(|manifest| manifest.span_of("spec.model"));
+        }
+        let first = path.split(['.', '[']).next().unwrap_or("");
+        let mut attributes = resource.body.attributes();
+        let attribute = attributes.find(|each| &*each.name.name == first).map(|each| each.value.span);
+        let mut blocks = resource.body.blocks();
+        let block = blocks.find(|each| &*each.kind.name == first).map(|each| each.kind.span);
+        Some(attribute.or(block).unwrap_or(resource.span))
+    }
+}
+
+/// The block of an object, if the configuration has one.
+fn resource(config: &Module, address: Address) -> Option<&Resource> {
+    let mut module = config;
+    for step in address.module.block() {
+        module = &module.calls.get(&step)?.module;
+    }
+    let Address { mode, type_name, name, .. } = address;
+    module.resources.get(&ResourceKey { mode, type_name, name })
+}
+
+/// By the names of their manifests, what the files of models say of themselves.
+fn models(manifests: &Value) -> Json {
+    let (Shape::Map(_, entries) | Shape::Object(entries)) = manifests.kind() else { return json!({}) };
+    let artifact = |value: &Value| match value.kind() {
+        Shape::Object(fields) => fields.get("artifact").map_or(Json::Null, json::known),
+        _ => Json::Null,
+    };
+    Json::Object(entries.iter().map(|(name, value)| (name.to_string(), artifact(value))).collect())
+}
+
+/// Who runs this, for what, and when: from the pipeline, where there is one.
+fn run() -> Json {
+    let first = |names: &[&str]| {
+        let said =
+            names.iter().filter_map(std::env::var_os).map(|value| value.to_string_lossy().into_owned());
+        said.into_iter().find(|value| !value.is_empty())
+    };
+    json!({
+        "who": first(&["GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "USERNAME"]),
+        "repository": first(&["GITHUB_REPOSITORY", "CI_PROJECT_PATH"]),
+        "commit": first(&["GITHUB_SHA", "CI_COMMIT_SHA"]),
+        "branch": first(&["GITHUB_REF_NAME", "CI_COMMIT_REF_NAME"]),
+        "event": first(&["GITHUB_EVENT_NAME", "CI_PIPELINE_SOURCE"]),
+        "in_pipeline": first(&["CI"]).is_some(),
+        "url": session::run_url(),
+        "time": session::now().to_string(),
+    })
+}

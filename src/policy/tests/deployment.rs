@@ -1,0 +1,191 @@
+//! What the gate does with rules about plans: levels, overrides, places, and the rules that we ship.
+
+use super::*;
+
+/// A plan that takes something away, and makes something.
+fn plan() -> Json {
+    let change = |address: &str, kind: &str, actions: &[&str], after: Json| json!({ "address": address, "type": kind, "change": { "actions": actions, "before": null, "after": after } });
+    json!({
+        "plan": { "resource_changes": [
+            change("aws_s3_bucket.a", "aws_s3_bucket", &["delete"], Json::Null),
+            change("aws_ebs_volume.a", "aws_ebs_volume", &["create"], json!({ "encrypted": true })),
+        ] },
+        "environment": { "name": "dev" },
+    })
+}
+
+/// Plans of everything that the rules look at, with a value of every type at each place.
+pub(super) fn plans() -> Vec<(String, Json)> {
+    let container = json!({
+        "name": "m", "image": format!("registry.example/m@sha256:{}", "0".repeat(64)),
+        "securityContext": {
+            "runAsNonRoot": true, "readOnlyRootFilesystem": true, "allowPrivilegeEscalation": false,
+        },
+        "resources": { "requests": { "cpu": "1", "memory": "1Gi" }, "limits": { "cpu": 1, "memory": "1Gi" } },
+        "livenessProbe": { "httpGet": {} }, "readinessProbe": { "periodSeconds": 5 },
+    });
+    let closed = json!({
+        "block_public_acls": true, "block_public_policy": true, "ignore_public_acls": true,
+        "restrict_public_buckets": true,
+    });
+    let cluster = json!({
+        "vpc_config": [{ "endpoint_public_access": true, "public_access_cidrs": ["192.0.2.0/24"] }],
+        "encryption_config": [{ "resources": ["secrets"] }],
+    });
+    let spec = json!({ "replicas": "3", "template": [{ "spec": [{ "container": [{ "image": "m:1" }] }] }] });
+    let pods = json!({ "kind": "Deployment", "spec": {
+        "replicas": 2, "template": { "spec": { "containers": [container] } },
+    } });
+    let nodes = json!({ "instance_types": ["g4dn.xlarge"], "taint": [{ "key": "nvidia.com/gpu" }] });
+    let mut plans = vec![("plan".to_owned(), plan())];
+    for (kind, after) in [
+        ("aws_s3_bucket_public_access_block", closed),
+        ("aws_s3_bucket_acl", json!({ "acl": "public-read", "tags": { "owner": "ml" } })),
+        ("aws_rds_cluster", json!({ "storage_encrypted": true })),
+        ("aws_eks_cluster", cluster),
+        ("aws_eks_node_group", nodes),
+        ("kubernetes_deployment_v1", json!({ "spec": [spec] })),
+        ("kubernetes_manifest", json!({ "manifest": pods })),
+    ] {
+        let change = json!({ "actions": ["create"], "before": null, "after": after, "after_unknown": {} });
+        let entry = json!({ "address": format!("{kind}.a"), "type": kind, "change": change });
+        let document = json!({ "plan": { "resource_changes": [entry] } });
+        for pointer in pointers(&document, "") {
+            for value in [json!(null), json!(true), json!(0), json!(""), json!([]), json!({}), json!([[1]])] {
+                let mut changed = document.clone();
+                let what = format!("{kind} with {value} at {pointer}");
+                *changed.pointer_mut(&pointer).unwrap() = value;
+                plans.push((what, changed));
+            }
+        }
+        plans.push((kind.to_owned(), document));
+    }
+    plans
+}
+
+/// Every place of a document.
+fn pointers(document: &Json, at: &str) -> Vec<String> {
+    let below: Vec<_> = match document {
+        Json::Object(entries) => {
+            entries.iter().flat_map(|(key, value)| pointers(value, &format!("{at}/{key}"))).collect()
+        }
+        Json::Array(items) => {
+            let items = items.iter().enumerate();
+            items.flat_map(|(index, value)| pointers(value, &format!("{at}/{index}"))).collect()
+        }
+        _ => Vec::new(),
+    };
+    [vec![at.to_owned()], below].concat()
+}
+
+/// The verdict of a bundle with overrides.
+fn verdict(bundle: &Bundle, overrides: &[(&str, &str)], input: Json) -> Result<Decision, Box<Denial>> {
+    let overrides = overrides.iter().map(|(rule, reason)| ((*rule).to_owned(), (*reason).to_owned()));
+    let mut gate = Gate::overriding(bundle, "dev", overrides.collect()).unwrap();
+    gate.decide(&[], Some(&Deployment { input, place: &|_, _| None }))
+}
+
+/// Our rules with other data.
+fn ours(mlo: &Json) -> Bundle {
+    let rules = std::fs::read_to_string(repository("policies/model-governance.rego")).unwrap();
+    let data = json!({ "mlo": mlo }).to_string();
+    Bundle::from_files([("m.rego".to_owned(), rules), ("data.json".to_owned(), data)].into()).unwrap()
+}
+
+#[test]
+fn what_keeps_data_is_taken_away_only_with_a_reason_which_is_told() {
+    let bundle = Bundle::builtin().unwrap();
+    let denial = verdict(&bundle, &[], plan()).unwrap_err();
+    let violation = &denial.violations[0];
+    assert_eq!(
+        (denial.violations.len(), violation.rule.as_str(), violation.level),
+        (1, "deletion", Level::Overridable)
+    );
+    assert_eq!(violation.address, "aws_s3_bucket.a");
+    assert_eq!(denial.headline(), "Plan failed deployment policy");
+    let decision = verdict(&bundle, &[("deletion", "it is empty"), ("other", "x")], plan()).unwrap();
+    let told: Vec<_> =
+        decision.warnings.iter().map(|warning| (warning.overridden.as_deref(), &*warning.message)).collect();
+    assert_eq!(
+        told,
+        [
+            (Some("it is empty"), "aws_s3_bucket.a keeps data, and would be taken away"),
+            (None, "`--override other` was not needed: nothing is denied by such a rule"),
+        ]
+    );
+    assert_eq!(decision.warnings[0].diagnostic().code.id, "MLO5005");
+}
+
+#[test]
+fn a_mandatory_rule_is_not_passed_by() {
+    let mut input = plan();
+    input["plan"]["resource_changes"][1]["change"]["after"]["encrypted"] = json!(false);
+    let overrides = [("deletion", "it is empty"), ("encryption", "no time")];
+    let denial = verdict(&Bundle::builtin().unwrap(), &overrides, input).unwrap_err();
+    assert_eq!(denial.violations.len(), 1);
+    assert_eq!(denial.violations[0].level, Level::Mandatory);
+    assert!(denial.actions().iter().any(|action| action.contains("Leave `--override encryption` out")));
+}
+
+#[test]
+fn the_bundles_data_says_levels_by_environment() {
+    let levels = |level: &str| ours(&json!({ "levels": { "dev": { "deletion": level }, "prod": {} } }));
+    let decision = verdict(&levels("advisory"), &[], plan()).unwrap();
+    assert_eq!(decision.warnings[0].rule.as_deref(), Some("deletion"));
+    let denial = verdict(&levels("mandatory"), &[("deletion", "it is empty")], plan()).unwrap_err();
+    assert_eq!(denial.violations[0].level, Level::Mandatory);
+    for levels in [
+        json!({ "dev": { "deletion": "advisery" } }),
+        json!({ "prod": { "deletion": 1 } }),
+        json!({ "dev": "advisory" }),
+        json!([]),
+    ] {
+        let error = Gate::new(&ours(&json!({ "levels": levels })), "dev").unwrap_err();
+        assert!(error.diagnostic().detail.contains("mlo.levels"), "{levels}");
+    }
+}
+
+#[test]
+fn a_bundle_without_rules_for_plans_has_ours_and_one_with_them_does_not() {
+    let models = "package model.governance\n\ndeny contains \"x\" if input.x\n";
+    assert!(verdict(&bundle(models), &[], plan()).is_err());
+    let files =
+        [("m.rego", models), ("d.rego", "package deployment.policy\n\ndeny contains \"no\" if input.no\n")];
+    let own =
+        Bundle::from_files(files.map(|(name, text)| (name.to_owned(), text.to_owned())).into()).unwrap();
+    assert!(verdict(&own, &[], plan()).is_ok());
+    let denial = verdict(&own, &[], json!({ "no": true })).unwrap_err();
+    assert_eq!((denial.violations[0].rule.as_str(), denial.violations[0].message.as_str()), ("deny", "no"));
+}
+
+#[test]
+fn a_rule_about_plans_that_fails_denies_and_the_models_are_judged_all_the_same() {
+    let models = "package model.governance\n\ndeny contains \"x\" if input.x\n";
+    let plans = "package deployment.policy\n\ndeny contains \"no\" if to_number(input.plan) == 1\n";
+    let files =
+        [("m.rego", models), ("d.rego", plans)].map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let mut gate = Gate::new(&Bundle::from_files(files.into()).unwrap(), "dev").unwrap();
+    let subject = Subject { name: "model", manifest: json!({ "x": true }), place: &|_| None };
+    let deployment = Deployment { input: json!({ "plan": "x" }), place: &|_, _| None };
+    let denial = gate.decide(&[subject], Some(&deployment)).unwrap_err();
+    assert_eq!((denial.violations.len(), denial.failures.len()), (1, 1));
+    assert!(denial.failures[0].to_string().contains("`deployment.policy.deny` failed on `the plan`"));
+}
+
+#[test]
+fn what_was_asked_early_is_answered_and_something_else_is_asked_again() {
+    let rules = "package model.governance\n\ndeny contains input.name if input.bad\n";
+    let subject = |name: &'static str, bad: bool| Subject {
+        name,
+        manifest: if bad { json!({ "name": name, "bad": true }) } else { json!({ "name": name }) },
+        place: &|_| None,
+    };
+    let mut gate = Gate::new(&bundle(rules), "dev").unwrap();
+    gate.ask_early(&[subject("a", true), subject("b", false)]);
+    let denial = gate.decide(&[subject("a", true), subject("b", false)], None).unwrap_err();
+    assert_eq!(denial.violations[0].message, "a");
+    gate.ask_early(&[subject("a", false)]);
+    let denial = gate.decide(&[subject("b", false), subject("c", true)], None).unwrap_err();
+    assert_eq!((denial.violations[0].message.as_str(), denial.violations.len()), ("c", 1));
+    gate.decide(&[subject("a", false)], None).unwrap();
+}
