@@ -12,6 +12,7 @@ pub mod provider; // what is out there: one trait, a folder per provider
 pub mod graph; // what comes before what
 pub mod plan; // what will be done, as a document
 pub mod policy; // the gate: a plan to an approved plan or a denial
+pub mod audit; // what was decided and done, as a chain of records
 pub mod apply; // carries out an approved plan
 pub mod test; // runs the tests of a configuration
 pub mod cli; // the edge: arguments, terminal, clock, environment

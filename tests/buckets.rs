@@ -128,6 +128,9 @@ fn a_team_shares_a_state_in_a_bucket() {
     assert_eq!(ann.ok(&["state", "list"]).out.lines().count(), 19);
     ann.ok(&["destroy", "--auto-approve"]);
     assert_eq!(ann.made(), 1, "what was forgotten stays");
+    ben.ok(&["audit", "verify"]).has(&["4 records, each as it was written"]);
+    std::fs::remove_file(server.objects().join("team/things/default/documents/audit.0000000001")).unwrap();
+    ben.mlo(&["audit", "verify"]).ends_with(1).has(&["record 1: it is missing"]);
 }
 
 #[test]
@@ -228,6 +231,7 @@ fn a_state_goes_from_the_folder_to_a_bucket_and_back_and_nobody_begins_anew_by_m
     assert_eq!(team.ok(&["state", "list"]).out.lines().count(), 2);
     let snapshots = server.objects().join("team/things/default/snapshots");
     assert_eq!(names(&snapshots).len(), 2, "with its history");
+    team.ok(&["audit", "verify"]).has(&["2 records, each as it was written"]);
     team.ok(&["apply", "--auto-approve"]);
     assert_eq!(team.ok(&["state", "list"]).out.lines().count(), 3);
     team.mlo(&["state", "migrate", "--from", ".mlo/state", "--auto-approve"]).ends_with(1).has(&["MLO6021"]);

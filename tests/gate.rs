@@ -154,3 +154,75 @@ fn what_is_sensitive_is_not_handed_to_a_policy() {
     let said = project.mlo(&["plan", "--policies", "rules", "--show-sensitive"]);
     said.ends_with(3).has(&["saw (sensitive value)"]);
 }
+
+#[test]
+fn a_waiver_lets_a_rule_be_for_a_time_and_is_shown_and_noted() {
+    let project = kept_file();
+    project.ok(&["apply", "--auto-approve", "--policies", "rules"]);
+    let destroy = ["destroy", "--auto-approve", "--policies", "rules"];
+    let waiver = |expires: &str| {
+        let text = format!(
+            "waivers:\n  - rule: deletion\n    subject: local_file.*\n    reason: it moved to the archive\n    owner: ann\n    \
+             approver: ben\n{expires}"
+        );
+        project.write("rules/waivers.yaml", text);
+    };
+    waiver("    expires: 2020-01-31\n");
+    project.mlo(&destroy).ends_with(3).has(&[
+        "local_file.data keeps data",
+        "The waiver at waivers.yaml:2:5 was over on 2020-01-31: mend the cause, or have ben grant another",
+    ]);
+    waiver("");
+    project.mlo(&destroy).ends_with(3).has(&[
+        "MLO5003",
+        "waivers.yaml:2:5: `expires` is missing: a waiver holds for a time",
+        "nothing was changed",
+    ]);
+    waiver("    expires: 9999-12-31\n");
+    project.ok(&["plan", "--policies", "rules"]).has(&["MLO5012", "is not needed"]);
+    let said = project.json(&["plan", "--destroy", "--policies", "rules"], 0);
+    assert_eq!(said["policy"]["decision"]["warnings"][0]["waiver"]["approver"], "ben");
+    project.ok(&destroy).has(&[
+        "MLO5011",
+        "Waived until 9999-12-31: it moved to the archive (owner ann, granted by ben, waivers.yaml:2:5)",
+        "1 destroyed",
+    ]);
+    let noted = project.json(&["audit", "show", "5"], 0);
+    assert_eq!(noted["what"]["passed_by"][0]["waiver"]["owner"], "ann");
+}
+
+#[test]
+fn an_environment_makes_a_rule_stricter_and_never_weaker() {
+    let project = kept_file();
+    let with = |environment: &str| {
+        let text = project.read("main.hcl");
+        let (_, resource) = text.split_at(text.find("resource").unwrap());
+        project.write(
+            "main.hcl",
+            format!("environment \"prod\" {{\n  policy = {{ {environment} }}\n}}\n{resource}"),
+        );
+    };
+    project.write("rules/data.yaml", "mlo:\n  deployment:\n    stateful: [local_file]\n");
+    with("deletion = \"mandatory\"");
+    project.ok(&["apply", "--env", "prod", "--auto-approve", "--policies", "rules"]);
+    let destroy = [
+        "destroy",
+        "--env",
+        "prod",
+        "--auto-approve",
+        "--policies",
+        "rules",
+        "--override",
+        "deletion=it is empty",
+    ];
+    project.mlo(&destroy).ends_with(3).has(&["Leave `--override deletion` out: the rule is mandatory"]);
+    for (policy, expected) in [
+        ("deletion = \"advisory\"", "would make the rule `deletion` advisory, and it is overridable"),
+        ("deletoin = \"mandatory\"", "sets the level of `deletoin`, and there is no such rule"),
+    ] {
+        with(policy);
+        project.mlo(&destroy).ends_with(3).has(&[expected, "main.hcl:2:"]);
+    }
+    with("deletion = \"overridable\"");
+    project.ok(&destroy).has(&["MLO5005", "1 destroyed"]);
+}

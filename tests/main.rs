@@ -3,6 +3,7 @@
 
 mod addresses;
 mod approvals;
+mod audit;
 mod bad_input;
 mod buckets;
 mod checks;

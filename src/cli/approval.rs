@@ -12,15 +12,14 @@ use super::session::{self, Session};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
 use crate::lang::config::{Environment, NamedKey};
 use crate::sign::{Approval, Author, PublicKey, Rules, SecretKey, Unfit, Unsigned};
-use mlo_state::{Document, Store};
-use serde_json::json;
+use mlo_state::Document;
+use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What the names of approvals begin with, and those of notes that a plan was applied.
+/// What the names of approvals begin with.
 const APPROVAL: &str = "approval.";
-const APPLIED: &str = "applied.";
 /// Bytes of a file of keys.
 const KEYS_BYTES_MAX: u64 = 1024 * 1024;
 /// Approvals that do not count and are named.
@@ -257,7 +256,8 @@ fn digits(digest: &str) -> &str {
 
 /// That a plan may be applied, and what is noted of it before it is.
 pub(super) struct Consent {
-    applied: Document,
+    /// By whom it was approved, and by which rules.
+    pub(super) approved: Json,
     /// What is said of it.
     pub(super) said: Diagnostics,
 }
@@ -296,7 +296,7 @@ pub(super) async fn consent(session: &Session, saved: Option<&Saved>) -> Result<
     if fit.is_empty() {
         return Err(denied(nobody(saved, &unfit, others.len())));
     }
-    Ok(Some(Consent { applied: applied(saved, &fit), said: loosened(saved) }))
+    Ok(Some(Consent { approved: approved(saved, &fit), said: loosened(saved) }))
 }
 
 fn unfitness(approval: &Approval, why: Unfit) -> String {
@@ -349,38 +349,15 @@ pub(super) fn loosened(saved: &Saved) -> Diagnostics {
     messages
 }
 
-/// The note that a plan is applied: by whom it was made, approved and applied, and by which rules.
-fn applied(saved: &Saved, fit: &[(Option<String>, Approval)]) -> Document {
-    let holder = session::holder("apply");
-    let key = |key: Option<PublicKey>| key.map(|key| key.to_string());
+/// By whom a plan was approved, and by which rules.
+fn approved(saved: &Saved, fit: &[(Option<String>, Approval)]) -> Json {
     let approvals: Vec<_> = fit
         .iter()
         .map(|(name, approval)| {
-            json!({ "name": name, "who": approval.who, "key": key(approval.key), "approved_at": approval.approved_at })
+            let key = approval.key.map(|key| key.to_string());
+            json!({ "name": name, "who": approval.who, "key": key, "approved_at": approval.approved_at })
         })
         .collect();
-    let author = json!({ "who": saved.author.who, "key": key(saved.author.key) });
-    let note = json!({
-        "format_version": 1,
-        "plan": saved.digest,
-        "environment": saved.plan.environment,
-        "lineage": saved.plan.lineage,
-        "serial": saved.plan.serial,
-        "applied_at": holder.since,
-        "who": holder.who,
-        "run_url": holder.run_url,
-        "author": author,
-        "approvals": approvals,
-        "rules": { "signed": !saved.rules.takes_unsigned, "not_by_author": !saved.rules.takes_authors },
-    });
-    let name =
-        format!("{APPLIED}{:020}.{}.{}", saved.plan.serial, digits(&saved.digest), session::random_name());
-    Document { name: name.to_lowercase(), bytes: format!("{note}\n").into_bytes() }
-}
-
-impl Consent {
-    /// Notes that the plan is applied now, before it is.
-    pub(super) async fn note(&self, store: &dyn Store, place: &Place) -> Result<(), Stop> {
-        store.keep_document(&self.applied).await.map(drop).map_err(|error| Stop::store(&error, place))
-    }
+    let rules = json!({ "signed": !saved.rules.takes_unsigned, "not_by_author": !saved.rules.takes_authors });
+    json!({ "approvals": approvals, "rules": rules })
 }

@@ -9,14 +9,13 @@ use super::discretion;
 use super::session::{self, Session};
 use super::view::json;
 use crate::diag::{SourceMap, Span};
-use crate::lang::config::{Module, Resource, ResourceKey};
+use crate::lang::config::{Module, PolicyLevel, Resource, ResourceKey};
 use crate::lang::value::{Kind as Shape, Value};
 use crate::manifest::{Manifest, Manifests};
 use crate::plan::{Context, Kind, Plan};
-use crate::policy::{self, Bundle, Denial, Deployment, Gate, PolicyError, Subject, Verdict};
+use crate::policy::{self, Bundle, Denial, Deployment, Gate, Level, PolicyError, Setting, Subject, Verdict};
 use mlo_state::Address;
 use serde_json::{Map, Value as Json, json};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Version of the document that policies get.
@@ -53,8 +52,14 @@ impl Session {
             judges_models: kind == Kind::Apply,
             is_real: true,
         };
-        let overrides = engine.overrides.iter().cloned().collect();
-        let mut gate = gate(source, &self.context.environment, overrides);
+        let block = self.environment.block.as_ref();
+        let levels = block.into_iter().flat_map(|block| &block.policy);
+        let setting = Setting {
+            levels: levels.map(|(rule, (said, span))| (rule.to_string(), (level(*said), *span))).collect(),
+            overrides: engine.overrides.iter().cloned().collect(),
+            ..setting(&self.context.environment)
+        };
+        let mut gate = gate(source, setting);
         if let Ok(gate) = &mut gate {
             asked.with_subjects(|subjects| gate.ask_early(subjects));
         }
@@ -73,13 +78,23 @@ impl StartedGate<'_> {
 }
 
 /// The gate of an environment, with the policies that the command line names, or the built-in ones.
-pub(super) fn gate(
-    source: &Source,
-    environment: &str,
-    overrides: BTreeMap<String, String>,
-) -> Result<Gate, PolicyError> {
+pub(super) fn gate(source: &Source, setting: Setting) -> Result<Gate, PolicyError> {
     let bundle = source.policies.as_deref().map_or_else(Bundle::builtin, Bundle::from_folder);
-    Gate::start(&bundle?, environment, overrides, &policy_process::program()?)
+    Gate::start(&bundle?, setting, &policy_process::program()?)
+}
+
+/// An environment today, with the levels that the policies give their rules.
+pub(super) fn setting(environment: &str) -> Setting {
+    let today = session::now().strftime("%Y-%m-%d").to_string();
+    Setting { environment: environment.to_owned(), today, ..Setting::default() }
+}
+
+fn level(said: PolicyLevel) -> Level {
+    match said {
+        PolicyLevel::Mandatory => Level::Mandatory,
+        PolicyLevel::Overridable => Level::Overridable,
+        PolicyLevel::Advisory => Level::Advisory,
+    }
 }
 
 impl Asked<'_> {
@@ -168,7 +183,7 @@ fn models(manifests: &Value) -> Json {
 }
 
 /// Who runs this, for what, and when: from the pipeline, where there is one.
-fn run() -> Json {
+pub(super) fn run() -> Json {
     let first = |names: &[&str]| {
         let said =
             names.iter().filter_map(std::env::var_os).map(|value| value.to_string_lossy().into_owned());

@@ -69,17 +69,26 @@ pub(super) struct Claim<'a> {
 impl Claim<'_> {
     /// The lock, once it is free.
     pub(super) async fn take(&self, interrupt: &Interrupt, screen: &Screen) -> Result<Box<dyn Guard>, Stop> {
-        let holder = session::holder(self.operation);
+        self.take_as(&session::holder(self.operation), interrupt, screen).await
+    }
+
+    /// The same for a holder who is known already.
+    pub(super) async fn take_as(
+        &self,
+        holder: &Holder,
+        interrupt: &Interrupt,
+        screen: &Screen,
+    ) -> Result<Box<dyn Guard>, Stop> {
         let patience = tokio::time::sleep(self.timeout);
         tokio::pin!(patience);
         let mut stop = interrupt.receiver();
         let mut waiting = self.timeout.is_zero();
         let mut afterlife = AFTERLIFE;
         loop {
-            match self.store.lock(&holder).await {
+            match self.store.lock(holder).await {
                 Ok(guard) => return Ok(guard),
                 Err(StoreError::Locked(held)) => {
-                    let soon = !afterlife.is_zero() && is_of_the_dead(&held, &holder);
+                    let soon = !afterlife.is_zero() && is_of_the_dead(&held, holder);
                     let error = StoreError::Locked(held);
                     if soon {
                         afterlife = afterlife.saturating_sub(RETRY_SOON);

@@ -4,6 +4,7 @@
 
 mod approval;
 mod args;
+mod audit;
 mod backend;
 mod command;
 mod confirm;
@@ -60,6 +61,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Destroy(options) => command::destroy::run(options, &arguments.global, &mut screen),
         Command::Show(options) => command::show::run(options, &arguments.global, &mut screen),
         Command::Import(options) => command::import::run(options, &mut screen),
+        Command::Audit(command) => command::audit::run(command, &mut screen),
         Command::State(command) => command::state::run(command, &mut screen),
         Command::Taint(options) => command::state::taint(options, &mut screen),
         Command::Untaint(options) => command::state::untaint(options, &mut screen),

@@ -16,6 +16,7 @@ use super::view::markdown::Page;
 use super::view::progress::{Progress, summary};
 use super::view::{self, Paint, checks, json, stream};
 use crate::apply::{Applied, Event};
+use crate::audit::Kept;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Style, because, code, render};
 use crate::plan::{Counts, Kind, Plan};
 use crate::policy::{Decision, Denial};
@@ -168,8 +169,16 @@ impl<'o> Report<'o> {
         for message in &denial.diagnostics() {
             self.message_of_policy(screen, message, sources);
         }
+        for warning in denial.decision.iter().flat_map(|decision| &decision.warnings) {
+            self.message_of_policy(screen, &warning.diagnostic(), sources);
+        }
         self.say(screen, &denial.action_list());
         self.say(screen, "Nothing was changed.\n");
+    }
+
+    /// The record that was written last: its digest, kept elsewhere, tells whether the log was cut off.
+    pub(super) fn audited(&self, record: &Kept) {
+        self.note("audit", serde_json::json!({ "record": record.sequence, "digest": record.digest }));
     }
 
     /// Where the plan was saved, and what to do with it.

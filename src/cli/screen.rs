@@ -109,9 +109,10 @@ impl Screen {
 
     /// Text without the secrets that are known, however they are spelled in it, and without what looks like one.
     pub(super) fn masked(&self, text: &str) -> String {
-        if self.everything {
-            return text.to_owned();
-        }
+        if self.everything { text.to_owned() } else { self.hidden(text) }
+    }
+
+    fn hidden(&self, text: &str) -> String {
         let all = || Masker::new(&self.secrets.union(&self.discreet).cloned().collect());
         match self.full_masker.get_or_init(all) {
             Some(masker) => discretion::without_tokens(&masker.mask(text)).into_owned(),
@@ -160,6 +161,12 @@ impl Screen {
     pub(super) fn json_text(&self, mut document: serde_json::Value) -> String {
         mask_json(&mut document, &|text| self.masked(text));
         escape_json(&serde_json::to_string_pretty(&document).expect("a document has only string keys"))
+    }
+
+    /// A JSON document that is kept: without secrets even where somebody asked to see them.
+    pub(super) fn without_secrets(&self, mut document: serde_json::Value) -> serde_json::Value {
+        mask_json(&mut document, &|text| self.hidden(text));
+        document
     }
 
     /// A message for whoever watches.

@@ -2,9 +2,9 @@
 //!
 //! Laid out as OPA lays it out: `.rego` files anywhere, `data.yaml`, `data.yml` or `data.json` whose place in the
 //! folder is its place under `data`. `_test.rego` files are the policy's own tests: they decide nothing, so they are
-//! neither evaluated nor in the digest.
+//! neither evaluated nor in the digest. `waivers.yaml` holds exceptions.
 
-use super::{DEPLOYMENT, PolicyError};
+use super::{DEPLOYMENT, PolicyError, waivers};
 use crate::diag::SourceMap;
 use crate::manifest::{as_written, yaml};
 use data_encoding::HEXLOWER;
@@ -34,6 +34,8 @@ pub struct Bundle {
     pub(super) tests: BTreeMap<String, String>,
     /// What `data` holds.
     pub(super) data: Json,
+    /// Files of exceptions: name to text.
+    pub(super) waivers: BTreeMap<String, String>,
     digest: String,
 }
 
@@ -63,7 +65,7 @@ impl Bundle {
             files.insert(DEPLOYMENT_NAME.to_owned(), DEPLOYMENT_RULES.to_owned());
         }
         let (mut rules, mut tests, mut data) = (BTreeMap::new(), BTreeMap::new(), Json::Object(Map::new()));
-        let mut hash = Sha256::new();
+        let (mut exceptions, mut hash) = (BTreeMap::new(), Sha256::new());
         for (name, text) in files {
             if name.ends_with("_test.rego") {
                 tests.insert(name, text);
@@ -76,13 +78,15 @@ impl Bundle {
             }
             if extension(&name) == "rego" {
                 rules.insert(name, text);
+            } else if waivers::is_file(&name) {
+                exceptions.insert(name, text);
             } else {
                 let under = name.rsplit_once('/').map_or("", |(folder, _)| folder);
                 merge(&mut data, nest(under, read_data(&name, &text)?), &name)?;
             }
         }
         let digest = format!("sha256:{}", HEXLOWER.encode(&hash.finalize()));
-        Ok(Self { rules, tests, data, digest })
+        Ok(Self { rules, tests, data, waivers: exceptions, digest })
     }
 
     /// `sha256:` and 64 hexadecimal digits over names and contents of rules and data, in order of their names.
@@ -148,6 +152,7 @@ fn belongs(relative: &str) -> Result<bool, PolicyError> {
     let extension = extension(name);
     match extension {
         "rego" => Ok(true),
+        _ if waivers::is_file(relative) => Ok(true),
         "yaml" | "yml" | "json" if name == format!("data.{extension}") => Ok(true),
         "yaml" | "yml" | "json" => Err(unreadable(
             relative,

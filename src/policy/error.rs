@@ -23,6 +23,12 @@ pub enum PolicyError {
         /// What is refused, and what to write instead.
         reason: String,
     },
+    /// Exceptions that are not well formed, a line each.
+    #[error("the waivers of the policy bundle cannot be used")]
+    Waivers {
+        /// What is wrong, each with file, line and column.
+        faults: Vec<String>,
+    },
     /// A policy is not valid Rego, or the engine cannot evaluate it.
     #[error("policy {file} does not compile")]
     Compile {
@@ -102,12 +108,21 @@ pub enum PolicyError {
 impl PolicyError {
     /// The message for people. It says that nothing was let through.
     pub fn diagnostic(&self) -> Diagnostic {
+        let faults;
         let (code, detail, help) = match self {
             Self::Unreadable { .. } => (
                 code::policy::BUNDLE,
                 "",
                 "give the folder of a policy bundle: `.rego` files and `data.yaml`",
             ),
+            Self::Waivers { faults: all } => {
+                faults = all.join("\n");
+                (
+                    code::policy::BUNDLE,
+                    faults.as_str(),
+                    "a waiver has `rule`, `subject`, `reason`, `owner`, `approver`, `expires`, and may have `environments`",
+                )
+            }
             Self::Refused { .. } => (code::policy::BUNDLE, "", "rewrite the line shown in the policy bundle"),
             Self::Compile { reason, .. } => {
                 (code::policy::BUNDLE, reason.as_str(), "check the bundle with `opa check --strict`")

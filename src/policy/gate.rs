@@ -5,13 +5,16 @@
 //! compiles. What that process says is checked here like any input.
 
 use super::child::{Child, Program};
-use super::weigh::Weights;
+use super::weigh::{Judged, Weighed, Weights};
 use super::wire::{Answer, Fault, Reply, Request, Violation as RawViolation};
 use super::{
-    Bundle, DEPLOYMENT, Decision, Denial, Evaluation, Level, MODEL, PolicyError, Violation, Warning,
+    Bundle, DEPLOYMENT, Decision, Denial, Evaluated, Evaluation, Level, MODEL, PolicyError, Violation,
+    Warning,
 };
 use crate::diag::Span;
+use data_encoding::HEXLOWER;
 use serde_json::Value as Json;
+use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A manifest to be judged.
@@ -30,6 +33,27 @@ pub struct Deployment<'a> {
     pub input: Json,
     /// The place of an address and a path in its block, or of what stands for it.
     pub place: &'a dyn Fn(&str, &str) -> Option<Span>,
+}
+
+/// What a bundle is used with.
+#[derive(Debug, Clone, Default)]
+pub struct Setting {
+    /// The environment: `data.mlo.environment`.
+    pub environment: String,
+    /// Levels that the environment's block sets, by rule, with their places.
+    pub levels: BTreeMap<String, (Level, Span)>,
+    /// Rules that are passed by if their level allows it, each with the reason.
+    pub overrides: BTreeMap<String, String>,
+    /// The day on which it is judged, such as `2027-01-31`, in UTC.
+    pub today: String,
+}
+
+impl Setting {
+    /// An environment about which nothing more is said.
+    #[cfg(test)]
+    pub(super) fn of(environment: &str) -> Self {
+        Self { environment: environment.to_owned(), today: "2026-11-28".to_owned(), ..Self::default() }
+    }
 }
 
 /// A bundle for one environment, in the hands of the process that evaluates it.
@@ -60,47 +84,39 @@ impl Gate {
     /// Starts the process, which compiles a bundle for an environment. `data.mlo.environment` is the environment, whatever
     /// a manifest says. That the bundle is refused, does not compile or lacks the package is said when it is asked.
     ///
-    /// `overrides` are the rules that are passed by if their level allows it, each with the reason.
-    ///
     /// # Errors
-    /// The process cannot be started, or the data of the bundle cannot be used. Each of these denies: a [`Denial`] is
-    /// made `From` the error.
-    pub fn start(
-        bundle: &Bundle,
-        environment: &str,
-        overrides: BTreeMap<String, String>,
-        program: &Program,
-    ) -> Result<Self, PolicyError> {
-        let data = data_for(&bundle.data, environment)?;
-        let weights = Weights::of(&data, environment, overrides)?;
-        Ok(Self::with(Child::start(program)?, bundle, data, (environment, weights)))
+    /// The process cannot be started, or the data or the waivers of the bundle cannot be used. Each of these denies: a
+    /// [`Denial`] is made `From` the error.
+    pub fn start(bundle: &Bundle, setting: Setting, program: &Program) -> Result<Self, PolicyError> {
+        Self::with(bundle, setting, || Child::start(program))
     }
 
     /// The same without a process, and waits until the bundle is compiled.
     #[cfg(test)]
     pub(crate) fn new(bundle: &Bundle, environment: &str) -> Result<Self, PolicyError> {
-        Self::overriding(bundle, environment, BTreeMap::new())
+        Self::set(bundle, Setting::of(environment))
     }
 
-    /// The same with overrides.
+    /// The same with overrides and levels.
     #[cfg(test)]
-    pub(super) fn overriding(
-        bundle: &Bundle,
-        environment: &str,
-        overrides: BTreeMap<String, String>,
-    ) -> Result<Self, PolicyError> {
-        let data = data_for(&bundle.data, environment)?;
-        let weights = Weights::of(&data, environment, overrides)?;
-        let mut gate = Self::with(Child::thread(), bundle, data, (environment, weights));
+    pub(super) fn set(bundle: &Bundle, setting: Setting) -> Result<Self, PolicyError> {
+        let mut gate = Self::with(bundle, setting, || Ok(Child::thread()))?;
         gate.load()?;
         Ok(gate)
     }
 
-    fn with(child: Child, bundle: &Bundle, data: Json, (environment, weights): (&str, Weights)) -> Self {
+    fn with(
+        bundle: &Bundle,
+        setting: Setting,
+        child: impl FnOnce() -> Result<Child, PolicyError>,
+    ) -> Result<Self, PolicyError> {
+        let data = data_for(&bundle.data, &setting.environment)?;
+        let environment = setting.environment.clone();
+        let weights = Weights::of(bundle, setting)?;
+        let child = child()?;
         child.load(&Request::Load { rules: bundle.rules.clone(), data });
-        let (bundle, environment) = (bundle.digest().to_owned(), environment.to_owned());
-        let (unlimited, early) = (Vec::new(), Vec::new());
-        Self { child, loaded: None, unlimited, weights, early, bundle, environment }
+        let (bundle, unlimited, early) = (bundle.digest().to_owned(), Vec::new(), Vec::new());
+        Ok(Self { child, loaded: None, unlimited, weights, early, bundle, environment })
     }
 
     /// Has these subjects evaluated while something else is done. [`check`](super::check) then finds the answers there,
@@ -119,8 +135,7 @@ impl Gate {
         let loaded = match self.child.reply(during) {
             Ok(Reply::Loaded { unlimited, levels }) => {
                 self.unlimited = unlimited;
-                self.weights.annotated = levels;
-                Ok(())
+                self.weights.annotate(levels)
             }
             Ok(Reply::Fault(fault)) => Err(fault.about("bundle", MODEL, during)),
             Ok(Reply::Answer(_)) => Err(out_of_turn(during)),
@@ -138,13 +153,13 @@ impl Gate {
         deployment: Option<&Deployment<'_>>,
     ) -> Result<Decision, Box<Denial>> {
         self.load().map_err(|error| Box::new(Denial::from(error)))?;
-        self.ask(subjects, deployment);
+        let asked = self.ask(subjects, deployment);
         let mut found = Found::default();
         let mut evaluations = Vec::new();
-        for subject in subjects {
+        for (subject, input) in subjects.iter().zip(asked.subjects) {
             let Some(answer) = found.take(self.answer(subject.name, MODEL), subject.name) else { continue };
             found.violations.extend(placed(answer.violation.unwrap_or_default(), subject));
-            evaluations.push(Evaluation { subject: subject.name.to_owned(), rules: answer.evaluated });
+            evaluations.push(Evaluation { subject: subject.name.to_owned(), input, rules: answer.evaluated });
         }
         let mut rules = Vec::new();
         if let Some(deployment) = deployment
@@ -153,14 +168,16 @@ impl Gate {
             found.violations.extend(located(answer.violation.unwrap_or_default(), deployment));
             rules = answer.evaluated;
         }
-        let (violations, passed_by) = self.weights.weigh(found.violations);
+        let judged = judged(subjects, deployment, (&evaluations, &rules));
+        let Weighed { denying: violations, told } = self.weights.weigh(found.violations, &judged);
         let unlimited = self.unlimited.iter().map(|what| Warning::unlimited(what));
         let decision = Decision {
             bundle: self.bundle.clone(),
             environment: self.environment.clone(),
             evaluations,
+            plan_input: asked.plan,
             deployment: rules,
-            warnings: unlimited.chain(passed_by).chain(found.warnings).collect(),
+            warnings: unlimited.chain(told).chain(found.warnings).collect(),
         };
         if violations.is_empty() && found.failures.is_empty() {
             return Ok(decision);
@@ -168,8 +185,8 @@ impl Gate {
         Err(Box::new(Denial { decision: Some(decision), violations, failures: found.failures }))
     }
 
-    /// Asks about all that was not asked about early.
-    fn ask(&mut self, subjects: &[Subject<'_>], deployment: Option<&Deployment<'_>>) {
+    /// Asks about all that was not asked about early. Gives the digests of what was asked about.
+    fn ask(&mut self, subjects: &[Subject<'_>], deployment: Option<&Deployment<'_>>) -> Asked {
         let inputs: Vec<_> = subjects.iter().map(|subject| subject.manifest.to_string()).collect();
         let early = std::mem::take(&mut self.early);
         if early != inputs {
@@ -181,9 +198,12 @@ impl Gate {
                 self.child.ask(MODEL, input);
             }
         }
-        if let Some(deployment) = deployment {
-            self.child.ask(DEPLOYMENT, &deployment.input.to_string());
-        }
+        let plan = deployment.map(|deployment| {
+            let input = deployment.input.to_string();
+            self.child.ask(DEPLOYMENT, &input);
+            digest(&input)
+        });
+        Asked { subjects: inputs.iter().map(|input| digest(input)).collect(), plan }
     }
 
     /// The answer that is next, consistent in itself.
@@ -197,6 +217,31 @@ impl Gate {
             Reply::Loaded { .. } => Err(out_of_turn(&during)),
         }
     }
+}
+
+/// The names of all that was judged, and the rules that said how they came out.
+fn judged<'a>(
+    subjects: &'a [Subject<'_>],
+    deployment: Option<&'a Deployment<'_>>,
+    (evaluations, plan): (&[Evaluation], &[Evaluated]),
+) -> Judged<'a> {
+    let changes = deployment.and_then(|deployment| deployment.input.pointer("/plan/resource_changes"));
+    let changes = changes.and_then(Json::as_array).into_iter().flatten();
+    let addresses = changes.filter_map(|change| change.get("address").and_then(Json::as_str));
+    let names = subjects.iter().map(|subject| subject.name).chain(addresses).collect();
+    let rules = evaluations.iter().flat_map(|each| &each.rules).chain(plan).map(|rule| rule.rule.clone());
+    Judged { names, rules: rules.collect() }
+}
+
+/// Digests of what was asked about.
+struct Asked {
+    subjects: Vec<String>,
+    plan: Option<String>,
+}
+
+/// `sha256:` and 64 hexadecimal digits.
+fn digest(text: &str) -> String {
+    format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(text)))
 }
 
 /// The plan, where a failure names what was judged.

@@ -7,7 +7,8 @@
 //!
 //! - `bundle`    files to a bundle with a digest: the only door to the file system
 //! - `gate`      questions and answers to findings
-//! - `weigh`     levels and overrides: what denies, what is only told
+//! - `waivers`   exceptions that the owners of a policy grant for a time
+//! - `weigh`     levels, overrides and waivers: what denies, what is only told
 //! - `verdict`   findings to what people and records see
 //! - `approved`  the one function that approves
 //!
@@ -30,6 +31,7 @@ mod gate;
 mod scan;
 mod serve;
 mod verdict;
+mod waivers;
 mod weigh;
 mod wire;
 
@@ -40,9 +42,10 @@ pub use approved::{Approved, Verdict, check};
 pub use bundle::Bundle;
 pub use child::Program;
 pub use error::PolicyError;
-pub use gate::{Deployment, Gate, Subject};
+pub use gate::{Deployment, Gate, Setting, Subject};
 pub use serve::serve;
 pub use verdict::{Decision, Denial, Evaluated, Evaluation, Level, Violation, Warning};
+pub use waivers::Waiver;
 
 /// The package that judges manifests.
 const MODEL: &str = "model.governance";

@@ -1,6 +1,6 @@
 //! What the policy found, as people and records see it.
 
-use super::PolicyError;
+use super::{PolicyError, Waiver};
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -81,6 +81,8 @@ pub struct Warning {
     pub rule: Option<String>,
     /// Why it does not have to, of one that somebody passed by.
     pub overridden: Option<String>,
+    /// The exception that lets it be, or one that is not needed.
+    pub waiver: Option<Waiver>,
     /// The place in the user's own file.
     pub span: Option<Span>,
 }
@@ -88,13 +90,24 @@ pub struct Warning {
 impl Warning {
     /// Something about no manifest in particular.
     pub(super) fn of_the_run(message: String) -> Self {
-        Self { subject: String::new(), message, rule: None, overridden: None, span: None }
+        Self { subject: String::new(), message, rule: None, overridden: None, waiver: None, span: None }
     }
 
     /// A rule that does not hold and does not have to: it is advice, or somebody said why.
     pub(super) fn of_a_rule(violation: Violation, overridden: Option<&str>) -> Self {
         let Violation { rule, subject, message, span, .. } = violation;
-        Self { subject, message, rule: Some(rule), overridden: overridden.map(str::to_owned), span }
+        let overridden = overridden.map(str::to_owned);
+        Self { subject, message, rule: Some(rule), overridden, waiver: None, span }
+    }
+
+    /// A rule that does not hold, and that its owners let be for a time.
+    pub(super) fn waived(violation: Violation, waiver: &Waiver) -> Self {
+        Self { waiver: Some(waiver.clone()), ..Self::of_a_rule(violation, None) }
+    }
+
+    /// Something about an exception itself.
+    pub(super) fn of_waiver(waiver: &Waiver, message: String) -> Self {
+        Self { waiver: Some(waiver.clone()), ..Self::of_the_run(message) }
     }
 
     /// That the policy ran without a limit.
@@ -104,7 +117,12 @@ impl Warning {
 
     /// The message for people.
     pub fn diagnostic(&self) -> Diagnostic {
-        let code = if self.overridden.is_some() { code::policy::OVERRIDDEN } else { code::policy::WARNING };
+        let code = match (&self.waiver, &self.rule) {
+            (Some(_), Some(_)) => code::policy::WAIVED,
+            (Some(_), None) => code::policy::WAIVER_NOT_NEEDED,
+            (None, _) if self.overridden.is_some() => code::policy::OVERRIDDEN,
+            (None, _) => code::policy::WARNING,
+        };
         let mut detail = Vec::new();
         if let Some(rule) = &self.rule {
             detail.push(format!("Rule `{rule}`."));
@@ -114,6 +132,12 @@ impl Warning {
         }
         if let Some(reason) = &self.overridden {
             detail.push(format!("Overridden: {reason}"));
+        }
+        if let Some(waiver) = self.waiver.as_ref().filter(|_| self.rule.is_some()) {
+            let Waiver { reason, owner, approver, expires, place, .. } = waiver;
+            detail.push(format!(
+                "Waived until {expires}: {reason} (owner {owner}, granted by {approver}, {place})"
+            ));
         }
         let mut warning = Diagnostic::warning(code, &self.message);
         if let Some(span) = self.span {
@@ -145,6 +169,8 @@ pub struct Evaluated {
 pub struct Evaluation {
     /// The name of the manifest.
     pub subject: String,
+    /// Digest of what the rules were asked about: `sha256:` and 64 hexadecimal digits.
+    pub input: String,
     /// Every rule, in the policy's order. Empty if the bundle does not list its rules.
     pub rules: Vec<Evaluated>,
 }
@@ -171,6 +197,8 @@ pub struct Decision {
     pub environment: String,
     /// One for each manifest, in the order in which they were given.
     pub evaluations: Vec<Evaluation>,
+    /// Digest of what the rules for plans were asked about; nothing if they were not.
+    pub plan_input: Option<String>,
     /// The rules for plans, in the policy's order.
     pub deployment: Vec<Evaluated>,
     /// What somebody should look at.

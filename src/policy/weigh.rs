@@ -1,85 +1,240 @@
 //! How much a rule weighs in an environment, and what somebody passed by.
 //!
-//! Goes in: the levels that rules, their comments and the bundle's data say, and overrides. Comes out: what denies, and
-//! what is told. Never happens: a rule that says no level weighs less than `mandatory`.
+//! Goes in: the levels that rules, their comments, the bundle's data and the environment's block say; overrides and waivers.
+//! Comes out: what denies, and what is told. Never happens: a rule that says no level weighs less than `mandatory`; an
+//! environment makes a rule weigh less than it does elsewhere.
 
-use super::{Level, PolicyError, Violation, Warning};
-use serde_json::Value as Json;
+use super::waivers::{self, Waiver};
+use super::{Bundle, Level, PolicyError, Setting, Violation, Warning};
+use crate::diag::Span;
+use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Rule to level.
+type Levels = BTreeMap<String, Level>;
 
 /// What decides how much a rule weighs.
 pub(super) struct Weights {
     /// As comments in the policy say. Known once the bundle is compiled.
-    pub(super) annotated: BTreeMap<String, Level>,
-    /// As `data.mlo.levels` says for the environment. This counts first.
-    configured: BTreeMap<String, Level>,
+    annotated: Levels,
+    /// As `data.mlo.levels.RULE` says. This counts before what rules and comments say.
+    general: Levels,
+    /// As `data.mlo.levels.ENVIRONMENT.RULE` says: at least so much.
+    stricter: Levels,
+    /// The same as the environment's block says.
+    block: BTreeMap<String, (Level, Span)>,
+    environment: String,
     /// Rule to reason.
     overrides: BTreeMap<String, String>,
+    waivers: Vec<Waiver>,
+    today: String,
+}
+
+/// What came of the violations.
+#[derive(Default)]
+pub(super) struct Weighed {
+    pub(super) denying: Vec<Violation>,
+    pub(super) told: Vec<Warning>,
+}
+
+/// What was judged, as far as waivers can be about it.
+pub(super) struct Judged<'a> {
+    /// Names of models and addresses of objects.
+    pub(super) names: Vec<&'a str>,
+    /// The rules that said how they came out. Empty if the bundle does not list its rules.
+    pub(super) rules: BTreeSet<String>,
 }
 
 impl Weights {
-    /// Reads the levels of an environment out of the bundle's data.
-    pub(super) fn of(
-        data: &Json,
-        environment: &str,
-        overrides: BTreeMap<String, String>,
-    ) -> Result<Self, PolicyError> {
-        let refuse = |reason: String| PolicyError::Compile { file: "data".to_owned(), reason };
-        let mut configured = BTreeMap::new();
-        match data.pointer("/mlo/levels") {
-            None => {}
-            Some(Json::Object(environments)) => {
-                for (name, levels) in environments {
-                    let Json::Object(levels) = levels else {
-                        return Err(refuse(format!("mlo.levels.{name} must be a map from rule to level")));
-                    };
-                    for (rule, level) in levels {
-                        let Some(level) = level.as_str().and_then(Level::of) else {
-                            let reason = "must be mandatory, overridable or advisory";
-                            return Err(refuse(format!("mlo.levels.{name}.{rule} {reason}")));
-                        };
-                        if name == environment {
-                            configured.insert(rule.clone(), level);
-                        }
-                    }
-                }
+    /// Reads the levels of an environment and the waivers out of the bundle.
+    pub(super) fn of(bundle: &Bundle, setting: Setting) -> Result<Self, PolicyError> {
+        let (general, stricter) = configured(&bundle.data, &setting.environment)?;
+        let waivers = waivers::read(&bundle.waivers)?;
+        let Setting { environment, levels: block, overrides, today } = setting;
+        Ok(Self {
+            annotated: Levels::new(),
+            general,
+            stricter,
+            block,
+            environment,
+            overrides,
+            waivers,
+            today,
+        })
+    }
+
+    /// Takes in what comments in the policy say.
+    ///
+    /// # Errors
+    /// If the bundle's data would make a rule weigh less in this environment.
+    pub(super) fn annotate(&mut self, levels: Levels) -> Result<(), PolicyError> {
+        self.annotated = levels;
+        for (rule, level) in &self.stricter {
+            if let Some(base) = self.known(rule).filter(|base| level > base) {
+                let reason = format!(
+                    "mlo.levels.{}.{rule} would be {}, and the rule is {}: an environment may only be stricter",
+                    self.environment,
+                    level.as_str(),
+                    base.as_str()
+                );
+                return Err(PolicyError::Compile { file: "data".to_owned(), reason });
             }
-            Some(_) => return Err(refuse("mlo.levels must be a map by environment".to_owned())),
         }
-        Ok(Self { annotated: BTreeMap::new(), configured, overrides })
+        Ok(())
+    }
+
+    /// How much a rule weighs in every environment, where that is said outside of it.
+    fn known(&self, rule: &str) -> Option<Level> {
+        self.general.get(rule).or(self.annotated.get(rule)).copied()
+    }
+
+    /// How much a rule weighs here; `own` is what it says itself.
+    fn level(&self, rule: &str, own: Option<Level>) -> Level {
+        let base =
+            self.general.get(rule).copied().or(own).or(self.annotated.get(rule).copied()).unwrap_or_default();
+        let block = self.block.get(rule).map_or(base, |(level, _)| *level);
+        base.min(self.stricter.get(rule).copied().unwrap_or(base)).min(block)
     }
 
     /// Parts what denies from what is only told. Each violation comes with the level that its rule gives it, if any.
-    pub(super) fn weigh(&self, found: Vec<(Violation, Option<Level>)>) -> (Vec<Violation>, Vec<Warning>) {
-        let (mut denying, mut told) = (Vec::new(), Vec::new());
-        let mut used = BTreeSet::new();
+    pub(super) fn weigh(&self, found: Vec<(Violation, Option<Level>)>, judged: &Judged<'_>) -> Weighed {
+        let mut weighed = Weighed { denying: self.of_block(judged), told: Vec::new() };
+        let (mut overridden, mut waived) = (BTreeSet::new(), BTreeSet::new());
         for (mut violation, own) in found {
-            let rule = violation.rule.as_str();
-            let said = self.configured.get(rule).copied().or(own).or(self.annotated.get(rule).copied());
-            violation.level = said.unwrap_or_default();
-            let reason = self.overrides.get_key_value(rule);
-            used.extend(reason.map(|(rule, _)| rule.as_str()));
+            violation.level = self.level(&violation.rule, own);
+            let waivers: Vec<_> =
+                self.waivers.iter().enumerate().filter(|(_, it)| self.covers(it, &violation)).collect();
+            waived.extend(waivers.iter().map(|(number, _)| *number));
+            if let Some((_, waiver)) = waivers.iter().find(|(_, waiver)| !waiver.is_over(&self.today)) {
+                weighed.told.push(Warning::waived(violation, waiver));
+                continue;
+            }
+            let reason = self.overrides.get_key_value(&violation.rule);
+            overridden.extend(reason.map(|(rule, _)| rule.as_str()));
+            for (_, waiver) in waivers {
+                violation.actions.push(renew(waiver));
+            }
             match (violation.level, reason) {
-                (Level::Advisory, _) => told.push(Warning::of_a_rule(violation, None)),
+                (Level::Advisory, _) => weighed.told.push(Warning::of_a_rule(violation, None)),
                 (Level::Overridable, Some((_, reason))) => {
-                    told.push(Warning::of_a_rule(violation, Some(reason)));
+                    weighed.told.push(Warning::of_a_rule(violation, Some(reason)));
                 }
-                (Level::Overridable, None) => denying.push(violation),
+                (Level::Overridable, None) => weighed.denying.push(violation),
                 (Level::Mandatory, reason) => {
-                    if reason.is_some() {
-                        let action = format!("Leave `--override {rule}` out: the rule is mandatory");
-                        violation.actions.push(action);
+                    if let Some((rule, _)) = reason {
+                        violation
+                            .actions
+                            .push(format!("Leave `--override {rule}` out: the rule is mandatory"));
                     }
-                    denying.push(violation);
+                    weighed.denying.push(violation);
                 }
             }
         }
-        let unused = self.overrides.keys().filter(|rule| !used.contains(rule.as_str()));
-        told.extend(unused.map(|rule| {
+        let unused = self.overrides.keys().filter(|rule| !overridden.contains(rule.as_str()));
+        weighed.told.extend(unused.map(|rule| {
             Warning::of_the_run(format!(
                 "`--override {rule}` was not needed: nothing is denied by such a rule"
             ))
         }));
-        (denying, told)
+        let unused = self.waivers.iter().enumerate().filter(|(number, _)| !waived.contains(number));
+        weighed.told.extend(unused.filter_map(|(_, waiver)| self.unused(waiver, judged)));
+        weighed
     }
+
+    fn covers(&self, waiver: &Waiver, violation: &Violation) -> bool {
+        let name = if violation.subject.is_empty() { &violation.address } else { &violation.subject };
+        waiver.is_for(&violation.rule, &self.environment) && waiver.is_about(name)
+    }
+
+    /// What is said of a waiver that nothing is denied without. One that is about something else says nothing.
+    fn unused(&self, waiver: &Waiver, judged: &Judged<'_>) -> Option<Warning> {
+        let Waiver { rule, subject, place, expires, .. } = waiver;
+        let is_here =
+            waiver.is_in(&self.environment) && judged.names.iter().any(|name| waiver.is_about(name));
+        if !is_here || !judged.rules.is_empty() && !judged.rules.contains(rule) {
+            return None;
+        }
+        let why = if waiver.is_over(&self.today) {
+            format!("was over on {expires}, and is not needed: take it out")
+        } else {
+            "is not needed: nothing is denied by such a rule".to_owned()
+        };
+        Some(Warning::of_waiver(waiver, format!("the waiver of `{rule}` for `{subject}` at {place} {why}")))
+    }
+
+    /// What the environment's block says in vain: a rule that there is none of, or a lower weight.
+    fn of_block(&self, judged: &Judged<'_>) -> Vec<Violation> {
+        let mut denying = Vec::new();
+        for (rule, (level, span)) in &self.block {
+            let is_known = judged.rules.contains(rule) || self.annotated.contains_key(rule);
+            let lists_rules = !self.annotated.is_empty();
+            let (message, action) = match self.known(rule) {
+                Some(base) if *level > base => (
+                    format!(
+                        "Environment `{}` would make the rule `{rule}` {}, and it is {}",
+                        self.environment,
+                        level.as_str(),
+                        base.as_str()
+                    ),
+                    format!("Leave `{rule}` out of `policy`: an environment may only be stricter"),
+                ),
+                _ if !is_known && lists_rules => (
+                    format!(
+                        "Environment `{}` sets the level of `{rule}`, and there is no such rule",
+                        self.environment
+                    ),
+                    format!("Correct the name `{rule}` in `policy`"),
+                ),
+                _ => continue,
+            };
+            denying.push(Violation {
+                rule: LEVELS_RULE.to_owned(),
+                subject: String::new(),
+                address: String::new(),
+                message,
+                path: String::new(),
+                span: Some(*span),
+                actions: vec![action],
+                level: Level::Mandatory,
+            });
+        }
+        denying
+    }
+}
+
+/// What is denied where an environment's block sets levels that it cannot set.
+const LEVELS_RULE: &str = "policy_levels";
+
+fn renew(Waiver { approver, expires, place, .. }: &Waiver) -> String {
+    format!("The waiver at {place} was over on {expires}: mend the cause, or have {approver} grant another")
+}
+
+/// Levels for all environments, and for one, as `mlo.levels` of the data says.
+fn configured(data: &Json, environment: &str) -> Result<(Levels, Levels), PolicyError> {
+    let refuse = |reason: String| PolicyError::Compile { file: "data".to_owned(), reason };
+    let (mut general, mut stricter) = (Levels::new(), Levels::new());
+    let entries = match data.pointer("/mlo/levels") {
+        None => return Ok((general, stricter)),
+        Some(Json::Object(entries)) => entries,
+        Some(_) => return Err(refuse("mlo.levels must be a map by rule or environment".to_owned())),
+    };
+    let level = |path: &str, value: &Json| {
+        let level = value.as_str().and_then(Level::of);
+        level.ok_or_else(|| refuse(format!("{path} must be mandatory, overridable or advisory")))
+    };
+    for (name, value) in entries {
+        let path = format!("mlo.levels.{name}");
+        let Json::Object(rules) = value else {
+            general.insert(name.clone(), level(&path, value)?);
+            continue;
+        };
+        let rules: &Map<_, _> = rules;
+        for (rule, value) in rules {
+            let level = level(&format!("{path}.{rule}"), value)?;
+            if name == environment {
+                stricter.insert(rule.clone(), level);
+            }
+        }
+    }
+    Ok((general, stricter))
 }

@@ -78,6 +78,9 @@ pub async fn documents_are_kept_for_good(open: Open<'_>) {
     assert_eq!(listed("approval.1.").await, [first.clone(), second.clone()]);
     assert_eq!(listed("approval.2.").await, []);
     assert_eq!(listed("").await, [first, second, other]);
+    let names = async |prefix| open().document_names(prefix).await.expect("they can be listed");
+    assert_eq!(names("approval.1.").await, ["approval.1.a", "approval.1.b"]);
+    assert_eq!(names("approval.2.").await, Vec::<String>::new());
     for name in ["", "../up", "a/b", ".hidden", "Capital", "7", &"a".repeat(201)] {
         match open().keep_document(&document(name, "x")).await {
             Err(StoreError::Misused { .. }) => {}
@@ -88,7 +91,12 @@ pub async fn documents_are_kept_for_good(open: Open<'_>) {
     let refused = open().keep_document(&large).await;
     assert!(matches!(refused, Err(StoreError::Limit { .. })), "too large: {refused:?}");
     guard.leave("elsewhere".to_owned()).await.expect("a state can be left");
-    for refused in [open().documents("").await.map(drop), open().keep_document(&again).await.map(drop)] {
+    let refused = [
+        open().documents("").await.map(drop),
+        open().document_names("").await.map(drop),
+        open().keep_document(&again).await.map(drop),
+    ];
+    for refused in refused {
         assert!(matches!(refused, Err(StoreError::Moved { .. })), "the state is elsewhere: {refused:?}");
     }
 }

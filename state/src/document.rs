@@ -5,8 +5,8 @@
 
 use crate::store::StoreError;
 
-/// Bytes of a document; an approval has a thousand.
-pub const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a document; an approval has a thousand, a record of what was decided about a hundred models ten thousand.
+pub const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
 /// Characters of a name.
 const NAME_CHARS_MAX: usize = 200;
 

@@ -156,6 +156,11 @@ impl Store for FileStore {
         self.look(Vec::new(), move |folder, _| documents::all(folder, &prefix))
     }
 
+    fn document_names<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        let prefix = prefix.to_owned();
+        self.look(Vec::new(), move |folder, _| documents::names(folder, &prefix))
+    }
+
     fn describe(&self) -> String {
         format!("folder {}", self.dir.display())
     }

@@ -225,6 +225,14 @@ impl Store for MemoryStore {
         Box::pin(std::future::ready(documents))
     }
 
+    fn document_names<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        let shared = self.shared();
+        let names = shared
+            .check_here()
+            .map(|()| shared.documents.keys().filter(|name| name.starts_with(prefix)).cloned().collect());
+        Box::pin(std::future::ready(names))
+    }
+
     fn describe(&self) -> String {
         "memory".to_owned()
     }

@@ -118,6 +118,10 @@ impl Store for S3Store {
         Box::pin(documents::all(&self.client, prefix))
     }
 
+    fn document_names<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        Box::pin(documents::names(&self.client, prefix))
+    }
+
     fn describe(&self) -> String {
         self.client.place("").display().to_string().trim_end_matches('/').to_owned()
     }

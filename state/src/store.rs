@@ -60,6 +60,9 @@ pub trait Store: Send + Sync {
     /// The documents whose names begin with `prefix`, in order of names.
     fn documents<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Document>, StoreError>>;
 
+    /// Their names alone, in order: nothing is opened.
+    fn document_names<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
+
     /// The place in words, for messages: `folder .mlo/state/default`.
     fn describe(&self) -> String;
 }

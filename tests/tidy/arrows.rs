@@ -47,6 +47,7 @@ const ARROWS: &[Row] = &[
         "what would be done",
     ),
     row("policy", &["diag", "plan", "manifest", "mlo_model"], "judges a plan; cannot carry it out"),
+    row("audit", &["policy", "mlo_state"], "notes what was decided; decides nothing"),
     row(
         "apply",
         &["diag", "lang", "provider", "graph", "plan", "policy", "mlo_state"],

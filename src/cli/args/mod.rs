@@ -1,11 +1,13 @@
 //! The command line.
 
 mod approve;
+mod audit;
 mod look;
 mod state;
 mod test;
 
 pub(super) use approve::{Approve, Signing};
+pub(super) use audit::{Audit, AuditList, AuditShow, AuditVerify};
 pub(super) use look::{Console, Graph, GraphFormat, GraphType, Providers, ProvidersCommand};
 pub(super) use state::{
     ForceUnlock, State, StateChange, StateDiff, StateImportTerraform, StateInstance, StateList, StateMigrate,
@@ -140,6 +142,12 @@ pub(super) enum Command {
         after_help = "Examples:\n  mlo state list\n  mlo state mv local_file.a local_file.b --dry-run"
     )]
     State(State),
+    /// Look at the records of what was decided and done, and check that they are whole
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  mlo audit list\n  mlo audit show --json\n  mlo audit verify"
+    )]
+    Audit(Audit),
     /// Take an object that is there already into the state
     #[command(
         after_help = "Examples:\n  mlo import local_file.a notes.txt\n  mlo import 'module.m[\"k\"].local_file.a' notes.txt examples/iris\n  mlo import local_file.b b.txt --generate-config imported.hcl"
@@ -220,7 +228,8 @@ impl Command {
             Self::Get(options) => options.json,
             Self::Test(options) => options.source.json,
             Self::Import(options) => options.apply.source.format(&options.apply.shown) == Format::Json,
-            Self::State(_)
+            Self::Audit(_)
+            | Self::State(_)
             | Self::Approve(_)
             | Self::Taint(_)
             | Self::Untaint(_)

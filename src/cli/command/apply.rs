@@ -3,6 +3,7 @@
 use crate::apply::{Applied, Applier, Halted, settle};
 use crate::cli::approval;
 use crate::cli::args::{Apply, Global};
+use crate::cli::audit::Notes;
 use crate::cli::backend::moves;
 use crate::cli::confirm;
 use crate::cli::exit::Exit;
@@ -19,7 +20,7 @@ use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
 use crate::graph::ModuleTree;
 use crate::plan::{Configured, Connections, Kind};
 use crate::policy::{Approved, Verdict};
-use mlo_state::{Guard, Loaded, Snapshot, StoreError, kept};
+use mlo_state::{Guard, Holder, Loaded, Snapshot, StoreError, kept};
 use std::cell::Cell;
 
 pub(in crate::cli) fn run(options: &Apply, _: &Global, screen: &mut Screen) -> Exit {
@@ -51,7 +52,8 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
     let result = match session::runtime() {
         Ok(runtime) => {
             let gate = Cell::new(Some(session.start_gate(kind, &options.source, &options.engine)));
-            let run = Run { options, kind, saved, session: &session, gate, report: &report };
+            let holder = session::holder(if kind == Kind::Destroy { "destroy" } else { "apply" });
+            let run = Run { options, kind, saved, session: &session, holder, gate, report: &report };
             runtime.block_on(run.run(screen))
         }
         Err(messages) => Err(messages.into()),
@@ -95,6 +97,8 @@ struct Run<'a> {
     kind: Kind,
     saved: Option<&'a Saved>,
     session: &'a Session,
+    /// Who holds the lock in this run.
+    holder: Holder,
     /// Taken once, when there is a plan.
     gate: Cell<Option<StartedGate<'a>>>,
     report: &'a Report<'a>,
@@ -129,10 +133,9 @@ impl Run<'_> {
 
     async fn lock(&self, interrupt: &Interrupt, screen: &Screen) -> Result<Box<dyn Guard>, Stop> {
         let Session { store, place, .. } = self.session;
-        let operation = if self.kind == Kind::Destroy { "destroy" } else { "apply" };
-        Claim { store: store.as_ref(), place, operation, timeout: self.options.lock_timeout }
-            .take(interrupt, screen)
-            .await
+        let (operation, timeout) = (self.holder.operation.as_str(), self.options.lock_timeout);
+        let claim = Claim { store: store.as_ref(), place, operation, timeout };
+        claim.take_as(&self.holder, interrupt, screen).await
     }
 
     /// Everything that is done while the state is locked.
@@ -175,10 +178,12 @@ impl Run<'_> {
         self.report.environment(screen, &self.session.environment);
         self.report.plan(screen, &plan, false);
         let gate = self.gate.take().expect("one plan is made in a run");
+        let notes = Notes::new(self.session, &self.holder, self.saved, &snapshot);
         let approved = match gate.judge(plan) {
             Verdict::Approved(approved) => approved,
             Verdict::Denied(denial) => {
                 self.report.denial(screen, &denial, &self.session.sources);
+                self.report.audited(&notes.denied(&denial, screen).await?);
                 return Ok(Exit::Denied);
             }
         };
@@ -189,16 +194,17 @@ impl Run<'_> {
         } else if self.kind == Kind::Destroy && self.report.is_for_people() {
             session::hint_at_other_states(screen, &self.session.place, "destroy");
         }
-        if let Some(consent) = &consent {
-            consent.note(self.session.store.as_ref(), &self.session.place).await?;
-        }
+        self.report.audited(&notes.begun(&approved, consent.as_ref(), screen).await?);
         let carry_out = self.applier(guard, snapshot, connections, next_operation, interrupt, screen);
-        let mut applied = carry_out(&approved).await.map_err(|halted| self.halted(halted))?;
+        let applied = carry_out(&approved).await;
+        let noted = notes.ended(&applied, screen).await;
+        let mut applied = applied.map_err(|halted| self.halted(halted))?;
         applied.messages = self.session.at_manifests(applied.messages);
         // What was not known before may be secret too.
         secrets::hide_state(screen, &applied.snapshot);
         applied.values.each(&mut |value| screen.hide(value));
         self.report.applied(screen, &applied, self.kind, &self.session.sources);
+        self.report.audited(&noted?);
         Ok(self.exit(&applied, interrupt, applyable || drift))
     }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod apply;
 pub(super) mod approve;
+pub(super) mod audit;
 pub(super) mod console;
 pub(super) mod destroy;
 pub(super) mod explain;

@@ -11,4 +11,10 @@ codes! {
         "A policy rule asks somebody to look. Nothing is stopped. The message says what was found in which manifest.";
     OVERRIDDEN = "MLO5005", "policy rule overridden",
         "A rule does not hold, and somebody passed it by with `--override RULE=REASON`. Only rules of the level `overridable` can be passed by. The rule, the reason and the place are in the document of the run.";
+    AUDIT = "MLO5010", "audit log is not whole",
+        "Beside the state is a record of each decision of an apply and of how it ended, and each record names the digest of the one before. One was changed or is missing, or cannot be read. `mlo audit verify` says which. Nothing is applied after a record that is not whole: bring it back from a copy of the state's place, and find out who may write there.";
+    WAIVED = "MLO5011", "policy rule waived",
+        "A rule does not hold, and the owners of the policy let it be until a day, in `waivers.yaml` of the policy bundle. The message names the reason, who owns the exception and who granted it. After its last day the rule denies again.";
+    WAIVER_NOT_NEEDED = "MLO5012", "waiver is not needed",
+        "An exception in `waivers.yaml` of the policy bundle is about something here, and no rule denies it. Take it out.";
 }

@@ -81,7 +81,8 @@ fn pointers(document: &Json, at: &str) -> Vec<String> {
 /// The verdict of a bundle with overrides.
 fn verdict(bundle: &Bundle, overrides: &[(&str, &str)], input: Json) -> Result<Decision, Box<Denial>> {
     let overrides = overrides.iter().map(|(rule, reason)| ((*rule).to_owned(), (*reason).to_owned()));
-    let mut gate = Gate::overriding(bundle, "dev", overrides.collect()).unwrap();
+    let mut gate =
+        Gate::set(bundle, Setting { overrides: overrides.collect(), ..Setting::of("dev") }).unwrap();
     gate.decide(&[], Some(&Deployment { input, place: &|_, _| None }))
 }
 
@@ -128,20 +129,59 @@ fn a_mandatory_rule_is_not_passed_by() {
 }
 
 #[test]
-fn the_bundles_data_says_levels_by_environment() {
-    let levels = |level: &str| ours(&json!({ "levels": { "dev": { "deletion": level }, "prod": {} } }));
-    let decision = verdict(&levels("advisory"), &[], plan()).unwrap();
+fn the_bundles_data_says_levels_and_an_environment_may_only_be_stricter() {
+    let decision = verdict(&ours(&json!({ "levels": { "deletion": "advisory" } })), &[], plan()).unwrap();
     assert_eq!(decision.warnings[0].rule.as_deref(), Some("deletion"));
-    let denial = verdict(&levels("mandatory"), &[("deletion", "it is empty")], plan()).unwrap_err();
+    let stricter =
+        json!({ "levels": { "deletion": "advisory", "dev": { "deletion": "mandatory" }, "prod": {} } });
+    let denial = verdict(&ours(&stricter), &[("deletion", "it is empty")], plan()).unwrap_err();
     assert_eq!(denial.violations[0].level, Level::Mandatory);
     for levels in [
+        json!({ "deletion": "advisery" }),
         json!({ "dev": { "deletion": "advisery" } }),
         json!({ "prod": { "deletion": 1 } }),
-        json!({ "dev": "advisory" }),
+        json!({ "dev": { "deletion": "advisory" } }),
+        json!({ "deletion": "mandatory", "dev": { "deletion": "overridable" } }),
         json!([]),
     ] {
         let error = Gate::new(&ours(&json!({ "levels": levels })), "dev").unwrap_err();
         assert!(error.diagnostic().detail.contains("mlo.levels"), "{levels}");
+    }
+}
+
+#[test]
+fn an_environments_block_makes_rules_stricter_and_nothing_else() {
+    let mut sources = SourceMap::new();
+    let span = crate::diag::Span { source: sources.add("main.hcl", "x"), start: 0, end: 1 };
+    let with = |rule: &str, level: Level| {
+        let levels = [(rule.to_owned(), (level, span))].into();
+        let overrides = [("deletion".to_owned(), "it is empty".to_owned())].into();
+        let setting = Setting { levels, overrides, ..Setting::of("dev") };
+        let mut gate = Gate::set(&Bundle::builtin().unwrap(), setting).unwrap();
+        gate.decide(&[], Some(&Deployment { input: plan(), place: &|_, _| None }))
+    };
+    with("deletion", Level::Overridable).unwrap();
+    for (rule, level, expected) in [
+        ("deletion", Level::Mandatory, "aws_s3_bucket.a keeps data"),
+        (
+            "deletion",
+            Level::Advisory,
+            "Environment `dev` would make the rule `deletion` advisory, and it is overridable",
+        ),
+        (
+            "accuracy",
+            Level::Advisory,
+            "Environment `dev` would make the rule `accuracy` advisory, and it is mandatory",
+        ),
+        (
+            "deletoin",
+            Level::Mandatory,
+            "Environment `dev` sets the level of `deletoin`, and there is no such rule",
+        ),
+    ] {
+        let denial = with(rule, level).unwrap_err();
+        assert_eq!(denial.violations.len(), 1, "{expected}");
+        assert!(denial.violations[0].message.starts_with(expected), "{:?}", denial.violations);
     }
 }
 

@@ -8,6 +8,7 @@ mod opa;
 mod rego;
 mod report;
 mod rules;
+mod waived;
 
 use super::*;
 use crate::diag::{SourceMap, Style, render};

@@ -31,15 +31,22 @@ pub(super) fn keep(folder: &Folder, document: &Document) -> Result<bool, StoreEr
 
 /// The documents whose names begin with `prefix`, in order of names.
 pub(super) fn all(folder: &Folder, prefix: &str) -> Result<Vec<Document>, StoreError> {
-    moved::check_here(folder)?;
+    let names = names(folder, prefix)?;
     let Some(documents) = folder.folder(DOCUMENTS)? else { return Ok(Vec::new()) };
-    let mut names = documents.names()?;
-    names.retain(|name| name.starts_with(prefix) && is_name(name));
-    names.sort_unstable();
     let mut all = Vec::with_capacity(names.len());
     for name in names {
         let bytes = documents.read(&name, DOCUMENT_BYTES_MAX as u64)?;
         all.extend(bytes.map(|bytes| Document { name, bytes }));
     }
     Ok(all)
+}
+
+/// Their names, in order.
+pub(super) fn names(folder: &Folder, prefix: &str) -> Result<Vec<String>, StoreError> {
+    moved::check_here(folder)?;
+    let Some(documents) = folder.folder(DOCUMENTS)? else { return Ok(Vec::new()) };
+    let mut names = documents.names()?;
+    names.retain(|name| name.starts_with(prefix) && is_name(name));
+    names.sort_unstable();
+    Ok(names)
 }

@@ -23,12 +23,18 @@ pub(super) async fn keep(client: &Client, document: &Document) -> Result<bool, S
 
 /// The documents whose names begin with `prefix`, in order of names.
 pub(super) async fn all(client: &Client, prefix: &str) -> Result<Vec<Document>, StoreError> {
-    contents::check_here(client).await?;
     let mut all = Vec::new();
-    for key in client.list(&format!("{DOCUMENTS}{prefix}"), "").await? {
-        let name = key.strip_prefix(DOCUMENTS).filter(|name| is_name(name)).map(str::to_owned);
-        let found = client.get(&key, DOCUMENT_BYTES_MAX as u64).await?;
-        all.extend(name.zip(found).map(|(name, found)| Document { name, bytes: found.body.to_vec() }));
+    for name in names(client, prefix).await? {
+        let found = client.get(&format!("{DOCUMENTS}{name}"), DOCUMENT_BYTES_MAX as u64).await?;
+        all.extend(found.map(|found| Document { name, bytes: found.body.to_vec() }));
     }
     Ok(all)
+}
+
+/// Their names, in order.
+pub(super) async fn names(client: &Client, prefix: &str) -> Result<Vec<String>, StoreError> {
+    contents::check_here(client).await?;
+    let keys = client.list(&format!("{DOCUMENTS}{prefix}"), "").await?;
+    let name = |key: &String| key.strip_prefix(DOCUMENTS).filter(|name| is_name(name)).map(str::to_owned);
+    Ok(keys.iter().filter_map(name).collect())
 }

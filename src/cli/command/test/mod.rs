@@ -16,7 +16,6 @@ use crate::policy::{Denial, Gate, Verdict};
 use crate::test::{Asked, Event, Status, Tester};
 use open::Opened;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tell::Telling;
 
@@ -84,7 +83,7 @@ fn judge(
     let mut gate = gate.borrow_mut();
     let gate = match &mut *gate {
         Some(gate) => gate,
-        empty @ None => match judging::gate(&options.source, &opened.context.environment, BTreeMap::new()) {
+        empty @ None => match judging::gate(&options.source, judging::setting(&opened.context.environment)) {
             Ok(made) => empty.insert(made),
             Err(error) => return Verdict::Denied(Denial::from(error)),
         },

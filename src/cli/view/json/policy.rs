@@ -2,7 +2,7 @@
 
 use super::diagnostics;
 use crate::diag::SourceMap;
-use crate::policy::{Decision, Denial, Evaluated};
+use crate::policy::{Decision, Denial, Evaluated, Waiver};
 use serde_json::{Value as Json, json};
 
 /// What the policies said when they let everything through.
@@ -52,6 +52,7 @@ fn decision(decision: &Decision) -> Json {
                 "message": warning.message,
                 "rule": warning.rule,
                 "overridden": warning.overridden,
+                "waiver": warning.waiver.as_ref().map(waiver),
             })
         })
         .collect();
@@ -61,6 +62,20 @@ fn decision(decision: &Decision) -> Json {
         "evaluations": evaluations,
         "deployment": rules(&decision.deployment),
         "warnings": warnings,
+    })
+}
+
+/// An exception, as the owners of the policy wrote it.
+fn waiver(waiver: &Waiver) -> Json {
+    json!({
+        "rule": waiver.rule,
+        "subject": waiver.subject,
+        "reason": waiver.reason,
+        "owner": waiver.owner,
+        "approver": waiver.approver,
+        "expires": waiver.expires,
+        "environments": waiver.environments,
+        "place": waiver.place,
     })
 }
 

@@ -1,0 +1,97 @@
+//! What records say of a decision. Models with which all came out the same are told together, so that a record of many
+//! models stays small.
+
+use crate::policy::{Decision, Denial, Evaluated, Evaluation, Violation, Waiver};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+
+/// What let a plan through.
+pub fn approved(decision: &Decision) -> Json {
+    let mut told = json!({ "verdict": "approved" });
+    add(&mut told, decided(decision));
+    told
+}
+
+/// What did not.
+pub fn denied(denial: &Denial) -> Json {
+    let mut told = json!({
+        "verdict": "denied",
+        "violations": denial.violations.iter().map(violation).collect::<Vec<_>>(),
+        "failures": denial.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    });
+    if let Some(decision) = &denial.decision {
+        add(&mut told, decided(decision));
+    }
+    told
+}
+
+fn add(to: &mut Json, more: Json) {
+    if let (Json::Object(to), Json::Object(more)) = (to, more) {
+        to.extend(more);
+    }
+}
+
+fn violation(violation: &Violation) -> Json {
+    json!({
+        "rule": violation.rule,
+        "level": violation.level.as_str(),
+        "model": violation.subject,
+        "address": violation.address,
+        "path": violation.path,
+        "message": violation.message,
+    })
+}
+
+fn decided(decision: &Decision) -> Json {
+    let inputs =
+        decision.evaluations.iter().map(|each| (each.subject.clone(), Json::from(each.input.clone())));
+    let warnings: Vec<_> = decision
+        .warnings
+        .iter()
+        .filter(|warning| warning.rule.is_some())
+        .map(|warning| {
+            json!({
+                "rule": warning.rule,
+                "model": warning.subject,
+                "message": warning.message,
+                "overridden": warning.overridden,
+                "waiver": warning.waiver.as_ref().map(waiver),
+            })
+        })
+        .collect();
+    json!({
+        "bundle": decision.bundle,
+        "inputs": { "plan": decision.plan_input, "manifests": Json::Object(inputs.collect()) },
+        "models": models(&decision.evaluations),
+        "plan_rules": rules(&decision.deployment),
+        "passed_by": warnings,
+    })
+}
+
+/// Rules with their outcomes, and the models of which that holds.
+fn models(evaluations: &[Evaluation]) -> Json {
+    let mut groups: BTreeMap<String, (Json, Vec<&str>)> = BTreeMap::new();
+    for evaluation in evaluations {
+        let outcome = rules(&evaluation.rules);
+        let group = groups.entry(outcome.to_string()).or_insert_with(|| (outcome, Vec::new()));
+        group.1.push(&evaluation.subject);
+    }
+    groups.into_values().map(|(rules, models)| json!({ "models": models, "rules": rules })).collect()
+}
+
+/// Rule to whether it holds.
+fn rules(evaluated: &[Evaluated]) -> Json {
+    Json::Object(evaluated.iter().map(|rule| (rule.rule.clone(), rule.passed.into())).collect())
+}
+
+/// An exception that let something be.
+fn waiver(waiver: &Waiver) -> Json {
+    json!({
+        "subject": waiver.subject,
+        "reason": waiver.reason,
+        "owner": waiver.owner,
+        "approver": waiver.approver,
+        "expires": waiver.expires,
+        "place": waiver.place,
+    })
+}

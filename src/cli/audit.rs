@@ -1,0 +1,145 @@
+//! What an apply leaves in the audit log: what was decided, before anything is changed; and how it ended.
+//!
+//! Goes in: a session, the run that holds the lock, a decision. Comes out: records beside the state. Never happens: a secret
+//! in one, even where somebody asked to see secrets; a change without the record of its decision.
+
+use super::approval::Consent;
+use super::judging;
+use super::lock::Stop;
+use super::saved::Saved;
+use super::screen::Screen;
+use super::session::{self, Session};
+use crate::apply::{Applied, Halted};
+use crate::audit::{self, Entry, Kept, Kind, LogError};
+use crate::diag::{Diagnostic, code};
+use crate::plan::Counts;
+use crate::policy::{Approved, Denial};
+use mlo_state::{Holder, Snapshot};
+use serde_json::{Value as Json, json};
+
+/// The records of one run.
+pub(super) struct Notes<'s> {
+    session: &'s Session,
+    holder: &'s Holder,
+    saved: Option<&'s Saved>,
+    /// The state that the plan is made from, once it has a snapshot.
+    lineage: Option<String>,
+    serial: u64,
+}
+
+impl<'s> Notes<'s> {
+    pub(super) fn new(
+        session: &'s Session,
+        holder: &'s Holder,
+        saved: Option<&'s Saved>,
+        snapshot: &Snapshot,
+    ) -> Self {
+        let lineage = (snapshot.serial > 0).then(|| snapshot.lineage.clone());
+        Self { session, holder, saved, lineage, serial: snapshot.serial }
+    }
+
+    /// Notes that a plan was not let through.
+    pub(super) async fn denied(&self, denial: &Denial, screen: &Screen) -> Result<Kept, Stop> {
+        let what = self.with_run(audit::denied(denial));
+        self.append(Kind::Denied, (self.lineage.clone(), self.serial), what, screen).await
+    }
+
+    /// Notes that a plan is carried out from here on.
+    pub(super) async fn begun(
+        &self,
+        approved: &Approved,
+        consent: Option<&Consent>,
+        screen: &Screen,
+    ) -> Result<Kept, Stop> {
+        let plan = approved.plan();
+        let mut what = self.with_run(audit::approved(approved.decision()));
+        put(&mut what, "plan", json!({ "changes": changes(plan.counts()), "saved": self.saved.map(saved) }));
+        if let Some(consent) = consent {
+            put(&mut what, "approval", consent.approved.clone());
+        }
+        self.append(Kind::Begun, (Some(plan.lineage.clone()), self.serial), what, screen).await
+    }
+
+    /// Notes how it ended.
+    pub(super) async fn ended(
+        &self,
+        applied: &Result<Applied, Halted>,
+        screen: &Screen,
+    ) -> Result<Kept, Stop> {
+        let (lineage, serial, what) = match applied {
+            Ok(applied) => {
+                let outcome = match applied {
+                    Applied { interrupted: true, .. } => "interrupted",
+                    Applied { rolled_back: true, .. } => "rolled back",
+                    Applied { messages, .. } if messages.has_errors() => "failed",
+                    _ => "applied",
+                };
+                let what = json!({
+                    "outcome": outcome,
+                    "changes": changes(applied.counts),
+                    "failed": applied.unfinished.failed,
+                    "skipped": applied.unfinished.skipped,
+                });
+                (Some(applied.snapshot.lineage.clone()), applied.snapshot.serial, what)
+            }
+            Err(_) => (self.lineage.clone(), self.serial, json!({ "outcome": "state not written" })),
+        };
+        self.append(Kind::Ended, (lineage, serial), what, screen).await
+    }
+
+    fn with_run(&self, mut what: Json) -> Json {
+        put(&mut what, "run", judging::run());
+        what
+    }
+
+    async fn append(
+        &self,
+        kind: Kind,
+        (lineage, serial): (Option<String>, u64),
+        what: Json,
+        screen: &Screen,
+    ) -> Result<Kept, Stop> {
+        let Holder { since, who, operation, .. } = self.holder.clone();
+        let entry = Entry {
+            kind,
+            at: session::now().to_string(),
+            since,
+            who,
+            operation,
+            environment: self.session.environment.name.clone(),
+            lineage,
+            serial,
+            what: screen.without_secrets(what),
+        };
+        let store = self.session.store.as_ref();
+        audit::append(store, &entry).await.map_err(|error| match error {
+            LogError::Store(error) => Stop::store(&error, &self.session.place),
+            error => {
+                let error = Diagnostic::error(code::policy::AUDIT, error.to_string());
+                error.help("`mlo audit verify` says what is wrong with the log").into()
+            }
+        })
+    }
+}
+
+impl From<Diagnostic> for Stop {
+    fn from(error: Diagnostic) -> Self {
+        crate::diag::Diagnostics::from(error).into()
+    }
+}
+
+fn put(what: &mut Json, name: &str, value: Json) {
+    if let Json::Object(what) = what {
+        what.insert(name.to_owned(), value);
+    }
+}
+
+fn changes(Counts { add, change, destroy, import }: Counts) -> Json {
+    json!({ "add": add, "change": change, "destroy": destroy, "import": import })
+}
+
+/// A plan that was saved: which, and by whom.
+fn saved(saved: &Saved) -> Json {
+    let key = saved.author.key.map(|key| key.to_string());
+    json!({ "digest": saved.digest, "author": { "who": saved.author.who, "key": key } })
+}
