@@ -56,6 +56,11 @@ rules := [
 	{"rule": "container_resources", "title": "Requests and limits"},
 	{"rule": "probes", "title": "Probes"},
 	{"rule": "replicas", "title": "Enough replicas"},
+	{"rule": "signature", "title": "Callers of served models are not broken"},
+	{"rule": "model_size", "title": "Models no larger than allowed"},
+	{"rule": "model_memory", "title": "Models fit into memory"},
+	{"rule": "gpu_memory", "title": "Models fit into the memory of a GPU"},
+	{"rule": "class_labels", "title": "A label for each class"},
 	{"rule": "plan_document", "title": "Plan well formed"},
 	{"rule": "deployment_data", "title": "Policy data well formed"},
 ]
@@ -72,6 +77,8 @@ builtin_settings := {
 	"required_tags": [],
 	"endpoint_cidrs": [],
 	"replicas_min": 1,
+	"model_size_mib_max": 2048,
+	"gpu_memory_gib": 16,
 }
 
 default settings := {}
@@ -292,7 +299,7 @@ problem contains p if {
 	some entry in kept
 	entry.type == "aws_eks_cluster"
 	not "secrets" in list_at(block(entry.change.after, "encryption_config"), "resources")
-	p := found("encryption", entry.address, "encryption_config", sprintf("%s: secrets of the cluster must be encrypted with a key", [entry.address]), "Switch encryption on")
+	p := found("encryption", entry.address, "encryption_config[0].resources", sprintf("%s: secrets of the cluster must be encrypted with a key", [entry.address]), "Switch encryption on")
 }
 
 encryption_needs := [
@@ -320,8 +327,13 @@ problem contains p if {
 	not object.get(network, "endpoint_public_access", true) == false
 	not is_limited(network)
 	msg := sprintf("%s: the endpoint is open to networks that are not listed", [entry.address])
-	p := found("cluster_endpoint", entry.address, "vpc_config", msg, "Set endpoint_public_access to false, or limit public_access_cidrs to listed networks")
+	p := found("cluster_endpoint", entry.address, endpoint_path(network), msg, "Set endpoint_public_access to false, or limit public_access_cidrs to listed networks")
 }
+
+# What the denial depends on: the networks, if it is known that there is an endpoint to be open to them.
+endpoint_path(network) := "vpc_config[0].public_access_cidrs" if {
+	object.get(network, "endpoint_public_access", null) != null
+} else := "vpc_config[0].endpoint_public_access"
 
 is_limited(network) if {
 	cidrs := object.get(network, "public_access_cidrs", [])
@@ -347,14 +359,21 @@ problem contains p if {
 	entry.type == "aws_eks_node_group"
 	has_gpu(entry)
 	not has_taint(entry.change.after)
-	p := found("gpu_taint", entry.address, "taint", sprintf("%s: GPU nodes without the taint nvidia.com/gpu", [entry.address]), "Add the taint nvidia.com/gpu with the effect NO_SCHEDULE")
+	p := found("gpu_taint", entry.address, gpu_path(entry), sprintf("%s: GPU nodes without the taint nvidia.com/gpu", [entry.address]), "Add the taint nvidia.com/gpu with the effect NO_SCHEDULE")
 }
 
-has_gpu(entry) if contains(object_text(entry.change.after, "ami_type"), "GPU")
+# What the denial depends on: the taint, if it is known that there are GPUs.
+gpu_path(entry) := "taint" if {
+	is_known_gpu(entry)
+} else := "instance_types"
 
-has_gpu(entry) if contains(object_text(entry.change.after, "ami_type"), "NVIDIA")
+has_gpu(entry) if is_known_gpu(entry)
 
-has_gpu(entry) if {
+is_known_gpu(entry) if contains(object_text(entry.change.after, "ami_type"), "GPU")
+
+is_known_gpu(entry) if contains(object_text(entry.change.after, "ami_type"), "NVIDIA")
+
+is_known_gpu(entry) if {
 	some kind in list_at(entry.change.after, "instance_types")
 	is_string(kind)
 	regex.match(`^(g|p)[0-9]`, kind)
@@ -411,7 +430,7 @@ tag_is_there(after, tag) if {
 workload_types := ["deployment", "stateful_set", "daemon_set", "job", "cron_job", "pod", "replica_set", "replication_controller"]
 
 # Objects of a type of their own, such as kubernetes_deployment_v1: blocks are lists of one.
-workloads contains {"entry": entry, "spec": spec} if {
+workloads contains {"entry": entry, "spec": spec, "at": "spec"} if {
 	some entry in kept
 	some type in workload_types
 	entry.type in [sprintf("kubernetes_%s", [type]), sprintf("kubernetes_%s_v1", [type])]
@@ -419,7 +438,7 @@ workloads contains {"entry": entry, "spec": spec} if {
 }
 
 # Objects that are written as Kubernetes has them.
-workloads contains {"entry": entry, "spec": spec} if {
+workloads contains {"entry": entry, "spec": spec, "at": "manifest.spec"} if {
 	some entry in kept
 	entry.type == "kubernetes_manifest"
 	manifest := block(entry.change.after, "manifest")
@@ -427,15 +446,17 @@ workloads contains {"entry": entry, "spec": spec} if {
 	spec := block(manifest, "spec")
 }
 
-# The specification of the pods.
-pod(spec) := inner if {
-	inner := block(block(spec, "template"), "spec")
+# The specification of the pods, and where it stands.
+pod(w) := {"spec": inner, "at": at} if {
+	inner := block(block(w.spec, "template"), "spec")
 	count(inner) > 0
-} else := inner if {
-	job := either(spec, "job_template", "jobTemplate")
-	inner := block(block(block(job, "spec"), "template"), "spec")
+	at := sprintf("%s.template.spec", [w.at])
+} else := {"spec": inner, "at": at} if {
+	some key in ["job_template", "jobTemplate"]
+	inner := block(block(block(block(w.spec, key), "spec"), "template"), "spec")
 	count(inner) > 0
-} else := spec
+	at := sprintf("%s.%s.spec.template.spec", [w.at, key])
+} else := {"spec": w.spec, "at": w.at}
 
 either(parent, snake, camel) := block(parent, snake) if {
 	count(block(parent, snake)) > 0
@@ -445,15 +466,21 @@ value_of(parent, snake, camel) := object.get(parent, snake, object.get(parent, c
 
 lists := ["container", "containers", "init_container", "initContainers"]
 
-containers contains {"entry": w.entry, "pod": inner, "container": c, "name": name, "serves": serves} if {
+containers contains {"entry": w.entry, "pod": inner.spec, "container": c, "name": name, "at": at, "serves": serves} if {
 	some w in workloads
-	inner := pod(w.spec)
+	inner := pod(w)
 	some key in lists
-	some c in list_at(inner, key)
+	some index, c in list_at(inner.spec, key)
 	is_object(c)
 	name := sprintf("%s, container %s", [w.entry.address, object_text(c, "name")])
+	at := sprintf("%s.%s[%d]", [inner.at, key, index])
 	serves := key in ["container", "containers"]
 }
+
+# Where something of a container stands: objects that are written as Kubernetes has them have other names.
+inside(c, snake, camel) := sprintf("%s.%s", [c.at, camel]) if {
+	startswith(c.at, "manifest.")
+} else := sprintf("%s.%s", [c.at, snake])
 
 # METADATA
 # title: Images
@@ -467,13 +494,13 @@ containers contains {"entry": w.entry, "pod": inner, "container": c, "name": nam
 problem contains p if {
 	some c in containers
 	not regex.match(`@sha256:[0-9a-f]{64}$`, object_text(c.container, "image"))
-	p := found("image_digest", c.entry.address, "image", sprintf("%s: the image is not pinned by a digest", [c.name]), "Name the image by its digest, as in registry/image@sha256:…")
+	p := found("image_digest", c.entry.address, inside(c, "image", "image"), sprintf("%s: the image is not pinned by a digest", [c.name]), "Name the image by its digest, as in registry/image@sha256:…")
 }
 
 problem contains p if {
 	some w in workloads
 	not w.entry.address in with_containers
-	p := found("image_digest", w.entry.address, "spec", sprintf("%s: its containers are not known", [w.entry.address]), "Write the containers into the configuration")
+	p := found("image_digest", w.entry.address, w.at, sprintf("%s: its containers are not known", [w.entry.address]), "Write the containers into the configuration")
 }
 
 with_containers contains c.entry.address if some c in containers
@@ -490,7 +517,7 @@ with_containers contains c.entry.address if some c in containers
 problem contains p if {
 	some c in containers
 	some fault in context_faults(c)
-	p := found("security_context", c.entry.address, "security_context", sprintf("%s: %s", [c.name, fault]), "Set the security context of the container")
+	p := found("security_context", c.entry.address, inside(c, "security_context", "securityContext"), sprintf("%s: %s", [c.name, fault]), "Set the security context of the container")
 }
 
 context_faults(c) := {fault |
@@ -540,7 +567,7 @@ problem contains p if {
 	given_amounts := object_or_empty(object.get(block(c.container, "resources"), kind, {}))
 	not is_amount(object.get(given_amounts, what, null))
 	path := sprintf("resources.%s.%s", [kind, what])
-	p := found("container_resources", c.entry.address, path, sprintf("%s: %s is missing", [c.name, path]), "Set requests and limits of CPU and memory")
+	p := found("container_resources", c.entry.address, inside(c, path, path), sprintf("%s: %s is missing", [c.name, path]), "Set requests and limits of CPU and memory")
 }
 
 is_amount(value) if {
@@ -568,7 +595,7 @@ problem contains p if {
 	serves_for_ever(c.entry)
 	some probe in [["liveness_probe", "livenessProbe"], ["readiness_probe", "readinessProbe"]]
 	count(either(c.container, probe[0], probe[1])) == 0
-	p := found("probes", c.entry.address, probe[0], sprintf("%s: %s is missing", [c.name, probe[0]]), "Add a liveness and a readiness probe")
+	p := found("probes", c.entry.address, inside(c, probe[0], probe[1]), sprintf("%s: %s is missing", [c.name, probe[0]]), "Add a liveness and a readiness probe")
 }
 
 serves_for_ever(entry) if {
@@ -591,7 +618,7 @@ problem contains p if {
 	least := given("replicas_min")
 	not has_replicas(w, least)
 	msg := sprintf("%s: fewer replicas than the %d of this environment", [w.entry.address, least])
-	p := found("replicas", w.entry.address, "replicas", msg, "Set replicas to the least number of the environment or more")
+	p := found("replicas", w.entry.address, sprintf("%s.replicas", [w.at]), msg, "Set replicas to the least number of the environment or more")
 }
 
 is_replicated(entry) if regex.match(`_(deployment|stateful_set)(_v1)?$`, entry.type)
@@ -611,4 +638,232 @@ replica_count(value) := value if is_number(value)
 replica_count(value) := to_number(value) if {
 	is_string(value)
 	regex.match(`^[0-9]{1,9}$`, value)
+}
+
+# ---- Models: what manifests say of them against what their files say
+
+# Taking everything away is never stopped by a rule on models.
+default is_destroyed := false
+
+is_destroyed if input.plan.destroy == true
+
+part_of_input(key) := object_or_empty(object.get(object_or_empty(input), key, {}))
+
+models contains {"name": name, "file": file, "inference": inference} if {
+	not is_destroyed
+	some name, file in part_of_input("models")
+	is_object(file)
+	manifest := object_or_empty(object.get(part_of_input("manifests"), name, {}))
+	inference := object_or_empty(object.get(object_or_empty(object.get(manifest, "spec", {})), "inference", {}))
+}
+
+mib := 1048576
+
+size_of(m) := size if {
+	size := object.get(m.file, "size_bytes", null)
+	is_number(size)
+} else := 0
+
+limits_of(m) := object_or_empty(object.get(object_or_empty(object.get(m.inference, "resources", {})), "limits", {}))
+
+rounded_up(bytes) := ceil(bytes / mib)
+
+# METADATA
+# title: Size of models
+# description: The file of a model is no larger than allowed (2 GiB).
+# custom:
+#   rule: model_size
+#   level: overridable
+#   docs: docs/governance.md#model_size
+#   actions:
+#     - Make the model smaller (quantise it, prune it), or give `--override model_size=REASON`
+problem contains p if {
+	some m in models
+	most := given("model_size_mib_max")
+	size_of(m) > most * mib
+	msg := sprintf("Model %s is of %d MiB, and at most %d MiB are allowed", [m.name, rounded_up(size_of(m)), most])
+	p := found("model_size", m.name, "spec.model.uri", msg, "Make the model smaller (quantise it, prune it), or give `--override model_size=REASON`")
+}
+
+# METADATA
+# title: Memory for models
+# description: The memory limit of a server is at least the size of its model, which it holds in memory.
+# custom:
+#   rule: model_memory
+#   level: mandatory
+#   docs: docs/governance.md#model_memory
+#   actions:
+#     - Raise spec.inference.resources.limits.memory to more than the size of the model
+problem contains p if {
+	some m in models
+	memory := bytes_of(object.get(limits_of(m), "memory", null))
+	size_of(m) > memory
+	msg := sprintf("Model %s is of %d MiB, and the memory of its server is limited to %d MiB", [m.name, rounded_up(size_of(m)), floor(memory / mib)])
+	p := found("model_memory", m.name, "spec.inference.resources.limits.memory", msg, "Raise spec.inference.resources.limits.memory to more than the size of the model")
+}
+
+# Undefined for what is no quantity: of that another rule tells.
+bytes_of(quantity) := quantity if is_number(quantity)
+
+bytes_of(quantity) := to_number(parts[0][1]) * quantity_units[parts[0][2]] if {
+	is_string(quantity)
+	parts := regex.find_all_string_submatch_n(`^([0-9]+(?:\.[0-9]+)?)([kMGT]i?)?$`, quantity, 1)
+	count(parts) == 1
+}
+
+quantity_units := {
+	"": 1, "k": 1000, "M": 1000000, "G": 1000000000, "T": 1000000000000,
+	"ki": 1024, "Ki": 1024, "Mi": 1048576, "Gi": 1073741824, "Ti": 1099511627776,
+}
+
+# METADATA
+# title: Memory of GPUs
+# description: A model that runs on a GPU fits into its memory, by an estimate of 1.2 times its size and 512 MiB.
+# custom:
+#   rule: gpu_memory
+#   level: overridable
+#   docs: docs/governance.md#gpu_memory
+#   actions:
+#     - Choose nodes whose GPUs have more memory, make the model smaller, or give `--override gpu_memory=REASON`
+problem contains p if {
+	some m in models
+	runs_on_gpu(m)
+	needed := (size_of(m) * 1.2) + (512 * mib)
+	needed > (gpu_memory_gib * 1024) * mib
+	msg := sprintf("Model %s needs about %d MiB on a GPU, and those of the nodes have %d GiB", [m.name, rounded_up(needed), gpu_memory_gib])
+	p := found("gpu_memory", m.name, "spec.model.uri", msg, "Choose nodes whose GPUs have more memory, make the model smaller, or give `--override gpu_memory=REASON`")
+}
+
+runs_on_gpu(m) if object.get(m.inference, "device", null) == "cuda"
+
+runs_on_gpu(m) if not object.get(limits_of(m), "nvidia.com/gpu", 0) in [0, "0", null]
+
+# Of the nodes in the plan, the least; without any, what the settings say.
+gpu_memory_gib := min(known_gpu_memory) if {
+	count(known_gpu_memory) > 0
+} else := given("gpu_memory_gib")
+
+known_gpu_memory contains gib if {
+	some entry in kept
+	entry.type == "aws_eks_node_group"
+	some kind in list_at(entry.change.after, "instance_types")
+	is_string(kind)
+	gib := memory_of_gpus[split(kind, ".")[0]]
+}
+
+# GiB of one GPU, by the family of the instances.
+memory_of_gpus := {"g4dn": 16, "g5": 24, "g6": 24, "g6e": 48, "p3": 16, "p3dn": 32, "p4d": 40, "p4de": 80, "p5": 80, "p5e": 141, "p5en": 141}
+
+# METADATA
+# title: Labels of classes
+# description: Where the manifest names classes, there are as many as the model tells apart.
+# custom:
+#   rule: class_labels
+#   level: overridable
+#   docs: docs/governance.md#class_labels
+#   actions:
+#     - Name each class in spec.inference.labels, in the model's order
+problem contains p if {
+	some m in models
+	labels := object.get(m.inference, "labels", null)
+	is_array(labels)
+	classes := {to_number(last) |
+		some port in list_at(m.file, "outputs")
+		is_object(port)
+		shape := list_at(port, "shape")
+		count(shape) == 2
+		last := shape[1]
+		is_fixed(last)
+	}
+	count(classes) > 0
+	not count(labels) in classes
+	msg := sprintf("Model %s has %d labels, and its outputs have %s columns", [m.name, count(labels), concat(" or ", sort([sprintf("%d", [n]) | some n in classes]))])
+	p := found("class_labels", m.name, "spec.inference.labels", msg, "Name each class in spec.inference.labels, in the model's order")
+}
+
+is_fixed(size) if {
+	is_string(size)
+	regex.match(`^[0-9]{1,9}$`, size)
+}
+
+# METADATA
+# title: Signature
+# description: |
+#   The version of a model that would serve takes what the one that serves now takes, and gives what it gives. A further
+#   output breaks nobody; anything else that is gone, new or of another type or shape does.
+# custom:
+#   rule: signature
+#   level: overridable
+#   docs: docs/governance.md#signature
+#   actions:
+#     - Serve it under another name beside the old one, or tell the callers and give `--override signature=REASON`
+problem contains p if {
+	some entry in kept
+	before := ports_at(object.get(entry.change, "before", null))
+	after := ports_at(entry.change.after)
+	some fault in signature_faults(before, after)
+	msg := sprintf("%s: callers of the version that serves now break: %s", [entry.address, fault])
+	p := found("signature", entry.address, "signature", msg, "Serve it under another name beside the old one, or tell the callers and give `--override signature=REASON`")
+}
+
+# What a service says that it takes and gives, as in `x: float32[?,4] -> label: int64[?], scores: float32[?,3]`.
+ports_at(object) := {"inputs": ports_of(sides[0]), "outputs": ports_of(sides[1])} if {
+	is_object(object)
+	text := object_text(object, "signature")
+	sides := split(text, " -> ")
+	count(sides) == 2
+}
+
+ports_of(text) := {parts[0][1]: {"dtype": parts[0][2], "shape": shape_of(parts[0][3])} |
+	some each in split(text, ", ")
+	parts := regex.find_all_string_submatch_n(`^(.+): ([^\[\]]+?)(?:\[(.*)\])?$`, each, 1)
+	count(parts) == 1
+}
+
+# Nothing is known of a shape that is not there, as of a scalar's.
+shape_of("") := []
+
+shape_of(text) := split(text, ",") if text != ""
+
+signature_faults(before, after) := union({
+	{sprintf("input '%s' is gone", [name]) | some name, _ in before.inputs; not name in object.keys(after.inputs)},
+	{sprintf("input '%s' is new, and has to be given", [name]) | some name, _ in after.inputs; not name in object.keys(before.inputs)},
+	{sprintf("output '%s' is gone", [name]) | some name, _ in before.outputs; not name in object.keys(after.outputs)},
+	{sprintf("input '%s' is of the type %s and was of %s", [name, after.inputs[name].dtype, old.dtype]) |
+		some name, old in before.inputs
+		name in object.keys(after.inputs)
+		after.inputs[name].dtype != old.dtype
+	},
+	{sprintf("output '%s' is of the type %s and was of %s", [name, after.outputs[name].dtype, old.dtype]) |
+		some name, old in before.outputs
+		name in object.keys(after.outputs)
+		after.outputs[name].dtype != old.dtype
+	},
+	{sprintf("input '%s' has the shape [%s] and had [%s]", [name, concat(",", after.inputs[name].shape), concat(",", old.shape)]) |
+		some name, old in before.inputs
+		name in object.keys(after.inputs)
+		not takes(after.inputs[name].shape, old.shape)
+	},
+	{sprintf("output '%s' has the shape [%s] and had [%s]", [name, concat(",", after.outputs[name].shape), concat(",", old.shape)]) |
+		some name, old in before.outputs
+		name in object.keys(after.outputs)
+		not takes(old.shape, after.outputs[name].shape)
+	},
+})
+
+# Whether every tensor of the second shape is one of the first. A size that is not fixed is any.
+takes(wide, _) if count(wide) == 0
+
+takes(wide, narrow) if {
+	count(wide) == count(narrow)
+	every index, size in wide {
+		is_of_size(size, narrow[index])
+	}
+}
+
+is_of_size(size, _) if not is_fixed(size)
+
+is_of_size(size, other) if {
+	is_fixed(size)
+	size == other
 }

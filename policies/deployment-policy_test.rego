@@ -96,14 +96,14 @@ cluster(network) := made("aws_eks_cluster", {"vpc_config": [network], "encryptio
 
 test_cluster_endpoints_are_private_or_limited if {
 	passes(cluster({"endpoint_public_access": false}))
-	denied(cluster({"endpoint_public_access": true}), {"cluster_endpoint vpc_config"})
-	denied(cluster({}), {"cluster_endpoint vpc_config"})
+	denied(cluster({"endpoint_public_access": true}), {"cluster_endpoint vpc_config[0].public_access_cidrs"})
+	denied(cluster({}), {"cluster_endpoint vpc_config[0].endpoint_public_access"})
 	limited := cluster({"endpoint_public_access": true, "public_access_cidrs": ["192.0.2.0/24"]})
-	denied(limited, {"cluster_endpoint vpc_config"})
+	denied(limited, {"cluster_endpoint vpc_config[0].public_access_cidrs"})
 	listed := {"environment": "prod", "deployment": {"endpoint_cidrs": ["192.0.2.0/24", "0.0.0.0/0"]}}
 	denied_by(plan([limited]), listed) == set()
-	denied_by(plan([cluster({"endpoint_public_access": true, "public_access_cidrs": ["0.0.0.0/0"]})]), listed) == {"cluster_endpoint vpc_config"}
-	denied(made("aws_eks_cluster", {"vpc_config": [{"endpoint_public_access": false}]}), {"encryption encryption_config"})
+	denied_by(plan([cluster({"endpoint_public_access": true, "public_access_cidrs": ["0.0.0.0/0"]})]), listed) == {"cluster_endpoint vpc_config[0].public_access_cidrs"}
+	denied(made("aws_eks_cluster", {"vpc_config": [{"endpoint_public_access": false}]}), {"encryption encryption_config[0].resources"})
 }
 
 test_gpu_nodes_are_tainted if {
@@ -113,7 +113,7 @@ test_gpu_nodes_are_tainted if {
 	denied(made("aws_eks_node_group", {"instance_types": ["g4dn.xlarge"]}), {"gpu_taint taint"})
 	denied(made("aws_eks_node_group", {"ami_type": "AL2023_x86_64_NVIDIA", "taint": []}), {"gpu_taint taint"})
 	unknown := object.union(made("aws_eks_node_group", {}), {"change": {"after_unknown": {"instance_types": true}}})
-	denied(unknown, {"gpu_taint taint"})
+	denied(unknown, {"gpu_taint instance_types"})
 }
 
 test_tags_that_are_required if {
@@ -160,29 +160,104 @@ test_a_sound_workload_passes_in_both_forms if {
 }
 
 test_each_part_of_a_container_is_needed_in_both_forms if {
-	denied(manifest("Deployment", object.union(camel, {"image": "m:latest"})), {"image_digest image"})
-	denied(typed(object.union(snake, {"image": null})), {"image_digest image"})
-	denied(manifest("Deployment", object.remove(camel, ["securityContext"])), {"security_context security_context"})
-	denied(manifest("Deployment", object.union(camel, {"securityContext": {"privileged": true}})), {"security_context security_context"})
-	denied(typed(object.remove(snake, ["security_context"])), {"security_context security_context"})
-	denied(manifest("Deployment", object.union(camel, {"resources": {"limits": {"cpu": "0"}}})), {"container_resources resources.limits.cpu"})
-	denied(typed(object.remove(snake, ["liveness_probe"])), {"probes liveness_probe"})
-	denied(manifest("Deployment", object.remove(camel, ["readinessProbe"])), {"probes readiness_probe"})
+	denied(manifest("Deployment", object.union(camel, {"image": "m:latest"})), {"image_digest manifest.spec.template.spec.containers[0].image"})
+	denied(typed(object.union(snake, {"image": null})), {"image_digest spec.template.spec.container[0].image"})
+	denied(manifest("Deployment", object.remove(camel, ["securityContext"])), {"security_context manifest.spec.template.spec.containers[0].securityContext"})
+	denied(manifest("Deployment", object.union(camel, {"securityContext": {"privileged": true}})), {"security_context manifest.spec.template.spec.containers[0].securityContext"})
+	denied(typed(object.remove(snake, ["security_context"])), {"security_context spec.template.spec.container[0].security_context"})
+	denied(manifest("Deployment", object.union(camel, {"resources": {"limits": {"cpu": "0"}}})), {"container_resources manifest.spec.template.spec.containers[0].resources.limits.cpu"})
+	denied(typed(object.remove(snake, ["liveness_probe"])), {"probes spec.template.spec.container[0].liveness_probe"})
+	denied(manifest("Deployment", object.remove(camel, ["readinessProbe"])), {"probes manifest.spec.template.spec.containers[0].readinessProbe"})
 }
 
 test_what_a_container_says_goes_before_what_its_pod_says if {
 	with_pod := object.union(manifest("Deployment", object.union(camel, {"securityContext": {"runAsNonRoot": false}})), {"change": {"after": {"manifest": {"spec": {"template": {"spec": {"securityContext": {"runAsNonRoot": true}}}}}}}})
-	denied(with_pod, {"security_context security_context"})
+	denied(with_pod, {"security_context manifest.spec.template.spec.containers[0].securityContext"})
 }
 
 test_the_least_number_of_replicas_is_the_environments if {
 	least := {"environment": "prod", "deployment": {"replicas_min": {"dev": 1, "prod": 4}}}
-	denied_by(plan([typed(snake)]), least) == {"replicas replicas"}
-	denied_by(plan([manifest("Deployment", camel)]), least) == {"replicas replicas"}
+	denied_by(plan([typed(snake)]), least) == {"replicas spec.replicas"}
+	denied_by(plan([manifest("Deployment", camel)]), least) == {"replicas manifest.spec.replicas"}
 	denied_by(plan([manifest("DaemonSet", camel)]), least) == set()
 	denied_by(plan([typed(snake)]), object.union(least, {"environment": "dev"})) == set()
 }
 
 test_a_workload_whose_containers_are_not_known_is_denied if {
 	denied(made("kubernetes_deployment_v1", {"spec": [{"replicas": "3"}]}), {"image_digest spec"})
+}
+
+# ---- Models
+
+model(file, inference) := {
+	"plan": {"resource_changes": []},
+	"models": {"m": file},
+	"manifests": {"m": {"spec": {"inference": inference}}},
+}
+
+test_models_are_no_larger_than_allowed_and_fit_into_memory if {
+	small := {"size_bytes": 1048576}
+	denied_by(model(small, {"resources": {"limits": {"memory": "1Mi"}}}), prod) == set()
+	denied_by(model(small, {"resources": {"limits": {"memory": "1M"}}}), prod) == {"model_memory spec.inference.resources.limits.memory"}
+	denied_by(model(small, {"resources": {"limits": {"memory": 1000000}}}), prod) == {"model_memory spec.inference.resources.limits.memory"}
+	denied_by(model(small, {"resources": {"limits": {"memory": "much"}}}), prod) == set()
+	denied_by(model(small, {}), {"environment": "prod", "deployment": {"model_size_mib_max": {"prod": 0.5}}}) == {"model_size spec.model.uri"}
+	denied_by({"plan": {"resource_changes": [], "destroy": true}, "models": {"m": {"size_bytes": 10000000000}}}, prod) == set()
+	denied_by(model(null, {}), prod) == set()
+}
+
+test_a_model_fits_into_the_memory_of_a_gpu_where_it_runs_on_one if {
+	large := {"size_bytes": 2147483648}
+	every inference in [{"device": "cuda"}, {"resources": {"limits": {"nvidia.com/gpu": 1}}}] {
+		denied_by(model(large, inference), {"environment": "prod", "deployment": {"gpu_memory_gib": 2}}) == {"gpu_memory spec.model.uri"}
+	}
+	denied_by(model(large, {"device": "cuda"}), prod) == set()
+	denied_by(model(large, {"device": "cpu"}), {"environment": "prod", "deployment": {"gpu_memory_gib": 2}}) == set()
+	nodes := made("aws_eks_node_group", {"instance_types": ["g4dn.xlarge"], "taint": [{"key": "nvidia.com/gpu", "effect": "NO_SCHEDULE"}]})
+	with_nodes := object.union(model(large, {"device": "cuda"}), plan([nodes]))
+	denied_by(with_nodes, {"environment": "prod", "deployment": {"gpu_memory_gib": 2}}) == set()
+}
+
+test_a_label_for_each_class if {
+	file := {"outputs": [{"name": "label", "shape": [""]}, {"name": "scores", "shape": ["", "3"]}]}
+	denied_by(model(file, {"labels": ["a", "b", "c"]}), prod) == set()
+	denied_by(model(file, {"labels": ["a", "b"]}), prod) == {"class_labels spec.inference.labels"}
+	denied_by(model(file, {}), prod) == set()
+	denied_by(model({"outputs": [{"name": "scores", "shape": null}]}, {"labels": ["a"]}), prod) == set()
+}
+
+served(before, after) := {"plan": {"resource_changes": [{
+	"address": "s.a", "type": "s",
+	"change": {"actions": ["update"], "before": {"signature": before}, "after": {"signature": after}, "after_unknown": {}},
+}]}}
+
+test_callers_of_a_served_model_are_not_broken if {
+	now := "x: float32[?,4] -> label: int64[?], scores: float32[?,3]"
+	every after in [
+		now,
+		"x: float32[N,4] -> label: int64[1], scores: float32[?,3], more: string",
+		"x: float32[?,?] -> label: int64[?], scores: float32[8,3]",
+		"x: float32 -> label: int64[?], scores: float32[?,3]",
+	] {
+		denied_by(served(now, after), prod) == set()
+	}
+	every after in [
+		"y: float32[?,4] -> label: int64[?], scores: float32[?,3]",
+		"x: float64[?,4] -> label: int64[?], scores: float32[?,3]",
+		"x: float32[?,5] -> label: int64[?], scores: float32[?,3]",
+		"x: float32[4] -> label: int64[?], scores: float32[?,3]",
+		"x: float32[?,4], y: float32[1] -> label: int64[?], scores: float32[?,3]",
+		"x: float32[?,4] -> label: int64[?]",
+		"x: float32[?,4] -> label: int64[?], scores: float32[?,?]",
+		"x: float32[?,4] -> label: int64[?], scores: float64[?,3]",
+	] {
+		denied_by(served(now, after), prod) == {"signature signature"}
+	}
+	denied_by(served(null, now), prod) == set()
+	denied_by(served(now, null), prod) == set()
+}
+
+test_a_signature_says_which_port_is_another if {
+	found := policy.deny with input as served("input:0: float32[?,4] -> y: map(string,float32)", "input:0: float32[?,5] -> y: map(string,float32)") with data.mlo as prod
+	found == {"s.a: callers of the version that serves now break: input 'input:0' has the shape [?,5] and had [?,4]"}
 }

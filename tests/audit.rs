@@ -17,6 +17,11 @@ fn record(folder: &std::path::Path, number: u64) -> PathBuf {
     folder.join(format!("audit.{number:010}"))
 }
 
+/// Puts a record there by other ways than ours.
+fn put(project: &Project, number: u64, bytes: impl AsRef<[u8]>) {
+    project.write(&format!(".mlo/state/default/documents/audit.{number:010}"), bytes);
+}
+
 #[test]
 fn an_apply_leaves_what_was_decided_and_how_it_ended() {
     let (project, folder) = project();
@@ -99,7 +104,7 @@ fn whatever_is_done_to_the_log_shows() {
     let kept: Vec<_> = (1..=4).map(bytes).collect();
     let restore = || {
         for (bytes, number) in kept.iter().zip(1..) {
-            std::fs::write(record(&folder, number), bytes).unwrap();
+            put(&project, number, bytes);
         }
     };
     let wrong = |expected: &str| {
@@ -108,12 +113,11 @@ fn whatever_is_done_to_the_log_shows() {
     // Changed: each of the first three shows by itself, the last by its digest.
     for number in 1..=3 {
         let text = String::from_utf8(bytes(number)).unwrap();
-        std::fs::write(record(&folder, number), text.replacen("dev", "tst", 1)).unwrap();
+        put(&project, number, text.replacen("dev", "tst", 1));
         wrong("one of the two was changed");
         restore();
     }
-    std::fs::write(record(&folder, 4), String::from_utf8(bytes(4)).unwrap().replace("applied", "failed!"))
-        .unwrap();
+    put(&project, 4, String::from_utf8(bytes(4)).unwrap().replace("applied", "failed!"));
     project.ok(&["audit", "verify"]);
     project
         .mlo(&["audit", "verify", "--head", &head])
@@ -136,9 +140,9 @@ fn whatever_is_done_to_the_log_shows() {
 
 #[test]
 fn nothing_is_changed_after_a_record_that_is_not_whole() {
-    let (project, folder) = project();
+    let (project, _) = project();
     project.ok(&["apply", "--auto-approve"]);
-    std::fs::write(record(&folder, 2), "{}\n").unwrap();
+    put(&project, 2, "{}\n");
     let said = project.mlo(&["apply", "--auto-approve", "--var", "text=b"]);
     said.ends_with(1).has(&["MLO5010", "record 2 of the audit log cannot be followed"]);
     assert_eq!(project.read("f.txt"), "a");

@@ -226,3 +226,79 @@ fn an_environment_makes_a_rule_stricter_and_never_weaker() {
     with("deletion = \"overridable\"");
     project.ok(&destroy).has(&["MLO5005", "1 destroyed"]);
 }
+
+/// A file whose content is known only during the apply, a file beside it and one that depends on it, and a rule about contents.
+fn told_late(rule: &str) -> Project {
+    let project = kept_file();
+    project.write(
+        "main.hcl",
+        "variable \"text\" {}\nresource \"terraform_data\" \"told\" {\n  input = var.text\n}\nresource \"local_file\" \"late\" {\n  \
+         filename = \"late.txt\"\n  content  = terraform_data.told.output\n}\nresource \"local_file\" \"after\" {\n  filename = \
+         \"after.txt\"\n  content  = \"after\"\n  depends_on = [local_file.late]\n}\nresource \"local_file\" \"beside\" {\n  \
+         filename = \"beside.txt\"\n  content  = \"good, beside\"\n}\n",
+    );
+    let policy = format!(
+        "package deployment.policy\n\nviolation contains {{\"rule\": \"content\", \"address\": c.address, \"path\": \
+         \"content\", \"msg\": sprintf(\"%s is bad\", [c.address])}} if {{\n\tsome c in input.plan.resource_changes\n\tc.address == \
+         \"local_file.late\"\n\tcontent := object.get(c.change.after, \"content\", \"\")\n\t{rule}\n}}\n\ndeny contains v.msg if \
+         some v in violation\n"
+    );
+    project.write("rules/deployment-policy.rego", policy);
+    project
+}
+
+#[test]
+fn a_rule_that_needs_a_value_of_the_apply_is_undetermined_and_asked_again_before_the_call() {
+    let project = told_late("not startswith(content, \"good\")");
+    let plan = ["plan", "--policies", "rules", "--var", "text=bad"];
+    project.ok(&plan).has(&[
+        "MLO5013",
+        "local_file.late is bad",
+        "is asked again before this object is changed",
+        "1 undetermined",
+    ]);
+    let document = project.json(&plan, 0);
+    assert_eq!(document["policy"]["verdict"], "approved");
+    assert_eq!(document["policy"]["decision"]["warnings"][0]["undetermined"], true);
+    // It does not hold: that change and what depends on it are not begun.
+    project
+        .mlo(&["apply", "--auto-approve", "--policies", "rules", "--var", "text=bad"])
+        .ends_with(3)
+        .has(&["MLO5001", "local_file.late is bad", "main.hcl:7:14"]);
+    let there = |name: &str| project.path().join(name).exists();
+    assert!(!there("late.txt") && !there("after.txt") && there("beside.txt"));
+    let ended = project.json(&["audit", "show"], 0)["what"].clone();
+    assert_eq!(ended["outcome"], "denied");
+    assert_eq!(ended["asked_again"][0]["address"], "local_file.late");
+    assert_eq!(ended["asked_again"][0]["denied_by"][0], "content");
+    // It holds.
+    project
+        .ok(&["apply", "--auto-approve", "--policies", "rules", "--var", "text=good"])
+        .has_not(&["is bad\n"]);
+    assert_eq!(project.read("late.txt"), "good");
+    assert!(there("after.txt"));
+    project.ok(&["audit", "verify"]);
+}
+
+#[test]
+fn a_rule_that_says_nothing_of_what_is_not_known_is_asked_again_too() {
+    let project = told_late("content == \"bad\"");
+    project.ok(&["plan", "--policies", "rules", "--var", "text=bad"]).has_not(&["MLO5013"]);
+    let said = project.mlo(&["apply", "--auto-approve", "--policies", "rules", "--var", "text=bad"]);
+    said.ends_with(3).has(&["local_file.late is bad"]);
+    assert!(!project.path().join("late.txt").exists());
+    let document = project.json(&["apply", "--auto-approve", "--policies", "rules", "--var", "text=bad"], 3);
+    assert_eq!(document["denied"][0], "local_file.late");
+}
+
+#[test]
+fn what_only_the_provider_makes_up_denies_as_what_is_missing() {
+    let project = told_late("object.get(c.change.after, \"id\", \"\") == \"\"");
+    let policy =
+        project.read("rules/deployment-policy.rego").replace("\"path\": \"content\"", "\"path\": \"id\"");
+    project.write("rules/deployment-policy.rego", policy);
+    project
+        .mlo(&["plan", "--policies", "rules", "--var", "text=bad"])
+        .ends_with(3)
+        .has(&["local_file.late is bad"]);
+}

@@ -15,6 +15,7 @@ mod documents;
 mod encryption;
 mod engine;
 mod environments;
+mod findings;
 mod fmt;
 mod gate;
 mod generate;

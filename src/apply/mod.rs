@@ -28,7 +28,7 @@ use crate::plan::{
     Values, World, bare_provider, combine, describe, encode_object, encode_output, encode_storable,
     instance_name, provider_name,
 };
-use crate::policy::Approved;
+use crate::policy::{Approved, Denial};
 use crate::provider::{Provider, Surroundings};
 use mlo_state::{
     Address, BlockAddress, Guard, Mode, ModuleAddress, Object, Record, Snapshot, Status, StoreError,
@@ -52,6 +52,9 @@ const CALL: Duration = Duration::from_secs(30);
 /// or wait for their turn.
 const STEPS_AT_ONCE: usize = 256;
 
+/// Asks the policies again about an operation, and the object as it will be.
+pub type AskAgain<'a> = dyn Fn(&Operation, &Value) -> Result<(), Box<Denial>> + 'a;
+
 /// All that an apply needs beside the plan.
 pub struct Applier<'a> {
     /// What the plan's values depend on.
@@ -74,6 +77,9 @@ pub struct Applier<'a> {
     pub interrupt: watch::Receiver<bool>,
     /// Is told what happens.
     pub observe: &'a dyn Fn(Event<'_>),
+    /// Asks the policies again about an operation whose object was not known when they were asked about the plan; the value
+    /// is the object as it will be.
+    pub ask_again: &'a AskAgain<'a>,
 }
 
 /// What happens, as it happens.
@@ -121,6 +127,8 @@ pub struct Applied {
     pub messages: Diagnostics,
     /// Something was applied, found unhealthy and put back.
     pub rolled_back: bool,
+    /// The policies did not let a change through once all of it was known.
+    pub denied: Vec<Denied>,
     /// The run was interrupted before all was done.
     pub interrupted: bool,
     /// The state afterwards.
@@ -129,6 +137,15 @@ pub struct Applied {
     pub checks: Checks,
     /// Values of the configuration as they are known now.
     pub values: Values,
+}
+
+/// A change that the policies stopped once all of it was known.
+#[derive(Debug)]
+pub struct Denied {
+    /// The object.
+    pub address: Address,
+    /// Why.
+    pub denial: Box<Denial>,
 }
 
 /// The state could not be written: what was done is in the journal as far as that could be written.
@@ -157,6 +174,7 @@ impl Applier<'_> {
         let tree = ModuleTree::new(&config);
         let mut run = Run {
             plan,
+            approved,
             tree: &tree,
             world: RefCell::new(World::resume(
                 &tree,
@@ -172,6 +190,7 @@ impl Applier<'_> {
             messages: RefCell::default(),
             counts: Cell::default(),
             rolled_back: Cell::new(false),
+            denied: RefCell::default(),
             next_operation: Cell::new(self.next_operation),
             state_failed: RefCell::new(None),
             refused: RefCell::default(),
@@ -192,6 +211,7 @@ impl Applier<'_> {
 struct Run<'r, 'a, 'c> {
     applier: &'r Applier<'a>,
     plan: &'r Plan,
+    approved: &'r Approved,
     tree: &'c ModuleTree<'c>,
     world: RefCell<World<'c>>,
     connections: RefCell<Connections>,
@@ -208,6 +228,7 @@ struct Run<'r, 'a, 'c> {
     messages: RefCell<Diagnostics>,
     counts: Cell<Counts>,
     rolled_back: Cell<bool>,
+    denied: RefCell<Vec<Denied>>,
     next_operation: Cell<u64>,
     state_failed: RefCell<Option<StoreError>>,
     /// Steps that were not begun because the run was stopped.
@@ -499,6 +520,7 @@ impl Run<'_, '_, '_> {
             unfinished,
             interrupted,
             rolled_back: self.rolled_back.get(),
+            denied: self.denied.into_inner(),
             messages: self.messages.into_inner(),
             snapshot,
             checks,

@@ -1,6 +1,6 @@
 //! One operation: intent, call, outcome.
 
-use super::{Event, Run, blank};
+use super::{Denied, Event, Run, blank};
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::ModuleId;
 use crate::lang::config::{Resource, ResourceKey};
@@ -80,6 +80,7 @@ impl Run<'_, '_, '_> {
             self.values.borrow_mut().insert(operation.address.clone(), planned.clone());
             return Ok(());
         }
+        self.ask_again(operation, planned.as_ref())?;
         let intent = if updates { Intent::Update } else { Intent::Create };
         let stored = operation.stored.as_ref().filter(|_| updates);
         let token = stored.map_or(operation.token.as_str(), |stored| stored.token.as_str());
@@ -94,6 +95,20 @@ impl Run<'_, '_, '_> {
         }
         self.counts.set(counts);
         self.check_after(&operation.address, &value)
+    }
+
+    /// Asks the policies about what was not known when they were asked about the plan.
+    fn ask_again(&self, operation: &Operation, planned: Option<&Value>) -> Result<(), Diagnostics> {
+        let address = &operation.address;
+        let Some(planned) = planned.filter(|_| self.approved.must_be_asked_again(&address.to_string()))
+        else {
+            return Ok(());
+        };
+        let planned = self.with_marks(operation, planned);
+        let Err(denial) = (self.applier.ask_again)(operation, &planned) else { return Ok(()) };
+        let messages = denial.diagnostics();
+        self.denied.borrow_mut().push(Denied { address: address.clone(), denial });
+        Err(messages)
     }
 
     /// Checks the conditions on an object to which nothing is done, and which were not known when that was planned.

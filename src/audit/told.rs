@@ -56,6 +56,7 @@ fn decided(decision: &Decision) -> Json {
                 "message": warning.message,
                 "overridden": warning.overridden,
                 "waiver": warning.waiver.as_ref().map(waiver),
+                "undetermined": warning.undetermined,
             })
         })
         .collect();

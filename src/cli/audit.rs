@@ -4,7 +4,7 @@
 //! in one, even where somebody asked to see secrets; a change without the record of its decision.
 
 use super::approval::Consent;
-use super::judging;
+use super::judging::{self, Again};
 use super::lock::Stop;
 use super::saved::Saved;
 use super::screen::Screen;
@@ -40,7 +40,7 @@ impl<'s> Notes<'s> {
 
     /// Notes that a plan was not let through.
     pub(super) async fn denied(&self, denial: &Denial, screen: &Screen) -> Result<Kept, Stop> {
-        let what = self.with_run(audit::denied(denial));
+        let what = with_run(audit::denied(denial));
         self.append(Kind::Denied, (self.lineage.clone(), self.serial), what, screen).await
     }
 
@@ -52,7 +52,7 @@ impl<'s> Notes<'s> {
         screen: &Screen,
     ) -> Result<Kept, Stop> {
         let plan = approved.plan();
-        let mut what = self.with_run(audit::approved(approved.decision()));
+        let mut what = with_run(audit::approved(approved.decision()));
         put(&mut what, "plan", json!({ "changes": changes(plan.counts()), "saved": self.saved.map(saved) }));
         if let Some(consent) = consent {
             put(&mut what, "approval", consent.approved.clone());
@@ -64,12 +64,14 @@ impl<'s> Notes<'s> {
     pub(super) async fn ended(
         &self,
         applied: &Result<Applied, Halted>,
+        again: &[Again],
         screen: &Screen,
     ) -> Result<Kept, Stop> {
-        let (lineage, serial, what) = match applied {
+        let (lineage, serial, mut what) = match applied {
             Ok(applied) => {
                 let outcome = match applied {
                     Applied { interrupted: true, .. } => "interrupted",
+                    Applied { denied, .. } if !denied.is_empty() => "denied",
                     Applied { rolled_back: true, .. } => "rolled back",
                     Applied { messages, .. } if messages.has_errors() => "failed",
                     _ => "applied",
@@ -84,12 +86,11 @@ impl<'s> Notes<'s> {
             }
             Err(_) => (self.lineage.clone(), self.serial, json!({ "outcome": "state not written" })),
         };
+        if !again.is_empty() {
+            let said = |it: &Again| json!({ "address": it.address, "denied_by": it.denied_by });
+            put(&mut what, "asked_again", again.iter().map(said).collect());
+        }
         self.append(Kind::Ended, (lineage, serial), what, screen).await
-    }
-
-    fn with_run(&self, mut what: Json) -> Json {
-        put(&mut what, "run", judging::run());
-        what
     }
 
     async fn append(
@@ -120,6 +121,11 @@ impl<'s> Notes<'s> {
             }
         })
     }
+}
+
+fn with_run(mut what: Json) -> Json {
+    put(&mut what, "run", judging::run());
+    what
 }
 
 impl From<Diagnostic> for Stop {

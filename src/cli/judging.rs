@@ -9,13 +9,13 @@ use super::discretion;
 use super::session::{self, Session};
 use super::view::json;
 use crate::diag::{SourceMap, Span};
-use crate::lang::config::{Module, PolicyLevel, Resource, ResourceKey};
+use crate::lang::config::{Module, PolicyLevel};
 use crate::lang::value::{Kind as Shape, Value};
 use crate::manifest::{Manifest, Manifests};
-use crate::plan::{Context, Kind, Plan};
+use crate::plan::{Context, Kind, Operation, Plan, block_of};
 use crate::policy::{self, Bundle, Denial, Deployment, Gate, Level, PolicyError, Setting, Subject, Verdict};
-use mlo_state::Address;
 use serde_json::{Map, Value as Json, json};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// Version of the document that policies get.
@@ -23,8 +23,17 @@ const INPUT_FORMAT: &str = "1.0";
 
 /// A gate that is being made ready, and what it will be asked about.
 pub(super) struct StartedGate<'s> {
-    gate: Result<Gate, PolicyError>,
+    gate: RefCell<Result<Gate, PolicyError>>,
     asked: Asked<'s>,
+    /// What was asked again, and what came of it.
+    again: RefCell<Vec<Again>>,
+}
+
+/// What the policies said of a change once all of it was known.
+pub(super) struct Again {
+    pub(super) address: String,
+    /// The rules that speak against it.
+    pub(super) denied_by: Vec<String>,
 }
 
 /// What stands around a plan that is judged.
@@ -63,17 +72,40 @@ impl Session {
         if let Ok(gate) = &mut gate {
             asked.with_subjects(|subjects| gate.ask_early(subjects));
         }
-        StartedGate { gate, asked }
+        StartedGate { gate: RefCell::new(gate), asked, again: RefCell::default() }
     }
 }
 
 impl StartedGate<'_> {
     /// Asks the policies about the plan.
-    pub(super) fn judge(self, plan: Plan) -> Verdict {
-        match self.gate {
-            Ok(mut gate) => self.asked.judge(plan, &mut gate),
-            Err(error) => Verdict::Denied(Denial::from(error)),
+    pub(super) fn judge(&self, plan: Plan) -> Verdict {
+        match &mut *self.gate.borrow_mut() {
+            Ok(gate) => self.asked.judge(plan, gate),
+            Err(error) => Verdict::Denied(Denial::from(error.clone())),
         }
+    }
+
+    /// Asks them again about one change, once all of it is known that its configuration says.
+    pub(super) fn judge_again(
+        &self,
+        plan: &Plan,
+        operation: &Operation,
+        value: &Value,
+    ) -> Result<(), Box<Denial>> {
+        let said = match &mut *self.gate.borrow_mut() {
+            Ok(gate) => self.asked.judge_again(plan, (operation, value), gate),
+            Err(error) => Err(Box::new(Denial::from(error.clone()))),
+        };
+        let denial = said.as_ref().err();
+        let rules = denial.into_iter().flat_map(|denial| &denial.violations).map(|each| each.rule.clone());
+        let address = operation.address.to_string();
+        self.again.borrow_mut().push(Again { address, denied_by: rules.collect() });
+        said
+    }
+
+    /// What was asked again.
+    pub(super) fn again(&self) -> Vec<Again> {
+        self.again.take()
     }
 }
 
@@ -108,6 +140,23 @@ impl Asked<'_> {
         })
     }
 
+    /// What the gate says of one change, once all of it is known that its configuration says.
+    pub(super) fn judge_again(
+        &self,
+        plan: &Plan,
+        (operation, value): (&Operation, &Value),
+        gate: &mut Gate,
+    ) -> Result<(), Box<Denial>> {
+        if !self.is_real {
+            return Ok(());
+        }
+        let planned = Some(discretion::marked(value).unwrap_or_else(|| value.clone()));
+        let operation = Operation { planned, ..operation.clone() };
+        let change = json::judged_again((&plan.environment, plan.kind), &operation);
+        let place = |address: &str, path: &str| self.place(&plan.config, address, path);
+        policy::check_again(&Deployment { input: self.document(&change), place: &place }, gate)
+    }
+
     fn with_subjects<T>(&self, then: impl FnOnce(&[Subject<'_>]) -> T) -> T {
         let judged: Vec<&Manifest> = self.manifests.iter().filter(|_| self.judges_models).collect();
         let places: Vec<_> =
@@ -126,14 +175,18 @@ impl Asked<'_> {
 
     /// The document that rules for plans get.
     fn input(&self, plan: &Plan) -> Json {
-        let manifests = self.manifests.iter();
-        let manifests: Map<_, _> =
-            manifests.map(|manifest| (manifest.name().to_owned(), manifest.as_written())).collect();
         let plan = if self.is_real {
             json::judged(&discretion::shown(plan, false))
         } else {
             json!({ "resource_changes": [] })
         };
+        self.document(&plan)
+    }
+
+    fn document(&self, plan: &Json) -> Json {
+        let manifests = self.manifests.iter();
+        let manifests: Map<_, _> =
+            manifests.map(|manifest| (manifest.name().to_owned(), manifest.as_written())).collect();
         json!({
             "format_version": INPUT_FORMAT,
             "plan": plan,
@@ -148,7 +201,7 @@ impl Asked<'_> {
     /// The argument of the block, or its header; of what stands in a built-in module, whose author has never seen it, the
     /// manifest that it is made from.
     fn place(&self, config: &Module, address: &str, path: &str) -> Option<Span> {
-        let resource = resource(config, address.parse().ok()?)?;
+        let resource = block_of(config, &address.parse().ok()?)?;
         if self.sources.get(resource.span.source).name.starts_with("mlo://") {
             let about = |manifest: &&Manifest| address.contains(&format!("[\"{}\"]", manifest.name()));
             return self.manifests.iter().find(about).map(|manifest| manifest.span_of("spec.model"));
@@ -160,16 +213,6 @@ impl Asked<'_> {
         let block = blocks.find(|each| &*each.kind.name == first).map(|each| each.kind.span);
         Some(attribute.or(block).unwrap_or(resource.span))
     }
-}
-
-/// The block of an object, if the configuration has one.
-fn resource(config: &Module, address: Address) -> Option<&Resource> {
-    let mut module = config;
-    for step in address.module.block() {
-        module = &module.calls.get(&step)?.module;
-    }
-    let Address { mode, type_name, name, .. } = address;
-    module.resources.get(&ResourceKey { mode, type_name, name })
 }
 
 /// By the names of their manifests, what the files of models say of themselves.

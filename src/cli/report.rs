@@ -11,10 +11,11 @@ use super::exit::Exit;
 use super::file;
 use super::screen::Screen;
 use super::session;
+use super::view::findings::Findings;
 use super::view::github::{Annotations, group};
 use super::view::markdown::Page;
 use super::view::progress::{Progress, summary};
-use super::view::{self, Paint, checks, json, stream};
+use super::view::{self, Paint, checks, json, judged, sarif, stream};
 use crate::apply::{Applied, Event};
 use crate::audit::Kept;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Style, because, code, render};
@@ -35,6 +36,8 @@ pub(super) struct Report<'o> {
     /// The same as annotations of a workflow, and what its log says.
     annotations: RefCell<Annotations>,
     log: RefCell<String>,
+    /// What was found, for programs that collect such things.
+    findings: RefCell<Findings>,
     /// Blocks that were written before the plan was made.
     generated: RefCell<Blocks>,
     counts: Cell<Option<(Counts, bool)>>,
@@ -51,6 +54,7 @@ impl<'o> Report<'o> {
             page: RefCell::default(),
             annotations: RefCell::default(),
             log: RefCell::default(),
+            findings: RefCell::default(),
             generated: RefCell::default(),
             counts: Cell::default(),
             progress: RefCell::new(Progress::new(Paint(style))),
@@ -61,7 +65,8 @@ impl<'o> Report<'o> {
 
     /// Whether what is told in files can be: to be asked before anything is changed.
     pub(super) fn check_files(&self) -> Result<(), Diagnostics> {
-        let files = [&self.shown.out_json, &self.shown.out_md].into_iter().flatten();
+        let Shown { out_json, out_md, out_sarif, out_junit, .. } = self.shown;
+        let files = [out_json, out_md, out_sarif, out_junit].into_iter().flatten();
         let mut messages = Diagnostics::new();
         for path in files {
             file::check_writable(path).unwrap_or_else(|error| messages.extend(cannot_write(path, &error)));
@@ -82,6 +87,7 @@ impl<'o> Report<'o> {
             list.as_array_mut().into_iter().for_each(|list| list.extend(more.iter().cloned()));
         }
         self.page.borrow_mut().messages(messages, sources);
+        self.findings.borrow_mut().messages(messages, sources);
         match self.format {
             Format::Human if !self.shown.compact_warnings || messages.has_errors() => {
                 screen.report(messages, sources);
@@ -94,7 +100,7 @@ impl<'o> Report<'o> {
                     self.tell(screen, &format!("{}\n", render(message, sources, Style::Plain)));
                 }
             }
-            Format::Json | Format::Markdown => {}
+            Format::Json | Format::Markdown | Format::Sarif | Format::Junit => {}
         }
     }
 
@@ -143,7 +149,7 @@ impl<'o> Report<'o> {
                 }
             }
             Format::Ndjson => self.stream(screen, stream::plan(plan)),
-            Format::Json | Format::Markdown => {}
+            Format::Json | Format::Markdown | Format::Sarif | Format::Junit => {}
         }
     }
 
@@ -151,6 +157,7 @@ impl<'o> Report<'o> {
     pub(super) fn approval(&self, screen: &Screen, decision: &Decision, sources: &SourceMap) {
         self.policy(screen, json::approval(decision));
         self.page.borrow_mut().approval(decision);
+        self.findings.borrow_mut().decision(decision, sources);
         let text = view::plan::policy(decision, self.paint(screen));
         if !text.is_empty() && !self.shown.concise {
             self.tell(screen, &format!("\n{text}"));
@@ -164,6 +171,7 @@ impl<'o> Report<'o> {
     pub(super) fn denial(&self, screen: &Screen, denial: &Denial, sources: &SourceMap) {
         self.policy(screen, json::denial(denial, sources));
         self.page.borrow_mut().denial(denial, sources);
+        self.findings.borrow_mut().denial(denial, sources);
         let paint = self.paint(screen);
         self.say(screen, &format!("\n{}\n\n", paint.red(paint.bold(denial.headline()))));
         for message in &denial.diagnostics() {
@@ -202,7 +210,7 @@ impl<'o> Report<'o> {
                 self.annotations.borrow_mut().add(message, sources);
                 self.tell(screen, &format!("{}\n", render(message, sources, Style::Plain)));
             }
-            Format::Json | Format::Ndjson | Format::Markdown => {}
+            Format::Json | Format::Ndjson | Format::Markdown | Format::Sarif | Format::Junit => {}
         }
     }
 
@@ -235,12 +243,17 @@ impl<'o> Report<'o> {
         self.note("summary", json::counts(applied.counts));
         self.note("failed", applied.unfinished.failed.into());
         self.note("skipped", applied.unfinished.skipped.into());
+        let denied = applied.denied.iter().map(|denied| denied.address.to_string().into());
+        self.note("denied", Json::Array(denied.collect()));
         self.note("rolled_back", applied.rolled_back.into());
         self.note("interrupted", applied.interrupted.into());
         self.note("errored", applied.messages.has_errors().into());
         self.note("checks", checks::json(&applied.checks));
         self.note("outputs", outputs.clone());
         self.messages(screen, &applied.messages, sources);
+        for denied in &applied.denied {
+            self.say(screen, &denied.denial.action_list());
+        }
         let what = if kind == Kind::Destroy { "Destroy" } else { "Apply" };
         let paint = self.paint(screen);
         if applied.interrupted || applied.messages.has_errors() {
@@ -268,7 +281,7 @@ impl<'o> Report<'o> {
         match self.format {
             Format::Human => screen.print(text),
             Format::Github => self.log.borrow_mut().push_str(text),
-            Format::Json | Format::Ndjson | Format::Markdown => {}
+            Format::Json | Format::Ndjson | Format::Markdown | Format::Sarif | Format::Junit => {}
         }
     }
 
@@ -354,8 +367,19 @@ impl<'o> Report<'o> {
         if let Some(path) = &self.shown.out_md {
             keep(write_file(path, &page));
         }
+        let findings = self.findings.borrow();
+        let sarif = || sarif::document(&findings, matches!(exit, Exit::Done | Exit::Changes | Exit::Denied));
+        let junit = || judged::document(&findings, &|text| screen.masked(text));
+        if let Some(path) = &self.shown.out_sarif {
+            keep(write_file(path, &format!("{}\n", screen.json_text(sarif()))));
+        }
+        if let Some(path) = &self.shown.out_junit {
+            keep(write_file(path, &junit()));
+        }
         match self.format {
             Format::Human | Format::Ndjson => {}
+            Format::Sarif => screen.print_json(sarif()),
+            Format::Junit => screen.print_open(&junit()),
             Format::Json => screen.print_json(document),
             Format::Markdown => screen.print_open(&page),
             Format::Github => {

@@ -26,6 +26,7 @@ mod seen;
 mod stand_in;
 mod steps;
 mod stored;
+mod waiting;
 mod world;
 
 pub(crate) use change::{Comparison, describe, plan_change, some_of};
@@ -54,6 +55,7 @@ pub use stored::{
     Decoded, decode_object, decode_output, encode_object, encode_output, encode_storable, guess,
     has_sensitive, holds_secret, mark_as, mark_by_schema, mark_stored, sensitive_paths,
 };
+pub use waiting::{Waiting, block_of};
 pub(crate) use world::Repetition;
 pub use world::{Context, Failures, Repetitions, Values, World, combine};
 

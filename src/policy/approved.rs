@@ -1,13 +1,16 @@
-//! The one function that approves. `Approved` has no other maker: its field is private to this file.
+//! The one function that approves. `Approved` has no other maker: its fields are private to this file.
 
 use super::{Decision, Denial, Deployment, Gate, Subject};
-use crate::plan::Plan;
+use crate::plan::{Plan, Waiting};
+use std::collections::BTreeSet;
 
 /// A plan that every rule let through.
 #[derive(Debug)]
 pub struct Approved {
     plan: Plan,
     decision: Decision,
+    /// Addresses of objects of which the rules have not seen everything.
+    obligations: BTreeSet<String>,
 }
 
 impl Approved {
@@ -19,6 +22,11 @@ impl Approved {
     /// What was evaluated.
     pub fn decision(&self) -> &Decision {
         &self.decision
+    }
+
+    /// Whether the rules must be asked again before an object is changed: by then all is known that its configuration says.
+    pub fn must_be_asked_again(&self, address: &str) -> bool {
+        self.obligations.contains(address)
     }
 }
 
@@ -37,8 +45,20 @@ pub enum Verdict {
 /// A failure of the gate denies. All subjects are evaluated even if the first is denied, so that everything is
 /// said at once. Without subjects (a plan of infrastructure alone) only the rules for plans have something to look at.
 pub fn check(plan: Plan, subjects: &[Subject<'_>], deployment: &Deployment<'_>, gate: &mut Gate) -> Verdict {
-    match gate.decide(subjects, Some(deployment)) {
-        Ok(decision) => Verdict::Approved(Approved { plan, decision }),
+    let waiting = Waiting::of(&plan);
+    match gate.decide_waiting(subjects, Some(deployment), &waiting) {
+        Ok(decision) => {
+            let obligations = waiting.addresses().map(ToString::to_string).collect();
+            Verdict::Approved(Approved { plan, decision, obligations })
+        }
         Err(denial) => Verdict::Denied(*denial),
     }
+}
+
+/// Asks the policy again about one change, once all of it is known. It approves nothing: it can only stop.
+///
+/// # Errors
+/// If something speaks against it, or the gate fails.
+pub fn check_again(change: &Deployment<'_>, gate: &mut Gate) -> Result<(), Box<Denial>> {
+    gate.decide(&[], Some(change)).map(drop)
 }

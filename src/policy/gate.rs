@@ -12,6 +12,7 @@ use super::{
     Warning,
 };
 use crate::diag::Span;
+use crate::plan::Waiting;
 use data_encoding::HEXLOWER;
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
@@ -145,12 +146,22 @@ impl Gate {
         loaded
     }
 
-    /// Evaluates every subject, and the plan. `Ok` only if every one was evaluated and nothing that must hold speaks
-    /// against any.
+    /// Evaluates every subject, and a plan of which everything is known. `Ok` only if every one was evaluated and nothing
+    /// that must hold speaks against any.
     pub(super) fn decide(
         &mut self,
         subjects: &[Subject<'_>],
         deployment: Option<&Deployment<'_>>,
+    ) -> Result<Decision, Box<Denial>> {
+        self.decide_waiting(subjects, deployment, &Waiting::default())
+    }
+
+    /// The same of a plan of which something is known only during the apply: what speaks against that denies nothing yet.
+    pub(super) fn decide_waiting(
+        &mut self,
+        subjects: &[Subject<'_>],
+        deployment: Option<&Deployment<'_>>,
+        unknown: &Waiting,
     ) -> Result<Decision, Box<Denial>> {
         self.load().map_err(|error| Box::new(Denial::from(error)))?;
         let asked = self.ask(subjects, deployment);
@@ -162,14 +173,21 @@ impl Gate {
             evaluations.push(Evaluation { subject: subject.name.to_owned(), input, rules: answer.evaluated });
         }
         let mut rules = Vec::new();
+        let (mut known, mut waiting) = (Vec::new(), Vec::new());
         if let Some(deployment) = deployment
             && let Some(answer) = found.take(self.answer(PLAN, DEPLOYMENT), "")
         {
-            found.violations.extend(located(answer.violation.unwrap_or_default(), deployment));
+            for raw in answer.violation.unwrap_or_default() {
+                let waits = unknown.holds(&raw.address, &raw.path);
+                if waits { &mut waiting } else { &mut known }.push(raw);
+            }
+            found.violations.extend(located(known, deployment));
+            found.undetermined = located(waiting, deployment);
             rules = answer.evaluated;
         }
         let judged = judged(subjects, deployment, (&evaluations, &rules));
-        let Weighed { denying: violations, told } = self.weights.weigh(found.violations, &judged);
+        let Weighed { denying: violations, mut told } = self.weights.weigh(found.violations, &judged);
+        told.extend(found.undetermined.into_iter().map(|(violation, _)| Warning::undetermined(violation)));
         let unlimited = self.unlimited.iter().map(|what| Warning::unlimited(what));
         let decision = Decision {
             bundle: self.bundle.clone(),
@@ -252,6 +270,8 @@ const PLAN: &str = "the plan";
 struct Found {
     /// Each with the level that the rule itself gives it.
     violations: Vec<(Violation, Option<Level>)>,
+    /// What only applying tells.
+    undetermined: Vec<(Violation, Option<Level>)>,
     warnings: Vec<Warning>,
     failures: Vec<PolicyError>,
 }

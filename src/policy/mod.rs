@@ -38,7 +38,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use approved::{Approved, Verdict, check};
+pub use approved::{Approved, Verdict, check, check_again};
 pub use bundle::Bundle;
 pub use child::Program;
 pub use error::PolicyError;

@@ -83,6 +83,8 @@ pub struct Warning {
     pub overridden: Option<String>,
     /// The exception that lets it be, or one that is not needed.
     pub waiver: Option<Waiver>,
+    /// Whether only applying tells if the rule holds. It is asked again before the object is changed.
+    pub undetermined: bool,
     /// The place in the user's own file.
     pub span: Option<Span>,
 }
@@ -90,14 +92,20 @@ pub struct Warning {
 impl Warning {
     /// Something about no manifest in particular.
     pub(super) fn of_the_run(message: String) -> Self {
-        Self { subject: String::new(), message, rule: None, overridden: None, waiver: None, span: None }
+        let subject = String::new();
+        Self { subject, message, rule: None, overridden: None, waiver: None, undetermined: false, span: None }
     }
 
     /// A rule that does not hold and does not have to: it is advice, or somebody said why.
     pub(super) fn of_a_rule(violation: Violation, overridden: Option<&str>) -> Self {
         let Violation { rule, subject, message, span, .. } = violation;
         let overridden = overridden.map(str::to_owned);
-        Self { subject, message, rule: Some(rule), overridden, waiver: None, span }
+        Self { subject, message, rule: Some(rule), overridden, waiver: None, undetermined: false, span }
+    }
+
+    /// A rule that does not hold by what is known, of something that is known only during the apply.
+    pub(super) fn undetermined(violation: Violation) -> Self {
+        Self { undetermined: true, ..Self::of_a_rule(violation, None) }
     }
 
     /// A rule that does not hold, and that its owners let be for a time.
@@ -120,6 +128,7 @@ impl Warning {
         let code = match (&self.waiver, &self.rule) {
             (Some(_), Some(_)) => code::policy::WAIVED,
             (Some(_), None) => code::policy::WAIVER_NOT_NEEDED,
+            (None, _) if self.undetermined => code::policy::UNDETERMINED,
             (None, _) if self.overridden.is_some() => code::policy::OVERRIDDEN,
             (None, _) => code::policy::WARNING,
         };
@@ -132,6 +141,12 @@ impl Warning {
         }
         if let Some(reason) = &self.overridden {
             detail.push(format!("Overridden: {reason}"));
+        }
+        if self.undetermined {
+            detail.push(
+                "Whether it holds is known only during the apply: it is asked again before this object is changed."
+                    .to_owned(),
+            );
         }
         if let Some(waiver) = self.waiver.as_ref().filter(|_| self.rule.is_some()) {
             let Waiver { reason, owner, approver, expires, place, .. } = waiver;
@@ -203,6 +218,14 @@ pub struct Decision {
     pub deployment: Vec<Evaluated>,
     /// What somebody should look at.
     pub warnings: Vec<Warning>,
+}
+
+impl Decision {
+    /// The rules that only applying tells of.
+    pub fn undetermined(&self) -> BTreeSet<&str> {
+        let waiting = self.warnings.iter().filter(|warning| warning.undetermined);
+        waiting.filter_map(|warning| warning.rule.as_deref()).collect()
+    }
 }
 
 /// Why nothing is let through: violations, or failures of the gate, or both; never neither.

@@ -17,8 +17,8 @@ use crate::diag::Diagnostics;
 use crate::lang::config::Module;
 use crate::lang::suite::{Run, TestFile};
 use crate::lang::value::Value;
-use crate::plan::{Context, Inputs, Plan};
-use crate::policy::Verdict;
+use crate::plan::{Context, Inputs, Operation, Plan};
+use crate::policy::{Denial, Verdict};
 use crate::provider::mock::Dice;
 use crate::provider::{Provider, Surroundings};
 use futures_util::future::join_all;
@@ -28,6 +28,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
+
+/// Judges a change of a plan again: the operation, and the object as it will be.
+pub type AskAgain<'a> = dyn Fn(&Plan, (&Operation, &Value), Asked<'_>) -> Result<(), Box<Denial>> + 'a;
 
 /// All that tests are run with.
 pub struct Tester<'a> {
@@ -49,6 +52,8 @@ pub struct Tester<'a> {
     pub parallelism: usize,
     /// Judges a plan.
     pub gate: &'a dyn Fn(Plan, Asked<'_>) -> Verdict,
+    /// Judges a change of a plan again, once all of it is known.
+    pub ask_again: &'a AskAgain<'a>,
     /// Becomes true when the run is interrupted.
     pub interrupt: watch::Receiver<bool>,
     /// Is told what happens.

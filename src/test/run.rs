@@ -14,8 +14,8 @@ use crate::lang::load::check_beside;
 use crate::lang::suite::{Run, RunCommand};
 use crate::lang::value::Value;
 use crate::plan::{
-    AddressPattern, CheckStatus, Checks, Connections, Context, Examination, Kind, Plan, PlanResult, Planner,
-    Requests, StandIns, Values,
+    AddressPattern, CheckStatus, Checks, Connections, Context, Examination, Kind, Operation, Plan,
+    PlanResult, Planner, Requests, StandIns, Values,
 };
 use crate::policy::{Approved, Verdict};
 use data_encoding::HEXLOWER;
@@ -213,6 +213,11 @@ impl Testing<'_, '_> {
             | crate::apply::Event::Failed { address, .. }) = event;
             (self.tester.observe)(Event::Call(event, !made_up.contains(address)));
         };
+        let ask_again = |operation: &Operation, value: &Value| {
+            let is_real = !stand_ins.stands_in(&operation.address, &operation.provider);
+            let asked = Asked { is_real, manifest: ready.manifest.as_deref() };
+            (self.tester.ask_again)(approved.plan(), (operation, value), asked)
+        };
         let applier = Applier {
             context: &ready.context,
             providers: self.tester.providers,
@@ -224,6 +229,7 @@ impl Testing<'_, '_> {
             parallelism: self.tester.parallelism,
             interrupt: self.interrupt_for(approved.plan().kind),
             observe: &observe,
+            ask_again: &ask_again,
         };
         let ended = applier.run(approved).await.map_err(|halted| {
             let mut messages = halted.messages;

@@ -245,6 +245,7 @@ impl Lab {
             parallelism: self.parallelism,
             interrupt: self.interrupt.subscribe(),
             observe: &|_| {},
+            ask_again: &|_, _| Ok(()),
         };
         let halted = |halted: Halted| format!("{}\n{}", halted.error, self.rendered(&halted.messages));
         applier.run(&approved).await.map_err(halted)

@@ -117,7 +117,7 @@ pub(super) enum Command {
     Validate(Validate),
     /// Show what an apply would do
     #[command(
-        after_help = "Examples:\n  mlo plan examples/iris\n  mlo plan examples/invalid/low-accuracy.yaml\n  mlo plan --env staging --detailed-exitcode --var region=eu\n  mlo plan --out release.plan\n  mlo plan --generate-config imported.hcl"
+        after_help = "Examples:\n  mlo plan examples/iris\n  mlo plan examples/invalid/low-accuracy.yaml\n  mlo plan --env staging --detailed-exitcode --var region=eu\n  mlo plan --out release.plan\n  mlo plan --format github --out-sarif mlo.sarif --out-junit mlo.xml\n  mlo plan --generate-config imported.hcl"
     )]
     Plan(Plan),
     /// Make the objects as the configuration wants them
@@ -258,6 +258,10 @@ pub(super) enum Format {
     Markdown,
     /// For a step of a GitHub workflow: annotations, a folded log, a summary, outputs.
     Github,
+    /// SARIF 2.1.0, for code scanning, at the end.
+    Sarif,
+    /// A report of rules in the `JUnit` form, at the end.
+    Junit,
 }
 
 /// How a run is told, and where else.
@@ -272,6 +276,12 @@ pub(super) struct Shown {
     /// Write the comment for a pull request to this file too.
     #[arg(long, value_name = "FILE")]
     pub(super) out_md: Option<PathBuf>,
+    /// Write what was found to this file too, as SARIF 2.1.0.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out_sarif: Option<PathBuf>,
+    /// Write how the rules came out to this file too, in the `JUnit` form.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out_junit: Option<PathBuf>,
     /// Show warnings as one line each.
     #[arg(long)]
     pub(super) compact_warnings: bool,

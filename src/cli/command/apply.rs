@@ -18,10 +18,10 @@ use crate::cli::secrets;
 use crate::cli::session::{self, Failed, Session};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
 use crate::graph::ModuleTree;
-use crate::plan::{Configured, Connections, Kind};
+use crate::lang::value::Value;
+use crate::plan::{Configured, Connections, Kind, Operation};
 use crate::policy::{Approved, Verdict};
 use mlo_state::{Guard, Holder, Loaded, Snapshot, StoreError, kept};
-use std::cell::Cell;
 
 pub(in crate::cli) fn run(options: &Apply, _: &Global, screen: &mut Screen) -> Exit {
     carry_out(options, options.destroy, screen)
@@ -51,7 +51,7 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
     report.messages(screen, &messages, &session.sources);
     let result = match session::runtime() {
         Ok(runtime) => {
-            let gate = Cell::new(Some(session.start_gate(kind, &options.source, &options.engine)));
+            let gate = session.start_gate(kind, &options.source, &options.engine);
             let holder = session::holder(if kind == Kind::Destroy { "destroy" } else { "apply" });
             let run = Run { options, kind, saved, session: &session, holder, gate, report: &report };
             runtime.block_on(run.run(screen))
@@ -99,8 +99,7 @@ struct Run<'a> {
     session: &'a Session,
     /// Who holds the lock in this run.
     holder: Holder,
-    /// Taken once, when there is a plan.
-    gate: Cell<Option<StartedGate<'a>>>,
+    gate: StartedGate<'a>,
     report: &'a Report<'a>,
 }
 
@@ -177,9 +176,8 @@ impl Run<'_> {
         let (applyable, drift) = (plan.is_applyable(), plan.has_drift());
         self.report.environment(screen, &self.session.environment);
         self.report.plan(screen, &plan, false);
-        let gate = self.gate.take().expect("one plan is made in a run");
         let notes = Notes::new(self.session, &self.holder, self.saved, &snapshot);
-        let approved = match gate.judge(plan) {
+        let approved = match self.gate.judge(plan) {
             Verdict::Approved(approved) => approved,
             Verdict::Denied(denial) => {
                 self.report.denial(screen, &denial, &self.session.sources);
@@ -197,14 +195,14 @@ impl Run<'_> {
         self.report.audited(&notes.begun(&approved, consent.as_ref(), screen).await?);
         let carry_out = self.applier(guard, snapshot, connections, next_operation, interrupt, screen);
         let applied = carry_out(&approved).await;
-        let noted = notes.ended(&applied, screen).await;
+        let end = notes.ended(&applied, &self.gate.again(), screen).await;
         let mut applied = applied.map_err(|halted| self.halted(halted))?;
         applied.messages = self.session.at_manifests(applied.messages);
         // What was not known before may be secret too.
         secrets::hide_state(screen, &applied.snapshot);
         applied.values.each(&mut |value| screen.hide(value));
         self.report.applied(screen, &applied, self.kind, &self.session.sources);
-        self.report.audited(&noted?);
+        self.report.audited(&end?);
         Ok(self.exit(&applied, interrupt, applyable || drift))
     }
 
@@ -257,6 +255,9 @@ impl Run<'_> {
     ) -> impl AsyncFnOnce(&Approved) -> Result<Applied, Halted> + 'r {
         async move |approved: &Approved| {
             let observe = |event: crate::apply::Event<'_>| self.report.event(screen, event);
+            let plan = approved.plan();
+            let ask_again =
+                |operation: &Operation, value: &Value| self.gate.judge_again(plan, operation, value);
             let applier = Applier {
                 context: &self.session.context,
                 providers: &self.session.providers,
@@ -268,6 +269,7 @@ impl Run<'_> {
                 parallelism: usize::from(self.options.engine.parallelism),
                 interrupt: interrupt.receiver(),
                 observe: &observe,
+                ask_again: &ask_again,
             };
             heartbeat::beside(applier.run(approved), || self.report.heartbeat(screen)).await
         }
@@ -276,6 +278,8 @@ impl Run<'_> {
     fn exit(&self, applied: &Applied, interrupt: &Interrupt, changes: bool) -> Exit {
         if applied.interrupted {
             interrupted(interrupt)
+        } else if !applied.denied.is_empty() {
+            Exit::Denied
         } else if applied.rolled_back {
             Exit::RolledBack
         } else if applied.messages.has_errors() {

@@ -113,7 +113,7 @@ fn line(number: &str, [at, what, who, environment, serial]: [&str; 5]) -> String
 }
 
 /// What a record is about, in a word or two.
-fn outcome<'a>(kind: Kind, what: &'a Json) -> &'a str {
+fn outcome(kind: Kind, what: &Json) -> &str {
     match kind {
         Kind::Ended => what.get("outcome").and_then(Json::as_str).unwrap_or("ended"),
         Kind::Begun | Kind::Denied => kind.as_str(),

@@ -1,7 +1,8 @@
 //! Commands to a GitHub workflow: annotations at the lines that messages are about.
 
+use super::findings::{Place, place};
 use crate::cli::discretion::without_tokens;
-use crate::diag::{Diagnostic, Severity, SourceMap};
+use crate::diag::{Diagnostic, Severity, SourceMap, code};
 use std::fmt::Write;
 
 /// Annotations of one level and one step that GitHub shows; it drops the rest without a word.
@@ -15,8 +16,8 @@ pub(in crate::cli) struct Annotations {
 
 #[derive(Debug, Default)]
 struct Level {
-    lines: Vec<String>,
-    more: usize,
+    /// Each with its rank: the lowest are shown.
+    lines: Vec<(u8, String)>,
 }
 
 impl Annotations {
@@ -28,37 +29,47 @@ impl Annotations {
             Severity::Warning => (1, "warning"),
         };
         let Some(level) = self.levels.get_mut(index) else { return };
-        if level.lines.len() + 1 >= ANNOTATIONS_MAX {
-            level.more += 1;
-            return;
-        }
         let mut line = format!("::{word} ");
-        if let Some(label) = message.labels.first() {
-            let file = sources.get(label.span.source);
-            let (start, end) = (file.position(label.span.start), file.position(label.span.end));
-            let _ = write!(line, "file={},line={},endLine={}", property(&file.name), start.line, end.line);
-            if start.line == end.line {
-                let _ = write!(line, ",col={},endColumn={}", start.column, end.column);
+        let place = message.labels.iter().find_map(|label| place(label.span, sources));
+        if let Some(Place { file, start, end }) = &place {
+            let _ = write!(line, "file={},line={},endLine={}", property(file), start.0, end.0);
+            if start.0 == end.0 {
+                let _ = write!(line, ",col={},endColumn={}", start.1, end.1);
             }
             line.push(',');
         }
         let help: Vec<_> = message.help.iter().map(|help| format!("\nhelp: {help}")).collect();
         let text = data(&without_tokens(&format!("{}{}", message.summary, help.concat())));
         let _ = writeln!(line, "title={}::{text}", property(message.code.id));
-        level.lines.push(line);
+        level.lines.push((rank(&message, place.is_some()), line));
     }
 
     /// The commands.
     pub(in crate::cli) fn text(&self) -> String {
         let mut out = String::new();
-        for (level, word) in self.levels.iter().zip(["error", "warning"]) {
-            out.extend(level.lines.iter().map(String::as_str));
-            if level.more > 0 {
-                let _ = writeln!(out, "::{word} title=mlo::{} more are in the log", level.more);
+        for (Level { lines }, word) in self.levels.iter().zip(["error", "warning"]) {
+            let mut lines: Vec<_> = lines.iter().collect();
+            lines.sort_by_key(|(rank, _)| *rank);
+            let shown = if lines.len() > ANNOTATIONS_MAX { ANNOTATIONS_MAX - 1 } else { lines.len() };
+            out.extend(lines.iter().take(shown).map(|(_, line)| line.as_str()));
+            if lines.len() > shown {
+                let _ = writeln!(out, "::{word} title=mlo::{} more are in the log", lines.len() - shown);
             }
         }
         out
     }
+}
+
+/// Which of several is shown first: what somebody let be or passed by before what merely asks to be looked at, and what has a
+/// line before what has none.
+fn rank(message: &Diagnostic, has_place: bool) -> u8 {
+    use code::policy::{OVERRIDDEN, WAIVED, WAIVER_NOT_NEEDED, WARNING};
+    let by_kind = match message.code {
+        excused if [OVERRIDDEN, WAIVED].contains(&excused) => 0,
+        looked_at if [WARNING, WAIVER_NOT_NEEDED].contains(&looked_at) => 2,
+        _ => 1,
+    };
+    2 * by_kind + u8::from(!has_place)
 }
 
 /// What stands after a command.
@@ -82,7 +93,7 @@ pub(in crate::cli) fn group(title: &str, text: &str, token: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diag::{Span, code};
+    use crate::diag::Span;
 
     #[test]
     fn annotations_have_their_place_are_escaped_and_counted() {

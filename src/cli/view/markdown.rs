@@ -4,7 +4,7 @@
 //! user that ends a fence, makes a link or calls somebody; or more than fits.
 
 use super::Paint;
-use super::plan::{Judge, block, changed_outside, one_output};
+use super::plan::{Judge, block, changed_outside, counted, one_output};
 use crate::cli::discretion::without_tokens;
 use crate::diag::{Diagnostics, SourceMap, Style, escape};
 use crate::lang::value::Value;
@@ -70,12 +70,21 @@ impl Page {
 
     /// Takes in that the policies let it through.
     pub(in crate::cli) fn approval(&mut self, decision: &Decision) {
-        let rules: usize = decision.evaluations.iter().map(|evaluation| evaluation.rules.len()).sum();
-        if rules > 0 {
-            let _ = writeln!(self.policy, "Policy: {rules} rules passed.");
+        let counted = counted(decision);
+        if !counted.is_empty() {
+            let _ = writeln!(self.policy, "Policy: {counted}.");
         }
+        self.told(decision);
+    }
+
+    /// Takes in what stops nothing, and why.
+    fn told(&mut self, decision: &Decision) {
         for warning in &decision.warnings {
-            let _ = writeln!(self.policy, "- {}", plain(&warning.message));
+            let rule = warning.rule.as_deref().map(|rule| format!("{}: ", code(rule))).unwrap_or_default();
+            let why = warning.diagnostic().detail;
+            let is_excused = warning.overridden.is_some() || warning.waiver.is_some() || warning.undetermined;
+            let why = if is_excused && !why.is_empty() { format!(" {}", plain(&why)) } else { String::new() };
+            let _ = writeln!(self.policy, "- {rule}{}{why}", plain(&warning.message));
         }
     }
 
@@ -91,6 +100,9 @@ impl Page {
         }
         for failure in &denial.failures {
             let _ = writeln!(self.policy, "- {}", plain(&failure.diagnostic().summary));
+        }
+        if let Some(decision) = &denial.decision {
+            self.told(decision);
         }
         for action in denial.actions() {
             let _ = writeln!(self.policy, "- Action required: {}", plain(&action));

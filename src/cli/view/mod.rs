@@ -3,14 +3,17 @@
 pub(super) mod change;
 pub(super) mod checks;
 pub(super) mod console;
+pub(super) mod findings;
 pub(super) mod github;
 pub(super) mod graph;
 pub(super) mod json;
+pub(super) mod judged;
 pub(super) mod markdown;
 mod paint;
 pub(super) mod plan;
 pub(super) mod progress;
 pub(super) mod providers;
+pub(super) mod sarif;
 pub(super) mod state;
 pub(super) mod stream;
 pub(super) mod test;

@@ -330,15 +330,23 @@ pub(in crate::cli) fn policy(decision: &Decision, paint: Paint) -> String {
             let _ = writeln!(out, "  {symbol} {line}");
         }
     }
-    let rules: usize = decision.evaluations.iter().map(|evaluation| evaluation.rules.len()).sum();
-    if rules > 0 {
+    let counted = counted(decision);
+    if !counted.is_empty() {
         let bundle: String = decision.bundle.chars().take("sha256:".len() + 12).collect();
         let environment = &decision.environment;
-        let _ = writeln!(
-            out,
-            "{} {rules} rules passed, environment {environment}, bundle {bundle}",
-            paint.bold("Policy:")
-        );
+        let _ =
+            writeln!(out, "{} {counted}, environment {environment}, bundle {bundle}", paint.bold("Policy:"));
     }
     out
+}
+
+/// How the rules came out, such as `21 rules passed, 1 passed by`; empty if none was asked that has something to tell.
+pub(in crate::cli) fn counted(decision: &Decision) -> String {
+    let rules = || decision.evaluations.iter().flat_map(|evaluation| &evaluation.rules);
+    let passed = rules().filter(|rule| rule.passed).count();
+    let passed_by = rules().filter(|rule| !rule.passed).count();
+    let undetermined = decision.undetermined().len();
+    let counts = [(passed, "rules passed"), (passed_by, "passed by"), (undetermined, "undetermined")];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    counts.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
 }

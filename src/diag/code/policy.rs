@@ -17,4 +17,6 @@ codes! {
         "A rule does not hold, and the owners of the policy let it be until a day, in `waivers.yaml` of the policy bundle. The message names the reason, who owns the exception and who granted it. After its last day the rule denies again.";
     WAIVER_NOT_NEEDED = "MLO5012", "waiver is not needed",
         "An exception in `waivers.yaml` of the policy bundle is about something here, and no rule denies it. Take it out.";
+    UNDETERMINED = "MLO5013", "policy rule undetermined",
+        "A rule needs a value that is known only while the plan is applied. The plan is let through as far as that goes, and the rule is asked again once the value is known, before the object is changed. If it does not hold then, that change and all that depends on it are not begun, and the command ends with 3.";
 }

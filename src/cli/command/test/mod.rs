@@ -11,8 +11,9 @@ use crate::cli::judging;
 use crate::cli::lock::interrupted;
 use crate::cli::screen::Screen;
 use crate::cli::session;
-use crate::plan::{Kind, Plan};
-use crate::policy::{Denial, Gate, Verdict};
+use crate::lang::value::Value;
+use crate::plan::{Kind, Operation, Plan};
+use crate::policy::{Denial, Gate, PolicyError, Verdict};
 use crate::test::{Asked, Event, Status, Tester};
 use open::Opened;
 use std::cell::RefCell;
@@ -51,8 +52,10 @@ pub(in crate::cli) fn run(options: &Test, _: &Global, screen: &mut Screen) -> Ex
 /// Runs the tests. The worst of how they came out, and the end if they were interrupted.
 async fn carry_out(options: &Test, opened: &Opened, telling: &Telling<'_>) -> (Option<Status>, Option<Exit>) {
     let interrupt = Interrupt::listen_to_end(telling.last_words());
-    let gate = RefCell::new(None);
-    let judge = |plan: Plan, asked: Asked<'_>| judge(options, opened, &gate, plan, asked);
+    let gates = Gates { options, opened, gate: RefCell::new(None) };
+    let judge = |plan: Plan, asked: Asked<'_>| gates.judge(plan, asked);
+    let ask_again =
+        |plan: &Plan, change: (&Operation, &Value), asked: Asked<'_>| gates.judge_again(plan, change, asked);
     let observe = |event: Event<'_>| telling.event(event);
     let tester = Tester {
         config: opened.project.config.clone(),
@@ -64,6 +67,7 @@ async fn carry_out(options: &Test, opened: &Opened, telling: &Telling<'_>) -> (O
         dice: Arc::new(session::random_bytes),
         parallelism: usize::from(options.parallelism),
         gate: &judge,
+        ask_again: &ask_again,
         interrupt: interrupt.receiver(),
         observe: &observe,
     };
@@ -71,31 +75,53 @@ async fn carry_out(options: &Test, opened: &Opened, telling: &Telling<'_>) -> (O
     (status, interrupt.signal().map(|_| interrupted(&interrupt)))
 }
 
-/// What the policies say. A change of an object passes the gate in a test as anywhere; where something stands in for
-/// all of them, nothing changes, and no manifest is asked about.
-fn judge(
-    options: &Test,
-    opened: &Opened,
-    gate: &RefCell<Option<Gate>>,
-    plan: Plan,
-    asked: Asked<'_>,
-) -> Verdict {
-    let mut gate = gate.borrow_mut();
-    let gate = match &mut *gate {
-        Some(gate) => gate,
-        empty @ None => match judging::gate(&options.source, judging::setting(&opened.context.environment)) {
-            Ok(made) => empty.insert(made),
-            Err(error) => return Verdict::Denied(Denial::from(error)),
-        },
-    };
-    let named = asked.manifest.and_then(|name| opened.manifests.get(name));
-    let manifests = named.unwrap_or(&opened.project.manifests);
-    let judged = judging::Asked {
-        sources: &opened.sources,
-        context: &opened.context,
-        manifests,
-        judges_models: plan.kind == Kind::Apply && asked.is_real,
-        is_real: asked.is_real,
-    };
-    judged.judge(plan, gate)
+/// The gate of a run of tests, made when it is first needed.
+struct Gates<'t> {
+    options: &'t Test,
+    opened: &'t Opened,
+    gate: RefCell<Option<Gate>>,
+}
+
+impl Gates<'_> {
+    /// What the policies say. A change of an object passes the gate in a test as anywhere; where something stands in for
+    /// all of them, nothing changes, and no manifest is asked about.
+    fn judge(&self, plan: Plan, asked: Asked<'_>) -> Verdict {
+        let judged = self.asked(plan.kind, asked);
+        match self.with_gate(|gate| judged.judge(plan, gate)) {
+            Ok(verdict) => verdict,
+            Err(error) => Verdict::Denied(Denial::from(error)),
+        }
+    }
+
+    /// What they say of a change once all of it is known.
+    fn judge_again(
+        &self,
+        plan: &Plan,
+        (operation, value): (&Operation, &Value),
+        asked: Asked<'_>,
+    ) -> Result<(), Box<Denial>> {
+        let judged = self.asked(plan.kind, asked);
+        let said = self.with_gate(|gate| judged.judge_again(plan, (operation, value), gate));
+        said.map_err(|error| Box::new(Denial::from(error)))?
+    }
+
+    fn asked(&self, kind: Kind, asked: Asked<'_>) -> judging::Asked<'_> {
+        let named = asked.manifest.and_then(|name| self.opened.manifests.get(name));
+        judging::Asked {
+            sources: &self.opened.sources,
+            context: &self.opened.context,
+            manifests: named.unwrap_or(&self.opened.project.manifests),
+            judges_models: kind == Kind::Apply && asked.is_real,
+            is_real: asked.is_real,
+        }
+    }
+
+    fn with_gate<T>(&self, then: impl FnOnce(&mut Gate) -> T) -> Result<T, PolicyError> {
+        let mut gate = self.gate.borrow_mut();
+        if let Some(gate) = &mut *gate {
+            return Ok(then(gate));
+        }
+        let setting = judging::setting(&self.opened.context.environment);
+        Ok(then(gate.insert(judging::gate(&self.options.source, setting)?)))
+    }
 }

@@ -8,7 +8,7 @@ mod schemas;
 mod state;
 mod value;
 
-pub(in crate::cli) use plan::{add_generated, add_time, judged, plan, reason};
+pub(in crate::cli) use plan::{add_generated, add_time, judged, judged_again, plan, reason};
 pub(in crate::cli) use policy::{approval, denial};
 pub(in crate::cli) use schemas::provider_schemas;
 pub(in crate::cli) use state::state;

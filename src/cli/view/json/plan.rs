@@ -81,6 +81,22 @@ pub(in crate::cli) fn judged(plan: &Plan) -> Json {
     })
 }
 
+/// A part of a plan as policies get it: one change, of which everything is known now that its configuration says.
+pub(in crate::cli) fn judged_again(plan: (&str, Kind), operation: &Operation) -> Json {
+    let (environment, kind) = plan;
+    json!({
+        "format_version": PLAN_FORMAT,
+        "mlo_version": env!("CARGO_PKG_VERSION"),
+        "environment": environment,
+        "destroy": kind == Kind::Destroy,
+        "resource_changes": [resource_change(operation)],
+        "resource_drift": [],
+        "output_changes": {},
+        "applyable": true,
+        "complete": false,
+    })
+}
+
 /// `timestamp`: when the plan was made.
 pub(in crate::cli) fn add_time(document: &mut Json, made: jiff::Timestamp) {
     let made = made.round(jiff::Unit::Second).unwrap_or_default();

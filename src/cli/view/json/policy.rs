@@ -53,6 +53,7 @@ fn decision(decision: &Decision) -> Json {
                 "rule": warning.rule,
                 "overridden": warning.overridden,
                 "waiver": warning.waiver.as_ref().map(waiver),
+                "undetermined": warning.undetermined,
             })
         })
         .collect();

@@ -1,0 +1,134 @@
+//! What is known of an object only while the plan is applied, although its configuration says it.
+//!
+//! Goes in: a plan. Comes out: arguments of objects, by address. Never happens: something that only the provider makes up, such
+//! as an id, taken for something that is known before the call.
+
+use super::{Action, Operation, Plan};
+use crate::lang::config::{Module, Resource, ResourceKey};
+use crate::lang::value::Value;
+use mlo_state::Address;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The kind of a block that makes others, whose kind is its label.
+const DYNAMIC: &str = "dynamic";
+
+/// Arguments and blocks of objects of which something is known only during the apply.
+#[derive(Debug, Clone, Default)]
+pub struct Waiting {
+    by_address: BTreeMap<Address, (Value, BTreeSet<Arc<str>>)>,
+}
+
+impl Waiting {
+    /// Of all objects of a plan that are made or changed.
+    pub fn of(plan: &Plan) -> Self {
+        let waits = |operation: &Operation| {
+            let is_made = matches!(operation.action, Action::Create | Action::Update | Action::Replace);
+            let planned =
+                operation.planned.as_ref().filter(|planned| is_made && !planned.is_wholly_known())?;
+            let names = configured(block_of(&plan.config, &operation.address)?);
+            let unknown = |name: &&Arc<str>| planned.get(name).is_none_or(|value| !value.is_wholly_known());
+            let names: BTreeSet<_> = names.iter().filter(unknown).cloned().collect();
+            (!names.is_empty()).then(|| (operation.address.clone(), (planned.clone(), names)))
+        };
+        Self { by_address: plan.operations.iter().filter_map(waits).collect() }
+    }
+
+    /// The objects.
+    pub fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.by_address.keys()
+    }
+
+    /// Whether what stands at a path of an object, such as `spec[0].replicas`, is known only during the apply, or a part of
+    /// it. Of a list of one the position may be left out.
+    pub fn holds(&self, address: &str, path: &str) -> bool {
+        let Ok(address) = address.parse::<Address>() else { return false };
+        let Some((planned, names)) = self.by_address.get(&address) else { return false };
+        let first = path.split(['.', '[']).next().unwrap_or("");
+        names.contains(first) && is_unknown_at(planned, path)
+    }
+}
+
+/// The block of an object, if the configuration has one.
+pub fn block_of<'c>(config: &'c Module, address: &Address) -> Option<&'c Resource> {
+    let mut module = config;
+    for step in address.module.block() {
+        module = &module.calls.get(&step)?.module;
+    }
+    let Address { mode, type_name, name, .. } = address.clone();
+    module.resources.get(&ResourceKey { mode, type_name, name }).map(AsRef::as_ref)
+}
+
+/// The arguments and blocks that a block says something of.
+fn configured(resource: &Resource) -> BTreeSet<Arc<str>> {
+    let attributes = resource.body.attributes().map(|attribute| attribute.name.name.clone());
+    let blocks = resource.body.blocks().map(|block| match block.labels.first() {
+        Some(label) if &*block.kind.name == DYNAMIC => label.name.clone(),
+        _ => block.kind.name.clone(),
+    });
+    attributes.chain(blocks).collect()
+}
+
+fn is_unknown_at(value: &Value, path: &str) -> bool {
+    let mut value = value;
+    for step in path.split(['.', '[', ']']).filter(|step| !step.is_empty()) {
+        if value.is_unknown() {
+            return true;
+        }
+        match below(value, step.trim_matches('"')) {
+            Some(part) => value = part,
+            None => return false,
+        }
+    }
+    !value.is_wholly_known()
+}
+
+/// One step down.
+fn below<'v>(value: &'v Value, step: &str) -> Option<&'v Value> {
+    let index = step.parse::<usize>().ok();
+    match (value.as_items(), index) {
+        (Some(items), Some(index)) => items.get(index),
+        (Some([only]), None) => below(only, step),
+        (Some(_), None) => None,
+        (None, Some(0)) if value.get(step).is_none() => Some(value),
+        (None, _) => value.get(step),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lang::value::Type;
+
+    #[test]
+    fn what_is_unknown_is_found_by_its_path_and_by_what_holds_it() {
+        let object = |entries: Vec<(&str, Value)>| {
+            Value::object(entries.into_iter().map(|(name, value)| (Arc::from(name), value)))
+        };
+        let inner = object(vec![("cidrs", Value::unknown(Type::Any)), ("open", true.into())]);
+        let value = object(vec![
+            ("block", Value::tuple([inner.clone()])),
+            ("pair", Value::tuple([inner, Value::string("x")])),
+            ("all", Value::unknown(Type::Any)),
+            ("size", 1.into()),
+        ]);
+        for (path, expected) in [
+            ("block", true),
+            ("block[0].cidrs", true),
+            ("block.cidrs", true),
+            ("block.open", false),
+            ("block[1].cidrs", false),
+            ("pair.cidrs", false),
+            ("pair[0].cidrs", true),
+            ("pair[1]", false),
+            ("all", true),
+            ("all.of.it[3]", true),
+            ("size", false),
+            ("size[0]", false),
+            ("gone", false),
+            ("", true),
+        ] {
+            assert_eq!(is_unknown_at(&value, path), expected, "{path}");
+        }
+    }
+}
