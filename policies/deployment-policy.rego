@@ -666,7 +666,7 @@ size_of(m) := size if {
 
 limits_of(m) := object_or_empty(object.get(object_or_empty(object.get(m.inference, "resources", {})), "limits", {}))
 
-rounded_up(bytes) := ceil(bytes / mib)
+rounded_up(bytes) := format_int(ceil(bytes / mib), 10)
 
 # METADATA
 # title: Size of models
@@ -681,7 +681,7 @@ problem contains p if {
 	some m in models
 	most := given("model_size_mib_max")
 	size_of(m) > most * mib
-	msg := sprintf("Model %s is of %d MiB, and at most %d MiB are allowed", [m.name, rounded_up(size_of(m)), most])
+	msg := sprintf("Model %s is of %s MiB, and at most %v MiB are allowed", [m.name, rounded_up(size_of(m)), most])
 	p := found("model_size", m.name, "spec.model.uri", msg, "Make the model smaller (quantise it, prune it), or give `--override model_size=REASON`")
 }
 
@@ -698,7 +698,7 @@ problem contains p if {
 	some m in models
 	memory := bytes_of(object.get(limits_of(m), "memory", null))
 	size_of(m) > memory
-	msg := sprintf("Model %s is of %d MiB, and the memory of its server is limited to %d MiB", [m.name, rounded_up(size_of(m)), floor(memory / mib)])
+	msg := sprintf("Model %s is of %s MiB, and the memory of its server is limited to %s MiB", [m.name, rounded_up(size_of(m)), format_int(floor(memory / mib), 10)])
 	p := found("model_memory", m.name, "spec.inference.resources.limits.memory", msg, "Raise spec.inference.resources.limits.memory to more than the size of the model")
 }
 
@@ -730,7 +730,7 @@ problem contains p if {
 	runs_on_gpu(m)
 	needed := (size_of(m) * 1.2) + (512 * mib)
 	needed > (gpu_memory_gib * 1024) * mib
-	msg := sprintf("Model %s needs about %d MiB on a GPU, and those of the nodes have %d GiB", [m.name, rounded_up(needed), gpu_memory_gib])
+	msg := sprintf("Model %s needs about %s MiB on a GPU, and those of the nodes have %v GiB", [m.name, rounded_up(needed), gpu_memory_gib])
 	p := found("gpu_memory", m.name, "spec.model.uri", msg, "Choose nodes whose GPUs have more memory, make the model smaller, or give `--override gpu_memory=REASON`")
 }
 
@@ -777,7 +777,7 @@ problem contains p if {
 	}
 	count(classes) > 0
 	not count(labels) in classes
-	msg := sprintf("Model %s has %d labels, and its outputs have %s columns", [m.name, count(labels), concat(" or ", sort([sprintf("%d", [n]) | some n in classes]))])
+	msg := sprintf("Model %s has %d labels, and its outputs have %s columns", [m.name, count(labels), concat(" or ", sort([format_int(n, 10) | some n in classes]))])
 	p := found("class_labels", m.name, "spec.inference.labels", msg, "Name each class in spec.inference.labels, in the model's order")
 }
 

@@ -247,7 +247,7 @@ fn what_an_environment_switches_off_is_said_and_noted() {
         "takes approvals by a plan's own author",
         "1 added",
     ]);
-    let note: serde_json::Value = serde_json::from_str(&documents(&project)[0].1).unwrap();
+    let note = project.json(&["audit", "show", "1", "--env", "prod"], 0)["what"]["approval"].clone();
     assert_eq!(note["rules"], serde_json::json!({ "signed": false, "not_by_author": false }));
     assert_eq!(note["approvals"][0]["key"], serde_json::Value::Null);
     // A plan is signed all the same.

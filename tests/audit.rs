@@ -7,7 +7,7 @@ use std::path::PathBuf;
 fn project() -> (Project, PathBuf) {
     let project = Project::with(&[(
         "main.hcl",
-        "variable \"text\" { default = \"a\" }\nresource \"local_file\" \"f\" {\n  filename = \"f.txt\"\n  content  = var.text\n}\n",
+        "variable \"text\" {\n  default = \"a\"\n}\nresource \"local_file\" \"f\" {\n  filename = \"f.txt\"\n  content  = var.text\n}\n",
     )]);
     let folder = project.path().join(".mlo/state/default/documents");
     (project, folder)

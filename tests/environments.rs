@@ -205,7 +205,7 @@ environment "Prod" {}
 environment "default" {}
 environment "dev" {
   variables = { size = "many" }
-  policy    = { accuracy = "advisory" }
+  policy    = { accuracy = "advisery" }
 }
 environment "live" {
   variables = { size = 1, word = "hunter2hunter2" }
@@ -219,10 +219,17 @@ output "o" { value = mlo.environment == "dev" ? 1 : "x" }
         "an environment cannot be called `default`",
         "the value of variable `size` is not of its type",
         "main.hcl:11:24",
-        "levels of rules are not set by environments",
+        "not a level of a rule",
+        "did you mean `advisory`?",
     ]);
     project.mlo(&["state", "list", "--env", "dev"]).ends_with(1).has(&["main.hcl:8:13"]);
-    project.write("main.hcl", text.replace("Prod", "a").replace("default", "b").replace("\"many\"", "[]"));
+    project.write(
+        "main.hcl",
+        text.replace("Prod", "a")
+            .replace("default", "b")
+            .replace("\"many\"", "[]")
+            .replace("advisery", "advisory"),
+    );
     project.mlo(&["validate"]).ends_with(1).has(&["variable `size` is not of its type"]);
 }
 

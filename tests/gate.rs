@@ -1,5 +1,6 @@
 //! The gate, through the program: what is denied names the rule and the line, and changes nothing.
 
+use crate::support::schema::fits;
 use crate::support::{Project, repository};
 
 #[test]
@@ -39,6 +40,11 @@ fn every_invalid_example_is_denied_for_one_reason() {
         let document = project.json(&["plan", &name], 3);
         let violations = document["policy"]["violations"].as_array().unwrap();
         assert_eq!(violations.len(), 1, "{name}: {violations:#?}");
+        // Its first line says by which rule.
+        let text = project.read(&name);
+        let said =
+            format!("# Denied by the rule `{}`, and by no other", violations[0]["rule"].as_str().unwrap());
+        assert!(text.starts_with(&said), "{name}: {said}");
         assert!(violations[0]["place"].as_str().unwrap().starts_with(&name), "{name}: {violations:#?}");
         assert!(!violations[0]["actions"].as_array().unwrap().is_empty(), "{name} says what to do");
         seen += 1;
@@ -253,8 +259,8 @@ fn a_rule_that_needs_a_value_of_the_apply_is_undetermined_and_asked_again_before
     let plan = ["plan", "--policies", "rules", "--var", "text=bad"];
     project.ok(&plan).has(&[
         "MLO5013",
-        "local_file.late is bad",
-        "is asked again before this object is changed",
+        "local_file.late: `content` is known only during the apply, and rule `content` needs it",
+        "asked again before this object is changed",
         "1 undetermined",
     ]);
     let document = project.json(&plan, 0);
@@ -272,9 +278,7 @@ fn a_rule_that_needs_a_value_of_the_apply_is_undetermined_and_asked_again_before
     assert_eq!(ended["asked_again"][0]["address"], "local_file.late");
     assert_eq!(ended["asked_again"][0]["denied_by"][0], "content");
     // It holds.
-    project
-        .ok(&["apply", "--auto-approve", "--policies", "rules", "--var", "text=good"])
-        .has_not(&["is bad\n"]);
+    project.ok(&["apply", "--auto-approve", "--policies", "rules", "--var", "text=good"]);
     assert_eq!(project.read("late.txt"), "good");
     assert!(there("after.txt"));
     project.ok(&["audit", "verify"]);
@@ -284,11 +288,10 @@ fn a_rule_that_needs_a_value_of_the_apply_is_undetermined_and_asked_again_before
 fn a_rule_that_says_nothing_of_what_is_not_known_is_asked_again_too() {
     let project = told_late("content == \"bad\"");
     project.ok(&["plan", "--policies", "rules", "--var", "text=bad"]).has_not(&["MLO5013"]);
-    let said = project.mlo(&["apply", "--auto-approve", "--policies", "rules", "--var", "text=bad"]);
-    said.ends_with(3).has(&["local_file.late is bad"]);
-    assert!(!project.path().join("late.txt").exists());
     let document = project.json(&["apply", "--auto-approve", "--policies", "rules", "--var", "text=bad"], 3);
     assert_eq!(document["denied"][0], "local_file.late");
+    assert_eq!(document["diagnostics"][0]["code"], "MLO5001");
+    assert!(!project.path().join("late.txt").exists());
 }
 
 #[test]
@@ -301,4 +304,114 @@ fn what_only_the_provider_makes_up_denies_as_what_is_missing() {
         .mlo(&["plan", "--policies", "rules", "--var", "text=bad"])
         .ends_with(3)
         .has(&["local_file.late is bad"]);
+}
+
+/// What rules for plans were asked about in a run, as a rule tells it that denies by saying all of it.
+fn asked(project: &Project, arguments: &[&str]) -> serde_json::Value {
+    project.write("telling/model-governance.rego", include_str!("../policies/model-governance.rego"));
+    project.write(
+        "telling/deployment-policy.rego",
+        "package deployment.policy\n\ndeny contains json.marshal(input)\n",
+    );
+    let document = project.json(&[arguments, &["--policies", "telling"]].concat(), 3);
+    let violations = document["policy"]["violations"].as_array().unwrap();
+    let told = violations.iter().find(|violation| violation["rule"] == "deny").unwrap();
+    serde_json::from_str(told["message"].as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn what_rules_are_asked_about_is_as_the_schema_says() {
+    let schema: serde_json::Value =
+        serde_json::from_str(&Project::new().ok(&["schema", "policy-input"]).out).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    // Every example, and a plan with objects that are made, changed, replaced, set aside, moved, forgotten and taken away.
+    let examples = Project::copy_of("examples/valid");
+    let input = asked(&examples, &["plan"]);
+    fits(&input, &schema, "valid").unwrap();
+    assert_eq!(input["manifests"].as_object().unwrap().len(), input["models"].as_object().unwrap().len());
+    for model in input["models"].as_object().unwrap().values() {
+        assert!(model["parameters"].is_u64() && !model["inputs"].as_array().unwrap().is_empty());
+    }
+    let project = Project::with(&[(
+        "main.hcl",
+        "resource \"terraform_data\" \"a\" {\n  count = 2\n  input = 1\n}\nresource \"local_file\" \"f\" {\n  filename = \
+         \"f\"\n  content  = \"x\"\n}\nresource \"local_file\" \"gone\" {\n  filename = \"g\"\n  content  = \
+         \"x\"\n}\noutput \"o\" { value = terraform_data.a[0].output }\n",
+    )]);
+    fits(&asked(&project, &["plan"]), &schema, "first").unwrap();
+    project.ok(&["apply", "--auto-approve"]);
+    project.write(
+        "main.hcl",
+        "resource \"terraform_data\" \"a\" {\n  for_each = { x = 1 }\n  input = 2\n  triggers_replace = 1\n}\nmoved {\n  \
+         from = terraform_data.a[0]\n  to   = terraform_data.a[\"x\"]\n}\nresource \"local_file\" \"f\" {\n  filename = \
+         \"f2\"\n  content  = terraform_data.a[\"x\"].id\n}\nremoved {\n  from = local_file.gone\n  lifecycle { destroy = \
+         false }\n}\noutput \"o\" { value = terraform_data.a[\"x\"].output }\n",
+    );
+    project.write("f", "changed outside");
+    let input = asked(&project, &["plan"]);
+    fits(&input, &schema, "second").unwrap();
+    let actions: Vec<_> = input["plan"]["resource_changes"].as_array().unwrap().iter().collect();
+    for action in ["delete", "create", "forget"] {
+        let has = |change: &&serde_json::Value| {
+            change["change"]["actions"].as_array().unwrap().contains(&action.into())
+        };
+        assert!(actions.iter().any(|change| has(change)), "{action}");
+    }
+    assert!(!input["plan"]["resource_drift"].as_array().unwrap().is_empty());
+    fits(&asked(&project, &["plan", "--destroy"]), &schema, "destroy").unwrap();
+    // One that is not as it says is refused.
+    let mut wrong = input;
+    wrong["plan"]["resource_changes"][0]["change"]["actions"] = serde_json::json!(["explode"]);
+    fits(&wrong, &schema, "wrong").unwrap_err();
+}
+
+#[test]
+fn a_version_that_breaks_callers_is_stopped_unless_somebody_says_why() {
+    let project = Project::copy_of("examples/iris");
+    let signature = |document: &serde_json::Value| {
+        document["resource_changes"][0]["change"]["after"]["signature"].as_str().unwrap().to_owned()
+    };
+    let now = signature(&project.json(&["plan"], 0));
+    assert!(now.contains("[?,4] -> ") && now.contains("[?,3]"), "{now}");
+    let project = kept_file();
+    let other = "x: float[?,4] -> label: int64[?]";
+    let main = |signature: &str| {
+        let text = format!("resource \"terraform_data\" \"s\" {{\n  input = \"{signature}\"\n}}\n");
+        project.write("main.hcl", text);
+    };
+    // Any object that says so is judged; here one that needs no server.
+    let rules = project
+        .read("rules/deployment-policy.rego")
+        .replace("object_text(object, \"signature\")", "object_text(object, \"input\")");
+    project.write("rules/deployment-policy.rego", rules);
+    main(other);
+    project.ok(&["apply", "--auto-approve", "--policies", "rules"]);
+    main("x: float[?,5] -> label: int64[?]");
+    let plan = ["plan", "--policies", "rules"];
+    project.mlo(&plan).ends_with(3).has(&[
+        "callers of the version that serves now break: input 'x' has the shape [?,5] and had [?,4]",
+        "rule `signature`",
+    ]);
+    project.ok(&[&plan[..], &["--override", "signature=all callers know"]].concat()).has(&["MLO5005"]);
+}
+
+#[test]
+fn manifests_alone_are_judged_without_a_plan_or_a_provider() {
+    let project = Project::copy_of("examples/invalid");
+    project.ok(&["validate", "low-accuracy.yaml"]).has_not(&["MLO5001"]);
+    project.mlo(&["validate", "--policy", "low-accuracy.yaml"]).ends_with(3).has(&[
+        "Success! The configuration is valid.",
+        "MLO5001",
+        "rule `accuracy`",
+        "low-accuracy.yaml:15:",
+        "Action required:",
+    ]);
+    let document = project.json(&["validate", "--policy", "low-accuracy.yaml"], 3);
+    assert_eq!((&document["valid"], &document["policy"]["verdict"]), (&true.into(), &"denied".into()));
+    let iris = Project::copy_of("examples/iris");
+    iris.ok(&["validate", "--policy"]).has(&["Governance of iris", "rules passed"]);
+    assert!(!iris.path().join(".mlo").exists(), "nothing is left behind");
+    // What is not valid is said alone.
+    iris.edit("iris.yaml", "framework:", "framwork:");
+    iris.mlo(&["validate", "--policy"]).ends_with(1).has_not(&["MLO5001"]);
 }

@@ -227,7 +227,7 @@ fn the_gate_is_asked_again_and_must_be_the_same() {
     assert!(!project.path().join("p.plan").exists(), "what is denied is not saved");
     project.ok(&["plan", "examples/iris", "--out", "p.plan"]);
     let policies = crate::support::repository().join("policies");
-    for name in ["data.yaml", "model-governance.rego"] {
+    for name in ["data.yaml", "deployment-policy.rego", "model-governance.rego"] {
         project.write(&format!("policies/{name}"), std::fs::read(policies.join(name)).unwrap());
     }
     let same = project.mlo(&["apply", "p.plan", "--policies", "policies", "--json"]);
@@ -237,7 +237,7 @@ fn the_gate_is_asked_again_and_must_be_the_same() {
     project.edit(
         "policies/model-governance.rego",
         "package model.governance",
-        "# another\npackage model.governance",
+        "package model.governance\n\n# another",
     );
     project
         .mlo(&["apply", "p.plan", "--policies", "policies"])

@@ -13,7 +13,9 @@ use crate::lang::config::{Module, PolicyLevel};
 use crate::lang::value::{Kind as Shape, Value};
 use crate::manifest::{Manifest, Manifests};
 use crate::plan::{Context, Kind, Operation, Plan, block_of};
-use crate::policy::{self, Bundle, Denial, Deployment, Gate, Level, PolicyError, Setting, Subject, Verdict};
+use crate::policy::{
+    self, Bundle, Decision, Denial, Deployment, Gate, Level, PolicyError, Setting, Subject, Verdict,
+};
 use serde_json::{Map, Value as Json, json};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -73,6 +75,22 @@ impl Session {
             asked.with_subjects(|subjects| gate.ask_early(subjects));
         }
         StartedGate { gate: RefCell::new(gate), asked, again: RefCell::default() }
+    }
+}
+
+impl Session {
+    /// What the policies say of the manifests alone: no plan is made and no object is looked at.
+    pub(super) fn judge_manifests(&self, source: &Source) -> Result<Decision, Box<Denial>> {
+        let failed = |error: PolicyError| Box::new(Denial::from(error));
+        let mut gate = gate(source, setting(&self.context.environment)).map_err(failed)?;
+        let asked = Asked {
+            sources: &self.sources,
+            context: &self.context,
+            manifests: &self.project.manifests,
+            judges_models: true,
+            is_real: false,
+        };
+        asked.with_subjects(|subjects| policy::check_manifests(subjects, &mut gate))
     }
 }
 
@@ -198,9 +216,12 @@ impl Asked<'_> {
         })
     }
 
-    /// The argument of the block, or its header; of what stands in a built-in module, whose author has never seen it, the
+    /// The argument of the block, or its header; of a model, its manifest; of what stands in a built-in module, whose author has never seen it, the
     /// manifest that it is made from.
     fn place(&self, config: &Module, address: &str, path: &str) -> Option<Span> {
+        if let Some(manifest) = self.manifests.get(address) {
+            return Some(manifest.span_of(path));
+        }
         let resource = block_of(config, &address.parse().ok()?)?;
         if self.sources.get(resource.span.source).name.starts_with("mlo://") {
             let about = |manifest: &&Manifest| address.contains(&format!("[\"{}\"]", manifest.name()));

@@ -24,11 +24,13 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// `{path, sha256, size_bytes, opset, inputs, outputs}`; of inputs and outputs name, dtype and shape, whose
+    /// `{path, sha256, size_bytes, parameters, opset, inputs, outputs}`; of inputs and outputs name, dtype and shape, whose
     /// dimensions are strings: `"4"`, a name, or `""` for any length. A model without a shape has a null one.
     pub fn to_value(&self) -> Value {
         let facts = &self.facts;
         let size = i64::try_from(facts.size_bytes).expect("model files are limited to 2 GiB");
+        // More than 2^63 weights stand in no file.
+        let parameters = i64::try_from(facts.parameters).unwrap_or(i64::MAX);
         let port_type = match artifact_type() {
             Type::Object(fields) => match fields.get("inputs").map(|field| &field.ty) {
                 Some(Type::List(port)) => (**port).clone(),
@@ -41,6 +43,7 @@ impl Artifact {
             (Arc::from("path"), Value::string(self.path.to_string_lossy())),
             (Arc::from("sha256"), Value::string(digits(&facts.digest))),
             (Arc::from("size_bytes"), Value::from(size)),
+            (Arc::from("parameters"), Value::from(parameters)),
             (Arc::from("opset"), facts.opset().map_or_else(|| Value::null_of(Type::Number), Value::from)),
             (Arc::from("inputs"), list(&facts.inputs)),
             (Arc::from("outputs"), list(&facts.outputs)),

@@ -56,6 +56,7 @@ pub(super) fn artifact_type() -> Type {
         (Arc::from("path"), Type::String),
         (Arc::from("sha256"), Type::String),
         (Arc::from("size_bytes"), Type::Number),
+        (Arc::from("parameters"), Type::Number),
         (Arc::from("opset"), Type::Number),
         (Arc::from("inputs"), Type::list(port.clone())),
         (Arc::from("outputs"), Type::list(port)),

@@ -55,6 +55,14 @@ pub fn check(plan: Plan, subjects: &[Subject<'_>], deployment: &Deployment<'_>, 
     }
 }
 
+/// Asks the policy about manifests alone. It approves nothing: there is no plan.
+///
+/// # Errors
+/// If something speaks against one of them, or the gate fails.
+pub fn check_manifests(subjects: &[Subject<'_>], gate: &mut Gate) -> Result<Decision, Box<Denial>> {
+    gate.decide(subjects, None)
+}
+
 /// Asks the policy again about one change, once all of it is known. It approves nothing: it can only stop.
 ///
 /// # Errors

@@ -10,6 +10,7 @@
 //! - `waivers`   exceptions that the owners of a policy grant for a time
 //! - `weigh`     levels, overrides and waivers: what denies, what is only told
 //! - `verdict`   findings to what people and records see
+//! - `schema`    what the rules are asked about, for who writes them
 //! - `approved`  the one function that approves
 //!
 //! And the process that evaluates:
@@ -29,6 +30,7 @@ mod engine;
 mod error;
 mod gate;
 mod scan;
+mod schema;
 mod serve;
 mod verdict;
 mod waivers;
@@ -38,11 +40,12 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use approved::{Approved, Verdict, check, check_again};
+pub use approved::{Approved, Verdict, check, check_again, check_manifests};
 pub use bundle::Bundle;
 pub use child::Program;
 pub use error::PolicyError;
 pub use gate::{Deployment, Gate, Setting, Subject};
+pub use schema::input_schema;
 pub use serve::serve;
 pub use verdict::{Decision, Denial, Evaluated, Evaluation, Level, Violation, Warning};
 pub use waivers::Waiver;

@@ -105,7 +105,10 @@ impl Warning {
 
     /// A rule that does not hold by what is known, of something that is known only during the apply.
     pub(super) fn undetermined(violation: Violation) -> Self {
-        Self { undetermined: true, ..Self::of_a_rule(violation, None) }
+        let Violation { rule, address, path, .. } = &violation;
+        let message =
+            format!("{address}: `{path}` is known only during the apply, and rule `{rule}` needs it");
+        Self { undetermined: true, message, ..Self::of_a_rule(violation, None) }
     }
 
     /// A rule that does not hold, and that its owners let be for a time.
@@ -143,10 +146,7 @@ impl Warning {
             detail.push(format!("Overridden: {reason}"));
         }
         if self.undetermined {
-            detail.push(
-                "Whether it holds is known only during the apply: it is asked again before this object is changed."
-                    .to_owned(),
-            );
+            detail.push("It is asked again before this object is changed.".to_owned());
         }
         if let Some(waiver) = self.waiver.as_ref().filter(|_| self.rule.is_some()) {
             let Waiver { reason, owner, approver, expires, place, .. } = waiver;

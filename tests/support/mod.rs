@@ -2,6 +2,7 @@
 //! in which ONNX Runtime lies.
 
 pub(crate) mod pack;
+pub(crate) mod schema;
 pub(crate) mod server;
 
 use std::io::{Read, Write};

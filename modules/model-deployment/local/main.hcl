@@ -36,6 +36,16 @@ resource "local_inference_service" "this" {
   digest        = "sha256:${var.model.artifact.sha256}"
   labels        = try(var.model.spec.inference.labels, null)
 
+  # What callers rely on, such as `x: float[?,4] -> label: int64[?]`: the policies compare it with what serves now.
+  signature = join(" -> ", [
+    for ports in [var.model.artifact.inputs, var.model.artifact.outputs] : join(", ", [
+      for port in ports : join("", [
+        "${port.name}: ${port.dtype}",
+        port.shape == null ? "" : "[${join(",", [for size in port.shape : size == "" ? "?" : size])}]",
+      ])
+    ])
+  ])
+
   # Whether these are there and make sense is for the policies to say; what makes no sense is not served.
   framework = try(tostring(var.model.spec.model.framework), null)
   metrics   = try({ for name, value in var.model.spec.metrics : name => value + 0 if can(value + 0) }, null)

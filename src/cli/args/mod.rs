@@ -113,7 +113,9 @@ pub(super) enum When {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Check the configuration and its manifests; nothing is read from outside
-    #[command(after_help = "Examples:\n  mlo validate\n  mlo validate examples/iris --json")]
+    #[command(
+        after_help = "Examples:\n  mlo validate\n  mlo validate examples/iris --json\n  mlo validate examples/iris --policy --env prod"
+    )]
     Validate(Validate),
     /// Show what an apply would do
     #[command(
@@ -200,7 +202,9 @@ pub(super) enum Command {
     )]
     Fmt(Fmt),
     /// Print a JSON Schema for editors
-    #[command(after_help = "Example:\n  mlo schema manifest > manifest.schema.json")]
+    #[command(
+        after_help = "Examples:\n  mlo schema manifest > manifest.schema.json\n  mlo schema policy-input > input.schema.json"
+    )]
     Schema(Schema),
     /// Explain a message by its code
     #[command(after_help = "Example:\n  mlo explain MLO3001")]
@@ -246,9 +250,10 @@ impl Command {
 }
 
 /// In which form an answer is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// Text for people.
+    #[default]
     Human,
     /// One JSON document, at the end.
     Json,
@@ -265,7 +270,7 @@ pub(super) enum Format {
 }
 
 /// How a run is told, and where else.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Default, Clone, Args)]
 pub(super) struct Shown {
     /// In which form the answer is given.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Human)]
@@ -370,6 +375,9 @@ impl Source {
 pub(super) struct Validate {
     #[command(flatten)]
     pub(super) source: Source,
+    /// Ask the policies about the manifests too. No provider is asked, and no plan is made.
+    #[arg(long)]
+    pub(super) policy: bool,
 }
 
 /// What plan, apply and destroy take.
@@ -592,8 +600,10 @@ pub(super) struct Schema {
 /// What there are schemas of.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum SchemaOf {
-    /// The `ModelDeployment` manifest.
+    /// The `ModelDeployment` manifest, which is also what rules for models are asked about.
     Manifest,
+    /// What rules for plans are asked about.
+    PolicyInput,
 }
 
 /// `mlo explain`

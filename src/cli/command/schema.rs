@@ -7,6 +7,7 @@ use crate::cli::screen::Screen;
 pub(in crate::cli) fn run(options: &Schema, screen: &mut Screen) -> Exit {
     match options.of {
         SchemaOf::Manifest => screen.print_json(crate::manifest::json_schema()),
+        SchemaOf::PolicyInput => screen.print_json(crate::policy::input_schema()),
     }
     Exit::Done
 }

@@ -22,6 +22,7 @@ pub(super) const CARRIED_OUT: &[Feature] = &[
     Feature::Removed,
     Feature::Import,
     Feature::Check,
+    Feature::EnvironmentPolicy,
     Feature::ProviderForEach,
     Feature::StatePlace,
 ];

@@ -5,6 +5,8 @@ mod cases;
 mod forms;
 mod load;
 mod schema;
+#[path = "../../../tests/support/schema.rs"]
+mod schema_fits;
 mod values;
 mod yaml;
 

@@ -1,5 +1,6 @@
 //! The table, and what is made from it.
 
+use super::schema_fits::fits;
 use super::{expect_file, repository, shown};
 use crate::diag::SourceMap;
 use crate::manifest::schema::{self, Field, Shape, fields, json_schema, reference};
@@ -92,71 +93,6 @@ fn schema_of(path: &str) -> &'static Json {
         at = part(at).or_else(|| options.iter().find_map(part)).unwrap_or_else(|| panic!("{path}: {step}"));
     }
     at
-}
-
-/// Validates the keywords that our schema uses, `pattern` and `format` aside.
-fn fits(json: &Json, schema: &Json, path: &str) -> Result<(), String> {
-    let wrong = |what: &str| Err(format!("{path}: {json} against {what}"));
-    if schema == &Json::Bool(false) {
-        return wrong("nothing");
-    }
-    for (keyword, rule) in schema.as_object().into_iter().flatten() {
-        let holds = match keyword.as_str() {
-            "type" => {
-                let types = rule.as_array().cloned().unwrap_or_else(|| vec![rule.clone()]);
-                types.iter().any(|kind| is_of(json, kind.as_str().unwrap()))
-            }
-            "enum" => rule.as_array().unwrap().contains(json),
-            "const" => rule == json,
-            "minimum" => json.as_f64().is_none_or(|value| value >= rule.as_f64().unwrap()),
-            "exclusiveMinimum" => json.as_f64().is_none_or(|value| value > rule.as_f64().unwrap()),
-            "maximum" => json.as_f64().is_none_or(|value| value <= rule.as_f64().unwrap()),
-            "maxLength" => json.as_str().is_none_or(|text| text.len() as u64 <= rule.as_u64().unwrap()),
-            "required" => {
-                rule.as_array().unwrap().iter().all(|name| json.get(name.as_str().unwrap()).is_some())
-            }
-            "anyOf" => rule.as_array().unwrap().iter().any(|option| fits(json, option, path).is_ok()),
-            "items" => {
-                for item in json.as_array().into_iter().flatten() {
-                    fits(item, rule, &format!("{path}[]"))?;
-                }
-                true
-            }
-            "properties" => {
-                for (name, value) in json.as_object().into_iter().flatten() {
-                    let other = &schema["additionalProperties"];
-                    fits(value, rule.get(name).unwrap_or(other), &format!("{path}.{name}"))?;
-                }
-                true
-            }
-            "additionalProperties"
-            | "pattern"
-            | "format"
-            | "description"
-            | "examples"
-            | "title"
-            | "$schema"
-            | "$id" => true,
-            other => return Err(format!("{path}: the keyword `{other}` is not known to this test")),
-        };
-        if !holds {
-            return wrong(&format!("{keyword} {rule}"));
-        }
-    }
-    Ok(())
-}
-
-fn is_of(json: &Json, kind: &str) -> bool {
-    match kind {
-        "object" => json.is_object(),
-        "array" => json.is_array(),
-        "string" => json.is_string(),
-        "number" => json.is_number(),
-        "integer" => json.is_i64() || json.is_u64(),
-        "boolean" => json.is_boolean(),
-        "null" => json.is_null(),
-        _ => false,
-    }
 }
 
 #[test]

@@ -38,6 +38,23 @@ pub(super) fn plans() -> Vec<(String, Json)> {
     } });
     let nodes = json!({ "instance_types": ["g4dn.xlarge"], "taint": [{ "key": "nvidia.com/gpu" }] });
     let mut plans = vec![("plan".to_owned(), plan())];
+    let port = |name: &str, shape: &[&str]| json!({ "name": name, "dtype": "float", "shape": shape });
+    let service = json!({
+        "address": "s.a", "type": "s", "change": {
+            "actions": ["update"],
+            "before": { "signature": "x: float[?,4] -> y: int64[?], z: float[?,3]" },
+            "after": { "signature": "x: float[?,5] -> y: int64, w: float" },
+        },
+    });
+    let served = json!({
+        "plan": { "resource_changes": [service] },
+        "models": { "m": { "size_bytes": 5_000_000_000_u64, "inputs": [], "outputs": [port("z", &["", "3"])] } },
+        "manifests": { "m": { "spec": { "inference": {
+            "labels": ["a"], "device": "cuda",
+            "resources": { "limits": { "memory": "1Gi", "nvidia.com/gpu": 1 } },
+        } } } },
+    });
+    mutated("a served model", &served, &mut plans);
     for (kind, after) in [
         ("aws_s3_bucket_public_access_block", closed),
         ("aws_s3_bucket_acl", json!({ "acl": "public-read", "tags": { "owner": "ml" } })),
@@ -50,17 +67,22 @@ pub(super) fn plans() -> Vec<(String, Json)> {
         let change = json!({ "actions": ["create"], "before": null, "after": after, "after_unknown": {} });
         let entry = json!({ "address": format!("{kind}.a"), "type": kind, "change": change });
         let document = json!({ "plan": { "resource_changes": [entry] } });
-        for pointer in pointers(&document, "") {
-            for value in [json!(null), json!(true), json!(0), json!(""), json!([]), json!({}), json!([[1]])] {
-                let mut changed = document.clone();
-                let what = format!("{kind} with {value} at {pointer}");
-                *changed.pointer_mut(&pointer).unwrap() = value;
-                plans.push((what, changed));
-            }
-        }
-        plans.push((kind.to_owned(), document));
+        mutated(kind, &document, &mut plans);
     }
     plans
+}
+
+/// A document, and the same with a value of every type at each place.
+fn mutated(kind: &str, document: &Json, plans: &mut Vec<(String, Json)>) {
+    for pointer in pointers(document, "") {
+        for value in [json!(null), json!(true), json!(0), json!(""), json!([]), json!({}), json!([[1]])] {
+            let mut changed = document.clone();
+            let what = format!("{kind} with {value} at {pointer}");
+            *changed.pointer_mut(&pointer).unwrap() = value;
+            plans.push((what, changed));
+        }
+    }
+    plans.push((kind.to_owned(), document.clone()));
 }
 
 /// Every place of a document.

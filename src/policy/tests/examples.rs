@@ -22,6 +22,37 @@ const INVALID: [(&str, &str); 16] = [
     ("wrong-namespace", "namespace"),
 ];
 
+/// The same of rules that look at the model's file too, as plans show it.
+const INVALID_BY_FILE: [(&str, &str); 2] =
+    [("too-few-labels", "class_labels"), ("too-little-memory", "model_memory")];
+
+#[test]
+fn what_a_models_file_says_denies_by_exactly_the_rule_that_the_example_is_named_after() {
+    for (name, rule) in INVALID_BY_FILE {
+        let path = format!("examples/invalid/{name}.yaml");
+        let manifests = manifests(&path, &mut SourceMap::new());
+        let manifest = manifests.get(name).unwrap_or_else(|| panic!("{name} is named like its file"));
+        judge_manifest(&mut gate("dev"), manifest).expect(name);
+        let folder = repository("examples/invalid");
+        let facts = crate::manifest::resolve(manifest, &folder, &folder).unwrap().facts;
+        let ports = |ports: &[mlo_model::Port]| -> Json {
+            ports.iter().map(|port| json!({ "name": port.name, "shape": port.shape() })).collect()
+        };
+        let input = json!({
+            "plan": { "resource_changes": [] },
+            "manifests": { name: manifest.as_written() },
+            "models": { name: {
+                "size_bytes": facts.size_bytes, "inputs": ports(&facts.inputs), "outputs": ports(&facts.outputs),
+            } },
+        });
+        let place = |model: &str, path: &str| manifests.get(model).map(|manifest| manifest.span_of(path));
+        let denial = gate("dev").decide(&[], Some(&Deployment { input, place: &place })).expect_err(name);
+        let rules: Vec<_> = denial.violations.iter().map(|violation| violation.rule.as_str()).collect();
+        assert_eq!((rules, denial.failures.len()), (vec![rule], 0), "{name}");
+        assert!(denial.violations[0].span.is_some(), "{name} is shown at its line");
+    }
+}
+
 #[test]
 fn each_invalid_example_is_denied_by_exactly_the_rule_that_it_is_named_after() {
     let mut gate = gate("dev");
@@ -44,7 +75,9 @@ fn every_invalid_example_is_listed() {
         })
         .collect();
     names.sort();
-    assert_eq!(names, INVALID.map(|(name, _)| name));
+    let mut listed: Vec<_> = INVALID.iter().chain(&INVALID_BY_FILE).map(|(name, _)| *name).collect();
+    listed.sort_unstable();
+    assert_eq!(names, listed);
 }
 
 /// Rules that no manifest can break before it reaches the gate: the manifest's own checks refuse it (and these rules

@@ -65,6 +65,10 @@ fn arguments(block: BlockSchema) -> BlockSchema {
                 "`sha256:` and the SHA-256 of the model file; read from the file if not given. Another file is not served",
             ),
         )
+        .attribute(
+            "signature",
+            text().describe("What the model takes and gives, for policies to compare: `x: float[?,4] -> y: int64[?]`"),
+        )
         .attribute("framework", text().describe("What the model was trained with"))
         .attribute(
             "labels",
