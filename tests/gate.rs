@@ -355,7 +355,7 @@ fn what_rules_are_asked_about_is_as_the_schema_says() {
         let has = |change: &&serde_json::Value| {
             change["change"]["actions"].as_array().unwrap().contains(&action.into())
         };
-        assert!(actions.iter().any(|change| has(change)), "{action}");
+        assert!(actions.iter().any(has), "{action}");
     }
     assert!(!input["plan"]["resource_drift"].as_array().unwrap().is_empty());
     fits(&asked(&project, &["plan", "--destroy"]), &schema, "destroy").unwrap();

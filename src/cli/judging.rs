@@ -4,7 +4,6 @@
 //! judged by less than all of it, or something sensitive is handed to a policy.
 
 use super::args::{Engine, Source};
-use super::command::policy_process;
 use super::discretion;
 use super::session::{self, Session};
 use super::view::json;
@@ -14,7 +13,8 @@ use crate::lang::value::{Kind as Shape, Value};
 use crate::manifest::{Manifest, Manifests};
 use crate::plan::{Context, Kind, Operation, Plan, block_of};
 use crate::policy::{
-    self, Bundle, Decision, Denial, Deployment, Gate, Level, PolicyError, Setting, Subject, Verdict,
+    self, Bundle, Decision, Denial, Deployment, Evaluator, Gate, Level, PolicyError, Setting, Subject,
+    Verdict,
 };
 use serde_json::{Map, Value as Json, json};
 use std::cell::RefCell;
@@ -55,7 +55,12 @@ impl Session {
     /// Starts the gate, which reads the policies and looks at the manifests while the plan is made. Taking everything
     /// away asks about no manifest: a model that may not run may always be stopped. Neither does a plan that changes no
     /// object. The rules for plans are asked always.
-    pub(super) fn start_gate(&self, kind: Kind, source: &Source, engine: &Engine) -> StartedGate<'_> {
+    pub(super) fn start_gate(
+        &self,
+        kind: Kind,
+        (source, engine): (&Source, &Engine),
+        evaluator: Evaluator,
+    ) -> StartedGate<'_> {
         let asked = Asked {
             sources: &self.sources,
             context: &self.context,
@@ -70,7 +75,7 @@ impl Session {
             overrides: engine.overrides.iter().cloned().collect(),
             ..setting(&self.context.environment)
         };
-        let mut gate = gate(source, setting);
+        let mut gate = gate(source, setting, evaluator);
         if let Ok(gate) = &mut gate {
             asked.with_subjects(|subjects| gate.ask_early(subjects));
         }
@@ -80,9 +85,13 @@ impl Session {
 
 impl Session {
     /// What the policies say of the manifests alone: no plan is made and no object is looked at.
-    pub(super) fn judge_manifests(&self, source: &Source) -> Result<Decision, Box<Denial>> {
+    pub(super) fn judge_manifests(
+        &self,
+        source: &Source,
+        evaluator: Evaluator,
+    ) -> Result<Decision, Box<Denial>> {
         let failed = |error: PolicyError| Box::new(Denial::from(error));
-        let mut gate = gate(source, setting(&self.context.environment)).map_err(failed)?;
+        let mut gate = gate(source, setting(&self.context.environment), evaluator).map_err(failed)?;
         let asked = Asked {
             sources: &self.sources,
             context: &self.context,
@@ -128,9 +137,9 @@ impl StartedGate<'_> {
 }
 
 /// The gate of an environment, with the policies that the command line names, or the built-in ones.
-pub(super) fn gate(source: &Source, setting: Setting) -> Result<Gate, PolicyError> {
+pub(super) fn gate(source: &Source, setting: Setting, evaluator: Evaluator) -> Result<Gate, PolicyError> {
     let bundle = source.policies.as_deref().map_or_else(Bundle::builtin, Bundle::from_folder);
-    Gate::start(&bundle?, setting, &policy_process::program()?)
+    Gate::start(&bundle?, setting, evaluator)
 }
 
 /// An environment today, with the levels that the policies give their rules.

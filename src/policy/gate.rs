@@ -57,6 +57,17 @@ impl Setting {
     }
 }
 
+/// The process that evaluates policy, which was asked nothing yet. To start it takes as long as to read a project of
+/// hundreds of blocks, so it is started before.
+pub struct Evaluator(Result<Child, PolicyError>);
+
+impl Evaluator {
+    /// Starts it. That it cannot be started is said by who asks it.
+    pub fn start(program: Result<Program, PolicyError>) -> Self {
+        Self(program.and_then(|program| Child::start(&program)))
+    }
+}
+
 /// A bundle for one environment, in the hands of the process that evaluates it.
 pub struct Gate {
     child: Child,
@@ -82,14 +93,14 @@ impl std::fmt::Debug for Gate {
 }
 
 impl Gate {
-    /// Starts the process, which compiles a bundle for an environment. `data.mlo.environment` is the environment, whatever
+    /// Has the process compile a bundle for an environment. `data.mlo.environment` is the environment, whatever
     /// a manifest says. That the bundle is refused, does not compile or lacks the package is said when it is asked.
     ///
     /// # Errors
-    /// The process cannot be started, or the data or the waivers of the bundle cannot be used. Each of these denies: a
+    /// The process could not be started, or the data or the waivers of the bundle cannot be used. Each of these denies: a
     /// [`Denial`] is made `From` the error.
-    pub fn start(bundle: &Bundle, setting: Setting, program: &Program) -> Result<Self, PolicyError> {
-        Self::with(bundle, setting, || Child::start(program))
+    pub fn start(bundle: &Bundle, setting: Setting, evaluator: Evaluator) -> Result<Self, PolicyError> {
+        Self::with(bundle, setting, || evaluator.0)
     }
 
     /// The same without a process, and waits until the bundle is compiled.

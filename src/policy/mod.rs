@@ -44,7 +44,7 @@ pub use approved::{Approved, Verdict, check, check_again, check_manifests};
 pub use bundle::Bundle;
 pub use child::Program;
 pub use error::PolicyError;
-pub use gate::{Deployment, Gate, Setting, Subject};
+pub use gate::{Deployment, Evaluator, Gate, Setting, Subject};
 pub use schema::input_schema;
 pub use serve::serve;
 pub use verdict::{Decision, Denial, Evaluated, Evaluation, Level, Violation, Warning};

@@ -1,5 +1,6 @@
 //! `mlo apply`, and all of `mlo destroy` but its name.
 
+use super::policy_process;
 use crate::apply::{Applied, Applier, Halted, settle};
 use crate::cli::approval;
 use crate::cli::args::{Apply, Global};
@@ -41,6 +42,7 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
     if let Err(messages) = report.check_files() {
         return report.refuse(screen, &messages);
     }
+    let evaluator = policy_process::start();
     let (kind, mut session, saved, messages) = match open(options, destroy, screen) {
         Ok(opened) => opened,
         Err((failed, exit)) => return report.fail(screen, &failed.messages, &failed.sources, exit),
@@ -51,7 +53,7 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
     report.messages(screen, &messages, &session.sources);
     let result = match session::runtime() {
         Ok(runtime) => {
-            let gate = session.start_gate(kind, &options.source, &options.engine);
+            let gate = session.start_gate(kind, (&options.source, &options.engine), evaluator);
             let holder = session::holder(if kind == Kind::Destroy { "destroy" } else { "apply" });
             let run = Run { options, kind, saved, session: &session, holder, gate, report: &report };
             runtime.block_on(run.run(screen))

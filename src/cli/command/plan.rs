@@ -1,6 +1,6 @@
 //! `mlo plan`
 
-use super::generate;
+use super::{generate, policy_process};
 use crate::cli::approval;
 use crate::cli::args::{Global, Plan};
 use crate::cli::backend::moves;
@@ -22,6 +22,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     if options.shown.show_sensitive {
         screen.show_everything();
     }
+    let evaluator = policy_process::start();
     let report = Report::new(&options.shown, options.source.format(&options.shown), screen);
     if let Some(path) = &options.generate_config {
         match generate::write(path, &options.source, &options.engine, screen) {
@@ -42,7 +43,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
         Ok(key) => key,
         Err(messages) => return report.fail(screen, &messages, &session.sources, Exit::Error),
     };
-    let gate = session.start_gate(kind, &options.source, &options.engine);
+    let gate = session.start_gate(kind, (&options.source, &options.engine), evaluator);
     let made = match session::runtime() {
         Ok(runtime) => runtime.block_on(async {
             // What runs to read an object ends with the future that waits for it.

@@ -1,7 +1,7 @@
 //! The process that evaluates policy: `mlo` itself, started with one argument that no command has.
 
 use crate::cli::exit::Exit;
-use crate::policy::{self, PolicyError, Program};
+use crate::policy::{self, Evaluator, PolicyError, Program};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -27,8 +27,13 @@ pub(in crate::cli) fn run() -> Exit {
     }
 }
 
+/// Starts the process.
+pub(in crate::cli) fn start() -> Evaluator {
+    Evaluator::start(program())
+}
+
 /// How the process is started: from the file that runs now, even if another has taken its name since.
-pub(in crate::cli) fn program() -> Result<Program, PolicyError> {
+fn program() -> Result<Program, PolicyError> {
     let running = Path::new("/proc/self/exe");
     let path = if cfg!(target_os = "linux") && running.exists() {
         PathBuf::from(running)

@@ -1,6 +1,7 @@
 //! `mlo validate`
 
 use crate::cli::args::{Format, Global, Shown, Validate};
+use crate::cli::command::policy_process;
 use crate::cli::exit::Exit;
 use crate::cli::report::Report;
 use crate::cli::screen::Screen;
@@ -58,6 +59,6 @@ fn check(options: &Validate, screen: &mut Screen) -> (Failed, Judged) {
     }
     messages.sort();
     let is_asked = options.policy && !Diagnostics::has_errors(&messages);
-    let judged = is_asked.then(|| session.judge_manifests(&options.source));
+    let judged = is_asked.then(|| session.judge_manifests(&options.source, policy_process::start()));
     (Failed { messages, sources: session.sources }, judged)
 }

@@ -4,6 +4,7 @@ mod open;
 mod tell;
 
 use crate::cli::args::{Global, Test};
+use crate::cli::command::policy_process;
 use crate::cli::exit::Exit;
 use crate::cli::heartbeat;
 use crate::cli::interrupt::Interrupt;
@@ -122,6 +123,6 @@ impl Gates<'_> {
             return Ok(then(gate));
         }
         let setting = judging::setting(&self.opened.context.environment);
-        Ok(then(gate.insert(judging::gate(&self.options.source, setting)?)))
+        Ok(then(gate.insert(judging::gate(&self.options.source, setting, policy_process::start())?)))
     }
 }
