@@ -36,11 +36,13 @@ pub(crate) fn run(workspace: &Workspace, cache: &Cache, full: bool) -> Result<()
     let library = steps.step("ONNX Runtime", || onnxruntime::obtain(workspace, cache))?;
     let versitygw = steps.step("versitygw", || tools::versitygw(cache))?;
     let moto = steps.step("moto", || tools::moto(cache))?;
+    let triton = steps.step("tritonclient", || tools::python_packages(cache, &tools::TRITON))?;
     let parts = [
         ("MLO_TEST_OPA", &*opa),
         ("MLO_ONNXRUNTIME", &*library),
         ("MLO_TEST_VERSITYGW", &*versitygw),
         ("MLO_TEST_MOTO", &*moto),
+        ("MLO_TEST_TRITON_PYTHON", &*triton),
     ];
     steps.step("tests", || command::show(&mut tests(workspace, parts, full)))?;
 

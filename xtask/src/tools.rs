@@ -130,6 +130,42 @@ pub(crate) fn moto(cache: &Cache) -> Result<PathBuf, Failure> {
     })
 }
 
+/// Packages of Python that a bench or a check needs together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PythonPackages {
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+    /// As pip takes them.
+    pub(crate) requirements: &'static [&'static str],
+}
+
+/// A public client of the Open Inference Protocol: the server is tried with it.
+pub(crate) const TRITON: PythonPackages = PythonPackages {
+    name: "tritonclient",
+    version: "2.73.0",
+    requirements: &["tritonclient[http,grpc]==2.73.0"],
+};
+
+/// Starts Python with what is installed beside it.
+const PYTHON_BESIDE: &str = "#!/bin/sh
+PYTHONPATH=\"$(dirname \"$0\")/../packages\" exec PYTHON \"$@\"
+";
+
+/// A Python that finds these packages, which are installed into the cache.
+pub(crate) fn python_packages(cache: &Cache, packages: &PythonPackages) -> Result<PathBuf, Failure> {
+    let tool = Tool { name: packages.name, version: packages.version, source: "" };
+    let arguments = [&["--only-binary=:all:", "--prefer-binary"], packages.requirements].concat();
+    let folder = tool.folder(cache, &[&arguments[..], &[PYTHON_BESIDE]].concat());
+    tool.obtain(cache, &folder, "bin/python", |folder, _| {
+        let python = Python::locate(cache)?;
+        command::read(python.pip("install").arg("--target").arg(folder.join("packages")).args(&arguments))?;
+        let bin = folder.join("bin");
+        fs::create_dir(&bin).map_err(|error| Failure::io("making", &bin, &error))?;
+        let program = python.program().display().to_string();
+        write_program(&bin.join("python"), &PYTHON_BESIDE.replace("PYTHON ", &format!("{program} ")))
+    })
+}
+
 /// A file that can be run.
 fn write_program(path: &Path, text: &str) -> Result<(), Failure> {
     let mut options = fs::File::options();

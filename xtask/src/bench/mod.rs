@@ -6,6 +6,7 @@
 mod child;
 mod engine;
 mod lang;
+mod serve;
 mod shapes;
 mod table;
 mod terraform;
@@ -37,6 +38,12 @@ const BENCHES: &[Bench] = &[
         about: "plan and apply thousands of resources in three shapes, beside Terraform",
         packages: &["mlo"],
         run: engine::run,
+    },
+    Bench {
+        name: "serve",
+        about: "predictions under load, beside a loop of ONNX Runtime, FastAPI and MLServer",
+        packages: &["mlo", "mlo-runtime"],
+        run: serve::run,
     },
 ];
 
