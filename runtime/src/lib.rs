@@ -1,31 +1,53 @@
-//! The inference server of mlo: one ONNX model over HTTP.
+//! The inference server of mlo: an ONNX model over HTTP.
 //!
 //! In reading order:
 //!
 //! - `config`       what the operator asks for: flags and environment
 //! - `onnxruntime`  where ONNX Runtime's library is
-//! - `model`        from a URI to a model that answers: found, checked, loaded, warmed up
+//! - `spec`         which models are served, and what the operator says of each
+//! - `host`         the models of this process, and their exchange
+//! - `model`        from a URI to a model that answers
+//! - `source`       from a URI to a model's bytes
+//! - `probe`        a model is first tried in a child process
+//! - `golden`       requests whose answers are known
 //! - `session`      the one door to ONNX Runtime
-//! - `tensor`       a request's JSON to a tensor
-//! - `queue`        many requests to the one thread that runs the model
-//! - `protocol`     the shapes that leave as JSON
+//! - `warm_up`      its first runs, and what they show
+//! - `tensor`       dense tensors
+//! - `request`      a request's bytes to tensors
+//! - `batch`        many requests to the threads that run the model
+//! - `answer`       output tensors to an answer's bytes
+//! - `protocol`     refusals and descriptions as JSON
+//! - `access`       keys that callers show
 //! - `server`       connections: accepted, watched, ended; its `routes` say what each endpoint does
 //! - `metrics`, `process`, `log`, `clock`
 //! - `life`         signals, the terminal, the run file
+//! - `observe`      what is learned from answers: the prediction log, drift, what turned out
+//! - `watchdog`     ends the process when a run does not end
 
+mod access;
+mod answer;
+mod batch;
 mod clock;
 mod config;
+mod golden;
+mod host;
 mod life;
 mod log;
 mod metrics;
 mod model;
+mod observe;
 mod onnxruntime;
+mod probe;
 mod process;
 mod protocol;
-mod queue;
+mod request;
 mod server;
 mod session;
+mod source;
+mod spec;
 mod tensor;
+mod warm_up;
+mod watchdog;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -36,22 +58,31 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-pub use config::{LogFormat, LogLevel, MetricsError, Options, Surroundings};
+pub use config::{LogFormat, LogLevel, Nulls, Options, Provider, Surroundings};
 pub use life::ListenError;
 
-use life::{RunFile, RunRecord, Signals};
-use log::Log;
-use model::Stage;
-use server::{App, Identity, Phase};
+use observe::ObserveError;
+use server::TlsError;
+use spec::SpecError;
 
-/// Time for the model's thread to end once nothing is asked of it.
-const THREAD_END_MAX: Duration = Duration::from_secs(1);
+use access::Key;
+use host::Host;
+use life::{RunFile, RunRecord, Signals, Wish};
+use log::Log;
+use metrics::Metrics;
+use model::Stage;
+use observe::Observer;
+use server::{App, Entrance, Phase, Settings, Side};
+use spec::Spec;
+
+/// Time for the model's threads to end once nothing is asked of them.
+const THREADS_END_MAX: Duration = Duration::from_secs(1);
 
 /// Why the server ended without being told to.
 #[derive(Debug, thiserror::Error)]
 enum RunError {
     #[error(transparent)]
-    Metrics(#[from] MetricsError),
+    Spec(#[from] SpecError),
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error("cannot start: {0}")]
@@ -60,6 +91,12 @@ enum RunError {
     RunFile { path: std::path::PathBuf, source: std::io::Error },
     #[error("--require-model is set, and {0}")]
     NoModel(&'static str),
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("--admin-port needs --admin-token (ADMIN_API_TOKEN): without a token there is no administration")]
+    NoToken,
 }
 
 /// Serves until a signal comes: 0 then, and 1 where it cannot.
@@ -68,6 +105,10 @@ pub fn run(options: Options, around: Surroundings) -> ExitCode {
         life::detach();
     }
     let log = Log::start(options.log_format, options.log_level);
+    if options.probe {
+        let said = probe::child(&options, &log);
+        return if said.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let outcome = start(options, around, &log);
     if let Err(error) = &outcome {
         log.error("stopped", &[("reason", error)]);
@@ -89,56 +130,52 @@ fn start(options: Options, around: Surroundings, log: &Log) -> Result<(), RunErr
     outcome
 }
 
-fn identity(options: &Options, around: &Surroundings) -> Result<Identity, MetricsError> {
-    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-    let file = options.model.as_deref().map(std::path::Path::new).and_then(std::path::Path::file_stem);
-    let stem = file.map(|stem| stem.to_string_lossy().into_owned()).filter(|stem| !stem.is_empty());
-    Ok(Identity {
-        name: given(&options.model_name).or(stem).unwrap_or_else(|| "model".to_owned()),
-        version: given(&options.model_version),
-        framework: given(&options.framework),
-        instance: given(&options.instance),
-        figures: config::metrics(options.metrics_json.as_deref(), &around.folder)?,
-    })
-}
-
 async fn serve(options: Options, around: Surroundings, log: &Log) -> Result<(), RunError> {
     let mut signals = Signals::install(options.detached)?;
-    let identity = identity(&options, &around)?;
-    let listener = life::listen(SocketAddr::new(options.host, options.port), options.port_fallback).await?;
-    let address = listener.local_addr()?;
-    let mut record = RunRecord::new(address, &identity, options.sha256.clone());
+    let specs = spec::specs(&options, &around)?;
+    let first = specs.first().cloned().unwrap_or_default();
+    let observing = options.observing(&around.folder);
+    let observer = Observer::start(&observing, log)?;
+    let entrances = entrances(&options, &around).await?;
+    let address = entrances.first().map(|entrance| entrance.listener.local_addr()).transpose()?;
+    let address = address.unwrap_or(SocketAddr::new(options.host, options.port));
+    let mut record =
+        RunRecord::new(address, &first, options.instance.clone().filter(|token| !token.is_empty()));
     let path = options.run_file.as_ref().map(|path| around.folder.join(path));
     let mut run_file = write_run_file(path.as_deref(), &record)?;
-    log.info("listening", &[("url", &life::url(address)), ("model", &identity.name)]);
+    log.info("listening", &[("url", &life::url(address)), ("model", &first.name)]);
 
-    let (stage, inference) = model::start(options.clone(), around, log.clone())?;
-    let app = Arc::new(App::new(identity, stage.clone(), log.clone()));
+    let app = app(&options, specs, around, observer, log);
+    app.host.start()?;
+    let host = Arc::clone(&app.host);
+    watchdog::start(options.run_time(), log.clone(), move || host.longest_run())?;
     let (phase, watched) = watch::channel(Phase::Serving);
-    let server = tokio::spawn(server::serve(listener, Arc::clone(&app), watched));
+    let mut servers = tokio::task::JoinSet::new();
+    for entrance in entrances {
+        servers.spawn(server::serve(entrance, Arc::clone(&app), watched.clone()));
+    }
+    drop(watched);
     let outcome = tokio::select! {
-        signal = signals.stop() => { log.info("stopping", &[("signal", &signal)]); Ok(()) }
-        stage = settled(stage.clone()) => {
-            app.metrics.load(matches!(stage, Stage::Ready(_)));
-            match stage {
-                Stage::Failed(reason) if options.require_model => Err(RunError::NoModel(reason)),
-                stage => {
-                    if let Stage::Ready(served) = stage {
-                        record.digest = Some(served.facts.digest.clone());
-                        run_file = write_run_file(path.as_deref(), &record)?.or(run_file);
-                    }
-                    let signal = signals.stop().await;
-                    log.info("stopping", &[("signal", &signal)]);
-                    Ok(())
+        () = until_stopped(&options, &app, &mut signals) => Ok(()),
+        stage = settled(&app.host) => match stage {
+            Stage::Failed(reason) if options.require_model => Err(RunError::NoModel(reason)),
+            stage => {
+                if let Stage::Ready(served) = stage {
+                    record.digest = Some(served.facts.digest.clone());
+                    run_file = write_run_file(path.as_deref(), &record)?.or(run_file);
                 }
+                until_stopped(&options, &app, &mut signals).await;
+                Ok(())
             }
-        }
+        },
     };
     app.draining.store(true, Ordering::Relaxed);
     if outcome.is_ok() {
-        drain(&options, &app, phase, server, &mut signals).await;
+        drain(&options, &app, phase, servers, &mut signals).await;
     }
-    stop_model(&stage, inference).await;
+    let host = Arc::clone(&app.host);
+    // They end with the process otherwise.
+    let _ = tokio::task::spawn_blocking(move || host.stop(THREADS_END_MAX)).await;
     if let Some(run_file) = run_file {
         run_file.remove();
     }
@@ -148,6 +185,75 @@ async fn serve(options: Options, around: Surroundings, log: &Log) -> Result<(), 
     outcome
 }
 
+/// The listener of callers, then those of the operator and of gRPC where there are such.
+async fn entrances(options: &Options, around: &Surroundings) -> Result<Vec<Entrance>, RunError> {
+    let has_token = options.admin_token.as_ref().is_some_and(|token| !token.is_empty());
+    if options.admin_port.is_some() && !has_token {
+        return Err(RunError::NoToken);
+    }
+    let tls = |protocol: &[u8]| match (&options.tls_cert, &options.tls_key) {
+        (Some(certificate), Some(key)) => {
+            let (certificate, key) = (around.folder.join(certificate), around.folder.join(key));
+            server::acceptor(&certificate, &key, &[protocol]).map(Some)
+        }
+        _ => Ok(None),
+    };
+    let at = |host, port| SocketAddr::new(host, port);
+    let listener = life::listen(at(options.host, options.port), options.port_fallback).await?;
+    let mut entrances = vec![Entrance { listener, side: Side::Public, tls: tls(b"http/1.1")? }];
+    if let Some(port) = options.admin_port {
+        let listener = life::listen(at(options.admin_host, port), false).await?;
+        entrances.push(Entrance { listener, side: Side::Admin, tls: tls(b"http/1.1")? });
+    }
+    if let Some(port) = options.grpc_port {
+        let listener = life::listen(at(options.host, port), false).await?;
+        entrances.push(Entrance { listener, side: Side::Grpc, tls: tls(b"h2")? });
+    }
+    Ok(entrances)
+}
+
+fn app(options: &Options, specs: Vec<Spec>, around: Surroundings, observer: Observer, log: &Log) -> Arc<App> {
+    let metrics = Arc::new(Metrics::new(specs.len()));
+    let host = Host::new(specs, options.clone(), around, Arc::clone(&metrics), log.clone());
+    let settings = Settings {
+        instance: options.instance.clone().filter(|token| !token.is_empty()),
+        request_timeout: options.request_timeout(),
+        api_key: Key::new(options.api_key.as_deref()),
+        admin_token: Key::new(options.admin_token.as_deref()),
+        admin_apart: options.admin_port.is_some(),
+    };
+    Arc::new(App::new(Arc::new(host), metrics, observer, log.clone(), settings))
+}
+
+/// Waits for the signal to stop; loads the newest models whenever that is wished, or it is time.
+async fn until_stopped(options: &Options, app: &App, signals: &mut Signals) {
+    loop {
+        let time = async {
+            match options.refresh() {
+                Some(every) => tokio::time::sleep(every).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            wish = signals.next() => match wish {
+                Wish::Stop(signal) => {
+                    app.log.info("stopping", &[("signal", &signal)]);
+                    return;
+                }
+                Wish::Reload => app.log.info("loading the newest models", &[("signal", &"SIGHUP")]),
+            },
+            () = time => {}
+        }
+        let host = Arc::clone(&app.host);
+        // Whoever asks again in the meantime waits for the same loader.
+        tokio::task::spawn_blocking(move || {
+            for hosted in &host.models {
+                host.reload(hosted);
+            }
+        });
+    }
+}
+
 fn write_run_file(path: Option<&std::path::Path>, record: &RunRecord) -> Result<Option<RunFile>, RunError> {
     path.map(|path| RunFile::write(path, record)).transpose().map_err(|source| RunError::RunFile {
         path: path.unwrap_or(std::path::Path::new("")).to_owned(),
@@ -155,17 +261,26 @@ fn write_run_file(path: Option<&std::path::Path>, record: &RunRecord) -> Result<
     })
 }
 
-/// Waits until the model is loaded or has failed.
-async fn settled(mut stage: watch::Receiver<Stage>) -> Stage {
-    loop {
-        let now = stage.borrow_and_update().clone();
-        if !matches!(now, Stage::Loading) {
-            return now;
+/// Waits until every model is loaded or has failed; how the first is then, or the first that failed.
+async fn settled(host: &Host) -> Stage {
+    let mut first = None;
+    for hosted in &host.models {
+        let mut watched = hosted.watch();
+        let stage = loop {
+            let now = watched.borrow_and_update().clone();
+            if !matches!(now, Stage::Loading) {
+                break now;
+            }
+            if watched.changed().await.is_err() {
+                break Stage::Failed("the loading of the model has ended");
+            }
+        };
+        if matches!(stage, Stage::Failed(_)) {
+            return stage;
         }
-        if stage.changed().await.is_err() {
-            return Stage::Failed("the model's thread has ended");
-        }
+        first.get_or_insert(stage);
     }
+    first.unwrap_or(Stage::Loading)
 }
 
 /// Lets load balancers notice, takes no more connections, and gives accepted requests their time. A second signal
@@ -174,14 +289,14 @@ async fn drain(
     options: &Options,
     app: &App,
     phase: watch::Sender<Phase>,
-    mut server: tokio::task::JoinHandle<()>,
+    mut servers: tokio::task::JoinSet<()>,
     signals: &mut Signals,
 ) {
     let ended = async {
         tokio::time::sleep(options.lame_duck()).await;
         // The server is there as long as this task waits for it.
         let _ = phase.send(Phase::Closing);
-        timeout(options.drain(), &mut server).await.is_ok()
+        timeout(options.drain(), async { while servers.join_next().await.is_some() {} }).await.is_ok()
     };
     let in_time = tokio::select! {
         in_time = ended => in_time,
@@ -190,17 +305,7 @@ async fn drain(
     if !in_time {
         // Counted first: what is cut ends on other threads at once.
         let requests = app.inflight();
-        server.abort();
+        servers.abort_all();
         app.log.warn("cut what was left", &[("requests", &requests)]);
     }
-}
-
-/// Ends the model's thread, if it is not in the middle of a run that does not end.
-async fn stop_model(stage: &watch::Receiver<Stage>, inference: std::thread::JoinHandle<()>) {
-    if let Stage::Ready(served) = &*stage.borrow() {
-        served.queue.stop();
-    }
-    let joined = tokio::task::spawn_blocking(move || inference.join());
-    // It ends with the process otherwise.
-    let _ = timeout(THREAD_END_MAX, joined).await;
 }

@@ -31,20 +31,16 @@ pub(crate) struct RunRecord {
 }
 
 impl RunRecord {
-    pub(crate) fn new(
-        address: SocketAddr,
-        identity: &crate::server::Identity,
-        digest: Option<String>,
-    ) -> Self {
+    pub(crate) fn new(address: SocketAddr, spec: &crate::spec::Spec, instance: Option<String>) -> Self {
         Self {
             format_version: RUN_FILE_FORMAT,
             pid: std::process::id(),
             port: address.port(),
             url: url(address),
-            instance: identity.instance.clone(),
-            digest,
-            model: identity.name.clone(),
-            version: identity.version.clone(),
+            instance,
+            digest: spec.sha256.clone(),
+            model: spec.name.clone(),
+            version: spec.version.clone(),
             started_at: crate::clock::rfc3339(crate::clock::now()),
             start_ticks: crate::process::start_ticks(),
         }
@@ -149,34 +145,51 @@ pub(crate) async fn listen(address: SocketAddr, fallback: bool) -> Result<TcpLis
     }
 }
 
-/// The signals that stop the server. Made before anything listens, so that none is missed.
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// To end; the signal's name.
+    Stop(&'static str),
+    /// To load the newest models.
+    Reload,
+}
+
+/// The signals that are heeded. Made before anything listens, so that none is missed.
 #[cfg(unix)]
 pub(crate) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     hangup: tokio::signal::unix::Signal,
-    detached: bool,
+    /// What a hang-up means: without a terminal it asks for the newest models; a terminal takes what runs in it with
+    /// it, unless it was detached.
+    on_hangup: Option<Wish>,
 }
 
 #[cfg(unix)]
 impl Signals {
     pub(crate) fn install(detached: bool) -> std::io::Result<Self> {
+        use std::io::IsTerminal as _;
         use tokio::signal::unix::{SignalKind, signal};
+        let on_hangup = match (detached, std::io::stdin().is_terminal()) {
+            (true, _) => None,
+            (false, true) => Some(Wish::Stop("SIGHUP")),
+            (false, false) => Some(Wish::Reload),
+        };
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
-            detached,
+            on_hangup,
         })
     }
 
-    /// Waits for the next one; its name. A detached server outlives its terminal's hang-up.
-    pub(crate) async fn stop(&mut self) -> &'static str {
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) -> Wish {
         loop {
             tokio::select! {
-                _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.terminate.recv() => return "SIGTERM",
-                _ = self.hangup.recv() => if !self.detached { return "SIGHUP" },
+                _ = self.interrupt.recv() => return Wish::Stop("SIGINT"),
+                _ = self.terminate.recv() => return Wish::Stop("SIGTERM"),
+                _ = self.hangup.recv() => if let Some(wish) = self.on_hangup { return wish },
             }
         }
     }
@@ -192,12 +205,23 @@ impl Signals {
         Ok(Self)
     }
 
-    pub(crate) async fn stop(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> Wish {
         // Where the console cannot be watched, only its closing ends the process.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-        "Ctrl-C"
+        Wish::Stop("Ctrl-C")
+    }
+}
+
+impl Signals {
+    /// Waits for one that asks to end; its name.
+    pub(crate) async fn stop(&mut self) -> &'static str {
+        loop {
+            if let Wish::Stop(name) = self.next().await {
+                return name;
+            }
+        }
     }
 }
 
@@ -221,17 +245,12 @@ mod tests {
     fn a_run_file_of_another_server_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.json");
-        let identity = crate::server::Identity {
-            name: "m".to_owned(),
-            version: None,
-            framework: None,
-            instance: Some("one".to_owned()),
-            figures: std::collections::BTreeMap::new(),
+        let spec = crate::spec::Spec { name: "m".to_owned(), ..crate::spec::Spec::default() };
+        let record = |instance: &str| {
+            RunRecord::new("127.0.0.1:8080".parse().unwrap(), &spec, Some(instance.to_owned()))
         };
-        let address = "127.0.0.1:8080".parse().unwrap();
-        let first = RunFile::write(&path, &RunRecord::new(address, &identity, None)).unwrap();
-        let other = crate::server::Identity { instance: Some("two".to_owned()), ..identity };
-        let second = RunFile::write(&path, &RunRecord::new(address, &other, None)).unwrap();
+        let first = RunFile::write(&path, &record("one")).unwrap();
+        let second = RunFile::write(&path, &record("two")).unwrap();
         first.remove();
         assert!(path.exists(), "it is the second server's now");
         second.remove();

@@ -1,23 +1,29 @@
-//! From a URI to a model that answers: found, checked, loaded, warmed up.
+//! From a URI to a model that answers: found, checked, tried in a child, loaded, warmed up, asked what is known.
 //!
-//! In: the options. Out: a [`Stage`] that everyone can watch. Never: a model whose bytes are not those that were
+//! In: what the operator says of a model. Out: a [`Served`]. Never: a model whose bytes are not those that were
 //! checked, or a reason for outsiders that holds a path or another program's words.
 
 use std::sync::Arc;
 
-use mlo_model::{ModelError, ModelFacts, Root};
-use tokio::sync::watch;
+use mlo_model::{ModelError, ModelFacts};
 
+use crate::answer::{Labels, Outputs, Reading};
+use crate::batch::Batching;
+pub(crate) use crate::batch::Queue;
 use crate::clock;
-use crate::config::{LogLevel, Options, Surroundings};
+use crate::config::{Options, Provider, Surroundings};
+use crate::golden::{self, GoldenError};
 use crate::log::Log;
 use crate::onnxruntime::{self, NotFound};
-use crate::queue::{self, Queue};
-use crate::session::{Answer, Engine, Labels, Session, SessionError};
-use crate::tensor::{Element, Rows, Values, Want};
+use crate::probe::{self, ProbeError, Trial};
+use crate::request::{Port, Taking};
+use crate::session::{Engine, Session, SessionError, Signature};
+use crate::source::{Fetched, SourceError, Sources};
+use crate::spec::Spec;
+use crate::warm_up::{self, WarmUp};
 
-/// Columns of the warm-up row where the model does not fix them.
-const WARM_UP_COLUMNS: usize = 1;
+/// The entry of a model's metadata that names its columns.
+const COLUMNS_METADATA: &str = "feature_names";
 
 /// How far the model is.
 #[derive(Clone)]
@@ -33,13 +39,29 @@ pub(crate) enum Stage {
 /// A model that answers.
 pub(crate) struct Served {
     pub(crate) facts: ModelFacts,
-    pub(crate) want: Want,
+    /// The version that its source gives it.
+    pub(crate) version: Option<String>,
+    /// What requests are read against.
+    pub(crate) taking: Taking,
+    /// Its outputs, in their order.
+    pub(crate) outputs: Vec<Port>,
+    /// What they mean to `/predict`.
+    pub(crate) reading: Reading,
     /// The classes that scores belong to, in order, where the model says.
     pub(crate) classes: Option<Labels>,
     /// The operator's names for them, as many as there are scores; or none.
     pub(crate) names: Vec<String>,
+    pub(crate) batching: Batching,
+    pub(crate) provider: Provider,
     pub(crate) loaded_at: jiff::Timestamp,
     pub(crate) queue: Queue,
+}
+
+impl Drop for Served {
+    /// Nobody can ask it any more: its threads end after what they were given.
+    fn drop(&mut self) {
+        self.queue.stop();
+    }
 }
 
 /// Why there is no model.
@@ -59,11 +81,39 @@ pub(crate) enum LoadError {
     LabelCount { labels: usize, classes: usize },
     #[error("class labels are given, and the model gives no score for each class")]
     LabelsWithoutScores,
+    #[error("{names} columns are named, and the model has {columns}")]
+    ColumnCount { names: usize, columns: usize },
+    #[error(transparent)]
+    Source(SourceError),
+    #[error("the system gives no thread: {0}")]
+    Thread(#[from] std::io::Error),
+    #[error(transparent)]
+    Probe(ProbeError),
+    #[error(transparent)]
+    Golden(#[from] GoldenError),
+}
+
+impl From<ProbeError> for LoadError {
+    fn from(error: ProbeError) -> Self {
+        match error {
+            ProbeError::Session(error) => LoadError::Session(error),
+            other => LoadError::Probe(other),
+        }
+    }
+}
+
+impl From<SourceError> for LoadError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Model(error) => LoadError::Model(error),
+            other => LoadError::Source(other),
+        }
+    }
 }
 
 impl LoadError {
     /// What outsiders may know: no path, no text of another program.
-    fn public(&self) -> &'static str {
+    pub(crate) fn public(&self) -> &'static str {
         match self {
             LoadError::NotConfigured => "no model is configured",
             LoadError::Digest { .. } => "the model file does not have the expected digest",
@@ -71,6 +121,13 @@ impl LoadError {
             LoadError::LabelCount { .. } | LoadError::LabelsWithoutScores => {
                 "the class labels do not fit the model"
             }
+            LoadError::ColumnCount { .. } => "the names of the columns do not fit the model",
+            LoadError::Source(error) => error.public(),
+            LoadError::Thread(_) => "the system gives no thread",
+            LoadError::Probe(ProbeError::Hangs(_)) => "the model takes too long to load",
+            LoadError::Probe(ProbeError::Start(_)) => "the model could not be tried",
+            LoadError::Probe(_) => "the model ends the process that loads it",
+            LoadError::Golden(_) => "the model does not give the answers that are known",
             LoadError::Model(error) => match error {
                 ModelError::Scheme { .. } | ModelError::Uri { .. } => "the model URI is not supported",
                 ModelError::Missing { .. } => "the model file was not found",
@@ -90,10 +147,11 @@ impl LoadError {
             LoadError::Session(error) => match error {
                 SessionError::Library(_) | SessionError::LibraryHangs => "ONNX Runtime could not be loaded",
                 SessionError::Refused(_) => "ONNX Runtime refuses the model",
+                SessionError::Provider { .. } => "the execution provider that was asked for cannot be used",
                 SessionError::Unsupported(_) => {
                     "the model's inputs or outputs are of a kind that is not served"
                 }
-                SessionError::Run(_) | SessionError::Answer { .. } => {
+                SessionError::Input(_) | SessionError::Run(_) | SessionError::Answer(_) => {
                     "the model failed its warm-up prediction"
                 }
             },
@@ -101,107 +159,158 @@ impl LoadError {
     }
 }
 
-/// Loads the model on a thread of its own, which then runs it until its queue is stopped; returns what to watch.
-pub(crate) fn start(
+/// Loads models; keeps ONNX Runtime, of which a process has one.
+pub(crate) struct Loader {
     options: Options,
     around: Surroundings,
     log: Log,
-) -> std::io::Result<(watch::Receiver<Stage>, std::thread::JoinHandle<()>)> {
-    let (stage, watched) = watch::channel(Stage::Loading);
-    let thread = std::thread::Builder::new().name("inference".to_owned()).spawn(move || {
-        let start = clock::instant();
-        match load(&options, &around, &log) {
-            Ok((served, session, jobs)) => {
-                let took = (clock::instant() - start).as_millis();
-                let facts = &served.facts;
-                let values: [(&str, &dyn std::fmt::Display); 3] =
-                    [("digest", &facts.digest), ("bytes", &facts.size_bytes), ("took_ms", &took)];
-                log.info("model ready", &values);
-                stage.send_replace(Stage::Ready(Arc::new(served)));
-                queue::run(jobs, session);
-            }
-            Err(error) => {
-                let level = match error {
-                    LoadError::NotConfigured => LogLevel::Warn,
-                    _ => LogLevel::Error,
-                };
-                log.line(level, "no model", &[("reason", &error)]);
-                stage.send_replace(Stage::Failed(error.public()));
-            }
-        }
-    })?;
-    Ok((watched, thread))
+    engine: Option<Engine>,
 }
 
-fn load(
-    options: &Options,
-    around: &Surroundings,
-    log: &Log,
-) -> Result<(Served, Session, queue::Jobs), LoadError> {
-    let uri = options.model.as_deref().filter(|uri| !uri.is_empty()).ok_or(LoadError::NotConfigured)?;
-    // The operator names the file, so its folder may be anywhere.
-    let path = mlo_model::locate(uri, &Root { project: std::path::Path::new("/"), base: &around.folder })?;
-    let bytes = mlo_model::read(&path)?;
-    let facts = mlo_model::inspect_bytes(&bytes)?;
-    if let Some(expected) = options.sha256.as_ref().filter(|expected| **expected != facts.digest) {
-        return Err(LoadError::Digest { expected: expected.clone(), got: facts.digest });
+impl Loader {
+    pub(crate) fn new(options: Options, around: Surroundings, log: Log) -> Self {
+        Self { options, around, log, engine: None }
     }
-    let library = onnxruntime::find(options, around)?;
-    let engine = Engine::load(&library, log)?;
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut session = Session::load(&engine, &bytes, options.intra_op_threads(processors))?;
-    drop(bytes);
-    let answer = warm_up(&mut session, log)?;
-    let names = class_names(options, &answer)?;
-    let (queue, jobs) = queue::queue();
-    let served = Served {
-        facts,
-        want: session.want(),
-        classes: answer.classes,
-        names,
-        loaded_at: clock::now(),
-        queue,
-    };
-    Ok((served, session, jobs))
+
+    /// Loads what is newest; nothing where that is what answers already.
+    pub(crate) fn load(&mut self, spec: &Spec, before: Option<&Served>) -> Result<Option<Served>, LoadError> {
+        let uri = spec.uri.as_deref().ok_or(LoadError::NotConfigured)?;
+        let credentials = self.options.credentials(&self.around);
+        let sources = Sources {
+            folder: &self.around.folder,
+            cache: self.around.cache.as_deref(),
+            credentials: &credentials,
+            expected: spec.sha256.as_deref(),
+        };
+        let Fetched { bytes, version } = sources.fetch(uri)?;
+        let facts = mlo_model::inspect_bytes(&bytes)?;
+        if let Some(expected) = spec.sha256.as_ref().filter(|expected| **expected != facts.digest) {
+            return Err(LoadError::Digest { expected: expected.clone(), got: facts.digest });
+        }
+        if before.is_some_and(|before| before.facts.digest == facts.digest) {
+            return Ok(None);
+        }
+        self.serve(spec, facts, &bytes, version).map(Some)
+    }
+
+    fn serve(
+        &mut self,
+        spec: &Spec,
+        facts: ModelFacts,
+        bytes: &[u8],
+        version: Option<String>,
+    ) -> Result<Served, LoadError> {
+        let (options, log) = (&self.options, &self.log);
+        let library = onnxruntime::find(options, &self.around)?;
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let execution = options.execution(processors);
+        let max = options.load_time();
+        let trial = Trial { model: bytes, digest: &facts.digest, library: &library, execution, max };
+        probe::run(&trial, options, &self.around)?;
+        let engine = match &self.engine {
+            Some(engine) => engine.clone(),
+            None => self.engine.insert(Engine::load(&library, log)?).clone(),
+        };
+        let mut sessions = Vec::new();
+        for _ in 0..options.instances {
+            sessions.push(Session::load(&engine, bytes, execution)?);
+        }
+        let signature = sessions.first().map(|session| Arc::clone(session.signature()));
+        let signature = signature.ok_or(LoadError::NotConfigured)?;
+        let taking = taking(spec, options, &facts, &signature)?;
+        let warm_up = warm_up(&mut sessions, &signature, &taking, log)?;
+        let reading = Reading::of(&signature.outputs);
+        let names = class_names(spec, reading, &warm_up.outputs)?;
+        let queue = Queue::start(sessions, warm_up.batching, options.limits())?;
+        let served = Served {
+            facts,
+            version,
+            taking,
+            outputs: signature.outputs.clone(),
+            reading,
+            classes: warm_up.outputs.classes,
+            names,
+            batching: warm_up.batching,
+            provider: options.provider,
+            loaded_at: clock::now(),
+            queue,
+        };
+        if let Some(path) = &spec.golden {
+            let count = golden::check(path, &served)?;
+            log.info("golden requests answered as known", &[("model", &spec.name), ("count", &count)]);
+        }
+        Ok(served)
+    }
 }
 
-/// The answer to one row of zeros: the first run allocates and optimises, and shows that the model runs at all.
+/// Runs every instance once: the first run allocates and optimises, and shows that the model runs at all.
 ///
-/// Where the model does not say how many columns it takes, a refusal only says that one column is the wrong number.
-fn warm_up(session: &mut Session, log: &Log) -> Result<Answer, SessionError> {
-    match session.run(zeros(session.want())) {
-        Err(SessionError::Run(reason)) if session.want().columns.is_none() => {
-            log.warn(
-                "not warmed up, since the model does not say how many columns it takes",
-                &[("reason", &reason)],
-            );
-            Ok(Answer::default())
-        }
-        outcome => outcome,
+/// Where the model leaves lengths open, a refusal only says that these are not the right ones.
+fn warm_up(
+    sessions: &mut [Session],
+    signature: &Signature,
+    taking: &Taking,
+    log: &Log,
+) -> Result<WarmUp, LoadError> {
+    let mut first = None;
+    for session in sessions {
+        let warm_up = match warm_up::run(session, taking) {
+            Err(SessionError::Input(reason) | SessionError::Run(reason))
+                if warm_up::has_open_lengths(signature) =>
+            {
+                log.warn(
+                    "not warmed up, since the model does not say how long its input is",
+                    &[("reason", &reason)],
+                );
+                WarmUp { batching: warm_up::declared(signature), outputs: Outputs::default() }
+            }
+            outcome => outcome?,
+        };
+        first.get_or_insert(warm_up);
     }
+    Ok(first.unwrap_or(WarmUp { batching: Batching::Alone, outputs: Outputs::default() }))
 }
 
-/// One row of zeros.
-fn zeros(want: Want) -> Rows {
-    let columns = want.columns.unwrap_or(WARM_UP_COLUMNS);
-    let values = match want.element {
-        Element::Float => Values::Float(vec![0.0; columns]),
-        Element::Double => Values::Double(vec![0.0; columns]),
-        Element::Int64 => Values::Int64(vec![0; columns]),
+/// What requests are read against: the model's inputs, and the names of the columns of its only one.
+fn taking(
+    spec: &Spec,
+    options: &Options,
+    facts: &ModelFacts,
+    signature: &Signature,
+) -> Result<Taking, LoadError> {
+    let given = &spec.features;
+    let width = match signature.inputs.as_slice() {
+        [only] => only.dims.get(1).copied().flatten().filter(|_| only.dims.len() == 2),
+        _ => None,
     };
-    Rows { values, count: 1, columns }
+    match width {
+        Some(columns) if !given.is_empty() && given.len() != columns => {
+            return Err(LoadError::ColumnCount { names: given.len(), columns });
+        }
+        _ => {}
+    }
+    let own = || facts.metadata.get(COLUMNS_METADATA).map(|text| listed(text)).unwrap_or_default();
+    let columns = if given.is_empty() { own() } else { given.clone() };
+    // What the model says of itself is taken only where it can be true.
+    let columns = if width.is_some_and(|width| width != columns.len()) { Vec::new() } else { columns };
+    Ok(Taking { inputs: signature.inputs.clone(), columns, missing: options.missing() })
+}
+
+/// Names in a JSON list, or with commas between them.
+fn listed(text: &str) -> Vec<String> {
+    serde_json::from_str(text)
+        .unwrap_or_else(|_| text.split(',').map(|name| name.trim().to_owned()).collect())
 }
 
 /// The operator's class names, if they fit what the warm-up answered; unchecked where there was none.
-fn class_names(options: &Options, answer: &Answer) -> Result<Vec<String>, LoadError> {
-    let names: Vec<String> = options.labels.iter().filter(|name| !name.is_empty()).cloned().collect();
-    if names.is_empty() {
+fn class_names(spec: &Spec, reading: Reading, outputs: &Outputs) -> Result<Vec<String>, LoadError> {
+    let names = spec.labels.clone();
+    if names.is_empty() || outputs.tensors.is_empty() {
         return Ok(names);
     }
-    match &answer.scores {
-        Some(scores) if scores.columns == names.len() => Ok(names),
-        Some(scores) => Err(LoadError::LabelCount { labels: names.len(), classes: scores.columns }),
-        None if answer.labels.is_none() => Ok(names),
+    match reading.scores(outputs).map(crate::tensor::Tensor::row_len) {
+        Some(classes) if classes == names.len() => Ok(names),
+        Some(classes) => Err(LoadError::LabelCount { labels: names.len(), classes }),
         None => Err(LoadError::LabelsWithoutScores),
     }
 }

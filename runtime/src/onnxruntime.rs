@@ -355,6 +355,8 @@ mod tests {
             cache: Some(place("cache")),
             virtual_env: Some(place("venv")),
             ort_dylib_path: None,
+            library_path: None,
+            aws: std::collections::BTreeMap::new(),
         };
         let refusal = find(&options(&[]), &around)
             .unwrap_err()

@@ -1,28 +1,30 @@
 //! The one door to ONNX Runtime.
 //!
-//! In: the library's path, a model's bytes, rows. Out: what the model answers, as plain numbers. Never: a file that
-//! the model names, a value that borrows from ONNX Runtime, two runs at once.
+//! In: the library's path, a model's bytes, tensors. Out: what the model answers, as tensors of our own. Never: a file
+//! that the model names, a value that borrows from ONNX Runtime, two runs of a session at once, a provider that was
+//! asked for and is quietly not used.
 
+use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use ort::ep;
 use ort::logging::LogLevel as OrtLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::session::{Session as OrtSession, SessionOutputs};
-use ort::value::{DynMap, DynValue, Outlet, Tensor, TensorElementType, ValueType};
+use ort::session::{Session as OrtSession, SessionInputValue};
+use ort::value::{DynMap, DynValue, Outlet, Tensor as OrtTensor, TensorElementType, TensorRef, ValueType};
 
-use crate::config::LogLevel;
+use crate::answer::{Labels, Outputs};
+use crate::config::{LogLevel, Provider};
 use crate::log::Log;
-use crate::tensor::{Element, Rows, Values, Want};
+use crate::request::{Inputs, Port};
+use crate::tensor::{Data, Element, Tensor};
 
 /// Time for loading the shared library. A cold disk needs a second or two; a library that hangs must not hold the
 /// server for ever.
 const LIBRARY_LOAD_MAX: Duration = Duration::from_secs(20);
-
-/// Columns of a model's input at most: a row of more numbers than this does not fit a request's body.
-const COLUMNS_MAX: usize = 1_000_000;
 
 /// What ONNX Runtime, or a model with it, cannot do.
 #[derive(Debug, thiserror::Error)]
@@ -36,20 +38,29 @@ pub(crate) enum SessionError {
     /// ONNX Runtime refuses the model; its words.
     #[error("ONNX Runtime refuses the model: {0}")]
     Refused(String),
-    /// The model is fine, but nothing that rows of numbers can be sent to.
+    /// The execution provider that was asked for cannot be had.
+    #[error(
+        "the execution provider {provider} cannot be used: {reason}; it needs a library of ONNX Runtime that was built \
+         with it, the vendor's libraries, and a device (or let --provider-fallback use the processor)"
+    )]
+    Provider {
+        /// Which.
+        provider: Provider,
+        /// ONNX Runtime's words.
+        reason: String,
+    },
+    /// The model is fine, but nothing that tensors can be sent to.
     #[error("the model cannot be served: {0}")]
     Unsupported(String),
+    /// ONNX Runtime refuses what was sent; its words.
+    #[error("the model refuses its input: {0}")]
+    Input(String),
     /// A run failed; ONNX Runtime's words.
     #[error("the run failed: {0}")]
     Run(String),
-    /// The answer has another shape or type than the model declares.
-    #[error("the model's answer for {rows} rows is not usable: {problem}")]
-    Answer {
-        /// Rows that were asked for.
-        rows: usize,
-        /// What is wrong.
-        problem: &'static str,
-    },
+    /// The answer is not what the model declares.
+    #[error("the model's answer is not usable: {0}")]
+    Answer(&'static str),
 }
 
 /// ONNX Runtime, loaded; one in a process.
@@ -100,270 +111,295 @@ impl Engine {
     }
 }
 
-/// How an output answers for each row.
+/// How an output comes out of ONNX Runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ScoreForm {
-    Floats,
-    Doubles,
+enum OutputForm {
+    Tensor,
     /// A map for each row, from class to score.
     MapByNumber,
     MapByText,
 }
 
-/// Which outputs mean what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Reading {
-    /// The output with one class a row, if there is one; its index, and whether it holds texts.
-    label: Option<(usize, bool)>,
-    /// The output with numbers.
-    scores: Option<(usize, ScoreForm)>,
+/// What a model takes and gives.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Signature {
+    pub(crate) inputs: Vec<Port>,
+    /// Maps are tensors of scores here.
+    pub(crate) outputs: Vec<Port>,
+    forms: Vec<OutputForm>,
+}
+
+/// What a session may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Execution {
+    /// Threads that compute within one operator.
+    pub(crate) intra_op_threads: usize,
+    /// Operators that run at once; 1 runs them one after the other.
+    pub(crate) inter_op_threads: usize,
+    /// Whether memory of a run is kept for the next.
+    pub(crate) arena: bool,
+    pub(crate) provider: Provider,
+    pub(crate) device: u16,
+    /// Whether the processor may do what the provider cannot.
+    pub(crate) fallback: bool,
+    /// Bytes of the device's memory at most.
+    pub(crate) memory_bytes: Option<usize>,
 }
 
 /// A loaded model, owned by the one thread that runs it.
 pub(crate) struct Session {
     ort: OrtSession,
-    want: Want,
-    one_at_a_time: bool,
-    reading: Reading,
-}
-
-/// What a model answered: one entry a row in each.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Answer {
-    /// The class that the model itself decided for.
-    pub labels: Option<Labels>,
-    /// Numbers for each row.
-    pub scores: Option<Scores>,
-    /// The classes that the scores belong to, where the model says so.
-    pub classes: Option<Labels>,
-}
-
-/// Classes as the model names them.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Labels {
-    /// By number.
-    Numbers(Vec<i64>),
-    /// By word.
-    Texts(Vec<String>),
-}
-
-/// `rows * columns` numbers, row after row.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Scores {
-    /// The numbers.
-    pub values: Floats,
-    /// Numbers for each row, at least 1.
-    pub columns: usize,
-}
-
-/// Floating-point numbers as wide as the model gives them.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Floats {
-    /// 32 bits.
-    Single(Vec<f32>),
-    /// 64 bits.
-    Double(Vec<f64>),
-}
-
-impl Floats {
-    fn len(&self) -> usize {
-        match self {
-            Floats::Single(values) => values.len(),
-            Floats::Double(values) => values.len(),
-        }
-    }
-}
-
-impl Labels {
-    /// How many.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Labels::Numbers(labels) => labels.len(),
-            Labels::Texts(labels) => labels.len(),
-        }
-    }
+    signature: Arc<Signature>,
 }
 
 impl Session {
     /// Loads a model whose bytes [`mlo_model::inspect_bytes`] has let through.
-    pub(crate) fn load(engine: &Engine, model: &[u8], threads: usize) -> Result<Self, SessionError> {
+    pub(crate) fn load(engine: &Engine, model: &[u8], execution: Execution) -> Result<Self, SessionError> {
         let refused = |error: ort::Error| SessionError::Refused(error.to_string());
-        let mut builder = builder(engine, threads).map_err(refused)?;
+        let mut builder = builder(engine, execution)?;
         let ort = builder.commit_from_memory(model).map_err(refused)?;
-        let (want, one_at_a_time) = wanted(ort.inputs())?;
-        let reading = readable(ort.outputs())?;
-        Ok(Self { ort, want, one_at_a_time, reading })
+        let signature = Arc::new(signature(ort.inputs(), ort.outputs())?);
+        Ok(Self { ort, signature })
     }
 
-    /// What the model takes.
-    pub(crate) fn want(&self) -> Want {
-        self.want
+    /// What the model takes and gives.
+    pub(crate) fn signature(&self) -> &Arc<Signature> {
+        &self.signature
     }
 
-    /// Answers for each row, in order.
-    pub(crate) fn run(&mut self, rows: Rows) -> Result<Answer, SessionError> {
-        if !self.one_at_a_time || rows.count == 1 {
-            return self.run_once(rows);
+    /// Runs the model once.
+    pub(crate) fn run(&mut self, inputs: &Inputs) -> Result<Outputs, SessionError> {
+        let values: Result<Vec<SessionInputValue<'_>>, SessionError> = inputs.iter().map(value).collect();
+        let outputs = self.ort.run(values?.as_slice()).map_err(failed)?;
+        let mut read = Outputs::default();
+        for (output, form) in outputs.values().zip(&self.signature.forms) {
+            let tensor = match form {
+                OutputForm::Tensor => dense(&output)?,
+                OutputForm::MapByNumber => {
+                    let (tensor, classes) = zipped::<i64>(&output)?;
+                    read.classes = Some(Labels::Numbers(classes));
+                    tensor
+                }
+                OutputForm::MapByText => {
+                    let (tensor, classes) = zipped::<String>(&output)?;
+                    read.classes = Some(Labels::Texts(classes));
+                    tensor
+                }
+            };
+            read.tensors.push(tensor);
         }
-        let mut whole: Option<Answer> = None;
-        for row in split(&rows) {
-            let answer = self.run_once(row)?;
-            whole = Some(match whole {
-                None => answer,
-                Some(before) => joined(before, answer, rows.count)?,
-            });
+        if read.tensors.len() == self.signature.outputs.len() {
+            Ok(read)
+        } else {
+            Err(SessionError::Answer("an output is missing"))
         }
-        whole.ok_or(SessionError::Answer { rows: 0, problem: "nothing was asked" })
-    }
-
-    fn run_once(&mut self, rows: Rows) -> Result<Answer, SessionError> {
-        let count = rows.count;
-        let failed = |error: ort::Error| SessionError::Run(error.to_string());
-        let shape = [rows.count, rows.columns];
-        let input: DynValue = match rows.values {
-            Values::Float(values) => Tensor::from_array((shape, values)).map_err(failed)?.into_dyn(),
-            Values::Double(values) => Tensor::from_array((shape, values)).map_err(failed)?.into_dyn(),
-            Values::Int64(values) => Tensor::from_array((shape, values)).map_err(failed)?.into_dyn(),
-        };
-        let outputs = self.ort.run(ort::inputs![input]).map_err(failed)?;
-        read(&self.reading, &outputs, count)
     }
 }
 
-fn builder(engine: &Engine, threads: usize) -> ort::Result<SessionBuilder> {
-    let builder = OrtSession::builder(&engine.environment)?
-        .with_optimization_level(GraphOptimizationLevel::All)?
-        .with_intra_threads(threads)?
-        .with_inter_threads(1)?
-        // A spinning pool would take the processor from the HTTP threads between requests.
-        .with_intra_op_spinning(false)?;
-    Ok(builder)
+/// What a failed run is to its caller.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
+fn failed(error: ort::Error) -> SessionError {
+    match error.code() {
+        // An index out of range, shapes that do not fit together: what was sent, not what runs it.
+        ort::ErrorCode::InvalidArgument => SessionError::Input(error.to_string()),
+        _ => SessionError::Run(error.to_string()),
+    }
 }
 
-/// What the model's one input takes, and whether the model fixes the batch to a single row.
-fn wanted(inputs: &[Outlet]) -> Result<(Want, bool), SessionError> {
-    let unsupported = |what: String| Err(SessionError::Unsupported(what));
-    let [input] = inputs else {
-        return unsupported(format!("it has {} inputs, and this version serves one", inputs.len()));
+fn builder(engine: &Engine, execution: Execution) -> Result<SessionBuilder, SessionError> {
+    let refused = |error: ort::Error| SessionError::Refused(error.to_string());
+    let basic = || -> ort::Result<SessionBuilder> {
+        let builder = OrtSession::builder(&engine.environment)?
+            .with_optimization_level(GraphOptimizationLevel::All)?
+            .with_intra_threads(execution.intra_op_threads)?
+            .with_inter_threads(execution.inter_op_threads)?
+            .with_parallel_execution(execution.inter_op_threads > 1)?
+            // A spinning pool would take the processor from the HTTP threads between requests.
+            .with_intra_op_spinning(false)?
+            .with_inter_op_spinning(false)?;
+        Ok(builder)
     };
-    let ValueType::Tensor { ty, shape, .. } = input.dtype() else {
-        return unsupported(format!("its input is {}, not a tensor", input.dtype()));
+    let mut builder = basic().map_err(refused)?;
+    let strict = execution.provider != Provider::Cpu && !execution.fallback;
+    if strict {
+        // Without this ONNX Runtime would give nodes to the processor and say nothing.
+        builder = builder
+            .with_config_entry("session.disable_cpu_ep_fallback", "1")
+            .map_err(|error| refused(error.into()))?;
+    }
+    let device = i32::from(execution.device);
+    let cuda = || {
+        let provider = ep::CUDA::default().with_device_id(device);
+        match execution.memory_bytes {
+            Some(bytes) => provider.with_memory_limit(bytes),
+            None => provider,
+        }
     };
-    let element = match ty {
+    let mut providers = match execution.provider {
+        Provider::Cpu => Vec::new(),
+        Provider::Cuda => vec![cuda().build()],
+        Provider::Tensorrt => {
+            vec![ep::TensorRT::default().with_device_id(device).build(), cuda().build()]
+        }
+    };
+    if !execution.fallback {
+        providers = providers.into_iter().map(ep::ExecutionProviderDispatch::error_on_failure).collect();
+    }
+    if !strict && !execution.arena {
+        providers.push(ep::CPU::default().with_arena_allocator(false).build());
+    }
+    builder
+        .with_execution_providers(providers)
+        .map_err(|error| SessionError::Provider { provider: execution.provider, reason: error.to_string() })
+}
+
+/// The names and types of everything that goes in and comes out.
+fn signature(inputs: &[Outlet], outputs: &[Outlet]) -> Result<Signature, SessionError> {
+    let inputs = inputs.iter().map(|input| {
+        port(input).ok_or_else(|| {
+            let (name, kind) = (input.name(), input.dtype());
+            SessionError::Unsupported(format!("its input `{name}` is {kind}, and tensors are served"))
+        })
+    });
+    let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+    let mut forms = Vec::with_capacity(outputs.len());
+    let outputs = outputs.iter().map(|output| {
+        let (form, port) = output_port(output).ok_or_else(|| {
+            let (name, kind) = (output.name(), output.dtype());
+            SessionError::Unsupported(format!(
+                "its output `{name}` is {kind}; tensors and maps from class to score are served"
+            ))
+        })?;
+        forms.push(form);
+        Ok(port)
+    });
+    let outputs = outputs.collect::<Result<Vec<_>, SessionError>>()?;
+    if inputs.is_empty() || outputs.is_empty() {
+        return Err(SessionError::Unsupported("it has no inputs or no outputs".to_owned()));
+    }
+    if forms.iter().filter(|form| **form != OutputForm::Tensor).count() > 1 {
+        return Err(SessionError::Unsupported("it has several outputs that are maps".to_owned()));
+    }
+    Ok(Signature { inputs, outputs, forms })
+}
+
+fn port(outlet: &Outlet) -> Option<Port> {
+    let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else { return None };
+    let element = element(*ty)?;
+    let dims = shape.iter().map(|length| usize::try_from(*length).ok()).collect();
+    Some(Port { name: outlet.name().to_owned(), element, dims })
+}
+
+fn output_port(outlet: &Outlet) -> Option<(OutputForm, Port)> {
+    if let Some(port) = port(outlet) {
+        return Some((OutputForm::Tensor, port));
+    }
+    let ValueType::Sequence(of) = outlet.dtype() else { return None };
+    let form = match **of {
+        ValueType::Map { key: TensorElementType::Int64, value: TensorElementType::Float32 } => {
+            OutputForm::MapByNumber
+        }
+        ValueType::Map { key: TensorElementType::String, value: TensorElementType::Float32 } => {
+            OutputForm::MapByText
+        }
+        _ => return None,
+    };
+    Some((form, Port { name: outlet.name().to_owned(), element: Element::Float, dims: vec![None, None] }))
+}
+
+fn element(kind: TensorElementType) -> Option<Element> {
+    Some(match kind {
+        TensorElementType::Bool => Element::Bool,
+        TensorElementType::Uint8 => Element::Uint8,
+        TensorElementType::Uint16 => Element::Uint16,
+        TensorElementType::Uint32 => Element::Uint32,
+        TensorElementType::Uint64 => Element::Uint64,
+        TensorElementType::Int8 => Element::Int8,
+        TensorElementType::Int16 => Element::Int16,
+        TensorElementType::Int32 => Element::Int32,
+        TensorElementType::Int64 => Element::Int64,
+        TensorElementType::Float16 => Element::Half,
+        TensorElementType::Bfloat16 => Element::Bfloat,
         TensorElementType::Float32 => Element::Float,
         TensorElementType::Float64 => Element::Double,
-        TensorElementType::Int64 => Element::Int64,
-        other => return unsupported(format!("its input holds {other}; float, double and int64 are served")),
-    };
-    let [batch, columns] = shape.iter().copied().collect::<Vec<i64>>()[..] else {
-        return unsupported(format!("its input is {}; this version serves [rows, columns]", input.dtype()));
-    };
-    let columns = usize::try_from(columns).ok();
-    if columns.is_some_and(|columns| columns == 0 || columns > COLUMNS_MAX) {
-        return unsupported(format!("its input is {}; 1 to {COLUMNS_MAX} columns are served", input.dtype()));
-    }
-    match batch {
-        1 => Ok((Want { element, columns }, true)),
-        any if any < 0 => Ok((Want { element, columns }, false)),
-        fixed => {
-            unsupported(format!("its input takes exactly {fixed} rows; export it with a free batch size"))
-        }
-    }
+        TensorElementType::String => Element::Text,
+        _ => return None,
+    })
 }
 
-/// Tells classes from scores by type: classes are int64 or text, scores are floating point or maps to it.
-fn readable(outputs: &[Outlet]) -> Result<Reading, SessionError> {
-    let mut reading = Reading { label: None, scores: None };
-    for (index, output) in outputs.iter().enumerate() {
-        let (label, scores) = match output.dtype() {
-            ValueType::Tensor { ty: TensorElementType::Int64, .. } => (Some(false), None),
-            ValueType::Tensor { ty: TensorElementType::String, .. } => (Some(true), None),
-            ValueType::Tensor { ty: TensorElementType::Float32, .. } => (None, Some(ScoreForm::Floats)),
-            ValueType::Tensor { ty: TensorElementType::Float64, .. } => (None, Some(ScoreForm::Doubles)),
-            ValueType::Sequence(of) => match **of {
-                ValueType::Map { key: TensorElementType::Int64, value: TensorElementType::Float32 } => {
-                    (None, Some(ScoreForm::MapByNumber))
-                }
-                ValueType::Map { key: TensorElementType::String, value: TensorElementType::Float32 } => {
-                    (None, Some(ScoreForm::MapByText))
-                }
-                _ => (None, None),
-            },
-            _ => (None, None),
-        };
-        let second =
-            (label.is_some() && reading.label.is_some()) || (scores.is_some() && reading.scores.is_some());
-        if second || (label.is_none() && scores.is_none()) {
-            let all: Vec<String> = outputs.iter().map(|output| output.dtype().to_string()).collect();
-            return Err(SessionError::Unsupported(format!(
-                "its outputs are {}; this version serves classes (int64 or text), numbers (float or double), or one \
-                 of each",
-                all.join(" and ")
-            )));
-        }
-        reading.label = reading.label.or(label.map(|texts| (index, texts)));
-        reading.scores = reading.scores.or(scores.map(|form| (index, form)));
+/// A tensor as ONNX Runtime has it; the elements are not copied, except texts.
+fn value(tensor: &Tensor) -> Result<SessionInputValue<'_>, SessionError> {
+    fn viewed<'t, T>(shape: &'t [usize], values: &'t [T]) -> ort::Result<SessionInputValue<'t>>
+    where
+        T: ort::value::PrimitiveTensorElementType + Debug + Clone + 'static,
+    {
+        Ok(TensorRef::from_array_view((shape, values))?.into())
     }
-    if reading.label.is_none() && reading.scores.is_none() {
-        return Err(SessionError::Unsupported("it has no outputs".to_owned()));
-    }
-    Ok(reading)
+    let shape = tensor.shape();
+    let value = match tensor.data() {
+        Data::Bool(values) => viewed(shape, values),
+        Data::Uint8(values) => viewed(shape, values),
+        Data::Uint16(values) => viewed(shape, values),
+        Data::Uint32(values) => viewed(shape, values),
+        Data::Uint64(values) => viewed(shape, values),
+        Data::Int8(values) => viewed(shape, values),
+        Data::Int16(values) => viewed(shape, values),
+        Data::Int32(values) => viewed(shape, values),
+        Data::Int64(values) => viewed(shape, values),
+        Data::Half(values) => viewed(shape, values),
+        Data::Bfloat(values) => viewed(shape, values),
+        Data::Float(values) => viewed(shape, values),
+        Data::Double(values) => viewed(shape, values),
+        Data::Text(values) => OrtTensor::from_string_array((shape, values.as_slice())).map(Into::into),
+    };
+    value.map_err(failed)
 }
 
-/// Copies an answer out of ONNX Runtime, checked against the number of rows.
-fn read(reading: &Reading, outputs: &SessionOutputs<'_>, rows: usize) -> Result<Answer, SessionError> {
-    let wrong = |problem| SessionError::Answer { rows, problem };
-    let failed = |error: ort::Error| SessionError::Run(error.to_string());
-    let mut answer = Answer::default();
-    if let Some((index, texts)) = reading.label {
-        let output = outputs.values().nth(index).ok_or(wrong("an output is missing"))?;
-        let labels = if texts {
-            Labels::Texts(output.try_extract_strings().map_err(failed)?.1)
-        } else {
-            Labels::Numbers(output.try_extract_tensor::<i64>().map_err(failed)?.1.to_vec())
-        };
-        if labels.len() != rows {
-            return Err(wrong("it does not have one class a row"));
-        }
-        answer.labels = Some(labels);
+/// A tensor copied out of ONNX Runtime.
+fn dense(value: &DynValue) -> Result<Tensor, SessionError> {
+    let ValueType::Tensor { ty, .. } = value.dtype() else {
+        return Err(SessionError::Answer("an output is not a tensor"));
+    };
+    let kind =
+        element(*ty).ok_or(SessionError::Answer("an output has an element type that is not served"))?;
+    macro_rules! copied {
+        ($kind:ty, $wrap:expr) => {{
+            let (shape, values) = value.try_extract_tensor::<$kind>().map_err(failed)?;
+            (lengths(shape), $wrap(values.to_vec()))
+        }};
     }
-    let Some((index, form)) = reading.scores else { return Ok(answer) };
-    let output = outputs.values().nth(index).ok_or(wrong("an output is missing"))?;
-    let (values, classes) = match form {
-        ScoreForm::Floats => {
-            (Floats::Single(output.try_extract_tensor::<f32>().map_err(failed)?.1.to_vec()), None)
-        }
-        ScoreForm::Doubles => {
-            (Floats::Double(output.try_extract_tensor::<f64>().map_err(failed)?.1.to_vec()), None)
-        }
-        ScoreForm::MapByNumber => {
-            let (values, classes) = zipped::<i64>(&output, rows)?;
-            (Floats::Single(values), Some(Labels::Numbers(classes)))
-        }
-        ScoreForm::MapByText => {
-            let (values, classes) = zipped::<String>(&output, rows)?;
-            (Floats::Single(values), Some(Labels::Texts(classes)))
+    let (shape, data) = match kind {
+        Element::Bool => copied!(bool, Data::Bool),
+        Element::Uint8 => copied!(u8, Data::Uint8),
+        Element::Uint16 => copied!(u16, Data::Uint16),
+        Element::Uint32 => copied!(u32, Data::Uint32),
+        Element::Uint64 => copied!(u64, Data::Uint64),
+        Element::Int8 => copied!(i8, Data::Int8),
+        Element::Int16 => copied!(i16, Data::Int16),
+        Element::Int32 => copied!(i32, Data::Int32),
+        Element::Int64 => copied!(i64, Data::Int64),
+        Element::Half => copied!(half::f16, Data::Half),
+        Element::Bfloat => copied!(half::bf16, Data::Bfloat),
+        Element::Float => copied!(f32, Data::Float),
+        Element::Double => copied!(f64, Data::Double),
+        Element::Text => {
+            let (shape, values) = value.try_extract_strings().map_err(failed)?;
+            (lengths(shape), Data::Text(values))
         }
     };
-    if values.len() == 0 || values.len() % rows != 0 {
-        return Err(wrong("its numbers do not divide evenly over the rows"));
-    }
-    answer.scores = Some(Scores { columns: values.len() / rows, values });
-    answer.classes = classes;
-    Ok(answer)
+    Tensor::new(shape, data).ok_or(SessionError::Answer("an output is not as long as its shape says"))
+}
+
+fn lengths(shape: &[i64]) -> Vec<usize> {
+    shape.iter().map(|length| usize::try_from(*length).unwrap_or(0)).collect()
 }
 
 /// Scores row after row, and the classes that they belong to; every row must have the same ones.
-fn zipped<K>(output: &DynValue, rows: usize) -> Result<(Vec<f32>, Vec<K>), SessionError>
+fn zipped<K>(output: &DynValue) -> Result<(Tensor, Vec<K>), SessionError>
 where
     K: ort::value::IntoTensorElementType + Clone + std::hash::Hash + Eq,
 {
-    let wrong = |problem| SessionError::Answer { rows, problem };
-    let failed = |error: ort::Error| SessionError::Run(error.to_string());
     let maps: Vec<DynMap> = output.try_extract_sequence().map_err(failed)?;
-    if maps.len() != rows {
-        return Err(wrong("it does not have one map a row"));
-    }
     let (mut values, mut classes): (Vec<f32>, Vec<K>) = (Vec::new(), Vec::new());
     for (row, map) in maps.iter().enumerate() {
         let (keys, scores): (Vec<K>, Vec<f32>) =
@@ -371,45 +407,11 @@ where
         if row == 0 {
             classes = keys;
         } else if classes != keys {
-            return Err(wrong("its rows have different classes"));
+            return Err(SessionError::Answer("its rows have different classes"));
         }
         values.extend(scores);
     }
-    Ok((values, classes))
-}
-
-/// The rows one by one.
-fn split(rows: &Rows) -> Vec<Rows> {
-    fn each<T: Clone>(values: &[T], columns: usize, wrap: fn(Vec<T>) -> Values) -> Vec<Rows> {
-        let row = |row: &[T]| Rows { values: wrap(row.to_vec()), count: 1, columns };
-        values.chunks(columns).map(row).collect()
-    }
-    match &rows.values {
-        Values::Float(values) => each(values, rows.columns, Values::Float),
-        Values::Double(values) => each(values, rows.columns, Values::Double),
-        Values::Int64(values) => each(values, rows.columns, Values::Int64),
-    }
-}
-
-/// Two answers of the same model, one after the other.
-fn joined(mut first: Answer, second: Answer, rows: usize) -> Result<Answer, SessionError> {
-    let differ = SessionError::Answer { rows, problem: "its rows have different forms" };
-    match (&mut first.labels, second.labels) {
-        (None, None) => {}
-        (Some(Labels::Numbers(before)), Some(Labels::Numbers(more))) => before.extend(more),
-        (Some(Labels::Texts(before)), Some(Labels::Texts(more))) => before.extend(more),
-        _ => return Err(differ),
-    }
-    match (&mut first.scores, second.scores) {
-        (None, None) => {}
-        (Some(before), Some(more)) if before.columns == more.columns => {
-            match (&mut before.values, more.values) {
-                (Floats::Single(before), Floats::Single(more)) => before.extend(more),
-                (Floats::Double(before), Floats::Double(more)) => before.extend(more),
-                _ => return Err(differ),
-            }
-        }
-        _ => return Err(differ),
-    }
-    if first.classes == second.classes { Ok(first) } else { Err(differ) }
+    let shape = vec![maps.len(), classes.len()];
+    let tensor = Tensor::new(shape, Data::Float(values));
+    Ok((tensor.ok_or(SessionError::Answer("its maps do not have a score for each class"))?, classes))
 }

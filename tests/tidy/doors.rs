@@ -21,21 +21,36 @@ const DOORS: &[Door] = &[
     // Systems outside, and what speaks to them.
     door(
         "hyper",
-        &["src/provider/local/", "src/fetch/http", "runtime/src/server"],
-        "asks our server; fetches packages; is our server",
+        &[
+            "src/provider/local/",
+            "src/fetch/http",
+            "runtime/src/server",
+            "runtime/src/access.rs",
+            "runtime/src/source/http.rs",
+        ],
+        "asks our server; fetches packages and models; is our server, and looks at its headers",
     ),
-    door("hyper_util", &["src/provider/local/", "src/fetch/http", "runtime/src/server"], "as hyper"),
+    door(
+        "hyper_util",
+        &["src/provider/local/", "src/fetch/http", "runtime/src/server", "runtime/src/source/http.rs"],
+        "as hyper",
+    ),
     door(
         "http_body_util",
-        &["src/provider/local/", "src/fetch/http", "runtime/src/server", "runtime/src/routes.rs"],
+        &["src/provider/local/", "src/fetch/http", "runtime/src/server", "runtime/src/source/http.rs"],
         "bodies",
     ),
     door("aws_config", &["state/src/s3/"], "credentials of AWS, and where they come from"),
     door("aws_sdk_s3", &["state/src/s3/"], "buckets"),
     door("aws_smithy_http_client", &["state/src/s3/"], "as aws_sdk_s3: TLS by rustls"),
     door("bytes", &["state/src/s3/"], "bodies that are sent more than once"),
-    door("hyper_rustls", &["src/fetch/http"], "HTTPS"),
-    door("rustls", &["src/fetch/http"], "as hyper_rustls: whom we trust"),
+    door("hyper_rustls", &["src/fetch/http", "runtime/src/source/http.rs"], "HTTPS"),
+    door(
+        "rustls",
+        &["src/fetch/http", "runtime/src/server/tls.rs", "runtime/src/source/http.rs"],
+        "as hyper_rustls: whom we trust; the server's own certificate",
+    ),
+    door("tokio_rustls", &["runtime/src/server"], "TLS of accepted connections"),
     door("tower_service", &["src/fetch/http"], "the shape of a resolver"),
     door(
         "base64",
@@ -45,8 +60,7 @@ const DOORS: &[Door] = &[
     door("mimalloc", &["src/main.rs"], "the allocator of the program"),
     door("tar", &["src/fetch/archive"], "archives; entries only, it writes nothing"),
     door("flate2", &["src/fetch/archive"], "inflates, within limits"),
-    door("axum", &["runtime/src/server", "runtime/src/routes.rs", "runtime/src/protocol.rs"], "routes"),
-    door("tower", &["runtime/src/server", "runtime/src/routes.rs"], "layers of routes"),
+    door("half", &["runtime/src/"], "numbers of 16 bits"),
     door("ort", &["runtime/src/session"], "ONNX Runtime"),
     door(
         "rustix",
@@ -70,7 +84,11 @@ const DOORS: &[Door] = &[
     door("bech32", &["state/src/seal/age.rs"], "how age writes keys"),
     door("chacha20poly1305", &["state/src/seal/age.rs"], "age's cipher"),
     door("hkdf", &["state/src/seal/age.rs"], "keys of keys, as age has them"),
-    door("hmac", &["state/src/seal/age.rs"], "age's header"),
+    door(
+        "hmac",
+        &["state/src/seal/age.rs", "runtime/src/source/s3.rs"],
+        "age's header; signatures of requests",
+    ),
     door("x25519_dalek", &["state/src/seal/age.rs"], "age's recipients"),
     door(
         "zeroize",
@@ -92,7 +110,11 @@ const DOORS: &[Door] = &[
     door("blowfish", &["src/lang/functions/bcrypt.rs"], "the cipher that bcrypt is made of"),
     door("md5", &["src/lang/functions/digest.rs"], "a digest that is asked for by name"),
     door("sha1", &["src/lang/functions/digest.rs"], "as md5; version 5 of UUIDs is made of it"),
-    door("prost", &["runtime/model/"], "protocol buffers, of which ONNX files are made"),
+    door(
+        "prost",
+        &["runtime/model/", "runtime/src/server/messages.rs", "runtime/src/server/grpc.rs"],
+        "protocol buffers, of which ONNX files and messages of gRPC are made",
+    ),
     door(
         "num_bigint",
         &["src/lang/value/", "src/lang/functions/rsa.rs"],
@@ -112,15 +134,25 @@ const DOORS: &[Door] = &[
     door("similar", &["src/cli/"], "text differences, as they are shown"),
     door(
         "std::io::stdout",
-        &["src/cli/", "runtime/src/main.rs", "runtime/src/log.rs"],
-        "only the edge prints",
+        &[
+            "src/cli/",
+            "runtime/src/main.rs",
+            "runtime/src/log.rs",
+            "runtime/src/probe.rs",
+            "runtime/src/observe/lines.rs",
+        ],
+        "only the edge prints; a child answers its parent",
     ),
     door(
         "std::io::stderr",
         &["src/cli/", "runtime/src/main.rs", "runtime/src/log.rs"],
         "only the edge prints",
     ),
-    door("std::io::stdin", &["src/cli/"], "only the edge asks"),
+    door(
+        "std::io::stdin",
+        &["src/cli/", "runtime/src/probe.rs", "runtime/src/life.rs"],
+        "only the edge asks; a child is given its model; is it a terminal?",
+    ),
     // What a simulation must own.
     door(
         "std::env",
@@ -153,7 +185,7 @@ const DOORS: &[Door] = &[
     door("std::thread::spawn", &["src/policy/", "src/cli/", "runtime/src/"], "the walk owns its schedule"),
     door(
         "std::process::exit",
-        &["src/main.rs", "src/cli/interrupt.rs", "runtime/src/main.rs"],
+        &["src/main.rs", "src/cli/interrupt.rs", "runtime/src/main.rs", "runtime/src/watchdog.rs"],
         "elsewhere destructors run",
     ),
     door(
@@ -161,7 +193,11 @@ const DOORS: &[Door] = &[
         &["src/provider/", "src/manifest/", "src/fetch/", "runtime/src/", "src/cli/"],
         "addresses; connections only by providers",
     ),
-    door("std::process::Command", &["src/provider/local/", "src/policy/child.rs"], "starts programs"),
+    door(
+        "std::process::Command",
+        &["src/provider/local/", "src/policy/child.rs", "runtime/src/probe.rs"],
+        "starts programs",
+    ),
 ];
 
 /// What any code may name below a door: constants and pure functions, which are no input.

@@ -3,27 +3,46 @@
 //! In: a listener, and what answers requests. Out: nothing, once everything accepted is answered. Never: a connection
 //! without a limit on its idle time and its head's time, or an end that waits for a request that never completes.
 //!
-//! axum's own `serve` has none of these limits and waits for ever at the end, so the loop is ours.
+//! - `app`       what all requests share
+//! - `admin`     what only the operator may ask for
+//! - `routes`    which endpoint a request is for; ids, counts
+//! - `predict`   predictions
+//! - `describe`  what the server and its model say about themselves
+//! - `grpc`, `messages`  the Open Inference Protocol over gRPC
+//! - `tls`       certificates
+//! - `openapi`   the same for machines and for people who try it out
+//! - `reply`     responses before they are sent
 
+mod admin;
+mod app;
+mod describe;
+mod grpc;
+mod messages;
+mod openapi;
+mod predict;
+mod reply;
 mod routes;
+mod tls;
 
 use std::collections::HashMap;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::body::Body;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
-pub(crate) use routes::{App, Identity};
+pub(crate) use app::{App, Settings};
+pub(crate) use tls::TlsError;
+pub(crate) use tls::acceptor;
 
 use crate::clock;
 
@@ -39,6 +58,12 @@ const HEADERS_MAX: usize = 100;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Connections at most; also at most half of the files that the process may open.
 const CONNECTIONS_MAX: usize = 4096;
+/// Requests at once on a connection of HTTP/2.
+const STREAMS_MAX: u32 = 256;
+/// The same as [`HEAD_BYTES_MAX`], for HTTP/2.
+const HEAD_BYTES_MAX_H2: u32 = 64 * 1024;
+/// How often the other side of an HTTP/2 connection is asked whether it is there.
+const PING_EVERY: Duration = Duration::from_secs(30);
 /// How often connections are looked at.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
 /// Pause after a failed accept, for instance when no file is left to open.
@@ -53,9 +78,27 @@ pub(crate) enum Phase {
     Closing,
 }
 
+/// Whom a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Callers; and the operator, who has no other.
+    Public,
+    /// The operator alone.
+    Admin,
+    /// Callers who speak gRPC.
+    Grpc,
+}
+
+/// Where connections come from, and whom they are for.
+pub(crate) struct Entrance {
+    pub(crate) listener: TcpListener,
+    pub(crate) side: Side,
+    pub(crate) tls: Option<TlsAcceptor>,
+}
+
 /// Serves until the phase is [`Phase::Closing`] and every connection has ended; dropping it cuts what is left.
-pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, mut phase: watch::Receiver<Phase>) {
-    let router = routes::router(Arc::clone(&app));
+pub(crate) async fn serve(entrance: Entrance, app: Arc<App>, mut phase: watch::Receiver<Phase>) {
+    let Entrance { listener, side, tls } = entrance;
     let connections = Arc::new(Connections::new(connections_max()));
     let mut tasks = JoinSet::new();
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
@@ -65,8 +108,8 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, mut phase: watch
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     if let Some(link) = connections.add() {
-                        let talk = converse(stream, link, Arc::clone(&app), router.clone(), phase.clone());
-                        tasks.spawn(talk);
+                        let talk = Talk { link, side, app: Arc::clone(&app), phase: phase.clone() };
+                        tasks.spawn(talk.begin(stream, tls.clone()));
                     }
                 }
                 Err(error) => {
@@ -100,46 +143,113 @@ fn connections_max() -> usize {
 }
 
 /// One connection, from its first byte to its last.
-async fn converse(
-    stream: TcpStream,
+struct Talk {
     link: Link,
+    side: Side,
     app: Arc<App>,
-    router: Router,
-    mut phase: watch::Receiver<Phase>,
-) {
-    // A small answer is sent at once; where that cannot be set it is only slower.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
-        link.state.now(Doing::Request);
-        let (app, router, state) = (Arc::clone(&app), router.clone(), Arc::clone(&link.state));
-        async move {
-            let response = routes::answer(&app, router, request.map(Body::new)).await;
-            state.now(Doing::Nothing);
-            Ok::<_, std::convert::Infallible>(response)
+    phase: watch::Receiver<Phase>,
+}
+
+impl Talk {
+    async fn begin(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+        // A small answer is sent at once; where that cannot be set it is only slower.
+        let _ = stream.set_nodelay(true);
+        let Some(tls) = tls else { return self.converse(stream).await };
+        let state = Arc::clone(&self.link.state);
+        tokio::select! {
+            shaken = tls.accept(stream) => {
+                // Who does not speak TLS gets no answer that it could read.
+                if let Ok(stream) = shaken {
+                    self.converse(stream).await;
+                }
+            }
+            () = state.cut.notified() => {}
         }
-    });
-    let watched = Watched { stream, state: Arc::clone(&link.state) };
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        // Ours tell waiting for a request from receiving one; hyper's would count both.
-        .header_read_timeout(None)
-        .max_headers(HEADERS_MAX)
-        .max_header_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(watched), service);
-    let mut connection = pin!(connection);
+    }
+
+    async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+        let watched = TokioIo::new(Watched { stream, state: Arc::clone(&self.link.state) });
+        match self.side {
+            Side::Grpc => self.over_http2(watched).await,
+            Side::Public | Side::Admin => self.over_http1(watched).await,
+        }
+    }
+
+    async fn over_http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        self,
+        stream: TokioIo<Watched<S>>,
+    ) {
+        let (app, side, state) = (&self.app, self.side, &self.link.state);
+        let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
+            state.now(Doing::Request);
+            async move {
+                let response = routes::answer(app, side, request).await;
+                state.now(Doing::Nothing);
+                Ok::<_, std::convert::Infallible>(response)
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // Ours tell waiting for a request from receiving one; hyper's would count both.
+            .header_read_timeout(None)
+            .max_headers(HEADERS_MAX)
+            .max_header_size(HEAD_BYTES_MAX)
+            .serve_connection(stream, service);
+        let connection = pin!(connection);
+        attend(connection, &self.link.state, self.phase.clone(), http1::Connection::graceful_shutdown).await;
+    }
+
+    /// Many requests at once: the connection is at rest when none is left.
+    async fn over_http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        self,
+        stream: TokioIo<Watched<S>>,
+    ) {
+        let (app, state) = (&self.app, &self.link.state);
+        let open = Arc::new(AtomicUsize::new(0));
+        let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
+            let (app, state, open) = (Arc::clone(app), Arc::clone(state), Arc::clone(&open));
+            open.fetch_add(1, Ordering::Relaxed);
+            state.now(Doing::Request);
+            async move {
+                let response = grpc::answer(&app, request).await;
+                if open.fetch_sub(1, Ordering::Relaxed) == 1 {
+                    state.now(Doing::Nothing);
+                }
+                Ok::<_, std::convert::Infallible>(response)
+            }
+        });
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(HEAD_BYTES_MAX_H2)
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(HEAD_TIME_MAX)
+            .serve_connection(stream, service);
+        let connection = pin!(connection);
+        attend(connection, &self.link.state, self.phase.clone(), http2::Connection::graceful_shutdown).await;
+    }
+}
+
+/// Carries a connection on to its end, or until it is cut; asks it to end once the server does.
+async fn attend<C: Future>(
+    mut connection: Pin<&mut C>,
+    state: &ConnectionState,
+    mut phase: watch::Receiver<Phase>,
+    end: impl Fn(Pin<&mut C>),
+) {
     let mut closing = *phase.borrow() == Phase::Closing;
     if closing {
-        connection.as_mut().graceful_shutdown();
+        end(connection.as_mut());
     }
     loop {
         tokio::select! {
             // A broken connection is the caller's affair.
             _ = connection.as_mut() => return,
-            () = link.state.cut.notified() => return,
+            () = state.cut.notified() => return,
             changed = phase.changed(), if !closing => {
                 closing = true;
                 if changed.is_ok() {
-                    connection.as_mut().graceful_shutdown();
+                    end(connection.as_mut());
                 }
             }
         }
@@ -258,12 +368,12 @@ impl Connections {
 }
 
 /// A stream that tells when bytes come.
-struct Watched {
-    stream: TcpStream,
+struct Watched<S> {
+    stream: S,
     state: Arc<ConnectionState>,
 }
 
-impl AsyncRead for Watched {
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -278,7 +388,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

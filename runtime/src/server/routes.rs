@@ -1,182 +1,206 @@
-//! What each endpoint does.
+//! Which endpoint a request is for, and what every request has in common.
 //!
-//! In: requests whose heads are read. Out: responses with a request id, counted. Never: a body read without a bound on
-//! size and time, an error that is not JSON.
+//! In: requests whose heads are read. Out: responses with a request id, counted. Never: an error that is not JSON, a
+//! label of a metric that a caller chose.
 
-use std::collections::BTreeMap;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{Extension, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio::time::timeout;
-use tower::ServiceExt as _;
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use hyper::{Method, Request};
 
+use super::Side;
+use super::app::{App, RequestId};
+use super::reply::{REQUEST_ID, Reply, Response};
+use super::{admin, describe, openapi, predict};
 use crate::clock;
 use crate::config::LogLevel;
-use crate::log::Log;
-use crate::metrics::{self, Gauges, Metrics};
-use crate::model::{Served, Stage};
-use crate::process::Meter;
-use crate::protocol::{self, Code, Refusal, Signature, merged};
-use crate::queue::{Done, Refused};
-use crate::tensor::{self, Rows};
+use crate::metrics;
+use crate::protocol::{Code, Refusal};
 
-/// Bytes of a request's body at most: 1,000 rows of 1,000 numbers of ten characters.
-pub(crate) const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
-/// Time for a body to arrive.
-const BODY_TIME_MAX: Duration = Duration::from_secs(30);
-/// Bytes from which a body is parsed on a thread of its own, so that other requests do not wait for it; below, moving
-/// it would cost more than parsing it.
-const BODY_BYTES_INLINE: usize = 128 * 1024;
-/// Time for an answer of the model, waiting in the queue included.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
-/// What an overloaded server asks callers to wait. A full queue empties in less.
-const RETRY_AFTER_SECONDS: u16 = 1;
-/// Characters of a caller's request id at most.
-const REQUEST_ID_CHARS_MAX: usize = 128;
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const PROMETHEUS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-
-/// What the operator calls the model and the server.
-#[derive(Debug, Clone)]
-pub(crate) struct Identity {
-    pub(crate) name: String,
-    pub(crate) version: Option<String>,
-    pub(crate) framework: Option<String>,
-    pub(crate) instance: Option<String>,
-    pub(crate) figures: BTreeMap<String, f64>,
+/// An endpoint, with the model that the path names.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Route<'p> {
+    Root,
+    Health,
+    Ready,
+    Predict,
+    ModelInfo,
+    Metrics,
+    Docs,
+    OpenApi,
+    V2Server,
+    V2Live,
+    V2Ready,
+    V2Model(Named<'p>),
+    V2ModelReady(Named<'p>),
+    V2Infer(Named<'p>),
+    V2Index,
+    DriftStatus,
+    Feedback,
+    /// Load the newest of this model, or of all.
+    Reload(Option<Cow<'p, str>>),
 }
 
-/// What all requests share.
-pub(crate) struct App {
-    pub(crate) identity: Identity,
-    pub(crate) stage: watch::Receiver<Stage>,
-    pub(crate) draining: AtomicBool,
-    pub(crate) metrics: Metrics,
-    pub(crate) log: Log,
-    started: Instant,
-    meter: Meter,
-    ids: RequestIds,
-    inflight: AtomicU64,
+/// A model as a path names it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Named<'p> {
+    pub(super) model: Cow<'p, str>,
+    pub(super) version: Option<Cow<'p, str>>,
 }
 
-impl App {
-    pub(crate) fn new(identity: Identity, stage: watch::Receiver<Stage>, log: Log) -> Self {
-        Self {
-            identity,
-            stage,
-            draining: AtomicBool::new(false),
-            metrics: Metrics::new(),
-            log,
-            started: clock::instant(),
-            meter: Meter::start(),
-            ids: RequestIds::new(),
-            inflight: AtomicU64::new(0),
-        }
+impl<'p> Route<'p> {
+    /// The endpoint of a path.
+    pub(super) fn of(path: &'p str) -> Option<Self> {
+        Some(match path {
+            "/predict" | "/predict/" => Route::Predict,
+            "/" => Route::Root,
+            "/health" | "/health/" => Route::Health,
+            "/ready" | "/ready/" => Route::Ready,
+            "/model/info" | "/model-info" => Route::ModelInfo,
+            "/metrics" | "/metrics/" => Route::Metrics,
+            "/docs" | "/docs/" => Route::Docs,
+            "/openapi.json" => Route::OpenApi,
+            "/v2" | "/v2/" => Route::V2Server,
+            "/v2/health/live" => Route::V2Live,
+            "/v2/health/ready" => Route::V2Ready,
+            "/v2/repository/index" => Route::V2Index,
+            "/drift-status" | "/drift-status/" => Route::DriftStatus,
+            "/feedback" | "/feedback/" => Route::Feedback,
+            "/admin/reload" | "/admin/reload/" => Route::Reload(None),
+            path if path.starts_with("/v2/repository/models/") => {
+                let model = path.strip_prefix("/v2/repository/models/")?.strip_suffix("/load")?;
+                Route::Reload(Some(decoded(model).filter(|_| !model.contains('/'))?))
+            }
+            path => return Self::of_model(path.strip_prefix("/v2/models/")?),
+        })
     }
 
-    fn model(&self) -> Result<Arc<Served>, Refusal> {
-        match &*self.stage.borrow() {
-            Stage::Ready(served) => Ok(Arc::clone(served)),
-            Stage::Loading => Err(Refusal::new(Code::ModelNotLoaded, "the model is still being loaded")),
-            Stage::Failed(reason) => Err(Refusal::new(Code::ModelNotLoaded, *reason)),
-        }
-    }
-
-    fn is_ready(&self) -> bool {
-        !self.draining.load(Ordering::Relaxed) && matches!(&*self.stage.borrow(), Stage::Ready(_))
-    }
-
-    /// Requests that were begun and not answered.
-    pub(crate) fn inflight(&self) -> u64 {
-        self.inflight.load(Ordering::Relaxed)
-    }
-
-    fn uptime_seconds(&self) -> f64 {
-        (clock::instant() - self.started).as_secs_f64()
-    }
-}
-
-/// The id that a request has or is given.
-#[derive(Clone)]
-struct RequestId(HeaderValue);
-
-impl RequestId {
-    fn text(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
-    }
-}
-
-/// Ids that no other process gives: 64 bits of chance, then a number.
-struct RequestIds {
-    prefix: u64,
-    next: AtomicU64,
-}
-
-impl RequestIds {
-    fn new() -> Self {
-        Self { prefix: RandomState::new().build_hasher().finish(), next: AtomicU64::new(1) }
-    }
-
-    /// The caller's id where it is short and plain, else a new one.
-    fn choose(&self, headers: &HeaderMap) -> RequestId {
-        let plain = |value: &&HeaderValue| {
-            let bytes = value.as_bytes();
-            (1..=REQUEST_ID_CHARS_MAX).contains(&bytes.len())
-                && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte))
+    /// `{model}[/versions/{version}][/ready|/infer]`
+    fn of_model(path: &'p str) -> Option<Self> {
+        let (model, rest) = path.split_once('/').unwrap_or((path, ""));
+        let (version, action) = match rest.strip_prefix("versions/") {
+            Some(rest) => {
+                let (version, action) = rest.split_once('/').unwrap_or((rest, ""));
+                (Some(decoded(version)?), action)
+            }
+            None => (None, rest),
         };
-        if let Some(given) = headers.get(REQUEST_ID).filter(plain) {
-            return RequestId(given.clone());
+        let named = Named { model: decoded(model)?, version };
+        match action {
+            "" => Some(Route::V2Model(named)),
+            "ready" => Some(Route::V2ModelReady(named)),
+            "infer" => Some(Route::V2Infer(named)),
+            _ => None,
         }
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let text = format!("{:016x}-{number:x}", self.prefix);
-        RequestId(HeaderValue::try_from(text).expect("hexadecimal digits are a header value"))
+    }
+
+    /// The label of metrics: names of models are left out.
+    fn label(&self) -> &'static str {
+        match self {
+            Route::Root => "/",
+            Route::Health => "/health",
+            Route::Ready => "/ready",
+            Route::Predict => "/predict",
+            Route::ModelInfo => "/model/info",
+            Route::Metrics => "/metrics",
+            Route::Docs => "/docs",
+            Route::OpenApi => "/openapi.json",
+            Route::V2Server => "/v2",
+            Route::V2Live => "/v2/health/live",
+            Route::V2Ready => "/v2/health/ready",
+            Route::V2Model(_) => "/v2/models/{model}",
+            Route::V2ModelReady(_) => "/v2/models/{model}/ready",
+            Route::V2Infer(_) => "/v2/models/{model}/infer",
+            Route::V2Index => "/v2/repository/index",
+            Route::DriftStatus => "/drift-status",
+            Route::Feedback => "/feedback",
+            Route::Reload(None) => "/admin/reload",
+            Route::Reload(Some(_)) => "/v2/repository/models/{model}/load",
+        }
+    }
+
+    fn takes(&self, method: &Method) -> bool {
+        match self {
+            Route::Predict | Route::V2Infer(_) | Route::V2Index | Route::Reload(_) | Route::Feedback => {
+                method == Method::POST
+            }
+            _ => method == Method::GET || method == Method::HEAD,
+        }
+    }
+
+    /// The place of the model that it asks for a prediction.
+    fn prediction(&self, app: &App) -> Option<usize> {
+        match self {
+            Route::Predict => Some(app.host.default_model().index),
+            Route::V2Infer(named) => app.host.named(&named.model).map(|hosted| hosted.index),
+            _ => None,
+        }
+    }
+
+    fn is_admin(&self) -> bool {
+        matches!(self, Route::Reload(_) | Route::Feedback)
+    }
+
+    /// Whether there is such an endpoint on this listener.
+    fn is_on(&self, side: Side, app: &App) -> bool {
+        let apart = app.settings.admin_apart;
+        match side {
+            // Without a token nobody may, so that nothing tells of it.
+            _ if self.is_admin() && app.settings.admin_token.is_none() => false,
+            Side::Public => !(apart && self.is_admin()),
+            Side::Admin | Side::Grpc => self.is_admin() || matches!(self, Route::Health | Route::Metrics),
+        }
+    }
+
+    /// Whether the caller showed the key that the endpoint needs.
+    fn opens(&self, app: &App, headers: &HeaderMap) -> Result<(), Refusal> {
+        match self {
+            Route::Predict | Route::V2Infer(_) => app.settings.opens_predictions(headers),
+            Route::Reload(_) | Route::Feedback => app.settings.opens_administration(headers),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_v2(&self) -> bool {
+        matches!(
+            self,
+            Route::V2Server
+                | Route::V2Live
+                | Route::V2Ready
+                | Route::V2Model(_)
+                | Route::V2ModelReady(_)
+                | Route::V2Infer(_)
+                | Route::V2Index
+                | Route::Reload(Some(_))
+        )
     }
 }
 
-/// The routes. Unknown paths and methods are refused as JSON too.
-pub(crate) fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .route("/", get(root))
-        .route("/health", get(health))
-        .route("/health/", get(health))
-        .route("/ready", get(ready))
-        .route("/predict", post(predict))
-        .route("/predict/", post(predict))
-        .route("/model/info", get(model_info))
-        .route("/model-info", get(model_info))
-        .route("/metrics", get(metrics_text))
-        .route("/metrics/", get(metrics_text))
-        .fallback(not_found)
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(app)
-}
-
-/// The label of a path: one of those above, or `other`.
-fn endpoint(path: &str) -> &'static str {
-    match path {
-        "/" => "/",
-        "/health" | "/health/" => "/health",
-        "/ready" => "/ready",
-        "/predict" | "/predict/" => "/predict",
-        "/model/info" | "/model-info" => "/model/info",
-        "/metrics" | "/metrics/" => "/metrics",
-        _ => "other",
+/// A part of a path without its escapes; `None` where they do not give text.
+fn decoded(part: &str) -> Option<Cow<'_, str>> {
+    if part.is_empty() {
+        return None;
     }
+    if !part.contains('%') {
+        return Some(Cow::Borrowed(part));
+    }
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || char::from(rest.next()?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        bytes.push(digit()? * 16 + digit()?);
+    }
+    String::from_utf8(bytes).ok().map(Cow::Owned)
 }
 
-fn method(method: &Method) -> &'static str {
+fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -188,34 +212,45 @@ fn method(method: &Method) -> &'static str {
     }
 }
 
-/// A request in progress; counts itself out however it ends.
-struct Inflight<'a>(&'a AtomicU64);
-
-impl Drop for Inflight<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Answers one request: gives it an id, sends it through the routes, counts it.
-pub(crate) async fn answer(app: &Arc<App>, router: Router, mut request: Request) -> Response {
+/// Answers one request: gives it an id, sends it to its endpoint, counts it.
+pub(super) async fn answer(app: &Arc<App>, side: Side, request: Request<Incoming>) -> Response {
     let start = clock::instant();
-    app.inflight.fetch_add(1, Ordering::Relaxed);
-    let _inflight = Inflight(&app.inflight);
+    let _inflight = app.begin();
     let id = app.ids.choose(request.headers());
-    let (method, endpoint) = (method(request.method()), endpoint(request.uri().path()));
-    request.extensions_mut().insert(id.clone());
-    let mut response = match router.oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
+    let (head, body) = request.into_parts();
+    let route = Route::of(head.uri.path()).filter(|route| route.is_on(side, app));
+    let endpoint = route.as_ref().map_or("other", Route::label);
+    let prediction = route.as_ref().and_then(|route| route.prediction(app));
+    let v2 = route.as_ref().map_or_else(|| head.uri.path().starts_with("/v2/"), Route::is_v2);
+    let allowed = route.as_ref().is_some_and(|route| route.takes(&head.method));
+    // Whoever stands between may have taken the other one, and seen another end.
+    let ambiguous = head.headers.contains_key(TRANSFER_ENCODING) && head.headers.contains_key(CONTENT_LENGTH);
+    let outcome = match route {
+        _ if ambiguous => Err(Refusal::new(Code::BadRequest, "the body has a length and chunks")),
+        None => Err(Refusal::new(Code::NotFound, "there is nothing at this path")),
+        Some(_) if !allowed => {
+            Err(Refusal::new(Code::MethodNotAllowed, "this path does not take this method"))
+        }
+        Some(route) => match route.opens(app, &head.headers) {
+            Ok(()) => dispatch(app, &id, route, &head, body).await,
+            Err(refusal) => Err(refusal),
+        },
     };
-    response.headers_mut().insert(REQUEST_ID, id.0.clone());
-    if app.draining.load(Ordering::Relaxed) {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    let mut reply = outcome.unwrap_or_else(|refusal| Reply::refusal(&refusal, id.text(), v2));
+    reply.response.headers_mut().insert(REQUEST_ID, id.0.clone());
+    if ambiguous || app.draining.load(Ordering::Relaxed) {
+        reply.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let took = clock::instant() - start;
-    let (status, code) = (response.status().as_u16(), response.extensions().get::<Code>().copied());
-    app.metrics.request(metrics::Request { method, endpoint, status, code, seconds: took.as_secs_f64() });
+    let (status, method) = (reply.response.status().as_u16(), method_label(&head.method));
+    app.metrics.request(metrics::Request {
+        method,
+        endpoint,
+        status,
+        code: reply.code,
+        seconds: took.as_secs_f64(),
+        prediction: prediction.filter(|_| allowed),
+    });
     if app.log.writes(LogLevel::Debug) {
         let micros = took.as_micros();
         let values: [(&str, &dyn std::fmt::Display); 5] = [
@@ -227,196 +262,68 @@ pub(crate) async fn answer(app: &Arc<App>, router: Router, mut request: Request)
         ];
         app.log.line(LogLevel::Debug, "request", &values);
     }
-    response
+    reply.response
 }
 
-fn json_response(body: Vec<u8>) -> Response {
-    ([(header::CONTENT_TYPE, JSON)], Body::from(body)).into_response()
-}
-
-fn json_value(body: &Value) -> Response {
-    json_response(body.to_string().into_bytes())
-}
-
-fn status_of(code: Code) -> StatusCode {
-    StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "a refusal is over once it is written")]
-fn refuse(refusal: Refusal, Extension(id): &Extension<RequestId>) -> Response {
-    let mut response = json_value(&refusal.body(id.text()));
-    *response.status_mut() = status_of(refusal.code);
-    if refusal.code == Code::Overloaded {
-        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
-    }
-    response.extensions_mut().insert(refusal.code);
-    response
-}
-
-async fn not_found(id: Extension<RequestId>) -> Response {
-    refuse(Refusal::new(Code::NotFound, "there is nothing at this path"), &id)
-}
-
-async fn wrong_method(id: Extension<RequestId>) -> Response {
-    refuse(Refusal::new(Code::MethodNotAllowed, "this path does not take this method"), &id)
-}
-
-async fn root() -> Response {
-    json_value(&json!({
-        "name": "mlo-runtime",
-        "version": env!("CARGO_PKG_VERSION"),
-        "message": "mlo inference server is running",
-        "endpoints": ["/health", "/ready", "/predict", "/model/info", "/model-info", "/metrics"],
-    }))
-}
-
-/// Alive, whatever became of the model.
-async fn health(State(app): State<Arc<App>>) -> Response {
-    let usage = app.meter.usage();
-    json_value(&json!({
-        "status": "healthy",
-        "ready": app.is_ready(),
-        "uptime_seconds": app.uptime_seconds(),
-        "resources": {
-            "memory_rss_bytes": usage.memory_rss_bytes,
-            "cpu_percent": usage.cpu_percent,
-            "thread_count": usage.thread_count,
-        },
-        "instance": app.identity.instance,
-    }))
-}
-
-async fn ready(State(app): State<Arc<App>>, id: Extension<RequestId>) -> Response {
-    let served = match app.model() {
-        Ok(served) if app.is_ready() => served,
-        outcome => return not_ready(&app, outcome.err(), &id),
-    };
-    json_value(&json!({
-        "status": "ready",
-        "model": app.identity.name,
-        "version": app.identity.version,
-        "digest": served.facts.digest,
-        "instance": app.identity.instance,
-    }))
-}
-
-/// An error's body, with the status and reason of readiness.
-fn not_ready(app: &App, refusal: Option<Refusal>, id: &Extension<RequestId>) -> Response {
-    let draining = app.draining.load(Ordering::Relaxed);
-    let loading = matches!(&*app.stage.borrow(), Stage::Loading);
-    let (status, refusal) = match refusal {
-        Some(refusal) if !draining => (if loading { "loading" } else { "not_ready" }, refusal),
-        _ => ("draining", Refusal::new(Code::ModelNotLoaded, "the server is being stopped")),
-    };
-    let readiness = json!({
-        "status": status,
-        "reason": refusal.message,
-        "model": app.identity.name,
-        "version": app.identity.version,
-        "instance": app.identity.instance,
-    });
-    let mut response = json_value(&merged(readiness, refusal.body(id.text())));
-    *response.status_mut() = status_of(refusal.code);
-    response
-}
-
-async fn model_info(State(app): State<Arc<App>>) -> Response {
-    let model = app.model();
-    let identity = json!({
-        "name": app.identity.name,
-        "version": app.identity.version,
-        "framework": app.identity.framework,
-        "loaded": model.is_ok(),
-        "metrics": protocol::figures(&app.identity.figures),
-        "max_batch_size": tensor::ROWS_MAX,
-    });
-    json_value(&match model {
-        Ok(served) => merged(identity, protocol::model_facts(&served)),
-        Err(refusal) => merged(identity, json!({"reason": refusal.message})),
-    })
-}
-
-async fn metrics_text(State(app): State<Arc<App>>) -> Response {
-    let model = app.model();
-    let text = app.metrics.text(&Gauges {
-        model_name: &app.identity.name,
-        model_version: app.identity.version.as_deref().unwrap_or_default(),
-        loaded: model.is_ok(),
-        accuracy: app.identity.figures.get("accuracy").copied(),
-        usage: app.meter.usage(),
-        uptime_seconds: app.uptime_seconds(),
-        inflight: app.inflight(),
-        rows_queued: model.map_or(0, |served| served.queue.rows_queued()),
-        log_lines_dropped: app.log.dropped(),
-    });
-    ([(header::CONTENT_TYPE, PROMETHEUS)], text).into_response()
-}
-
-async fn predict(State(app): State<Arc<App>>, id: Extension<RequestId>, request: Request) -> Response {
-    match predicted(&app, &id.0, request).await {
-        Ok(body) => json_response(body),
-        Err(refusal) => refuse(refusal, &id),
+async fn dispatch(
+    app: &Arc<App>,
+    id: &RequestId,
+    route: Route<'_>,
+    head: &hyper::http::request::Parts,
+    body: Incoming,
+) -> Result<Reply, Refusal> {
+    match route {
+        Route::Predict => predict::predict(app, id, head, body).await,
+        Route::V2Infer(named) => predict::infer(app, id, &named, head, body).await,
+        Route::Root => Ok(describe::root()),
+        Route::Health => Ok(describe::health(app)),
+        Route::Ready => Ok(describe::ready(app, id)),
+        Route::ModelInfo => Ok(describe::model_info(app)),
+        Route::Metrics => Ok(describe::metrics_text(app)),
+        Route::Docs => Ok(openapi::page()),
+        Route::OpenApi => Ok(openapi::document(app)),
+        Route::V2Server => Ok(describe::v2_server()),
+        Route::V2Live => Ok(describe::v2_live()),
+        Route::V2Ready => Ok(describe::v2_ready(app)),
+        Route::V2Model(named) => describe::v2_model(app, &named),
+        Route::V2ModelReady(named) => describe::v2_model_ready(app, &named),
+        Route::V2Index => Ok(describe::v2_index(app)),
+        Route::DriftStatus => Ok(describe::drift_status(app)),
+        Route::Feedback => admin::feedback(app, head, body).await,
+        Route::Reload(model) => admin::reload(app, model.as_deref().or_else(|| admin::model(head))).await,
     }
 }
 
-/// Body to rows to answer to body.
-async fn predicted(app: &App, id: &RequestId, request: Request) -> Result<Vec<u8>, Refusal> {
-    let served = app.model()?;
-    let body = body(request).await?;
-    let want = served.want;
-    let (form, rows) = if body.len() < BODY_BYTES_INLINE {
-        tensor::parse(&body, want)?
-    } else {
-        let parsing = tokio::task::spawn_blocking(move || tensor::parse(&body, want));
-        parsing.await.map_err(|_| Refusal::new(Code::Internal, "the request could not be read"))??
-    };
-    let count = rows.count;
-    let done = run(app, id, &served, rows).await?;
-    app.metrics.predicted(count, done.took.as_secs_f64());
-    let by = Signature {
-        model_name: &app.identity.name,
-        model_version: app.identity.version.as_deref(),
-        request_id: id.text(),
-    };
-    Ok(protocol::predictions(form, &done, &served.names, by))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-async fn run(app: &App, id: &RequestId, served: &Served, rows: Rows) -> Result<Done, Refusal> {
-    let gone = || Refusal::new(Code::ModelNotLoaded, "the model has stopped");
-    let answer = served.queue.submit(rows).map_err(|refused| match refused {
-        Refused::Full => Refusal::new(Code::Overloaded, "too many rows are waiting already"),
-        Refused::Closed => gone(),
-    })?;
-    match timeout(ANSWER_TIME_MAX, answer).await {
-        Ok(Ok(Ok(done))) => Ok(done),
-        Ok(Ok(Err(error))) => {
-            let values: [(&str, &dyn std::fmt::Display); 2] =
-                [("reason", &error), ("request_id", &id.text())];
-            app.log.error("prediction failed", &values);
-            Err(Refusal::new(Code::Prediction, "the prediction failed; the server's log has the reason"))
+    fn named<'p>(model: &'p str, version: Option<&'p str>) -> Named<'p> {
+        Named { model: model.into(), version: version.map(Into::into) }
+    }
+
+    #[test]
+    fn paths_of_models_are_taken_apart() {
+        let rows = [
+            ("/v2/models/iris", Some(Route::V2Model(named("iris", None)))),
+            ("/v2/models/iris/ready", Some(Route::V2ModelReady(named("iris", None)))),
+            ("/v2/models/iris/infer", Some(Route::V2Infer(named("iris", None)))),
+            ("/v2/models/iris/versions/1.0/infer", Some(Route::V2Infer(named("iris", Some("1.0"))))),
+            ("/v2/models/iris/versions/1.0", Some(Route::V2Model(named("iris", Some("1.0"))))),
+            ("/v2/models/a%20b%2Fc", Some(Route::V2Model(named("a b/c", None)))),
+            ("/v2/models/%ff", None),
+            ("/v2/models/%2", None),
+            ("/v2/models/", None),
+            ("/v2/models/iris/versions/", None),
+            ("/v2/models/iris/other", None),
+            ("/v2/models/iris/infer/more", None),
+            ("/v1/models/iris", None),
+            ("/v2/repository/models/iris/load", Some(Route::Reload(Some("iris".into())))),
+            ("/v2/repository/models/a/b/load", None),
+            ("/admin/reload", Some(Route::Reload(None))),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(Route::of(path), expected, "{path}");
         }
-        Ok(Err(_)) => Err(gone()),
-        Err(_) => Err(Refusal::new(Code::PredictionTimeout, "the model did not answer in time")),
-    }
-}
-
-/// The whole body, within its bounds.
-async fn body(request: Request) -> Result<Bytes, Refusal> {
-    let too_large =
-        || Refusal::new(Code::PayloadTooLarge, format!("the body has more than {BODY_BYTES_MAX} bytes"));
-    let headers = request.headers();
-    // A few bytes could stand for gigabytes, so compressed bodies are not taken.
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        return Err(Refusal::new(Code::UnsupportedEncoding, "compressed bodies are not taken"));
-    }
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|length: usize| length > BODY_BYTES_MAX) {
-        return Err(too_large());
-    }
-    match timeout(BODY_TIME_MAX, Limited::new(request.into_body(), BODY_BYTES_MAX).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Refusal::new(Code::Validation, "the body could not be read")),
-        Err(_) => Err(Refusal::new(Code::RequestTimeout, "the body did not arrive in time")),
     }
 }

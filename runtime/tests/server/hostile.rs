@@ -247,3 +247,80 @@ fn too_many_rows_at_once_are_refused_with_a_time_to_come_back() {
         assert_eq!(reply.json()["error_code"], "OVERLOADED");
     }
 }
+
+/// Numbers by a seed, the same in every run.
+struct Seeded(u64);
+
+impl Seeded {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % below as u64).unwrap()
+    }
+}
+
+#[test]
+fn no_change_of_a_good_body_is_the_servers_fault() {
+    let server =
+        Server::ready(&onnx::classifier(), &["--model-name", "iris", "--feature", "a", "--feature", "b"]);
+    let bodies = [
+        ("/predict", r#"{"instances":[[1,2.5],[-3e2,4]]}"#),
+        ("/predict", r#"{"instances":[{"a":1,"b":2},{"b":1e-3,"a":"x"}]}"#),
+        ("/predict", r#"{"features":[1,2]}"#),
+        (
+            "/v2/models/iris/infer",
+            r#"{"id":"é","inputs":[{"name":"X","shape":[1,2],"datatype":"FP32","data":[[1,2]]}],"outputs":[{"name":"label"}]}"#,
+        ),
+        (
+            "/v2/models/iris/infer",
+            r#"{"inputs":[{"parameters":{"binary_data_size":8},"name":"X","shape":[1,2],"datatype":"FP32"}]}12345678"#,
+        ),
+    ];
+    let rounds = if std::env::var_os("MLO_TEST_FULL").is_some() { 20_000 } else { 400 };
+    let mut seeded = Seeded(0x9e37_79b9_7f4a_7c15);
+    for round in 0..rounds {
+        let (path, body) = bodies[round % bodies.len()];
+        let mut body = body.as_bytes().to_vec();
+        for _ in 0..=seeded.next(4) {
+            let place = seeded.next(body.len());
+            match seeded.next(5) {
+                0 => body[place] = u8::try_from(seeded.next(256)).unwrap(),
+                1 => drop(body.remove(place)),
+                2 => body.insert(place, b"[]{}\",:0-e.\\u"[seeded.next(13)]),
+                3 => body.truncate(place + 1),
+                _ => body.extend_from_within(place..),
+            }
+        }
+        let length = seeded.next(body.len() + 9).to_string();
+        let headers: &[(&str, &str)] =
+            if path.starts_with("/v2") { &[("inference-header-content-length", &length)] } else { &[] };
+        let (status, _, answer) = server.exchange("POST", path, headers, &body);
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let shown = String::from_utf8_lossy(&body).into_owned();
+        assert!(status == 200 || (400..500).contains(&status), "{round}: {status} for {shown}: {answer}");
+        assert!(status == 200 || discreet(&answer), "{shown}: {answer}");
+    }
+    assert_eq!(server.post("/predict", r#"{"instances":[[1,2]]}"#).status, 200);
+}
+
+#[test]
+fn two_ways_to_say_how_long_a_body_is_are_one_too_many() {
+    let server = Server::ready(&onnx::classifier(), &[]);
+    let inner = "GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
+    for (what, head) in [
+        (
+            "a length and chunks",
+            format!("content-length: {}\r\ntransfer-encoding: chunked\r\n", inner.len() + 5),
+        ),
+        ("chunks twice", "transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n".to_owned()),
+        ("chunks by another name", "transfer-encoding: xchunked\r\n".to_owned()),
+        ("a length in two parts", "content-length: 1, 1\r\n".to_owned()),
+        ("a folded line", "x: y\r\n z\r\ncontent-length: 0\r\n".to_owned()),
+    ] {
+        let bytes = format!("POST /predict HTTP/1.1\r\nhost: x\r\n{head}\r\n0\r\n\r\n{inner}");
+        let answer = server.raw(bytes.as_bytes());
+        assert!(!answer.contains("\"healthy\""), "{what}: the inner request was answered\n{answer}");
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{what}: {answer:.200}");
+    }
+}

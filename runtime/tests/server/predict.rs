@@ -121,6 +121,160 @@ fn a_model_that_does_not_fix_its_columns_takes_what_comes() {
 }
 
 #[test]
+fn rows_may_name_their_columns() {
+    let server = Server::ready(&onnx::regression(), &["--feature", "a", "--feature", "b"]);
+    let answer = server.predict(&json!({ "instances": [{"a": 1, "b": 2}, {"b": 2, "a": 1}] }));
+    for prediction in answer["predictions"].as_array().unwrap() {
+        assert!(near(&prediction["prediction"], 2.0 - 6.0 + 0.5), "{prediction}");
+    }
+    assert!(near(&server.predict(&json!({"features": {"a": 1, "b": 2}}))["prediction"], -3.5));
+    let rows = [
+        (
+            r#"{"instances":[{"a":1,"c":2}]}"#,
+            "instances[0].c is not a column of the model; its columns are `a`, `b`",
+        ),
+        (r#"{"instances":[{"a":1,"a":2}]}"#, "instances[0].a is there twice"),
+        (r#"{"instances":[{"a":1,"b":2},{"a":1}]}"#, "instances[1] does not have the column `b`"),
+        (r#"{"instances":[{"a":1,"b":"2"}]}"#, "instances[0].b is not a finite number"),
+        (r#"{"features":{"a":1,"b":null}}"#, "features.b is not a finite number"),
+    ];
+    for (body, message) in rows {
+        let reply = server.post("/predict", body);
+        assert_eq!((reply.status, &reply.json()["message"]), (422, &json!(message)), "{body}");
+    }
+    let server = Server::ready(&onnx::regression(), &[]);
+    let reply = server.post("/predict", r#"{"instances":[{"a":1,"b":2}]}"#).json();
+    let expected = "instances[0] names columns, and the model's columns have no names; send lists, or name them with \
+                    --feature";
+    assert_eq!(reply["message"], expected);
+}
+
+/// `S = A + B` of one column each, and `T` as it came: what a data frame with columns of several types is exported as.
+fn columns() -> Vec<u8> {
+    onnx::bytes(onnx::Graph {
+        name: "columns".to_owned(),
+        node: vec![onnx::node("Add", &["A", "B"], &["S"]), onnx::node("Identity", &["T"], &["U"])],
+        input: vec![
+            onnx::port("A", kind::FLOAT, &[None, Some(1)]),
+            onnx::port("B", kind::FLOAT, &[None, Some(1)]),
+            onnx::port("T", kind::STRING, &[None, Some(1)]),
+        ],
+        output: vec![
+            onnx::port("S", kind::FLOAT, &[None, Some(1)]),
+            onnx::port("U", kind::STRING, &[None, Some(1)]),
+        ],
+        ..onnx::Graph::default()
+    })
+}
+
+#[test]
+fn several_inputs_are_columns_by_place_or_by_name() {
+    let server = Server::ready(&columns(), &[]);
+    let body = json!({"instances": [[1, 2, "x"], {"T": "é\n", "A": 0.5, "B": [0.25]}]});
+    let answer = server.predict(&body);
+    // A class and a number: what a classifier gives.
+    let decided: Vec<&Value> =
+        answer["predictions"].as_array().unwrap().iter().map(|row| &row["prediction"]).collect();
+    assert_eq!(decided, [&json!("x"), &json!("é\n")]);
+    assert_eq!(answer["predictions"][0]["probabilities"], json!([3.0]));
+    let rows = [
+        (r#"{"instances":[[1,2]]}"#, "instances[0] has 2 values, 3 are expected"),
+        (r#"{"instances":[[1,2,3]]}"#, "instances[0][2] is not a text, which the model takes"),
+        (r#"{"instances":[{"A":1,"B":2}]}"#, "instances[0] does not have the input `T`"),
+        (
+            r#"{"instances":[{"X":1}]}"#,
+            "instances[0].X is not an input of the model; its inputs are `A`, `B`, `T`",
+        ),
+    ];
+    for (body, message) in rows {
+        assert_eq!(server.post("/predict", body).json()["message"], message, "{body}");
+    }
+}
+
+#[test]
+fn images_and_models_for_a_fixed_number_of_rows_are_served() {
+    let image = [None, Some(1), Some(2), Some(2)];
+    let server = Server::ready(&onnx::identity(kind::FLOAT, &image, &image), &[]);
+    let rows = json!([[[[1.0, 2.0], [3.0, 4.0]]], [[[5.0, 6.0], [7.0, 8.0]]]]);
+    let answer = server.predict(&json!({"instances": rows}));
+    assert_eq!(answer["predictions"][1]["prediction"], rows[1]);
+    let ragged = server.post("/predict", r#"{"instances":[[[[1,2],[3]]]]}"#);
+    assert_eq!(ragged.json()["message"], "instances[0][0][1] has 1 values, 2 are expected");
+    // Three rows are asked of a model that takes exactly two at a time.
+    let fixed = [Some(2), Some(1)];
+    let server = Server::ready(&onnx::identity(kind::INT64, &fixed, &fixed), &[]);
+    let answer = server.predict(&json!({"features": [[1], [2], [3]]}));
+    assert_eq!(answer, json!({"predictions": [1, 2, 3]}));
+    assert_eq!(server.get("/model/info").json()["batching"], "exactly 2");
+}
+
+#[test]
+fn rows_that_depend_on_one_another_never_share_a_run() {
+    // Each row minus the mean of all rows in the run.
+    let centred = onnx::bytes(onnx::Graph {
+        name: "centred".to_owned(),
+        node: vec![
+            onnx::node("ReduceMean", &["X"], &["M"]).with(onnx::Attribute::ints("axes", &[0])),
+            onnx::node("Sub", &["X", "M"], &["Y"]),
+        ],
+        input: vec![onnx::port("X", kind::FLOAT, &[None, Some(1)])],
+        output: vec![onnx::port("Y", kind::FLOAT, &[None, Some(1)])],
+        ..onnx::Graph::default()
+    });
+    let server = Server::ready(&centred, &[]);
+    assert_eq!(server.get("/model/info").json()["batching"], "alone");
+    std::thread::scope(|scope| {
+        for caller in 0..8 {
+            let server = &server;
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    let body = json!({"features": [[caller], [caller + 2]]});
+                    assert_eq!(server.predict(&body), json!({"predictions": [-1.0, 1.0]}));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn null_is_a_missing_number_where_the_operator_says_so() {
+    let shape = [None, Some(2)];
+    let server = Server::ready(&onnx::identity(kind::FLOAT, &shape, &shape), &["--nulls", "nan"]);
+    let answer = server.predict(&json!({"instances": [[1.5, null]]}));
+    assert_eq!(answer["predictions"], json!([{"prediction": [1.5, null]}]));
+}
+
+#[test]
+fn what_only_one_caller_sent_fails_for_that_caller_alone() {
+    // An index into a table of three.
+    let lookup = onnx::bytes(onnx::Graph {
+        name: "lookup".to_owned(),
+        node: vec![onnx::node("Gather", &["table", "X"], &["Y"])],
+        initializer: vec![onnx::floats("table", &[3], &[10.0, 20.0, 30.0])],
+        input: vec![onnx::port("X", kind::INT64, &[None, Some(1)])],
+        output: vec![onnx::port("Y", kind::FLOAT, &[None, Some(1)])],
+        ..onnx::Graph::default()
+    });
+    let server = Server::ready(&lookup, &["--batch-delay-us", "2000"]);
+    std::thread::scope(|scope| {
+        for caller in 0..8 {
+            let server = &server;
+            scope.spawn(move || {
+                for _ in 0..10 {
+                    let reply = server.post("/predict", json!({"features": [[caller]]}).to_string());
+                    if caller < 3 {
+                        assert_eq!(reply.json(), json!({"predictions": [10.0 * f64::from(caller + 1)]}));
+                    } else {
+                        let refusal = reply.json();
+                        assert_eq!((reply.status, &refusal["error_code"]), (422, &json!("VALIDATION_ERROR")));
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn callers_at_the_same_time_each_get_their_own_answer() {
     let server = Server::ready(&onnx::regression(), &[]);
     std::thread::scope(|scope| {
@@ -171,6 +325,7 @@ fn the_model_tells_about_itself() {
             {"name": "probabilities", "dtype": "seq(map(int64,float))", "shape": null},
         ],
         "input_features": 2,
+        "feature_names": [],
         "classes": [10, 20, 30],
         "opset": {"ai.onnx": 17, "ai.onnx.ml": 3},
         "ir_version": 8,
@@ -178,6 +333,7 @@ fn the_model_tells_about_itself() {
         "metadata": {},
         "parameters": 0,
         "nodes": 2,
+        "batching": "merged",
         "device": "cpu",
         "execution_provider": "CPUExecutionProvider",
     });
@@ -222,13 +378,17 @@ type Unservable<'a> = (&'a str, Vec<u8>, &'a [&'a str], &'a str, &'a str);
 
 #[test]
 fn models_that_cannot_be_served_leave_a_live_server_with_a_reason() {
-    let two_inputs = onnx::bytes(onnx::Graph {
-        name: "sum".to_owned(),
-        node: vec![onnx::node("Add", &["A", "B"], &["Y"])],
-        input: vec![onnx::port("A", kind::FLOAT, &[None]), onnx::port("B", kind::FLOAT, &[None])],
-        output: vec![onnx::port("Y", kind::FLOAT, &[None])],
+    let mut sequence = onnx::model(onnx::Graph {
+        name: "sequence".to_owned(),
+        node: vec![onnx::node("SequenceConstruct", &["X"], &["Y"])],
+        input: vec![onnx::port("X", kind::FLOAT, &[None, Some(2)])],
+        output: vec![onnx::zipmap_port("Y", kind::INT64)],
         ..onnx::Graph::default()
     });
+    let tensors = onnx::ElementType { of: Some(Box::new(onnx::tensor_type(kind::FLOAT, &[None, Some(2)]))) };
+    let output = &mut sequence.graph.as_mut().unwrap().output[0];
+    output.kind.as_mut().unwrap().sequence = Some(Box::new(tensors));
+    let sequence = prost::Message::encode_to_vec(&sequence);
     let unknown_operator = onnx::bytes(onnx::Graph {
         name: "unknown".to_owned(),
         node: vec![onnx::node("NoSuchOperator", &["X"], &["Y"])],
@@ -239,32 +399,7 @@ fn models_that_cannot_be_served_leave_a_live_server_with_a_reason() {
     let kind_reason = "the model's inputs or outputs are of a kind that is not served";
     let broken = "the model file is not a usable ONNX model";
     let rows: Vec<Unservable<'_>> = vec![
-        ("two inputs", two_inputs, &[], kind_reason, "it has 2 inputs, and this version serves one"),
-        (
-            "an image",
-            onnx::identity(
-                kind::FLOAT,
-                &[None, Some(3), Some(2), Some(2)],
-                &[None, Some(3), Some(2), Some(2)],
-            ),
-            &[],
-            kind_reason,
-            "this version serves [rows, columns]",
-        ),
-        (
-            "words",
-            onnx::identity(kind::STRING, &[None, Some(2)], &[None, Some(2)]),
-            &[],
-            kind_reason,
-            "float, double and int64 are served",
-        ),
-        (
-            "a fixed batch",
-            onnx::identity(kind::FLOAT, &[Some(8), Some(2)], &[Some(8), Some(2)]),
-            &[],
-            kind_reason,
-            "its input takes exactly 8 rows; export it with a free batch size",
-        ),
+        ("a sequence", sequence, &[], kind_reason, "its output `Y` is Sequence"),
         ("an unknown operator", unknown_operator, &[], "ONNX Runtime refuses the model", "NoSuchOperator"),
         ("nothing", Vec::new(), &[], broken, "the model file is empty"),
         ("a cut file", onnx::classifier()[..100].to_vec(), &[], broken, "damaged at byte"),
@@ -275,6 +410,20 @@ fn models_that_cannot_be_served_leave_a_live_server_with_a_reason() {
             &["--sha256", "0000000000000000000000000000000000000000000000000000000000000000"],
             "the model file does not have the expected digest",
             "is expected",
+        ),
+        (
+            "too many columns named",
+            onnx::classifier(),
+            &["--feature", "a", "--feature", "b", "--feature", "c"],
+            "the names of the columns do not fit the model",
+            "3 columns are named, and the model has 2",
+        ),
+        (
+            "no such device",
+            onnx::classifier(),
+            &["--provider", "cuda"],
+            "the execution provider that was asked for cannot be used",
+            "the execution provider CUDAExecutionProvider cannot be used",
         ),
         (
             "too few class names",

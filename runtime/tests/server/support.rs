@@ -51,6 +51,24 @@ pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// ONNX Runtime's library, as whoever runs the tests names it.
+pub(crate) fn library() -> std::ffi::OsString {
+    std::env::var_os("MLO_ONNXRUNTIME")
+        .expect("MLO_ONNXRUNTIME names the library; `cargo xtask test` sets it")
+}
+
+/// A program that tests need: named by a variable, else as an earlier `cargo xtask test` left it in the user's cache.
+pub(crate) fn tool(variable: &str, folder: &str, program: &str) -> PathBuf {
+    if let Some(path) = std::env::var_os(variable) {
+        return path.into();
+    }
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+    let tools = std::fs::read_dir(home.join(".cache/mlo/tools")).into_iter().flatten().flatten();
+    let mut found = tools.filter(|entry| entry.file_name().to_string_lossy().starts_with(folder));
+    let found = found.find_map(|entry| Some(entry.path().join(program)).filter(|path| path.is_file()));
+    found.unwrap_or_else(|| panic!("{variable} names no program; `cargo xtask test` obtains it"))
+}
+
 pub(crate) fn lay(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join(name);
     std::fs::File::create(&path).unwrap().write_all(bytes).unwrap();
@@ -133,6 +151,18 @@ impl Server {
 
     /// One request on a connection of its own.
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let (status, headers, body) = self.exchange(method, path, headers, body);
+        Reply { status, headers, body: String::from_utf8(body).unwrap() }
+    }
+
+    /// The same with an answer of any bytes.
+    pub(crate) fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> (u16, hyper::HeaderMap, Vec<u8>) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
@@ -147,11 +177,7 @@ impl Server {
             let response = sender.send_request(request).await.unwrap();
             let (head, body) = response.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
-            Reply {
-                status: head.status.as_u16(),
-                headers: head.headers,
-                body: String::from_utf8(body.to_vec()).unwrap(),
-            }
+            (head.status.as_u16(), head.headers, body.to_vec())
         })
     }
 

@@ -1,0 +1,71 @@
+//! Administration: what only the operator may ask for.
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::http::request::Parts;
+use serde_json::json;
+
+use super::app::App;
+use super::predict;
+use super::reply::Reply;
+use crate::host::Reload;
+use crate::observe::Truths;
+use crate::protocol::{Code, Refusal};
+
+/// The model that the query names.
+pub(super) fn model(head: &Parts) -> Option<&str> {
+    head.uri.query()?.split('&').find_map(|pair| pair.strip_prefix("model="))
+}
+
+/// Loads the newest of one model, or of all; what answers goes on until the next one has answered.
+pub(super) async fn reload(app: &Arc<App>, model: Option<&str>) -> Result<Reply, Refusal> {
+    let wanted: Vec<usize> = match model {
+        None => (0..app.host.models.len()).collect(),
+        Some(name) => {
+            let hosted = app.host.named(name);
+            let unknown = || Refusal::new(Code::ModelNotFound, "there is no model of this name");
+            vec![hosted.ok_or_else(unknown)?.index]
+        }
+    };
+    let host = Arc::clone(&app.host);
+    // It is carried on when the caller leaves: half a reload would be none.
+    let loading = tokio::task::spawn_blocking(move || {
+        let hosted = wanted.into_iter().filter_map(|index| host.models.get(index));
+        hosted.map(|hosted| (hosted.index, host.reload(hosted))).collect::<Vec<_>>()
+    });
+    let outcomes = loading.await.map_err(|_| Refusal::new(Code::Internal, "the reload ended early"))?;
+    if let Some(reason) = outcomes.iter().find_map(|(_, outcome)| match outcome {
+        Reload::Failed(reason) => Some(*reason),
+        Reload::Reloaded | Reload::Unchanged => None,
+    }) {
+        return Err(Refusal::new(Code::ModelLoad, reason));
+    }
+    let reloaded = outcomes.iter().any(|(_, outcome)| *outcome == Reload::Reloaded);
+    let (status, detail) = if reloaded {
+        ("reloaded", "Model reloaded successfully")
+    } else {
+        ("noop", "Model is the newest already")
+    };
+    let index = outcomes.first().map_or(0, |(index, _)| *index);
+    let hosted = app.host.models.get(index).unwrap_or(app.host.default_model());
+    let served = hosted.served();
+    Ok(Reply::value(&json!({
+        "status": status,
+        "detail": detail,
+        "model": hosted.spec.name,
+        "version": hosted.version(served.as_deref()),
+        "digest": served.as_ref().map(|served| &served.facts.digest),
+    })))
+}
+
+/// Joins what turned out with what was decided.
+pub(super) async fn feedback(app: &App, head: &Parts, body: Incoming) -> Result<Reply, Refusal> {
+    let body = predict::read(&head.headers, body).await?;
+    let truths: Truths = serde_json::from_slice(&body).map_err(|_| {
+        let message =
+            r#"a body like {"request_id":"…","labels":[1]} or {"feedback":[…]} of several is needed"#;
+        Refusal::new(Code::Validation, message)
+    })?;
+    Ok(Reply::value(&json!(app.observer.truths(&truths))))
+}

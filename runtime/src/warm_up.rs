@@ -1,0 +1,137 @@
+//! The first runs of a model: they show that it runs, and how requests may share a run.
+//!
+//! In: a loaded session. Out: how its rows are batched, and an answer to look at. Never: rows of different callers in
+//! one run where that changes what one of them is answered.
+
+use half::{bf16, f16};
+
+use crate::answer::Outputs;
+use crate::batch::{Batching, in_parts};
+use crate::request::{Inputs, Port, Taking};
+use crate::session::{Session, SessionError, Signature};
+use crate::tensor::{Data, Element, Tensor, product};
+
+/// Length of a dimension that the model leaves open.
+const OPEN_LENGTH: usize = 1;
+/// Numbers in the tensors of a warm-up at most; a model that takes more is warmed up by its first request.
+const NUMBERS_MAX: usize = 64 * 1024 * 1024;
+/// How much of a number may depend on what else is in the batch: operators add up in another order then.
+const TOLERANCE: f64 = 1e-3;
+
+/// What the first runs showed.
+pub(crate) struct WarmUp {
+    pub(crate) batching: Batching,
+    /// The answer to one row; empty where there was no run.
+    pub(crate) outputs: Outputs,
+}
+
+/// Runs the model on rows of its own.
+///
+/// # Errors
+/// The session's, from the run with a single row.
+pub(crate) fn run(session: &mut Session, taking: &Taking) -> Result<WarmUp, SessionError> {
+    let batching = declared(session.signature());
+    let rows = match batching {
+        Batching::Exactly(rows) => rows,
+        Batching::Merged | Batching::Alone => 1,
+    };
+    let inputs = |rows: usize, seed: usize| -> Result<Inputs, SessionError> {
+        let tensor = |port: &Port| filled(port, taking, rows, seed);
+        let inputs: Option<Inputs> = taking.inputs.iter().map(tensor).collect();
+        inputs.ok_or_else(|| SessionError::Unsupported("its input is too large".to_owned()))
+    };
+    let one = inputs(rows, 0)?;
+    let outputs = session.run(&one)?;
+    let batching = match batching {
+        Batching::Merged if shares(session, &one, &inputs(1, 1)?, &outputs) => Batching::Merged,
+        Batching::Exactly(size) if outputs.has_rows(size) => {
+            in_parts(session, &one, 1, size)?;
+            Batching::Exactly(size)
+        }
+        // Each request by itself is right for every model.
+        Batching::Merged | Batching::Exactly(_) | Batching::Alone => Batching::Alone,
+    };
+    Ok(WarmUp { batching, outputs })
+}
+
+/// Whether the model leaves the length of something open that is not the number of rows.
+pub(crate) fn has_open_lengths(signature: &Signature) -> bool {
+    signature.inputs.iter().any(|port| port.dims.iter().skip(1).any(Option::is_none))
+}
+
+/// How rows are batched by what the model says of its shapes.
+pub(crate) fn declared(signature: &Signature) -> Batching {
+    let first = |port: &Port| port.dims.first().copied();
+    let mut firsts = signature.inputs.iter().map(first);
+    let Some(Some(rows)) = firsts.next() else { return Batching::Alone };
+    if firsts.any(|other| other != Some(rows)) {
+        return Batching::Alone;
+    }
+    rows.map_or(Batching::Merged, |rows| Batching::Exactly(rows.max(1)))
+}
+
+/// Whether two rows are answered in one run as they are in a run each.
+fn shares(session: &mut Session, one: &Inputs, other: &Inputs, answer: &Outputs) -> bool {
+    let mut both = one.clone();
+    let merged = both.iter_mut().zip(other.clone()).all(|(both, other)| both.append_rows(other));
+    let (Ok(second), true) = (session.run(other), merged) else { return false };
+    let Ok(together) = session.run(&both) else { return false };
+    answer.has_rows(1)
+        && second.has_rows(1)
+        && together.has_rows(2)
+        && together
+            .tensors
+            .iter()
+            .zip(answer.tensors.iter().zip(&second.tensors))
+            .all(|(both, (one, two))| near(&both.slice_rows(0, 1), one) && near(&both.slice_rows(1, 2), two))
+}
+
+fn near(one: &Tensor, other: &Tensor) -> bool {
+    let (one_data, other_data) = (one.data(), other.data());
+    if one.shape() != other.shape() {
+        return false;
+    }
+    let close = |index: usize| match (one_data.number(index), other_data.number(index)) {
+        (Some(a), Some(b)) => {
+            a.total_cmp(&b).is_eq()
+                || (a.is_nan() && b.is_nan())
+                || (a - b).abs() <= TOLERANCE * (1.0 + a.abs().max(b.abs()))
+        }
+        _ => true,
+    };
+    (0..one_data.len()).all(close) && (one_data.element() != Element::Text || one_data == other_data)
+}
+
+/// Rows that differ from one another a little: small numbers, which are in range for whatever they stand for.
+fn filled(port: &Port, taking: &Taking, rows: usize, seed: usize) -> Option<Tensor> {
+    let open = if taking.columns.is_empty() { OPEN_LENGTH } else { taking.columns.len() };
+    let mut shape: Vec<usize> = port.dims.iter().map(|length| length.unwrap_or(open)).collect();
+    if let (Some(first), Some(None)) = (shape.first_mut(), port.dims.first()) {
+        *first = rows;
+    }
+    let count = product(&shape).filter(|count| *count <= NUMBERS_MAX)?;
+    let whole = |index: usize| (index + seed) % 2;
+    let half = |index: usize| f32::from(u8::try_from((index * 5 + seed * 3) % 8).unwrap_or(0)) / 8.0;
+    macro_rules! wholes {
+        ($kind:ty) => {
+            (0..count).map(|index| <$kind>::from(whole(index) == 1)).collect()
+        };
+    }
+    let data = match port.element {
+        Element::Bool => Data::Bool((0..count).map(|index| whole(index) == 1).collect()),
+        Element::Uint8 => Data::Uint8(wholes!(u8)),
+        Element::Uint16 => Data::Uint16(wholes!(u16)),
+        Element::Uint32 => Data::Uint32(wholes!(u32)),
+        Element::Uint64 => Data::Uint64(wholes!(u64)),
+        Element::Int8 => Data::Int8(wholes!(i8)),
+        Element::Int16 => Data::Int16(wholes!(i16)),
+        Element::Int32 => Data::Int32(wholes!(i32)),
+        Element::Int64 => Data::Int64(wholes!(i64)),
+        Element::Half => Data::Half((0..count).map(|index| f16::from_f32(half(index))).collect()),
+        Element::Bfloat => Data::Bfloat((0..count).map(|index| bf16::from_f32(half(index))).collect()),
+        Element::Float => Data::Float((0..count).map(half).collect()),
+        Element::Double => Data::Double((0..count).map(|index| f64::from(half(index))).collect()),
+        Element::Text => Data::Text(vec![String::new(); count]),
+    };
+    Tensor::new(shape, data)
+}

@@ -1,0 +1,273 @@
+//! Models that are fetched: from web servers, registries of models and of images, and stores of objects.
+//!
+//! The other side is a server of a few lines that answers by a table and keeps what it was asked.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::onnx;
+use crate::support::{Server, command, until};
+
+/// Status, headers and body.
+type Answer = (u16, Vec<(&'static str, String)>, Vec<u8>);
+
+/// What it answers by path and query, and the heads that it was asked with.
+#[derive(Clone)]
+struct Web {
+    address: SocketAddr,
+    answers: Arc<Mutex<HashMap<String, Answer>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Web {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let web =
+            Self { address: listener.local_addr().unwrap(), answers: Arc::default(), asked: Arc::default() };
+        let server = web.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let server = server.clone();
+                std::thread::spawn(move || server.answer(&stream));
+            }
+        });
+        web
+    }
+
+    fn answer(&self, mut stream: &std::net::TcpStream) {
+        let mut reader = BufReader::new(stream);
+        loop {
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                if reader.read_line(&mut head).unwrap_or(0) == 0 {
+                    return;
+                }
+            }
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "))
+                .map_or(0, |length| length.parse().unwrap());
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let path = head.split(' ').nth(1).unwrap().to_owned();
+            self.asked.lock().unwrap().push(head);
+            let (status, headers, body) = self.answers.lock().unwrap().get(&path).cloned().unwrap_or((
+                404,
+                Vec::new(),
+                path.into_bytes(),
+            ));
+            let headers: String =
+                headers.iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]).collect();
+            let head = format!("HTTP/1.1 {status} x\r\n{headers}content-length: {}\r\n\r\n", body.len());
+            stream.write_all(&[head.as_bytes(), &body].concat()).unwrap();
+        }
+    }
+
+    fn put(&self, path: &str, body: impl Into<Vec<u8>>) {
+        self.put_answer(path, (200, Vec::new(), body.into()));
+    }
+
+    fn put_answer(&self, path: &str, answer: Answer) {
+        self.answers.lock().unwrap().insert(path.to_owned(), answer);
+    }
+
+    /// The head of the latest request for this path.
+    fn head_of(&self, path: &str) -> String {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().rev().find(|head| head.split(' ').nth(1) == Some(path)).cloned().unwrap_or_default()
+    }
+}
+
+/// A server with variables and a cache of its own, once it is settled: the status of `/ready`.
+fn serve(cache: &tempfile::TempDir, arguments: &[&str], variables: &[(&str, &str)]) -> (Server, u16) {
+    let folder = tempfile::tempdir().unwrap();
+    let log = std::fs::File::create(folder.path().join("log")).unwrap();
+    let arguments = [&["--port", "0", "--run-file", "run.json"], arguments].concat();
+    let mut command = command(folder.path(), &arguments);
+    // The library is not found in a cache of the test's own.
+    let library = crate::support::library();
+    command.env("XDG_CACHE_HOME", cache.path()).env("MLO_ONNXRUNTIME", library);
+    for (name, value) in variables {
+        command.env(name, value);
+    }
+    let child = command.stdin(Stdio::null()).stderr(log).spawn().unwrap();
+    let mut server = Server { folder, child, address: "127.0.0.1:0".parse().unwrap() };
+    let port = until("listening", || server.run_file().and_then(|record| record["port"].as_u64()));
+    server.address.set_port(u16::try_from(port).unwrap());
+    let status = server.settled();
+    (server, status)
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let digits: Vec<String> = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{}", digits.concat())
+}
+
+#[test]
+fn a_model_comes_by_http_and_is_kept_by_its_digest() {
+    let (web, cache) = (Web::start(), tempfile::tempdir().unwrap());
+    let model = onnx::classifier();
+    web.put_answer("/latest", (302, vec![("location", "/models/iris.onnx".to_owned())], Vec::new()));
+    web.put("/models/iris.onnx", model.clone());
+    let uri = format!("http://{}/latest", web.address);
+    let (server, status) = serve(&cache, &["--model", &uri], &[]);
+    assert_eq!(status, 200, "{}", server.log());
+    assert_eq!(server.get("/ready").json()["digest"], digest(&model));
+    drop(server);
+    let before = web.asked.lock().unwrap().len();
+    let kept = ["--model", uri.as_str(), "--sha256", &digest(&model)];
+    let (server, status) = serve(&cache, &kept, &[]);
+    assert_eq!((status, web.asked.lock().unwrap().len()), (200, before), "{}", server.log());
+    web.put("/models/iris.onnx", onnx::regression());
+    let other = format!("http://{}/models/iris.onnx", web.address);
+    let wrong = ["--model", other.as_str(), "--sha256", &"0".repeat(64)];
+    let (server, status) = serve(&cache, &wrong, &[]);
+    assert_eq!(status, 503);
+    assert_eq!(server.get("/ready").json()["reason"], "the model file does not have the expected digest");
+}
+
+#[test]
+fn what_cannot_be_fetched_is_said_without_the_address() {
+    let (web, cache) = (Web::start(), tempfile::tempdir().unwrap());
+    let nowhere = format!("http://{}/nowhere.onnx", web.address);
+    let rows = [
+        (nowhere.as_str(), "the model could not be fetched", "answers 404"),
+        (
+            "http://169.254.169.254/model.onnx",
+            "the model could not be fetched",
+            "metadata service has",
+        ),
+        (
+            "models:/iris/1",
+            "the model URI is not supported",
+            "MLFLOW_TRACKING_URI is needed for models: URIs",
+        ),
+        ("s3://bucket/model.onnx", "the model URI is not supported", "AWS_ACCESS_KEY_ID"),
+        ("oci://", "the model URI is not supported", "`oci://registry/repository@sha256:…`"),
+    ];
+    for (uri, reason, logged) in rows {
+        let (server, status) = serve(&cache, &["--model", uri], &[]);
+        assert_eq!((status, &server.get("/ready").json()["reason"]), (503, &json!(reason)), "{uri}");
+        server.wait_for_log(logged);
+    }
+}
+
+#[test]
+fn a_registry_of_mlflow_says_which_version_a_stage_or_an_alias_is() {
+    let (web, cache) = (Web::start(), tempfile::tempdir().unwrap());
+    let api = "/api/2.0/mlflow";
+    let artifacts = "/api/2.0/mlflow-artifacts/artifacts";
+    let version = |version: &str| json!({"model_version": {"name": "iris", "version": version}}).to_string();
+    let latest = json!({"model_versions": [{"name": "iris", "version": "7"}]}).to_string();
+    web.put(&format!("{api}/registered-models/alias?name=iris&alias=champion"), version("7"));
+    web.put(&format!("{api}/registered-models/get-latest-versions?name=iris&stages=Production"), latest);
+    let place = json!({"artifact_uri": "mlflow-artifacts:/1/models/m-1/artifacts"}).to_string();
+    web.put(&format!("{api}/model-versions/get-download-uri?name=iris&version=7"), place);
+    let files = json!({"files": [{"path": "MLmodel", "is_dir": false}, {"path": "data", "is_dir": true}]})
+        .to_string();
+    web.put(&format!("{artifacts}?path=1/models/m-1/artifacts"), files);
+    let files =
+        json!({"files": [{"path": "model.onnx", "is_dir": false}, {"path": "../x.onnx", "is_dir": false}]});
+    web.put(&format!("{artifacts}?path=1/models/m-1/artifacts/data"), files.to_string());
+    let file = format!("{artifacts}/1/models/m-1/artifacts/data/model.onnx");
+    web.put(&file, onnx::classifier());
+    let tracking = format!("http://{}", web.address);
+    let basic = [
+        ("MLFLOW_TRACKING_URI", tracking.as_str()),
+        ("MLFLOW_TRACKING_USERNAME", "ann"),
+        ("MLFLOW_TRACKING_PASSWORD", "secret"),
+    ];
+    for arguments in [&["--model", "models:/iris@champion"][..], &["--mlflow-model-name", "iris"]] {
+        let (server, status) = serve(&cache, arguments, &basic);
+        assert_eq!(status, 200, "{}", server.log());
+        let ready = server.get("/ready").json();
+        assert_eq!((&ready["model"], &ready["version"]), (&json!("iris"), &json!("7")), "{arguments:?}");
+        assert!(
+            web.head_of(&file).contains("authorization: Basic YW5uOnNlY3JldA=="),
+            "{}",
+            web.head_of(&file)
+        );
+        assert!(!server.log().contains("secret"));
+    }
+    let token = [("MLFLOW_TRACKING_URI", tracking.as_str()), ("MLFLOW_TRACKING_TOKEN", "t0ken")];
+    let (server, status) = serve(&cache, &["--model", "models:/iris/7", "--admin-token", "admin"], &token);
+    assert_eq!(status, 200, "{}", server.log());
+    assert!(web.head_of(&file).contains("authorization: Bearer t0ken"));
+    // The alias of another day: what answers follows.
+    web.put(&file, onnx::regression());
+    let reply = server.ask("POST", "/admin/reload", &[("x-admin-token", "admin")], b"");
+    assert_eq!(reply.json()["status"], "reloaded", "{}", reply.body);
+}
+
+#[test]
+fn a_registry_of_images_hands_the_model_out_for_a_token() {
+    let (web, cache) = (Web::start(), tempfile::tempdir().unwrap());
+    let model = onnx::classifier();
+    let manifest = json!({
+        "schemaVersion": 2,
+        "layers": [
+            {"mediaType": "text/markdown", "digest": digest(b"notes"), "annotations": {"org.opencontainers.image.title": "README.md"}},
+            {"mediaType": "application/octet-stream", "digest": digest(&model), "annotations": {"org.opencontainers.image.title": "iris.onnx"}},
+        ],
+    })
+    .to_string();
+    let blob = format!("/v2/models/iris/blobs/{}", digest(&model));
+    web.put("/v2/models/iris/manifests/1.0", manifest.clone());
+    web.put(&format!("/v2/models/iris/manifests/{}", digest(manifest.as_bytes())), manifest.clone());
+    web.put(&blob, model.clone());
+    for reference in [":1.0".to_owned(), format!("@{}", digest(manifest.as_bytes()))] {
+        let uri = format!("oci://{}/models/iris{reference}", web.address);
+        let (server, status) = serve(&cache, &["--model", &uri], &[]);
+        assert_eq!(
+            (status, &server.get("/ready").json()["digest"]),
+            (200, &json!(digest(&model))),
+            "{}",
+            server.log()
+        );
+    }
+    // Bytes of another digest than the manifest names.
+    web.put(&blob, onnx::regression());
+    let uri = format!("oci://{}/models/iris:1.0", web.address);
+    let (server, status) = serve(&cache, &["--model", &uri], &[]);
+    assert_eq!(status, 503);
+    server.wait_for_log("does not have the digest that the manifest names");
+    // A challenge is answered with a token of the service that it names.
+    web.put(&blob, model);
+    let challenge = format!("Bearer realm=\"http://{}/token\",service=\"registry\"", web.address);
+    web.put_answer("/v2/models/iris/manifests/1.0", (401, vec![("www-authenticate", challenge)], Vec::new()));
+    let (server, status) = serve(&cache, &["--model", &uri], &[]);
+    assert_eq!(status, 503, "no such token service yet: {}", server.log());
+    assert!(web.head_of("/token?scope=repository:models/iris:pull&service=registry").starts_with("GET "));
+}
+
+#[test]
+fn a_store_of_objects_is_asked_with_a_signature() {
+    let (web, cache) = (Web::start(), tempfile::tempdir().unwrap());
+    web.put("/models/iris/1/model.onnx", onnx::classifier());
+    let listing = "<ListBucketResult><Contents><Key>iris/1/model.onnx</Key></Contents><Contents><Key>iris/1/notes</Key></Contents></ListBucketResult>";
+    web.put("/models/?list-type=2&max-keys=1000&prefix=iris%2F1%2F", listing);
+    let endpoint = format!("http://{}", web.address);
+    let variables = [
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", "AKID"),
+        ("AWS_SECRET_ACCESS_KEY", "sEcReT"),
+        ("AWS_REGION", "eu-west-1"),
+    ];
+    for uri in ["s3://models/iris/1/model.onnx", "s3://models/iris/1"] {
+        let (server, status) = serve(&cache, &["--model", uri], &variables);
+        assert_eq!(status, 200, "{uri}: {}", server.log());
+        let head = web.head_of("/models/iris/1/model.onnx");
+        assert!(
+            head.contains("authorization: AWS4-HMAC-SHA256 Credential=AKID/")
+                && head.contains("/eu-west-1/s3/aws4_request"),
+            "{head}"
+        );
+        assert!(!server.log().contains("sEcReT") && !head.contains("sEcReT"));
+    }
+}
