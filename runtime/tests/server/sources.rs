@@ -138,11 +138,7 @@ fn what_cannot_be_fetched_is_said_without_the_address() {
     let nowhere = format!("http://{}/nowhere.onnx", web.address);
     let rows = [
         (nowhere.as_str(), "the model could not be fetched", "answers 404"),
-        (
-            "http://169.254.169.254/model.onnx",
-            "the model could not be fetched",
-            "metadata service has",
-        ),
+        ("http://169.254.169.254/model.onnx", "the model could not be fetched", "metadata service has"),
         (
             "models:/iris/1",
             "the model URI is not supported",
