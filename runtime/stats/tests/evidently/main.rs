@@ -6,9 +6,9 @@ mod tests {
 
     use mlo_stats::{Sample, Statistic};
 
-    const REFERENCE: &str = include_str!("evidently/reference.csv");
-    const CURRENT: &str = include_str!("evidently/current.csv");
-    const FIGURES: &str = include_str!("evidently/figures.csv");
+    const REFERENCE: &str = include_str!("reference.csv");
+    const CURRENT: &str = include_str!("current.csv");
+    const FIGURES: &str = include_str!("figures.csv");
 
     /// Columns by name, as a data frame would type them.
     fn columns(text: &str) -> BTreeMap<String, Sample> {
