@@ -387,6 +387,23 @@ import {
 }
 
 #[test]
+fn an_import_moves_nothing_but_what_goes_to_its_address() {
+    let before = "resource \"mlo_data\" \"a\" {}\nresource \"mlo_data\" \"n\" { count = 1 }\n";
+    let project = project(before);
+    project.ok(&["apply", "--auto-approve"]);
+    project.write(
+        "main.hcl",
+        "resource \"mlo_data\" \"b\" {}\nmoved {\n  from = mlo_data.a\n  to   = mlo_data.b\n}\nresource \"mlo_data\" \"n\" {}\nresource \"local_file\" \"note\" {\n  filename = \"a.txt\"\n  content  = \"old\"\n}\n",
+    );
+    project.write("a.txt", "old");
+    project.ok(&["import", "local_file.note", "a.txt"]).has(&["1 imported"]).has_not(&["mlo_data.b"]);
+    assert_eq!(project.ok(&["state", "list"]).out, "local_file.note\nmlo_data.a\nmlo_data.n[0]\n");
+    project.mlo(&["import", "mlo_data.b", "x"]).ends_with(1).has(&["the state has mlo_data.b already"]);
+    project.ok(&["apply", "--auto-approve"]).has(&["0 added, 0 changed, 0 destroyed"]);
+    assert_eq!(project.ok(&["state", "list"]).out, "local_file.note\nmlo_data.b\nmlo_data.n\n");
+}
+
+#[test]
 fn one_object_is_imported_and_nothing_else_happens() {
     let project = project(
         "resource \"mlo_data\" \"other\" {}\nresource \"local_file\" \"note\" {\n  filename = \"a.txt\"\n  content = \"new ${mlo_data.other.id}\"\n}\noutput \"o\" { value = 1 }\n",

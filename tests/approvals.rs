@@ -1,5 +1,6 @@
 //! Saved plans that are signed, and approved before they are applied: each rule, and what is said where it is not kept.
 
+use crate::buckets::server::{ACCESS_KEY, BUCKET, SECRET_KEY, Server};
 use crate::support::{Project, Said, repository, said};
 
 /// Keys of three people, as `ssh-keygen -t ed25519` made them.
@@ -88,7 +89,8 @@ fn a_plan_that_another_approved_is_applied_and_both_are_noted() {
         (&consent["approvals"][0]["name"], &consent["approvals"][0]["key"]),
         (&"ben".into(), &BEN_PUB.into())
     );
-    assert_eq!(consent["rules"], serde_json::json!({ "signed": true, "not_by_author": true }));
+    let rules = serde_json::json!({ "signed": true, "not_by_author": true, "expires_after_s": null });
+    assert_eq!(consent["rules"], rules);
     let digest = plan["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap();
     assert!(approval.starts_with("approval.") && approval.contains(digest), "{approval}");
     // A plan is applied once: the state has moved on.
@@ -189,6 +191,109 @@ fn approvals_that_were_put_there_by_other_ways_do_not_count() {
 }
 
 #[test]
+fn an_approval_that_is_too_old_does_not_count() {
+    let project = project("approval_expires_after = \"24h\"");
+    plan(&project, "ann.key");
+    approve(&project, "ben.key").ends_with(0);
+    let (name, text) = documents(&project).remove(0);
+    // What Ben would have signed the day before yesterday; with unsigned approvals, for the test has no clock of his.
+    let document: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let now: jiff::Timestamp = document["approved_at"].as_str().unwrap().parse().unwrap();
+    let then = |hours: i64| (now + jiff::SignedDuration::from_hours(hours)).to_string();
+    let line = |at: &str| {
+        let line = text.lines().next().unwrap().replace(document["approved_at"].as_str().unwrap(), at);
+        format!(
+            "{}\n\n",
+            line.replace(&format!("\"{BEN_PUB}\""), "null").replace("\"who\":\"", "\"who\":\"not-")
+        )
+    };
+    project.edit("main.hcl", "approval_expires_after", "unsigned_approvals = true\n  approval_expires_after");
+    let put = |text: String| project.write(&format!(".mlo/state/env/prod/documents/{name}"), text);
+    for (hours, why) in [
+        (-48, "and counts for 24h"),
+        (-25, "and counts for 24h"),
+        (1, "does not say when it was given, or a time yet to come"),
+    ] {
+        put(line(&then(hours)));
+        project.mlo(&["apply", "p.plan"]).ends_with(3).has(&["MLO3047", why]);
+    }
+    // The plan embeds the day; the configuration that is here may ask for less, and for no more.
+    put(line(&then(-23)));
+    project.edit("main.hcl", "\"24h\"", "\"2h\"");
+    project.mlo(&["apply", "p.plan"]).ends_with(3).has(&["and counts for 2h"]);
+    project.edit("main.hcl", "\"2h\"", "\"1000h\"");
+    put(line(&then(-25)));
+    project.mlo(&["apply", "p.plan"]).ends_with(3).has(&["and counts for 24h"]);
+    put(line(&then(-23)));
+    project.ok(&["apply", "p.plan"]).has(&["1 added"]);
+    for wrong in ["1", "\"soon\"", "\"0s\"", "\"-1h\"", "\"10s\""] {
+        project.edit("main.hcl", "\"1000h\"", wrong);
+        project.mlo(&["validate"]).ends_with(1).has(&["approval_expires_after", "main.hcl:"]);
+        project.edit("main.hcl", wrong, "\"1000h\"");
+    }
+}
+
+#[test]
+fn an_approval_is_told_in_one_document() {
+    let project = project("approval_expires_after = \"24h\"");
+    plan(&project, "ann.key");
+    let asked = project.json(&["approve", "p.plan", "--signing-key", "ben.key"], 1);
+    assert_eq!(asked["diagnostics"][0]["summary"], "nobody can be asked whether to do this");
+    let refused = project.json(&["approve", "p.plan", "--signing-key", "ann.key", "--auto-approve"], 3);
+    assert_eq!(refused["diagnostics"][0]["code"], "MLO3047");
+    assert_eq!(documents(&project), []);
+    let said = project.json(&["approve", "p.plan", "--signing-key", "ben.key", "--auto-approve"], 0);
+    let approval = &said["approval"];
+    let plan = project.read("p.plan");
+    assert!(plan.contains(approval["plan"].as_str().unwrap().strip_prefix("sha256:").unwrap()));
+    assert_eq!((&approval["name"], &approval["key"]), (&"ben".into(), &BEN_PUB.into()));
+    assert_eq!((&approval["environment"], &approval["expires_after_s"]), (&"prod".into(), &86_400.into()));
+    assert_eq!(documents(&project)[0].0, approval["document"].as_str().unwrap());
+    assert_eq!(said["plan"]["resource_changes"][0]["address"], "local_file.f");
+    project.ok(&["apply", "p.plan"]);
+}
+
+#[test]
+fn approvals_are_kept_beside_a_state_in_a_bucket() {
+    let server = Server::versitygw();
+    let project = project("");
+    let backend = format!(
+        "mlo {{\n  state \"s3\" {{\n    bucket = \"{BUCKET}\"\n    key = \"team\"\n    region = \"us-east-1\"\n    use_path_style = true\n    endpoint = \"http://{}\"\n  }}\n}}\n",
+        server.address
+    );
+    project.write("place.hcl", &backend);
+    let other =
+        Project::with(&[("main.hcl", &project.read("main.hcl")), ("place.hcl", &backend), ("ben.key", BEN)]);
+    let run = |project: &Project, arguments: &[&str]| {
+        let mut command = project.command(arguments);
+        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        said(command.env("AWS_EC2_METADATA_DISABLED", "true"))
+    };
+    let plan = ["plan", "--env", "prod", "--out", "p.plan", "--signing-key", "ann.key"];
+    run(&project, &plan).ends_with(0);
+    run(&project, &["apply", "p.plan"]).ends_with(3).has(&["nobody has approved `p.plan`"]);
+    // Ben has a checkout of his own, and gets the plan.
+    other.write("p.plan", std::fs::read(project.path().join("p.plan")).unwrap());
+    run(&other, &["approve", "p.plan", "--signing-key", "ben.key", "--auto-approve"]).ends_with(0);
+    assert!(!other.path().join(".mlo/state").exists(), "nothing of it is with him");
+    run(&project, &["apply", "p.plan"]).ends_with(0).has(&["1 added"]);
+    let documents = server.objects().join("team/env/prod/documents");
+    let mut names: Vec<_> = std::fs::read_dir(documents)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.retain(|name| name.starts_with("approval."));
+    assert_eq!(names.len(), 1, "{names:?}");
+    // Neither is ever replaced, and the plan is applied once.
+    run(&other, &["approve", "p.plan", "--signing-key", "ben.key", "--auto-approve"])
+        .ends_with(4)
+        .has(&["is stale"]);
+    run(&other, &["plan", "--env", "prod", "--destroy", "--out", "p.plan", "--signing-key", "ben.key"])
+        .ends_with(0);
+    run(&other, &["apply", "p.plan"]).ends_with(3).has(&["There is 1 approval of other plans"]);
+}
+
+#[test]
 fn plans_are_signed_by_who_may_make_them() {
     let project = project(&format!("authors = {{ ci = \"{EVE_PUB}\" }}"));
     let save = ["plan", "--env", "prod", "--out", "p.plan"];
@@ -248,7 +353,8 @@ fn what_an_environment_switches_off_is_said_and_noted() {
         "1 added",
     ]);
     let note = project.json(&["audit", "show", "1", "--env", "prod"], 0)["what"]["approval"].clone();
-    assert_eq!(note["rules"], serde_json::json!({ "signed": false, "not_by_author": false }));
+    let rules = serde_json::json!({ "signed": false, "not_by_author": false, "expires_after_s": null });
+    assert_eq!(note["rules"], rules);
     assert_eq!(note["approvals"][0]["key"], serde_json::Value::Null);
     // A plan is signed all the same.
     project.mlo(&["plan", "--env", "prod", "--out", "q.plan"]).ends_with(1).has(&["this plan is not signed"]);
@@ -336,6 +442,7 @@ fn the_page_names_what_there_is() {
         "authors",
         "unsigned_approvals",
         "approvals_by_author",
+        "approval_expires_after",
         "--author-keys",
         "MLO_SIGNING_KEY",
         "MLO3046",

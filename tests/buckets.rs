@@ -5,6 +5,7 @@ pub(crate) mod server;
 
 use crate::support::{Project, Said, said};
 use server::{ACCESS_KEY, BUCKET, SECRET_KEY, Server};
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -279,6 +280,126 @@ fn a_bucket_gets_no_secret_that_is_not_sealed() {
             assert!(!String::from_utf8_lossy(&bytes).contains("hunter2"), "{}", path.display());
         }
     }
+}
+
+/// What Terraform writes, as far as it is read here.
+fn terraforms(value: &str) -> String {
+    format!(
+        r#"{{"version": 4, "terraform_version": "1.11.4", "serial": 3, "lineage": "l", "outputs": {{
+            "vpc": {{"value": "{value}", "type": "string"}},
+            "sizes": {{"value": [1, 2], "type": ["list", "number"]}},
+            "password": {{"value": "canary", "type": "string", "sensitive": true}}}},
+          "resources": [], "check_results": null}}"#
+    )
+}
+
+fn put(server: &Server, key: &str, body: &str) {
+    let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+    let head = format!("PUT /{BUCKET}/{key} HTTP/1.1\r\nHost: {}\r\nConnection: close", server.address);
+    stream.write_all(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn outputs_are_read_from_a_bucket_terraforms_and_ours() {
+    let server = Server::moto();
+    put(&server, "net/terraform.tfstate", &terraforms("vpc-1"));
+    put(&server, "env:/prod/net/terraform.tfstate", &terraforms("vpc-prod"));
+    put(&server, "spaces/prod/net/terraform.tfstate", &terraforms("vpc-spaces"));
+    let place = format!(
+        "bucket = \"{BUCKET}\"\n    region = \"us-east-1\"\n    use_path_style = true\n    endpoints = {{ s3 = \"http://{}\" }}",
+        server.address
+    );
+    let data = |name: &str, key: &str, more: &str| {
+        format!(
+            "data \"terraform_remote_state\" \"{name}\" {{\n  backend = \"s3\"\n  config = {{\n    {place}\n    key = \"{key}\"\n  }}\n{more}}}\n"
+        )
+    };
+    let project = Project::with(&[("main.tf", ""), ("own/main.tf", "")]);
+    let run = |words: &str, arguments: &[&str]| {
+        let mut command = project.command(arguments);
+        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        if !words.is_empty() {
+            command.env("MLO_STATE_PASSPHRASE", words);
+        }
+        said(command.env("AWS_EC2_METADATA_DISABLED", "true"))
+    };
+    let net = "net/terraform.tfstate";
+    let prefix = data("spaces", net, "  workspace = \"prod\"\n")
+        .replace("key = ", "workspace_key_prefix = \"spaces\"\n    dynamodb_table = \"locks\"\n    key = ");
+    let outputs = "output \"all\" { value = [for s in [data.terraform_remote_state.default, data.terraform_remote_state.prod, data.terraform_remote_state.spaces] : s.outputs.vpc] }\noutput \"size\" { value = data.terraform_remote_state.default.outputs.sizes[1] }\noutput \"p\" {\n  value = data.terraform_remote_state.default.outputs.password\n  sensitive = true\n}\n";
+    project.write(
+        "main.tf",
+        [data("default", net, ""), data("prod", net, "  workspace = \"prod\"\n"), prefix, outputs.to_owned()]
+            .concat(),
+    );
+    run("", &["plan"])
+        .ends_with(0)
+        .has(&["vpc-1", "vpc-prod", "vpc-spaces", "(sensitive value)"])
+        .has_not(&["canary"]);
+
+    // Ours, sealed with a key that both know.
+    let backend = format!("terraform {{\n  backend \"s3\" {{\n    {place}\n    key = \"ours\"\n  }}\n}}\n");
+    project.write(
+        "own/main.tf",
+        format!("{backend}output \"vpc\" {{\n  value = \"vpc-ours\"\n  sensitive = true\n}}\n"),
+    );
+    let words = "correct horse battery";
+    run(words, &["apply", "own", "--auto-approve"]).ends_with(0);
+    run(words, &["apply", "own", "--env", "prod", "--auto-approve"]).ends_with(0);
+    let ours = [
+        data("own", "ours", ""),
+        data("prod", "ours", "  workspace = \"prod\"\n"),
+        "output \"o\" {\n  value = nonsensitive(\"${data.terraform_remote_state.own.outputs.vpc} ${data.terraform_remote_state.prod.outputs.vpc}\")\n}\n".to_owned(),
+    ];
+    project.write("main.tf", ours.concat());
+    run(words, &["plan", "--show-sensitive"]).ends_with(0).has(&["vpc-ours vpc-ours"]);
+    run("", &["plan"])
+        .ends_with(1)
+        .has(&["the state at `s3://states/ours` cannot be read", "it is sealed with the key"]);
+
+    for (text, code, says) in [
+        (data("a", "nothing", ""), 1, "there is no state at `s3://states/nothing`"),
+        (data("a", net, "").replace(BUCKET, "nowhere"), 1, "there is no such bucket"),
+        (
+            data("a", net, "").replace("region = ", "secret_key = \"hunter2\"\n region = "),
+            1,
+            "`secret_key` is not set here",
+        ),
+        (data("a", net, "").replace("region = ", "regoin = "), 1, "no setting `regoin`"),
+        (
+            data("a", net, "").replace("backend = \"s3\"", "backend = \"gcs\""),
+            1,
+            "states are read from folders and from buckets of S3",
+        ),
+        (data("a", net, "").replace("key = ", "path = "), 1, "`config` does not say where the state is"),
+    ] {
+        project.write("main.tf", &text);
+        run(words, &["plan"]).ends_with(code).has(&[says, "main.tf:"]).has_not(&["hunter2"]);
+    }
+    put(&server, "net/terraform.tfstate", "{\"version\": 3, \"outputs\": {}}");
+    project.write("main.tf", data("a", net, ""));
+    run(words, &["plan"])
+        .ends_with(1)
+        .has(&["the state at `s3://states/net/terraform.tfstate` cannot be read"]);
+}
+
+#[test]
+fn outputs_are_read_from_a_file_that_terraform_wrote() {
+    let project = Project::with(&[
+        (
+            "main.tf",
+            "data \"terraform_remote_state\" \"net\" {\n  backend = \"local\"\n  config  = { path = \"net/terraform.tfstate\" }\n}\noutput \"vpc\" { value = data.terraform_remote_state.net.outputs.vpc }\n",
+        ),
+        ("net/terraform.tfstate", &terraforms("vpc-1")),
+    ]);
+    project.ok(&["plan"]).has(&["vpc-1"]);
+    project.write("net/terraform.tfstate", "{}");
+    project.mlo(&["plan"]).ends_with(1).has(&["the state at `net/terraform.tfstate` cannot be read"]);
+    std::fs::remove_file(project.path().join("net/terraform.tfstate")).unwrap();
+    project.mlo(&["plan"]).ends_with(1).has(&["there is no state at `net/terraform.tfstate`"]);
 }
 
 #[test]

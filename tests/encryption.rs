@@ -1,6 +1,8 @@
 //! Encryption at rest: what mlo writes is sealed with the keys that it is given, opens with them, and says which is missing.
 
+use crate::buckets::server::Server;
 use crate::support::{Project, Said, said};
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 /// Stands in every secret.
@@ -160,24 +162,144 @@ fn without_a_key_one_is_made_for_what_is_sensitive_and_that_is_said_once() {
     assert!(!open.path().join(".mlo/key").exists());
 }
 
+const ONE: &str = "resource \"terraform_data\" \"a\" { input = 1 }\n";
+const TEAM: &str = "terraform {\n  encryption {\n    key \"passphrase\" \"team\" {}\n  }\n}\n";
+const TEAM_WORDS: [(&str, &str); 1] = [("MLO_STATE_PASSPHRASE_TEAM", WORDS)];
+
 #[test]
-fn what_is_in_clear_is_sealed_by_the_next_write_unless_it_is_refused() {
-    let project = Project::with(&[("main.hcl", "resource \"terraform_data\" \"a\" { input = 1 }\n")]);
+fn a_state_in_clear_is_refused_where_there_is_a_key_until_it_is_sealed_on_request() {
+    let project = Project::with(&[("main.hcl", ONE)]);
     project.ok(&["apply", "--auto-approve"]);
-    project.write(
-        "keys.hcl",
-        "terraform {\n  encryption {\n    enforced = true\n    key \"passphrase\" \"team\" {}\n  }\n}\n",
-    );
-    let words = [("MLO_STATE_PASSPHRASE_TEAM", WORDS)];
-    run(&project, &words, &["plan"])
-        .ends_with(1)
-        .has(&["MLO6012", "it is in clear, and the configuration takes only what is sealed"]);
-    project.edit("keys.hcl", "    enforced = true\n", "");
-    run(&project, &words, &["plan"]).ends_with(0).has(&["No changes."]);
-    run(&project, &words, &["taint", "terraform_data.a"]).ends_with(0);
-    run(&project, &words, &["apply", "--auto-approve"]).ends_with(0);
+    project.ok(&["apply", "--auto-approve", "--replace", "terraform_data.a"]);
+    let copy = tempfile::tempdir().unwrap();
+    let state = project.path().join(".mlo/state/default");
+    let names = ["state.json", "journal", "lineage"];
+    for name in names {
+        std::fs::copy(state.join(name), copy.path().join(name)).unwrap();
+    }
+    project.write("keys.hcl", TEAM);
+    let refused = |commands: &[&[&str]]| {
+        for command in commands {
+            run(&project, &TEAM_WORDS, command).ends_with(1).has(&[
+                "MLO6012",
+                "it is in clear, and a key is configured",
+                "if the key is new, seal what is there: `mlo state rekey`",
+            ]);
+        }
+    };
+    let all: [&[&str]; 6] = [
+        &["plan"],
+        &["apply", "--auto-approve"],
+        &["state", "list"],
+        &["taint", "terraform_data.a"],
+        &["output"],
+        &["state", "diff", "1"],
+    ];
+    refused(&all);
     project.edit("keys.hcl", "encryption {\n", "encryption {\n    enforced = true\n");
-    run(&project, &words, &["plan"]).ends_with(0).has(&["No changes."]);
+    for command in [&["plan"][..], &["state", "rekey"]] {
+        run(&project, &TEAM_WORDS, command)
+            .ends_with(1)
+            .has(&["MLO6012", "it is in clear, and the configuration takes only what is sealed"]);
+    }
+    project.edit("keys.hcl", "    enforced = true\n", "");
+    run(&project, &TEAM_WORDS, &["state", "rekey"]).ends_with(0);
+    nowhere(&state, "terraform_data");
+    run(&project, &TEAM_WORDS, &["plan"]).ends_with(0).has(&["No changes."]);
+    run(&project, &TEAM_WORDS, &["state", "diff", "1"]).ends_with(0);
+    run(&project, &TEAM_WORDS, &["state", "verify"]).ends_with(0);
+    // The same in clear in its place, with the marker that goes with it.
+    for name in names {
+        std::fs::copy(copy.path().join(name), state.join(name)).unwrap();
+    }
+    refused(&all[..5]);
+    // What mlo wrote is still there to be had.
+    run(&project, &TEAM_WORDS, &["state", "repair", "--auto-approve"]).ends_with(0);
+    run(&project, &TEAM_WORDS, &["plan"]).ends_with(0).has(&["No changes."]);
+    nowhere(&state.join("history"), "terraform_data");
+}
+
+#[test]
+fn a_cut_off_run_in_clear_is_sealed_with_what_it_left_open() {
+    let project = Project::with(&[(
+        "main.hcl",
+        "resource \"local_command\" \"a\" {\n  create = [\"sh\", \"-c\", \"kill -9 $PPID; sleep 1\"]\n  find   = [\"false\"]\n  read   = [\"true\"]\n  delete = [\"true\"]\n}\n",
+    )]);
+    let killed = project.mlo(&["apply", "--auto-approve"]);
+    assert_ne!(killed.code, 0);
+    project.edit("main.hcl", "kill -9 $PPID; sleep 1", "echo 1");
+    project.write("keys.hcl", TEAM);
+    run(&project, &TEAM_WORDS, &["plan"]).ends_with(1).has(&["MLO6012", "`mlo state rekey`"]);
+    run(&project, &TEAM_WORDS, &["state", "rekey"]).ends_with(0);
+    run(&project, &TEAM_WORDS, &["plan"]).ends_with(0).has(&["MLO3028", "has begun"]);
+    run(&project, &TEAM_WORDS, &["apply", "--auto-approve"]).ends_with(0).has(&["1 added"]);
+}
+
+#[test]
+fn a_state_is_sealed_on_its_way_to_another_place() {
+    let project = Project::with(&[("main.hcl", ONE)]);
+    project.ok(&["apply", "--auto-approve"]);
+    project
+        .write("keys.hcl", format!("{TEAM}terraform {{\n  backend \"local\" {{ path = \"states\" }}\n}}\n"));
+    run(&project, &TEAM_WORDS, &["plan"]).ends_with(1).has(&["mlo state migrate --from '.mlo/state'"]);
+    run(&project, &TEAM_WORDS, &["state", "migrate", "--from", ".mlo/state", "--auto-approve"]).ends_with(0);
+    run(&project, &TEAM_WORDS, &["plan"]).ends_with(0).has(&["No changes."]);
+    nowhere(&project.path().join("states"), "terraform_data");
+}
+
+#[test]
+fn what_a_plan_embeds_does_not_say_which_keys_there_are_and_where_the_state_is() {
+    let project = Project::with(&[("main.hcl", ONE)]);
+    project.ok(&["plan", "--out", "clear.plan"]);
+    project.write("keys.hcl", TEAM);
+    for environment in [&TEAM_WORDS[..], &[]] {
+        run(&project, environment, &["apply", "clear.plan"]).ends_with(1).has(&[
+            "MLO6012",
+            "`clear.plan`: it is in clear, and a key is configured",
+            "make the plan again",
+        ]);
+    }
+    run(&project, &TEAM_WORDS, &["show", "clear.plan"]).ends_with(0).has(&["1 to add"]);
+    // One whose own configuration has a key of somebody else.
+    project.write("keys.hcl", TEAM.replace("team", "other"));
+    let other = [("MLO_STATE_PASSPHRASE_OTHER", OTHER_WORDS)];
+    run(&project, &other, &["plan", "--out", "other.plan"]).ends_with(0);
+    project.write("keys.hcl", TEAM);
+    run(&project, &[TEAM_WORDS[0], other[0]], &["apply", "other.plan"]).ends_with(1).has(&[
+        "MLO6012",
+        "`other.plan`",
+        "`passphrase.other`",
+    ]);
+    // Between plan and apply another key comes first, and the state goes elsewhere: both hold.
+    run(&project, &TEAM_WORDS, &["plan", "--out", "p.plan"]).ends_with(0);
+    let first = "key \"passphrase\" \"new\" {}\n    key \"passphrase\" \"team\"";
+    project.edit("keys.hcl", "key \"passphrase\" \"team\"", first);
+    project.write("place.hcl", "terraform {\n  backend \"local\" { path = \"states\" }\n}\n");
+    let both = [TEAM_WORDS[0], ("MLO_STATE_PASSPHRASE_NEW", OTHER_WORDS)];
+    run(&project, &both, &["apply", "p.plan"]).ends_with(0).has(&["1 added"]);
+    let bytes = std::fs::read(project.path().join("states/default/state.json")).unwrap();
+    assert!(String::from_utf8_lossy(&bytes).contains("\"key\":\"new\""));
+    // Where there is no configuration nothing says who may.
+    run(&project, &both, &["plan", "--replace", "terraform_data.a", "--out", "q.plan"]).ends_with(0);
+    for name in ["main.hcl", "keys.hcl", "place.hcl"] {
+        std::fs::remove_file(project.path().join(name)).unwrap();
+    }
+    run(&project, &[("MLO_STATE_PASSPHRASE", WORDS)], &["apply", "q.plan"]).ends_with(1).has(&["MLO6012"]);
+    project.write("keys.hcl", "output \"o\" { value = \n");
+    run(&project, &both, &["apply", "q.plan"]).ends_with(1);
+}
+
+#[test]
+fn a_plan_is_not_applied_where_there_is_no_configuration() {
+    let project = Project::with(&[("main.hcl", ONE)]);
+    project.ok(&["plan", "--out", "p.plan"]);
+    std::fs::remove_file(project.path().join("main.hcl")).unwrap();
+    project.mlo(&["apply", "p.plan"]).ends_with(4).has(&[
+        "MLO3042",
+        "`p.plan` was made from a configuration, and there is none in `.`",
+        "never taken from a plan alone",
+    ]);
+    project.ok(&["show", "p.plan"]).has(&["1 to add"]);
 }
 
 #[test]
@@ -236,6 +358,70 @@ fn the_state_of_another_project_is_opened_with_its_own_keys() {
     nowhere(&project.path().join("two"), CANARY);
 }
 
+/// A call to the KMS of a server, which asks nobody who they are.
+fn kms(server: &Server, action: &str, body: &str) -> serde_json::Value {
+    let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/x-amz-json-1.1\r\nX-Amz-Target: TrentService.{action}\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential=a/20260101/eu-west-1/kms/aws4_request\r\nContent-Length: {}\r\n\r\n{body}",
+        server.address,
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+    serde_json::from_str(body).unwrap_or_default()
+}
+
+#[test]
+fn a_key_of_kms_takes_over_from_a_passphrase() {
+    let server = Server::moto();
+    let made = kms(&server, "CreateKey", "{}");
+    let id = made["KeyMetadata"]["KeyId"].as_str().unwrap();
+    let project = project("");
+    let words = [PASSWORD, ("MLO_STATE_PASSPHRASE_TEAM", WORDS)];
+    project.write("keys.hcl", TEAM);
+    run(&project, &words, &["apply", "--auto-approve"]).ends_with(0);
+    run(&project, &words, &["apply", "--auto-approve", "--var", "round=2"]).ends_with(0);
+    let block = format!(
+        "key \"aws_kms\" \"prod\" {{\n      kms_key_id = \"{id}\"\n      region     = \"eu-west-1\"\n      endpoint   = \"http://{}\"\n    }}\n    ",
+        server.address
+    );
+    project.edit("keys.hcl", "key \"passphrase\"", &format!("{block}key \"passphrase\""));
+    let aws = [
+        PASSWORD,
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "canary-of-a-secret"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    let both = [&aws[..], &words[1..]].concat();
+    run(&project, &both, &["state", "rekey"]).ends_with(0).has(&["The state is sealed with `aws_kms.prod`"]);
+    assert!(head(&project).contains("\"kind\":\"aws_kms\"") && head(&project).contains("\"key\":\"prod\""));
+    // The passphrase is needed no more, for what is kept either.
+    project.edit("keys.hcl", "key \"passphrase\" \"team\" {}", "");
+    run(&project, &aws, &["plan", "--var", "round=2"]).ends_with(0).has(&["No changes."]);
+    run(&project, &aws, &["state", "diff", "1"]).ends_with(0);
+    run(&project, &aws, &["plan", "--out", "p.plan"]).ends_with(0);
+    run(&project, &aws, &["apply", "p.plan"]).ends_with(0).has(&["1 changed"]);
+    nowhere(project.path(), CANARY);
+
+    let refused = |environment: &[(&str, &str)], says: &str| {
+        run(&project, environment, &["plan"])
+            .ends_with(1)
+            .has(&["MLO6012", "`aws_kms.prod`", says, "kms:Decrypt"])
+            .has_not(&["canary", "AKIDEXAMPLE"]);
+    };
+    refused(&[PASSWORD, aws[3]], "there are no credentials of AWS");
+    project.edit("keys.hcl", id, "alias/elsewhere");
+    refused(&aws, "there is no key alias/elsewhere in this region of this account");
+    let endpoint = format!("endpoint   = \"http://{}\"", server.address);
+    project.edit("keys.hcl", &endpoint, "");
+    project.edit("keys.hcl", "region     = \"eu-west-1\"", "");
+    refused(&aws, "the region of the key alias/elsewhere is not known: set `region`");
+}
+
 #[test]
 fn what_is_wrong_with_a_key_is_said_where_it_stands() {
     for (block, says) in [
@@ -250,6 +436,12 @@ fn what_is_wrong_with_a_key_is_said_where_it_stands() {
         ("key \"age\" \"a\" { recipients = [\"age1x\"] }", "not recipients of age"),
         ("key \"age\" \"a\" { recipients = [] }", "not recipients of age"),
         ("key \"age\" \"a\" { identities = \"AGE-SECRET-KEY-1X\" }", "these are no identities of age"),
+        ("key \"aws_kms\" \"a\" {}", "key `aws_kms.a` does not say which key of KMS it is"),
+        ("key \"aws_kms\" \"a\" { kms_key_i = \"k\" }", "did you mean `kms_key_id`?"),
+        (
+            "key \"aws_kms\" \"a\" {\n kms_key_id = \"k\"\n endpoint = \"https://u:p@host\"\n}",
+            "is a URL without credentials",
+        ),
         ("", "block `encryption` has no key"),
         ("enforced = 1", "enforced"),
         ("method \"aes_gcm\" \"a\" {}", "method"),

@@ -35,6 +35,36 @@ fn outcomes(said: &Said) -> Vec<String> {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_keeps_no_other_from_being_run() {
+    let good = "run \"it\" {\n  command = plan\n  assert {\n    condition     = true\n    error_message = \"no\"\n  }\n}\n";
+    let project = Project::with(&[
+        ("main.hcl", "output \"o\" { value = 1 }\n"),
+        ("a.tftest.hcl", "run \"x\" {\n  command = plan\n  asert {}\n}\nrun \"y\" {}\n"),
+        ("b.tftest.hcl", good),
+        ("c.tftest.hcl", "run \"z\" {\n"),
+        ("d.tftest.hcl", good),
+        ("e.tftest.hcl", "test {\n  manifest = \"missing.yaml\"\n}\nrun \"m\" {}\n"),
+    ]);
+    let said = project.mlo(&["test", "--junit-xml", "r.xml"]);
+    said.ends_with(1).has(&[
+        "a.tftest.hcl... fail",
+        "a.tftest.hcl:3:3",
+        "b.tftest.hcl... pass",
+        "c.tftest.hcl... fail",
+        "c.tftest.hcl:",
+        "d.tftest.hcl... pass",
+        "e.tftest.hcl... fail",
+        "missing.yaml",
+        "Failure! 2 passed, 3 failed.",
+    ]);
+    let report = project.read("r.xml");
+    assert_eq!(report.matches("read the file").count(), 3, "{report}");
+    let lines = project.mlo(&["test", "--json"]);
+    lines.ends_with(1).has(&["\"a.tftest.hcl\"", "\"b.tftest.hcl\""]);
+    project.mlo(&["test", "--filter", "b.tftest.hcl"]).ends_with(0).has(&["Success! 1 passed, 0 failed."]);
+}
+
+#[test]
 fn runs_come_out_as_in_terraform() {
     let mut seen = 0;
     for entry in std::fs::read_dir(repository().join("tests/cases/terraform-test")).unwrap() {

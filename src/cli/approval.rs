@@ -6,10 +6,9 @@
 use super::environment::{Blocks, Chosen};
 use super::exit::Exit;
 use super::lock::Stop;
-use super::project::Place;
 use super::saved::{Refused, Saved};
 use super::session::{self, Session};
-use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
+use crate::diag::{Diagnostic, Diagnostics, because, code};
 use crate::lang::config::{Environment, NamedKey};
 use crate::sign::{Approval, Author, PublicKey, Rules, SecretKey, Unfit, Unsigned};
 use mlo_state::Document;
@@ -66,6 +65,7 @@ fn rules_of(block: &Environment) -> Result<Rules, Diagnostics> {
         approvers: keys(&block.approvers),
         takes_unsigned: block.unsigned_approvals,
         takes_authors: block.approvals_by_author,
+        expires_after: block.approval_expires_after,
     };
     if rules.is_required && rules.approvers.is_empty() && !rules.takes_unsigned {
         let name = &block.name;
@@ -74,36 +74,6 @@ fn rules_of(block: &Environment) -> Result<Rules, Diagnostics> {
         messages.push(error.help("list who may: `approvers = { name = \"ssh-ed25519 …\" }`"));
     }
     messages.into_result(rules).map(|(rules, _)| rules)
-}
-
-/// The rules that hold for a saved plan of an environment: those of the configuration that is here, for whoever wrote the
-/// plan's file wrote what is embedded in it. What the plan was made with can only add that an approval is needed.
-pub(super) fn rules_for_saved(
-    place: &Place,
-    environment: &Chosen,
-    (name, sources): (&str, &mut SourceMap),
-) -> Result<Rules, Refused> {
-    let failed = |messages: Diagnostics| (messages, Exit::Error);
-    let embedded = rules(environment).map_err(failed)?;
-    let here = place.declared_states(sources).map_err(failed)?.environments;
-    if here.is_empty() {
-        return Ok(embedded);
-    }
-    let Some(block) = here.get(environment.name.as_str()).filter(|_| environment.is_named) else {
-        let own = if environment.is_named {
-            format!("the environment `{}`", environment.name)
-        } else {
-            "no environment".into()
-        };
-        let summary = format!("`{name}` is for {own}, and the configuration has others now");
-        let error = Diagnostic::error(code::engine::PLAN_FOREIGN, summary);
-        return Err((
-            error.help("make a plan for one that there is: `mlo plan --env NAME --out FILE`").into(),
-            Exit::Stale,
-        ));
-    };
-    let rules = rules_of(block).map_err(failed)?;
-    Ok(Rules { is_required: rules.is_required || embedded.is_required, ..rules })
 }
 
 /// The key that was given to sign with: a file, or, from a variable, what stands in one.
@@ -235,7 +205,7 @@ pub(super) fn check_approval(saved: &Saved, approval: &Approval) -> Result<Optio
                 ),
                 "somebody whose key is in `approvers` of the environment's block has to approve it",
             ),
-            Unfit::Author | Unfit::Foreign => (
+            Unfit::Author | Unfit::Foreign | Unfit::Expired | Unfit::Undated => (
                 format!("`{}` was made by the same who would approve it", saved.name),
                 "another of the `approvers` has to approve it",
             ),
@@ -290,7 +260,7 @@ pub(super) async fn consent(session: &Session, saved: Option<&Saved>) -> Result<
         };
         match saved.rules.approver(&approval, &wanted, &saved.author) {
             Ok(name) => fit.push((name.map(str::to_owned), approval)),
-            Err(why) => unfit.push(unfitness(&approval, why)),
+            Err(why) => unfit.push(unfitness(&saved.rules, &approval, why)),
         }
     }
     if fit.is_empty() {
@@ -299,7 +269,7 @@ pub(super) async fn consent(session: &Session, saved: Option<&Saved>) -> Result<
     Ok(Some(Consent { approved: approved(saved, &fit), said: loosened(saved) }))
 }
 
-fn unfitness(approval: &Approval, why: Unfit) -> String {
+fn unfitness(rules: &Rules, approval: &Approval, why: Unfit) -> String {
     let who = &approval.who;
     match why {
         Unfit::Foreign => format!("that of {who} is of another plan"),
@@ -308,6 +278,11 @@ fn unfitness(approval: &Approval, why: Unfit) -> String {
             format!("that of {who} is signed with the key {}, which is not listed", key.fingerprint())
         }
         Unfit::Author => format!("that of {who} is by the plan's author"),
+        Unfit::Expired => {
+            let counts = rules.expires_after.unwrap_or_default();
+            format!("that of {who} was given at {}, and counts for {counts:#}", approval.approved_at)
+        }
+        Unfit::Undated => format!("that of {who} does not say when it was given, or a time yet to come"),
     }
 }
 
@@ -358,6 +333,10 @@ fn approved(saved: &Saved, fit: &[(Option<String>, Approval)]) -> Json {
             json!({ "name": name, "who": approval.who, "key": key, "approved_at": approval.approved_at })
         })
         .collect();
-    let rules = json!({ "signed": !saved.rules.takes_unsigned, "not_by_author": !saved.rules.takes_authors });
+    let rules = json!({
+        "signed": !saved.rules.takes_unsigned,
+        "not_by_author": !saved.rules.takes_authors,
+        "expires_after_s": saved.rules.expires_after.map(|time| time.as_secs()),
+    });
     json!({ "approvals": approvals, "rules": rules })
 }

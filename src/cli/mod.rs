@@ -9,6 +9,7 @@ mod backend;
 mod command;
 mod confirm;
 mod discretion;
+mod elsewhere;
 mod environment;
 mod exit;
 mod file;

@@ -4,9 +4,11 @@
 //! owner alone; or the session in which the plan is made again, and what it must come to. Never happens: something done
 //! that a file says and a plan made here does not.
 
-use super::approval;
+mod here;
+
+pub(super) use here::Here;
+
 use super::args::{Apply, Engine, Source};
-use super::backend::Backend;
 use super::environment::Chosen;
 use super::exit::Exit;
 use super::file;
@@ -15,7 +17,7 @@ use super::project::{Place, Texts};
 use super::screen::Screen;
 use super::session::{self, Failed, Session};
 use super::variables;
-use super::vault::{self, Keys, Lack};
+use super::vault::{self, Keys};
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span, because, code};
 use crate::fetch::Mode;
 use crate::lang::config::Module;
@@ -277,11 +279,36 @@ pub(super) struct Looked {
     pub(super) place: Place,
     pub(super) planned_at: jiff::Timestamp,
     pub(super) environment: Chosen,
+    was_sealed: bool,
+}
+
+impl Looked {
+    /// The same for somebody who approves it: with what the project says.
+    pub(super) fn here(
+        self,
+        source: &Source,
+        sources: &mut SourceMap,
+    ) -> Result<(Saved, Place, Here), Refused> {
+        let Self { saved, place, environment, was_sealed, .. } = self;
+        let source = of_plan(&saved.file, source);
+        let about = (&saved.file, was_sealed, saved.name.as_str());
+        let here = Here::of(about, &place, &environment, (&source, sources))?;
+        let saved = Saved { rules: here.rules.clone(), ..saved };
+        Ok((saved, place, here))
+    }
+}
+
+/// The options of a command that is about the environment of a plan.
+fn of_plan(file: &PlanFile, source: &Source) -> Source {
+    let mut source = source.clone();
+    source.backend.environment.env =
+        Some(file.made_from.environment.clone()).filter(|_| file.made_from.is_named);
+    source
 }
 
 /// A saved plan as it was announced, to be looked at.
 pub(super) fn look(path: &Path, source: &Source, sources: &mut SourceMap) -> Result<Looked, Refused> {
-    let (file, digest, _) = read(path, source)?;
+    let (file, digest, was_sealed) = read(path, source)?;
     let name = path.display().to_string();
     check_environment(&file, source, &name)?;
     let place = place(&file)?;
@@ -293,7 +320,7 @@ pub(super) fn look(path: &Path, source: &Source, sources: &mut SourceMap) -> Res
     let environment = environment_of(&file, &project.config)?;
     let planned_at = jiff::Timestamp::from_second(file.made_from.planned_at).unwrap_or_default();
     let saved = Saved::new((file, digest), name, project.config, Rules::default())?;
-    Ok(Looked { saved, place, planned_at, environment })
+    Ok(Looked { saved, place, planned_at, environment, was_sealed })
 }
 
 /// The environment of a plan.
@@ -333,10 +360,7 @@ fn open_in(
     }
     let kind = file.kind().ok_or_else(|| unreadable(path, &PlanFileError::Alien))?;
     check_environment(&file, source, &name)?;
-    let mut source = source.clone();
-    source.backend.environment.env =
-        Some(file.made_from.environment.clone()).filter(|_| file.made_from.is_named);
-    let source = &source;
+    let source = &of_plan(&file, source);
     let place = place(&file)?;
     check_seen(&file, &place, &name)?;
     let texts = texts(&file, &place)?;
@@ -344,25 +368,17 @@ fn open_in(
     let loaded = place.load_texts(&texts, kind != Kind::Destroy, &packages, sources);
     let (project, mut messages) = loaded.map_err(|said| (said, Exit::Stale))?;
     drop(packages);
-    let environment = environment_of(&file, &project.config)?;
-    let rules = approval::rules_for_saved(&place, &environment, (&name, sources))?;
+    let embedded = environment_of(&file, &project.config)?;
+    let here = Here::of((&file, was_sealed, &name), &place, &embedded, (source, sources))?;
+    let Here { environment, backend, keys, rules } = here;
     check_fetched(&file, sources, &name)?;
     messages.extend(edited(&file, &place));
     let inputs = inputs(&file, (source, &place, &project.config), (sources, screen), path)?;
-    let given = variables::given(&project.config, &inputs).map_err(|said| (said, Exit::Error))?;
-    let keys = Keys::of(&place, Some((&project.config, &given)), Lack::Fails);
-    let keys = keys.map_err(|said| (said, Exit::Error))?;
-    if let Some(error) = keys.vault.check_clear().err().filter(|_| !was_sealed) {
-        let message = Diagnostic::error(code::state::SEALED, format!("`{name}`: {error}"));
-        return Err((message.help(AGAIN).into(), Exit::Error));
-    }
     let mut context = session::context(&place, &project, inputs, (Some(kind), &environment));
     context.origin.planned_at = Some(file.made_from.planned_at);
     context.strict_checks = file.made_from.strict_checks;
     context.working_folder.clone_from(&file.made_from.working_folder);
     let saved = Saved::new((file, digest), name, project.config.clone(), rules)?;
-    let states = environment.place(project.config.settings.state.as_ref());
-    let backend = Backend::of(&place, states, &source.backend).map_err(|said| (said, Exit::Error))?;
     let read = (project, SourceMap::new());
     Ok((Session::of(place, read, context, (backend, environment, keys)), saved, messages))
 }

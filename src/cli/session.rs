@@ -4,6 +4,7 @@ use super::approval;
 use super::args::{self, Engine, Source};
 use super::backend::Backend;
 use super::command::state::TO_ENVIRONMENT;
+use super::elsewhere;
 use super::environment::Chosen;
 use super::exit::Exit;
 use super::packages::Packages;
@@ -15,13 +16,11 @@ use crate::diag::{Diagnostic, Diagnostics, Label, SourceMap, because, code};
 use crate::fetch::Mode;
 use crate::lang::config::Module;
 use crate::lang::load::{Given, States, Unwritten};
-use crate::lang::value::Value;
 use crate::plan::{Context, Inputs, Kind, Origin, PlanResult, Planner, Requests, Seen};
 use crate::provider::{self, Provider, Surroundings};
 use data_encoding::HEXLOWER;
-use mlo_state::{FileStore, Held, Holder, Loaded, Pending, Snapshot, Store, StoreError};
+use mlo_state::{Held, Holder, Loaded, Pending, Snapshot, Store, StoreError};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A project that was read, and all that commands on it need.
@@ -155,7 +154,7 @@ impl Session {
         context: Context,
         (backend, environment, keys): (Backend, Chosen, Keys),
     ) -> Self {
-        let surroundings = surroundings(&place, &environment);
+        let surroundings = surroundings(&place, &environment, &keys);
         let store = backend.store(&keys.vault, environment.state());
         let providers = provider::all();
         Self { place, sources, project, context, providers, surroundings, backend, environment, store, keys }
@@ -293,8 +292,8 @@ pub(super) fn context(
     }
 }
 
-pub(super) fn surroundings(place: &Place, environment: &Chosen) -> Surroundings {
-    let own = environment.name.clone();
+pub(super) fn surroundings(place: &Place, environment: &Chosen, keys: &Keys) -> Surroundings {
+    let (own, vault) = (environment.name.clone(), keys.vault.clone());
     let programs = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.to_owned()));
     Surroundings {
         project: place.folder.clone(),
@@ -303,49 +302,9 @@ pub(super) fn surroundings(place: &Place, environment: &Chosen) -> Surroundings 
         environment: Arc::new(|name| {
             std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
         }),
-        states: Arc::new(move |path, named| Box::pin(outputs_at(path, named, own.clone()))),
+        states: Arc::new(move |at| elsewhere::outputs(at, own.clone(), vault.clone())),
         now: Arc::new(now),
     }
-}
-
-/// The outputs of the state that a path leads to: a folder of a state, a project's folder, or a manifest that has a
-/// state of its own. Of a project with environments it is the state of the one that is `named`, or else of our `own`.
-async fn outputs_at(
-    path: PathBuf,
-    named: Option<String>,
-    own: String,
-) -> Result<Option<BTreeMap<Arc<str>, Value>>, String> {
-    let is_state = path.join("state.json").is_file();
-    let project = if is_state { super::vault::project_of(&path) } else { Some(path.as_path()) };
-    let place = match project {
-        Some(project) if project.exists() => Place::find(Some(project)),
-        _ if is_state => Place::find(Some(&path)),
-        _ => return Ok(None),
-    };
-    let store: Arc<dyn Store> = if is_state {
-        let place = place.map_err(|_| format!("{} cannot be read", path.display()))?;
-        let vault = Keys::of_place(&place, &Source::default()).map(|keys| keys.vault).unwrap_or_default();
-        Arc::new(FileStore::new(path).with_vault(vault))
-    } else {
-        let mut options = args::Backend::default();
-        let has_environments = place.as_ref().is_ok_and(|place| {
-            place.declared_states(&mut SourceMap::new()).is_ok_and(|states| !states.environments.is_empty())
-        });
-        options.environment.env = named.or(Some(own).filter(|_| has_environments));
-        let found = store_of(Some(&path), &options);
-        found.map_err(|failed| first_of(failed.messages, &path))?.store
-    };
-    let loaded = store.read().await.map_err(|error| error.to_string())?;
-    let value = |(name, output): (String, mlo_state::Output)| {
-        crate::plan::decode_output(&output).map(|value| (Arc::from(name), value))
-    };
-    Ok(loaded.snapshot.map(|snapshot| snapshot.outputs.into_iter().filter_map(value).collect()))
-}
-
-/// What is wrong with another project, in one line.
-fn first_of(messages: Diagnostics, path: &std::path::Path) -> String {
-    let first = messages.into_iter().next().map(|message| message.summary);
-    first.unwrap_or_else(|| format!("{} cannot be read", path.display()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge reads the clock, for all that is below it")]
@@ -550,11 +509,20 @@ pub(super) struct Found {
     pub(super) keys: Keys,
 }
 
+impl Found {
+    /// The same for a command that seals what was written before there was a key.
+    pub(super) fn taking_clear(self) -> Self {
+        let keys = self.keys.taking_clear();
+        let store = self.backend.store(&keys.vault, self.environment.state());
+        Self { store, keys, ..self }
+    }
+}
+
 /// Where the state of a project is kept. Of its configuration only that is looked at, and what it is sealed with.
 pub(super) fn store_of(path: Option<&std::path::Path>, options: &args::Backend) -> Result<Found, Failed> {
     let mut sources = SourceMap::new();
     let found = Place::find(path).and_then(|place| {
-        let States { place: states, environments } = place.declared_states(&mut sources)?;
+        let States { place: states, environments, .. } = place.declared_states(&mut sources)?;
         let environment = Chosen::of(&environments, options.env())?;
         let backend = Backend::of(&place, environment.place(states.as_ref()), options)?;
         let source = Source { backend: options.clone(), ..Source::default() };

@@ -440,6 +440,8 @@ pub struct Environment {
     pub unsigned_approvals: bool,
     /// Whether one counts that the plan's author gave.
     pub approvals_by_author: bool,
+    /// How long one counts, if that ends before the plan does.
+    pub approval_expires_after: Option<jiff::SignedDuration>,
     /// The block's header.
     pub span: Span,
 }

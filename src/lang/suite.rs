@@ -1,6 +1,6 @@
 //! Files of tests as their blocks say, before anything is run.
 
-use crate::diag::Span;
+use crate::diag::{Diagnostics, Span};
 use crate::lang::config::{Condition, Module, Place, Provider, ProviderKey, ProviderUse};
 use crate::lang::syntax::ast::{Expr, Ident};
 use std::collections::BTreeMap;
@@ -23,6 +23,34 @@ pub struct TestFile {
     pub runs: Vec<Run>,
     /// The `test` block.
     pub settings: TestSettings,
+    /// What is wrong with it. If there are errors it has no runs: the other files are run all the same.
+    pub wrong: Diagnostics,
+}
+
+impl TestFile {
+    /// A file without blocks.
+    pub fn new(name: String, folder: String) -> Self {
+        Self {
+            name,
+            folder,
+            variables: TestVariables::new(),
+            providers: BTreeMap::new(),
+            overrides: Vec::new(),
+            runs: Vec::new(),
+            settings: TestSettings::default(),
+            wrong: Diagnostics::new(),
+        }
+    }
+
+    /// The file with all that is wrong with it, and with nothing else if that are errors.
+    #[must_use]
+    pub fn with_wrong(self, wrong: Diagnostics) -> Self {
+        let is_unread = wrong.has_errors();
+        let rest = if is_unread { Self::new(self.name, self.folder) } else { self };
+        let mut all = rest.wrong;
+        all.extend(wrong);
+        Self { wrong: all, ..rest }
+    }
 }
 
 /// Values for variables, by their names.

@@ -39,9 +39,18 @@ pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 /// Outputs by their names, sensitive ones marked; nothing if there is no state.
 pub type Outputs = Result<Option<BTreeMap<Arc<str>, Value>>, String>;
 
-/// Looks up the outputs of the state that a path leads to. Of a project with environments it is that of the one that is
-/// named, or else of the one that is called as that of the run.
-pub type States = Arc<dyn Fn(PathBuf, Option<String>) -> BoxFuture<'static, Outputs> + Send + Sync>;
+/// Where another state is.
+#[derive(Debug, Clone)]
+pub enum StateAt {
+    /// Where a path leads. Of a project with environments it is the state of the one that is named, or else of the one that
+    /// is called as that of the run.
+    Path(PathBuf, Option<String>),
+    /// In a bucket, as the settings of Terraform's backend `s3` say; of this environment, which Terraform calls a workspace.
+    Bucket(Value, Option<String>),
+}
+
+/// Looks up the outputs of another state.
+pub type States = Arc<dyn Fn(StateAt) -> BoxFuture<'static, Outputs> + Send + Sync>;
 
 /// What a provider may know of the machine and the run. Everything that differs between two runs comes from here.
 #[derive(Clone)]
@@ -69,7 +78,7 @@ impl Surroundings {
             home: "/nowhere/.mlo".into(),
             programs: "/nowhere".into(),
             environment: Arc::new(|_| None),
-            states: Arc::new(|_, _| Box::pin(std::future::ready(Ok(None)))),
+            states: Arc::new(|_| Box::pin(std::future::ready(Ok(None)))),
             now: Arc::new(|| jiff::Timestamp::UNIX_EPOCH),
         }
     }

@@ -5,7 +5,12 @@
 
 use super::approval::{Approval, Author};
 use super::key::PublicKey;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
+
+/// How far the clock of who approves may be ahead of that of who applies: else an approval from a clock that is a year ahead would
+/// count for a year.
+const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// The rules of an environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +25,8 @@ pub struct Rules {
     pub takes_unsigned: bool,
     /// Whether one counts that the plan's author gave.
     pub takes_authors: bool,
+    /// How long an approval counts; `None`: as long as the plan can be applied.
+    pub expires_after: Option<SignedDuration>,
 }
 
 /// Why a plan's author is not taken.
@@ -42,9 +49,20 @@ pub enum Unfit {
     Unlisted(PublicKey),
     /// The plan's author gave it.
     Author,
+    /// It was given longer ago than it counts.
+    Expired,
+    /// It does not say when it was given, or says that it is yet to be.
+    Undated,
 }
 
 impl Rules {
+    /// These, and what others ask for beside them.
+    #[must_use]
+    pub fn with_those_of(self, others: &Self) -> Self {
+        let expires_after = self.expires_after.into_iter().chain(others.expires_after).min();
+        Self { is_required: self.is_required || others.is_required, expires_after, ..self }
+    }
+
     /// Whether plans have to be signed.
     pub fn asks_for_signed(&self) -> bool {
         self.is_required || !self.authors.is_empty()
@@ -65,7 +83,7 @@ impl Rules {
         }
     }
 
-    /// Whether an approval counts for the plan that `wanted` would approve, and the name of who gave it, if they are listed.
+    /// Whether an approval counts for the plan that `wanted` would approve, now, and the name of who gave it, if they are listed.
     ///
     /// # Errors
     /// Why it does not.
@@ -82,6 +100,7 @@ impl Rules {
         if what(approval) != what(wanted) {
             return Err(Unfit::Foreign);
         }
+        self.check_age(&approval.approved_at, &wanted.approved_at)?;
         let Some(key) = approval.key else {
             return match (self.takes_unsigned, self.takes_authors || approval.who != author.who) {
                 (false, _) => Err(Unfit::Unsigned),
@@ -94,6 +113,19 @@ impl Rules {
             return Err(Unfit::Author);
         }
         Ok(Some(name))
+    }
+}
+
+impl Rules {
+    fn check_age(&self, then: &str, now: &str) -> Result<(), Unfit> {
+        let Some(expires_after) = self.expires_after else { return Ok(()) };
+        let time = |text: &str| text.parse::<Timestamp>().map_err(|_| Unfit::Undated);
+        let age = time(now)?.duration_since(time(then)?);
+        match age {
+            _ if age < -AHEAD_MAX => Err(Unfit::Undated),
+            _ if age > expires_after => Err(Unfit::Expired),
+            _ => Ok(()),
+        }
     }
 }
 

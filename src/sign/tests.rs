@@ -150,6 +150,45 @@ fn whose_approval_counts() {
 }
 
 #[test]
+fn an_approval_counts_for_as_long_as_it_is_said() {
+    let author = Author { who: "ann@host".into(), key: Some(secret().public()) };
+    let strict = Rules {
+        is_required: true,
+        approvers: BTreeMap::from([("ben".to_owned(), other().public())]),
+        ..Rules::default()
+    };
+    let for_a_day = Rules { expires_after: Some(jiff::SignedDuration::from_hours(24)), ..strict.clone() };
+    // Given at 03:04:05 of the second of January.
+    for (now, expected) in [
+        ("2026-01-02T03:04:05Z", Ok(Some("ben"))),
+        ("2026-01-03T03:04:05Z", Ok(Some("ben"))),
+        ("2026-01-03T03:04:06Z", Err(Unfit::Expired)),
+        ("2026-01-03T04:04:05+01:00", Ok(Some("ben"))),
+        // By a clock that is a little behind, and by one that is not a clock.
+        ("2026-01-02T02:59:05Z", Ok(Some("ben"))),
+        ("2026-01-02T02:59:04Z", Err(Unfit::Undated)),
+        ("2025-01-02T03:04:05Z", Err(Unfit::Undated)),
+        ("today", Err(Unfit::Undated)),
+    ] {
+        let now = Approval { approved_at: now.into(), ..approval() };
+        assert_eq!(for_a_day.approver(&approval(), &now, &author), expected, "{now:?}");
+        assert_eq!(strict.approver(&approval(), &now, &author), Ok(Some("ben")));
+    }
+    let undated = Approval { approved_at: String::new(), ..approval() };
+    assert_eq!(for_a_day.approver(&undated, &approval(), &author), Err(Unfit::Undated));
+    // Of two that ask for something, both do.
+    let shorter = Rules { expires_after: Some(jiff::SignedDuration::from_hours(1)), ..Rules::default() };
+    for both in [
+        for_a_day.clone().with_those_of(&shorter),
+        Rules { is_required: true, ..shorter }.with_those_of(&for_a_day),
+    ] {
+        assert_eq!(both.expires_after, Some(jiff::SignedDuration::from_hours(1)));
+        assert!(both.is_required);
+    }
+    assert_eq!(strict.clone().with_those_of(&for_a_day).expires_after, for_a_day.expires_after);
+}
+
+#[test]
 fn whose_plans_are_taken() {
     let (ann, ben) = (secret().public(), other().public());
     let listed = |name: &str, key| BTreeMap::from([(name.to_owned(), key)]);

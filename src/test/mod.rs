@@ -170,6 +170,10 @@ impl Tester<'_> {
 
     async fn run_file(&self, file: &TestFile) -> Status {
         (self.observe)(Event::FileBegins(file));
+        if file.wrong.has_errors() {
+            (self.observe)(Event::FileEnds(file, Status::Error, &file.wrong));
+            return Status::Error;
+        }
         let testing = Testing {
             tester: self,
             file,

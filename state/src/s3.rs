@@ -39,6 +39,7 @@ mod lease;
 mod model;
 mod request;
 mod salvage;
+mod sealing;
 mod writer;
 
 pub use aws::{AssumeRole, AwsBucket, BucketSettings};
@@ -62,7 +63,8 @@ impl S3Store {
     }
 
     /// The same store, sealed: what it writes from now on by the first key of `vault`, what it reads by all of them. The
-    /// head, the lock and the marker stay in clear: they tell no value.
+    /// head, the lock and the marker stay in clear: they tell no value. What the head says is sealed beside it, so that nobody
+    /// without the key makes another.
     #[must_use]
     pub fn with_vault(self, vault: Vault) -> Self {
         Self { client: self.client.with_vault(vault) }

@@ -113,6 +113,13 @@ pub trait Guard: Send + Sync {
     /// beside it under another name.
     fn replace(&self, salvage: Salvage) -> BoxFuture<'_, Result<(), StoreError>>;
 
+    /// Seals anew what is kept of earlier serials, by the first key that is configured. The journals that led from one of
+    /// them to the next go: without its key they are of no use, and in clear they tell what is sealed.
+    ///
+    /// # Errors
+    /// If one of them is there and cannot be read. What was sealed anew until then stays so.
+    fn reseal(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
     /// Leaves a note that the state was taken to another place. From then on nothing but [`Self::adopt`] reads or writes
     /// it here.
     fn leave(&self, to: String) -> BoxFuture<'_, Result<(), StoreError>>;
@@ -370,6 +377,18 @@ pub enum StoreError {
         /// What the caller did.
         how: &'static str,
     },
+}
+
+impl StoreError {
+    /// Whether what is there is not what was written there: a repair can put that in its place. Else it may be whole for
+    /// all one knows.
+    pub(crate) fn is_about_content(&self) -> bool {
+        match self {
+            Self::Corrupt { .. } | Self::Lost { .. } | Self::Foreign { .. } => true,
+            Self::Sealed { error, .. } => matches!(error, SealError::Clear | SealError::Enforced),
+            _ => false,
+        }
+    }
 }
 
 /// `; serial 6 in … is whole`, or that there is none.

@@ -10,6 +10,7 @@ const ROOT: &[&str] = &[
     "Cargo.toml",
     "LICENSE",
     "README.md",
+    "aws",
     "clippy.toml",
     "deny.toml",
     "docs",

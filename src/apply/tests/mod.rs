@@ -373,6 +373,10 @@ impl Guard for Faulty {
         self.inner.replace(salvage)
     }
 
+    fn reseal(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.reseal()
+    }
+
     fn leave(&self, to: String) -> BoxFuture<'_, Result<(), StoreError>> {
         self.inner.leave(to)
     }

@@ -22,6 +22,9 @@ pub(in crate::cli) struct Approve {
     /// Do not ask.
     #[arg(long = "auto-approve")]
     pub(in crate::cli) unasked: bool,
+    /// Print one JSON document: the approval, and the plan that it is of.
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
     #[command(flatten)]
     pub(in crate::cli) network: Network,
     #[command(flatten)]

@@ -12,6 +12,7 @@ use super::lock::SystemClock;
 use super::project::Place;
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::lang::config::StatePlace;
+use crate::lang::value::Value;
 use crate::plan::{Plan, holds_secret};
 use mlo_state::s3::{AwsBucket, BucketSettings};
 use mlo_state::seal::{DataKey, Key, KeyError, KeyName, Random, Wrapped};
@@ -60,6 +61,16 @@ impl Backend {
             "local" => local(place, &found),
             _ => Ok(found.bucket()?),
         }
+    }
+
+    /// Where another project has its states, by the settings of Terraform's backend `s3`; and how the keys of its workspaces
+    /// begin.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub(super) fn elsewhere(config: &Value) -> Result<(Self, String), Diagnostics> {
+        let (found, prefix) = settings::Settings::of_value(config)?;
+        Ok((found.bucket()?, prefix))
     }
 
     /// The state of one environment, or the one that there is without environments.

@@ -59,6 +59,9 @@ const S3: &[(&str, Kind)] = &[
     ("workspace_key_prefix", Kind::Refused("take it out: each environment has its state below `key`")),
 ];
 
+/// How the keys of Terraform's workspaces begin, unless it is said.
+const WORKSPACES: &str = "env:";
+
 /// A setting of the command line, or of a file that is named there.
 pub(super) struct Given {
     name: String,
@@ -176,6 +179,22 @@ impl Settings {
             settings.add(S3, &name, value)?;
         }
         Ok(settings)
+    }
+
+    /// The settings of Terraform's `s3` where it is only read from, and how the keys of workspaces begin.
+    pub(super) fn of_value(config: &Value) -> Result<(Self, String), Diagnostics> {
+        let (mut settings, mut messages) = (Self { block: None, found: BTreeMap::new() }, Diagnostics::new());
+        let (mut all, mut prefix) = (Vec::new(), WORKSPACES.to_owned());
+        flatten("", config, &mut all);
+        for (name, value) in all {
+            match name.as_str() {
+                "workspace_key_prefix" => prefix = value,
+                // Who only reads takes no lock.
+                "dynamodb_table" | "dynamodb_endpoint" => {}
+                _ => settings.add(S3, &name, value).err().into_iter().for_each(|error| messages.push(*error)),
+            }
+        }
+        messages.into_result((settings, prefix)).map(|(found, _)| found)
     }
 
     fn add(

@@ -7,7 +7,8 @@ use crate::lang::load::{self, Given};
 use crate::lang::syntax::ast::Expr;
 use crate::lang::value::Value;
 use mlo_state::seal::{
-    AgeKey, DataKey, Identity, Key, KeyError, KeyName, PassphraseKey, Random, Recipient, Wrapped,
+    Access, AgeKey, AssumeRole, DataKey, Identity, Key, KeyError, KeyName, KmsKey, KmsSettings,
+    PassphraseKey, Random, Recipient, Wrapped,
 };
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -27,21 +28,56 @@ pub(super) struct Maker<'m> {
 
 impl Maker<'_> {
     pub(super) fn key(&self, block: &EncryptionKey) -> Result<Arc<dyn Key>, Diagnostics> {
-        let label = block.name.name.clone();
-        if block.kind.name.as_ref() == "passphrase" {
-            let passphrase = match self.text(block, "passphrase")? {
-                Some((text, span)) => {
-                    check_passphrase(&text).map_err(|said| said.map(|error| error.at(span, "too short")))?;
-                    text
-                }
-                None => passphrase_for(&label)?.ok_or_else(|| {
-                    let summary = format!("key `passphrase.{label}` has no passphrase");
-                    let error = Diagnostic::error(code::state::BAD_KEY, summary).at(block.span, "");
-                    error.help(format!("set `{PASSPHRASE}`, or give `passphrase = var.…`"))
-                })?,
-            };
-            return Ok(Arc::new(PassphraseKey::new(label, passphrase)));
+        match kind_of(block) {
+            "age" => self.age(block),
+            "aws_kms" => self.aws_kms(block),
+            _ => self.passphrase(block),
         }
+    }
+
+    fn passphrase(&self, block: &EncryptionKey) -> Result<Arc<dyn Key>, Diagnostics> {
+        let label = block.name.name.clone();
+        let passphrase = match self.text(block, "passphrase")? {
+            Some((text, span)) => {
+                check_passphrase(&text).map_err(|said| said.map(|error| error.at(span, "too short")))?;
+                text
+            }
+            None => passphrase_for(&label)?.ok_or_else(|| {
+                let summary = format!("key `passphrase.{label}` has no passphrase");
+                let error = Diagnostic::error(code::state::BAD_KEY, summary).at(block.span, "");
+                error.help(format!("set `{PASSPHRASE}`, or give `passphrase = var.…`"))
+            })?,
+        };
+        Ok(Arc::new(PassphraseKey::new(label, passphrase)))
+    }
+
+    fn aws_kms(&self, block: &EncryptionKey) -> Result<Arc<dyn Key>, Diagnostics> {
+        let label = block.name.name.clone();
+        let text = |argument| {
+            let found = self.text(block, argument)?.map(|(text, span)| (text.to_string(), span));
+            Ok::<_, Diagnostics>(found.filter(|(text, _)| !text.is_empty()))
+        };
+        let (key_id, _) = text("kms_key_id")?.ok_or_else(|| {
+            let summary = format!("key `aws_kms.{label}` does not say which key of KMS it is");
+            let error = Diagnostic::error(code::state::BAD_KEY, summary).at(block.span, "no `kms_key_id`");
+            error.help("give its id, its ARN, or an alias: `kms_key_id = \"alias/state\"`")
+        })?;
+        let endpoint = text("endpoint")?;
+        if let Some((_, span)) = endpoint.as_ref().filter(|(url, _)| !is_url(url)) {
+            let error =
+                Diagnostic::error(code::state::BAD_KEY, "`endpoint` of a key is a URL without credentials");
+            let error = error.at(*span, "not one");
+            return Err(error.help("write one such as `https://kms.example.org`").into());
+        }
+        let own = |argument| Ok::<_, Diagnostics>(text(argument)?.map(|(text, _)| text));
+        let assume_role = own("role_arn")?.map(|role_arn| AssumeRole { role_arn, ..AssumeRole::default() });
+        let access = Access { region: own("region")?, profile: own("profile")?, assume_role };
+        let endpoint = endpoint.map(|(url, _)| url);
+        Ok(Arc::new(KmsKey::new(label, KmsSettings { key_id, access, endpoint })))
+    }
+
+    fn age(&self, block: &EncryptionKey) -> Result<Arc<dyn Key>, Diagnostics> {
+        let label = block.name.name.clone();
         let identities = match self.text(block, "identities")? {
             Some((text, span)) => {
                 let placed = |error: Diagnostic| error.at(span, "not identities of age");
@@ -84,6 +120,18 @@ impl Maker<'_> {
     fn value(&self, expr: &Expr) -> Result<Value, Diagnostics> {
         load::known_value(self.module, expr, self.given)
     }
+}
+
+/// The kind of a block's key, as headers have it.
+fn kind_of(block: &EncryptionKey) -> &'static str {
+    let known = ["age", "aws_kms"].into_iter().find(|kind| *kind == block.kind.name.as_ref());
+    known.unwrap_or("passphrase")
+}
+
+/// Whether a service can be there, and nobody's password stands in it.
+fn is_url(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.contains('@'))
 }
 
 fn check_passphrase(text: &str) -> Result<(), Diagnostics> {
@@ -167,7 +215,7 @@ struct Missing {
 
 /// The key of a block that cannot be made.
 pub(super) fn missing(block: &EncryptionKey, said: &Diagnostics) -> Arc<dyn Key> {
-    let kind = if block.kind.name.as_ref() == "age" { "age" } else { "passphrase" };
+    let kind = kind_of(block);
     let first = said.iter().next().map(|message| message.summary.clone());
     let said = first.unwrap_or_else(|| "it is not given".to_owned());
     Arc::new(Missing { name: KeyName { kind, label: block.name.name.clone() }, said })

@@ -82,9 +82,13 @@ impl Keys {
     }
 
     /// The keys of a place whose state is looked at without planning: its configuration is read as far as it can be, and
-    /// what is wrong with it does not matter here.
+    /// what is wrong with it does not matter here, as long as it is known whether it has keys.
+    ///
+    /// # Errors
+    /// If that is not known, or if a key of the environment cannot be used.
     pub(super) fn of_place(place: &Place, source: &Source) -> Result<Self, Diagnostics> {
         let mut sources = SourceMap::new();
+        let is_sealed = place.declared_states(&mut sources)?.is_sealed;
         let place = Place { partly: true, ..place.clone() };
         let packages = Packages::new(&place, source, Mode::Present);
         let config = if place.has_builtin_root() {
@@ -93,12 +97,23 @@ impl Keys {
             place.load_config(false, &packages, &mut sources, &mut Diagnostics::new())
         };
         let config = config.filter(|config| config.settings.encryption.is_some());
+        if is_sealed && config.is_none() {
+            let summary =
+                "the keys of the `encryption` block are not known: the configuration cannot be read";
+            let error = Diagnostic::error(code::state::BAD_KEY, summary);
+            return Err(error.help("`mlo validate` says what is wrong with it").into());
+        }
         let gathered = config.as_ref().map(|config| variables::gather(source, &place, config, &mut sources));
         let given = match (&config, gathered) {
             (Some(config), Some(Ok((inputs, _)))) => variables::given(config, &inputs).unwrap_or_default(),
             _ => Given::new(),
         };
         Self::of(&place, config.as_ref().map(|config| (config, &given)), Lack::Waits)
+    }
+
+    /// The same for a command that seals what was written before there was a key.
+    pub(super) fn taking_clear(self) -> Self {
+        Self { vault: self.vault.taking_clear(), ..self }
     }
 
     /// Says that a key was made, if one was: without it what it sealed is lost.
@@ -126,11 +141,18 @@ pub(super) fn help(error: &SealError) -> String {
         SealError::NoKey { name } | SealError::Refused { name, .. } => match name.kind {
             "passphrase" => format!("set `{PASSPHRASE}`, or give the passphrase in the `encryption` block"),
             "age" => format!("set `{IDENTITY_FILE}`, or give identities in the `encryption` block"),
+            "aws_kms" => {
+                "see that credentials of AWS are there, and that the key's policy allows `kms:Decrypt`".to_owned()
+            }
             "file" => "bring the key's file back from a backup: nothing else opens what it sealed".to_owned(),
             _ => format!("configure the key `{name}` in the `encryption` block"),
         },
         SealError::Unsealed { .. } => "nothing was written: mend the key, or put another first".to_owned(),
         SealError::Clear => {
+            "if the key is new, seal what is there: `mlo state rekey`; if it is not, find out who put this there"
+                .to_owned()
+        }
+        SealError::Enforced => {
             "find out who put it there; to seal it, take `enforced` out for one run of `mlo state rekey`"
                 .to_owned()
         }

@@ -24,9 +24,9 @@ codes! {
     NOT_PUSHED = "MLO6011", "state cannot be pushed",
         "The file is not a whole state as `mlo state pull` prints it, is of another lineage, or is older than the present state. `--force` goes past the last two: the objects that are forgotten by that are not destroyed.";
     SEALED = "MLO6012", "state is sealed",
-        "The state, its journal or a plan is encrypted, and the key that opens it is not given; or it is in clear where `enforced` takes only what is encrypted. Give the key that the message names, in the `encryption` block or by its environment variable: nothing was changed, and nothing can be read without it.";
+        "The state, its journal or a plan is encrypted, and the key that opens it is not given; or it is in clear where a key is configured, so that anybody can have written it. Give the key that the message names, in the `encryption` block or by its environment variable; `mlo state rekey` seals a state that was written before there was a key. Nothing was changed.";
     BAD_KEY = "MLO6013", "key of the state cannot be used",
-        "A key of the `encryption` block, or of the environment, is not given, too short, or not of its kind. Passphrases have at least 16 characters; recipients and identities of age are written as `age-keygen` prints them.";
+        "A key of the `encryption` block, or of the environment, is not given, too short, or not of its kind. Passphrases have at least 16 characters; recipients and identities of age are written as `age-keygen` prints them; a key of KMS says which one it is.";
     KEY_MADE = "MLO6014", "a key was made for the state",
         "The state has sensitive values and no key is configured, so they are sealed with one in a file of this project, for its owner alone. It guards copies of the state, not against who can read the project's folder. Keep a copy of it: without it the state is lost.";
     NOT_KEPT = "MLO6015", "serial is not kept",

@@ -6,6 +6,7 @@ use super::settings;
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use crate::lang::config::{Environment, NamedKey, PolicyLevel, StatePlace};
 use crate::lang::syntax::ast::{Block, Expr, ExprKind, Ident};
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ const LEVELS: [(&str, PolicyLevel); 3] = [
 
 /// The name of the state that is kept without environments; none of these can be called so.
 pub const NO_ENVIRONMENT: &str = "default";
+/// An approval that counts for less could not be used.
+const EXPIRY_MIN: SignedDuration = SignedDuration::from_mins(1);
 /// Characters of a name, so that it fits wherever states are kept.
 const NAME_CHARS_MAX: usize = 63;
 
@@ -85,6 +88,7 @@ pub(super) fn environment(block: &Block, diagnostics: &mut Diagnostics) -> Optio
     let mut flag = |name: &'static str| arguments.bool(name).unwrap_or(false);
     let require_approval = flag("require_approval");
     let (unsigned_approvals, approvals_by_author) = (flag("unsigned_approvals"), flag("approvals_by_author"));
+    let approval_expires_after = expiry(&mut arguments);
     arguments.finish();
     Some(Environment {
         name,
@@ -96,8 +100,24 @@ pub(super) fn environment(block: &Block, diagnostics: &mut Diagnostics) -> Optio
         approvers,
         unsigned_approvals,
         approvals_by_author,
+        approval_expires_after,
         span: block.header,
     })
+}
+
+/// How long an approval counts.
+fn expiry(arguments: &mut Arguments<'_>) -> Option<SignedDuration> {
+    let (text, span) = arguments.text("approval_expires_after")?;
+    let time = text.parse::<SignedDuration>().ok().filter(|time| *time >= EXPIRY_MIN);
+    if time.is_none() {
+        let error = Diagnostic::error(
+            code::lang::BAD_ARGUMENT,
+            "`approval_expires_after` must be a time of a minute or more",
+        );
+        let error = error.at(span, "expected a time such as `\"24h\"` or `\"1h 30m\"`");
+        arguments.diagnostics.push(error);
+    }
+    time
 }
 
 /// Public keys by the names of whose they are.

@@ -116,6 +116,8 @@ pub struct States {
     pub place: Option<StatePlace>,
     /// Its environments, each with a state of its own.
     pub environments: BTreeMap<Arc<str>, Environment>,
+    /// Whether there are keys that they are sealed with.
+    pub is_sealed: bool,
 }
 
 /// What the root module says of its states. Nothing else of it is looked at, but all of its files must be readable: the
@@ -150,7 +152,8 @@ pub fn states(request: &LoadRequest<'_>, sources: &mut SourceMap) -> Result<Stat
             _ => {}
         }
     }
-    if said.has_errors() { Err(said) } else { Ok(States { place: found.state, environments }) }
+    let is_sealed = found.encryption.is_some();
+    if said.has_errors() { Err(said) } else { Ok(States { place: found.state, environments, is_sealed }) }
 }
 
 /// The same, but the module is there also if there are errors, as far as it could be decoded: to look for more.

@@ -11,7 +11,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Kinds of keys and their arguments.
-const KEYS: [(&str, &[&str]); 2] = [("passphrase", &["passphrase"]), ("age", &["recipients", "identities"])];
+const KEYS: [(&str, &[&str]); 3] = [
+    ("passphrase", &["passphrase"]),
+    ("age", &["recipients", "identities"]),
+    ("aws_kms", &["kms_key_id", "region", "profile", "role_arn", "endpoint"]),
+];
 /// Arguments of an entry of `required_providers`.
 const PROVIDER_ARGUMENTS: [&str; 3] = ["source", "version", "configuration_aliases"];
 
@@ -94,7 +98,7 @@ fn encryption_key(block: &Block, diagnostics: &mut Diagnostics) -> Option<Encryp
             Diagnostic::error(code::lang::BAD_ARGUMENT, format!("there is no kind of key `{}`", kind.name))
                 .at(kind.span, "unknown kind")
                 .did_you_mean(&kind.name, KEYS.map(|(known, _)| known))
-                .help("a key is a `passphrase`, or one of `age`");
+                .help("a key is a `passphrase`, one of `age`, or one of `aws_kms`");
         diagnostics.push(error);
         return None;
     };

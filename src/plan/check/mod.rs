@@ -50,7 +50,7 @@ pub async fn check(config: &Module, context: &Context, providers: &Providers) ->
     for environment in config.environments.values() {
         checker.environment(config, environment);
     }
-    checker.messages.extend(relocate(&tree, &Snapshot::empty("check")).messages);
+    checker.messages.extend(relocate(&tree, &Snapshot::empty("check"), None).messages);
     checker.finish()
 }
 

@@ -36,8 +36,13 @@ pub(super) struct Relocated<'s> {
     pub(super) messages: Diagnostics,
 }
 
-/// Finds the present address of every object.
-pub(super) fn relocate<'s>(tree: &ModuleTree<'_>, snapshot: &'s Snapshot) -> Relocated<'s> {
+/// Finds the present address of every object; or, where `only` one address matters, of the one that goes there. All others
+/// stay then where the state has them.
+pub(super) fn relocate<'s>(
+    tree: &ModuleTree<'_>,
+    snapshot: &'s Snapshot,
+    only: Option<&Address>,
+) -> Relocated<'s> {
     let statements = Statements::of(tree);
     let mut messages = check::check(tree, &statements);
     let mut ways = BTreeMap::new();
@@ -45,7 +50,7 @@ pub(super) fn relocate<'s>(tree: &ModuleTree<'_>, snapshot: &'s Snapshot) -> Rel
         let (to, hops) = statements.follow(address);
         let implied = implied(tree, &to);
         let way = Way { hops, said: hops > 0, to: implied.unwrap_or(to) };
-        if way.to != *address {
+        if way.to != *address && only.is_none_or(|only| way.to == *only) {
             ways.insert(address.clone(), way);
         }
     }

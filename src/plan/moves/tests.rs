@@ -51,7 +51,7 @@ fn state(addresses: &[&str]) -> Snapshot {
 fn moved(text: &str, addresses: &[&str]) -> Vec<String> {
     with_tree(text, |tree| {
         let snapshot = state(addresses);
-        let Relocated { snapshot: now, moves, messages } = relocate(tree, &snapshot);
+        let Relocated { snapshot: now, moves, messages } = relocate(tree, &snapshot, None);
         assert_eq!(now.objects.len(), snapshot.objects.len(), "no object is lost");
         let moves = moves.iter().map(|one| format!("{} -> {}", one.from, one.to));
         moves.chain(messages.iter().map(|message| message.summary.clone())).collect()
@@ -199,7 +199,7 @@ fn what_was_made_from_a_block_is_made_from_it_under_its_new_name() {
             let mut snapshot = state(&["t_t.a[0]"]);
             snapshot.objects.extend(more.map(|more| (more.parse().unwrap(), object(&[]))));
             snapshot.objects.insert("t_t.z".parse().unwrap(), object(&["t_t.a"]));
-            let now = relocate(tree, &snapshot).snapshot.into_owned();
+            let now = relocate(tree, &snapshot, None).snapshot.into_owned();
             let names: Vec<_> =
                 now.objects[&"t_t.z".parse().unwrap()].dependencies.iter().map(ToString::to_string).collect();
             assert_eq!(format!("[{}]", names.join(", ")), expected);

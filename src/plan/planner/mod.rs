@@ -120,7 +120,8 @@ impl Planner<'_> {
         let config = self.config.clone();
         let tree = ModuleTree::new(&config);
         let graph = build(&tree)?;
-        let Relocated { snapshot, moves, messages } = relocate(&tree, self.snapshot);
+        let only = self.requests.import.as_ref().map(|(address, _)| address);
+        let Relocated { snapshot, moves, messages } = relocate(&tree, self.snapshot, only);
         if messages.has_errors() {
             return Err(messages);
         }

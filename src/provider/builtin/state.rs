@@ -7,7 +7,7 @@ use crate::diag::code::provider::{ARGUMENT, UNREADABLE};
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Path, Type, Value};
 use crate::provider::object::{attribute, text, with};
-use crate::provider::{DataSchema, ProviderError, Surroundings};
+use crate::provider::{DataSchema, ProviderError, StateAt, Surroundings};
 
 /// Name of the data source.
 pub(super) const TYPE: &str = "mlo_state";
@@ -32,12 +32,12 @@ pub(super) fn terraform_schema() -> DataSchema {
         .attribute(
             "backend",
             AttributeSchema::required(Type::String)
-                .describe("The kind of store; \"local\" is the one that there is"),
+                .describe("The kind of store: \"local\" or \"s3\""),
         )
         .attribute(
             "config",
             AttributeSchema::optional(Type::Any)
-                .describe("`{ path = … }`: as the argument `path` of `mlo_state`"),
+                .describe("`{ path = … }`: as the argument `path` of `mlo_state`, or a file `*.tfstate`; `{ bucket = …, key = …, region = … }`: as a block `backend \"s3\"`"),
         )
         .attribute(
             "workspace",
@@ -63,8 +63,9 @@ fn with_outputs(block: BlockSchema) -> BlockSchema {
 
 pub(super) async fn read(surroundings: &Surroundings, config: &Value) -> Result<Value, ProviderError> {
     let path = text(config, "path").unwrap_or_default();
-    let of = (path, text(config, "environment"));
-    let outputs = outputs(surroundings, of, attribute(config, "defaults"));
+    let environment = text(config, "environment").map(str::to_owned);
+    let place = StateAt::Path(surroundings.project.join(path), environment);
+    let outputs = outputs(surroundings, (place, path), attribute(config, "defaults"));
     outputs.await.map(|outputs| with(config, [("outputs", outputs)])).map_err(|error| error.at(at("path")))
 }
 
@@ -75,37 +76,54 @@ pub(super) async fn read_terraform(
     let wrong = |summary: &str, argument: &str| {
         ProviderError::permanent(summary.to_owned()).code(&ARGUMENT).at(at(argument))
     };
-    if text(config, "backend") != Some("local") {
-        return Err(
-            wrong("states are read from folders alone", "backend").help("write `backend = \"local\"`")
-        );
-    }
-    let place = attribute(config, "config");
-    let Some(path) = text(&place, "path") else {
-        return Err(wrong("`config` does not say where the state is", "config")
-            .help("write `config = { path = \"../other\" }`"));
+    let settings = attribute(config, "config");
+    let workspace = text(config, "workspace").filter(|workspace| *workspace != WORKSPACE);
+    let workspace = workspace.map(str::to_owned);
+    let missing = |example: &str| {
+        wrong("`config` does not say where the state is", "config")
+            .help(format!("write `config = {example}`"))
     };
-    let of = (path, text(config, "workspace").filter(|workspace| *workspace != WORKSPACE));
-    let outputs = outputs(surroundings, of, attribute(config, "defaults"));
+    let (place, shown) = match text(config, "backend") {
+        Some("local") => {
+            let path = text(&settings, "path").ok_or_else(|| missing("{ path = \"../other\" }"))?;
+            (StateAt::Path(surroundings.project.join(path), workspace), path.to_owned())
+        }
+        Some("s3") => {
+            let bucket = text(&settings, "bucket").zip(text(&settings, "key"));
+            let (bucket, key) =
+                bucket.ok_or_else(|| missing("{ bucket = \"…\", key = \"…\", region = \"…\" }"))?;
+            let shown = format!("s3://{bucket}/{key}");
+            (StateAt::Bucket(settings.clone(), workspace), shown)
+        }
+        _ => {
+            let error = wrong("states are read from folders and from buckets of S3", "backend");
+            return Err(error.help("write `backend = \"local\"` or `backend = \"s3\"`"));
+        }
+    };
+    let outputs = outputs(surroundings, (place, &shown), attribute(config, "defaults"));
     outputs.await.map(|outputs| with(config, [("outputs", outputs)])).map_err(|error| error.at(at("config")))
 }
 
 /// The outputs that are there, over the defaults.
 async fn outputs(
     surroundings: &Surroundings,
-    (path, environment): (&str, Option<&str>),
+    (place, shown): (StateAt, &str),
     defaults: Value,
 ) -> Result<Value, ProviderError> {
-    let whole = surroundings.project.join(path);
-    let found = (surroundings.states)(whole, environment.map(str::to_owned)).await.map_err(|problem| {
-        ProviderError::permanent(format!("the state at `{path}` cannot be read"))
+    let is_path = matches!(place, StateAt::Path(..));
+    let found = (surroundings.states)(place).await.map_err(|problem| {
+        ProviderError::permanent(format!("the state at `{shown}` cannot be read"))
             .code(&UNREADABLE)
             .detail(problem)
     })?;
     let Some(found) = found else {
-        return Err(ProviderError::permanent(format!("there is no state at `{path}`"))
-            .code(&UNREADABLE)
-            .help("apply that project first, or check the path; it is relative to this project's folder"));
+        let help = if is_path {
+            "apply that project first, or check the path; it is relative to this project's folder"
+        } else {
+            "apply that project first, or check bucket, key and workspace"
+        };
+        let error = ProviderError::permanent(format!("there is no state at `{shown}`"));
+        return Err(error.code(&UNREADABLE).help(help));
     };
     let mut outputs = defaults.as_entries().cloned().unwrap_or_default();
     outputs.extend(found);

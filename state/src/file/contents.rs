@@ -87,7 +87,7 @@ pub(super) fn load_left(folder: &Folder, vault: &Vault) -> Result<Contents, Stor
     let newest_kept = history::newest(folder)?;
     let journal = match folder.read(JOURNAL, JOURNAL_BYTES_MAX)? {
         Some(bytes) => {
-            Some(Journal::open(&bytes, vault).map_err(|error| refused(folder, vault, JOURNAL, error))?)
+            Some(Journal::open(&bytes, None, vault).map_err(|error| refused(folder, vault, JOURNAL, error))?)
         }
         None => None,
     };

@@ -93,6 +93,10 @@ impl Guard for FileGuard {
         self.ask(|answer| Command::Replace(Box::new(salvage), answer))
     }
 
+    fn reseal(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.ask(Command::Reseal)
+    }
+
     fn leave(&self, to: String) -> BoxFuture<'_, Result<(), StoreError>> {
         self.ask(|answer| Command::Leave(to, answer))
     }

@@ -7,8 +7,8 @@ use super::contents::unread;
 use super::{JOURNAL, STATE, put_snapshot};
 use crate::disk::Folder;
 use crate::journal::JOURNAL_BYTES_MAX;
-use crate::seal::Vault;
-use crate::snapshot::{Damage, SNAPSHOT_BYTES_MAX, Snapshot, Stamp, Version};
+use crate::seal::{SealError, Vault};
+use crate::snapshot::{Damage, DecodeError, SNAPSHOT_BYTES_MAX, Snapshot, Stamp, Version};
 use crate::store::{Earlier, StoreError};
 
 /// Earlier snapshots that are kept.
@@ -83,6 +83,28 @@ pub(super) fn prune(folder: &Folder) -> Result<(), StoreError> {
         history.remove(&journal_name(serial))?;
     }
     Ok(())
+}
+
+/// Seals all snapshots anew, and removes the journals between them.
+pub(super) fn reseal(folder: &Folder, vault: &Vault) -> Result<(), StoreError> {
+    let Some(history) = folder.folder(HISTORY)? else { return Ok(()) };
+    for serial in serials(&history)? {
+        let name = file_name(serial);
+        let Some(bytes) = history.read(&name, SNAPSHOT_BYTES_MAX)? else { continue };
+        match Snapshot::reseal(bytes, vault) {
+            Ok(sealed) => {
+                history.create(COPY_NEW, |file| file.put(&sealed))?;
+                history.rename(COPY_NEW, &name)?;
+            }
+            // It is not to be had any more, whatever seals it.
+            Err(DecodeError::Damaged(_) | DecodeError::Sealed(SealError::NoKey { .. })) => {}
+            Err(error) => return Err(unread(history.place(&name), error, None)),
+        }
+    }
+    for serial in journals(folder)? {
+        history.remove(&journal_name(serial))?;
+    }
+    history.sync()
 }
 
 /// The newest serial that is kept.

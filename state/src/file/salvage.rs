@@ -44,9 +44,8 @@ pub(super) fn keep_aside(folder: &Folder, name: &str) -> Result<(), StoreError> 
 pub(super) fn of(folder: &Folder, vault: &Vault) -> Result<Salvage, StoreError> {
     match contents::load(folder, vault) {
         Ok(contents) => contents.into_loaded().map(Salvage::whole),
-        Err(error @ (StoreError::Sealed { .. } | StoreError::Newer { .. } | StoreError::Moved { .. })) => {
-            Err(error)
-        }
+        Err(error @ (StoreError::Newer { .. } | StoreError::Moved { .. })) => Err(error),
+        Err(error @ StoreError::Sealed { .. }) if !error.is_about_content() => Err(error),
         Err(error) => parts(folder, vault)?.join(&error).ok_or(error),
     }
 }
@@ -71,7 +70,8 @@ fn parts(folder: &Folder, vault: &Vault) -> Result<Parts, StoreError> {
             parts.versions.insert(serial, state);
         }
     }
-    let beside = folder.read(JOURNAL, JOURNAL_BYTES_MAX).ok().flatten().map(|bytes| Left::of(&bytes, vault));
+    let beside =
+        folder.read(JOURNAL, JOURNAL_BYTES_MAX).ok().flatten().map(|bytes| Left::of(&bytes, None, vault));
     let follows = |left: &Left| left.header.as_ref().map(|header| header.base_serial);
     let beside_follows = beside.as_ref().and_then(follows);
     serials.extend(beside_follows);
@@ -80,7 +80,9 @@ fn parts(folder: &Folder, vault: &Vault) -> Result<Parts, StoreError> {
         // The one beside the state may have this name too.
         let bytes = Some(serial).filter(|_| Some(serial) != beside_follows);
         let left = bytes.and_then(|serial| history::journal(folder, serial));
-        parts.journals.extend(left.map(|bytes| named(Left::of(&bytes, vault), serial, lineage.as_deref())));
+        parts
+            .journals
+            .extend(left.map(|bytes| named(Left::of(&bytes, None, vault), serial, lineage.as_deref())));
     }
     parts.journals.extend(beside);
     parts.newest = serials.into_iter().max().unwrap_or_default();

@@ -43,6 +43,8 @@ pub(super) enum Command {
     Salvage(Answer<Salvage>),
     /// [`crate::store::Guard::replace`].
     Replace(Box<Salvage>, Answer<()>),
+    /// [`crate::store::Guard::reseal`].
+    Reseal(Answer<()>),
     /// [`crate::store::Guard::leave`].
     Leave(String, Answer<()>),
     /// [`crate::store::Guard::release`].
@@ -105,6 +107,7 @@ impl Writer {
                 Command::Adopt(copy, answer) => answer.send(self.adopt(*copy)),
                 Command::Salvage(answer) => answer.send(salvage::of(&self.folder, &self.vault)),
                 Command::Replace(salvage, answer) => answer.send(self.replace(*salvage)),
+                Command::Reseal(answer) => answer.send(self.reseal()),
                 Command::Leave(to, answer) => answer.send(self.leave(&to)),
                 Command::Append(records, answer) => next = self.append_group(records, answer, commands),
                 Command::Release(answer) => {
@@ -211,7 +214,7 @@ impl Writer {
     }
 
     fn write_frame(&mut self, payload: &[u8], is_sensitive: bool) -> Result<(), StoreError> {
-        let subject = self.known()?.header().subject();
+        let subject = self.known()?.header().subject(None);
         let vault = self.vault.clone();
         let (folder, open) = self.open_journal()?;
         let mut text = Vec::new();
@@ -325,6 +328,11 @@ impl Writer {
         history::prune(&self.folder)
     }
 
+    fn reseal(&mut self) -> Result<(), StoreError> {
+        self.lock.check(&self.folder)?;
+        history::reseal(&self.folder, &self.vault)
+    }
+
     fn leave(&mut self, to: &str) -> Result<(), StoreError> {
         self.lock.check(&self.folder)?;
         // What is written next is asked whether it is here.
@@ -435,7 +443,8 @@ fn new_journal(known: &Known, vault: &Vault) -> Result<(Vec<u8>, Option<Frames>)
     let mut text = header.encode().map_err(unwritable)?;
     let carried = known.ledger.carried();
     let is_sensitive = carried.iter().any(Record::is_sensitive);
-    let frames = vault.frames(header.subject(), is_sensitive).map_err(|error| unwritable(error.into()))?;
+    let frames =
+        vault.frames(header.subject(None), is_sensitive).map_err(|error| unwritable(error.into()))?;
     if let Some(frames) = &frames {
         text.extend(journal::frame(frames.head()));
     }

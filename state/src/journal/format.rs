@@ -61,9 +61,10 @@ pub struct Journal {
 }
 
 impl Header {
-    /// What the frames that follow are bound to when they are sealed.
-    pub fn subject(&self) -> Subject {
-        Subject::new(seal::Kind::Journal, &*self.lineage, self.base_serial)
+    /// What the frames that follow are bound to when they are sealed; `part` is as of [`Journal::open`].
+    pub fn subject(&self, part: Option<&str>) -> Subject {
+        let part = part.map(str::to_owned);
+        Subject { part, ..Subject::new(seal::Kind::Journal, &*self.lineage, self.base_serial) }
     }
 
     /// The header's frame.
@@ -90,14 +91,19 @@ impl Journal {
     /// # Errors
     /// [`DecodeError::Newer`] if a newer program wrote it; else what is wrong with it.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        Ok(Self::open(bytes, &Vault::clear())?.0)
+        Ok(Self::open(bytes, None, &Vault::clear())?.0)
     }
 
-    /// [`Self::decode`] of bytes that may be sealed, and what seals further frames as the last ones were.
+    /// [`Self::decode`] of bytes that may be sealed, and what seals further frames as the last ones were. `part` is the
+    /// name that they lie under, of a journal that is kept in several parts.
     ///
     /// # Errors
     /// Also [`DecodeError::Sealed`].
-    pub fn open(bytes: &[u8], vault: &Vault) -> Result<(Self, Option<Frames>), DecodeError> {
+    pub fn open(
+        bytes: &[u8],
+        part: Option<&str>,
+        vault: &Vault,
+    ) -> Result<(Self, Option<Frames>), DecodeError> {
         if bytes.is_empty() {
             return Err(Damage::Empty.into());
         }
@@ -116,7 +122,7 @@ impl Journal {
                 break;
             };
             if Frames::is_head(frame.payload) {
-                frames = Some(vault.frames_after(frame.payload, &journal.header.subject())?);
+                frames = Some(vault.frames_after(frame.payload, &journal.header.subject(part))?);
             } else if let Some(frames) = &frames {
                 let clear = frames.open(journal.bytes_good, frame.payload)?;
                 journal.records.extend(read_records(&clear, line)?);
@@ -143,8 +149,8 @@ pub(crate) struct Left {
 }
 
 impl Left {
-    /// Reads what can be read.
-    pub(crate) fn of(bytes: &[u8], vault: &Vault) -> Self {
+    /// Reads what can be read. `part` is as of [`Journal::open`].
+    pub(crate) fn of(bytes: &[u8], part: Option<&str>, vault: &Vault) -> Self {
         let mut left = Self { header: None, records: Vec::new(), damaged: 0 };
         let (mut position, mut frames) = (0_u64, None);
         for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
@@ -152,7 +158,8 @@ impl Left {
             // An end without its newline is one that a crash tore: nobody was told that it is durable.
             let is_torn = payload.is_none() && number > 0 && !line.ends_with(b"\n");
             if !is_torn
-                && !payload.is_some_and(|payload| left.take(number, payload, position, (vault, &mut frames)))
+                && !payload
+                    .is_some_and(|payload| left.take((number, part), payload, position, (vault, &mut frames)))
             {
                 left.damaged += 1;
             }
@@ -164,7 +171,7 @@ impl Left {
     /// Whether a frame could be read.
     fn take(
         &mut self,
-        number: usize,
+        (number, part): (usize, Option<&str>),
         payload: &[u8],
         position: u64,
         (vault, frames): (&Vault, &mut Option<Frames>),
@@ -174,7 +181,7 @@ impl Left {
             return self.header.is_some();
         }
         if Frames::is_head(payload) {
-            let subject = self.header.as_ref().map(Header::subject);
+            let subject = self.header.as_ref().map(|header| header.subject(part));
             *frames = subject.and_then(|subject| vault.frames_after(payload, &subject).ok());
             return frames.is_some();
         }

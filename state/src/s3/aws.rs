@@ -6,21 +6,20 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
-use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{
-    ConfigBag, Credentials, Intercept, RequestChecksumCalculation, ResponseChecksumValidation,
-    RuntimeComponents,
+    ConfigBag, Intercept, RequestChecksumCalculation, ResponseChecksumValidation, RuntimeComponents,
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier, ServerSideEncryption};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use bytes::Bytes;
+use mlo_aws::{Access, chain};
+
+pub use mlo_aws::AssumeRole;
 
 use super::bucket::{Bucket, Found, Only, Page, Refusal};
 use crate::store::BoxFuture;
@@ -48,17 +47,6 @@ pub struct BucketSettings {
     pub expected_bucket_owner: Option<String>,
     /// No checksum is sent with objects, for services that know none. The state has its own.
     pub skip_s3_checksum: bool,
-}
-
-/// A role to be assumed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AssumeRole {
-    /// Its name: `arn:aws:iam::…:role/…`.
-    pub role_arn: String,
-    /// What the owner of the role wants to hear.
-    pub external_id: Option<String>,
-    /// How the session is called; `mlo` by default.
-    pub session_name: Option<String>,
 }
 
 /// A bucket of AWS, or of a service that speaks as S3 does. It is connected to when it is first asked.
@@ -109,21 +97,11 @@ impl std::fmt::Debug for AwsBucket {
 }
 
 async fn connect(settings: &BucketSettings, keys: Option<&(String, String)>) -> Client {
-    let mut loader = shared(settings);
-    if let Some((id, secret)) = keys {
-        loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "given"));
-    }
-    let mut base = loader.load().await;
-    if base.region().is_none() && settings.endpoint.is_some() {
-        // Services that are not AWS's have no regions, and still sign with one.
-        base = base.into_builder().region(Region::new("us-east-1")).build();
-    }
-    let config = match &settings.assume_role {
-        Some(role) => assumed(&base, role).await,
-        None => base,
-    };
+    let BucketSettings { region, profile, assume_role, endpoint, .. } = settings.clone();
+    let access = Access { region, profile, assume_role };
+    let config = access.configure(keys, endpoint.is_some()).await;
     let mut config = aws_sdk_s3::config::Builder::from(&config).force_path_style(settings.use_path_style);
-    if let Some(endpoint) = &settings.endpoint {
+    if let Some(endpoint) = endpoint {
         config = config.endpoint_url(endpoint);
     }
     if settings.skip_s3_checksum {
@@ -132,36 +110,6 @@ async fn connect(settings: &BucketSettings, keys: Option<&(String, String)>) -> 
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     }
     Client::from_conf(config.build())
-}
-
-fn shared(settings: &BucketSettings) -> aws_config::ConfigLoader {
-    let http =
-        aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let mut config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        // One place tries again, and knows what a write that may have taken effect means.
-        .retry_config(RetryConfig::disabled())
-        .app_name(AppName::new("mlo").expect("the name has letters only"));
-    if let Some(region) = &settings.region {
-        config = config.region(Region::new(region.clone()));
-    }
-    if let Some(profile) = &settings.profile {
-        config = config.profile_name(profile);
-    }
-    config
-}
-
-async fn assumed(base: &SdkConfig, role: &AssumeRole) -> SdkConfig {
-    let mut provider = aws_config::sts::AssumeRoleProvider::builder(&role.role_arn)
-        .session_name(role.session_name.as_deref().unwrap_or("mlo"))
-        .configure(base);
-    if let Some(id) = &role.external_id {
-        provider = provider.external_id(id);
-    }
-    let provider = provider.build().await;
-    base.to_builder()
-        .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(provider))
-        .build()
 }
 
 /// Notes what time the service says it is.
@@ -302,18 +250,4 @@ where
         (429 | 500.., _) => Refusal::Unknown(text),
         _ => Refusal::Failed(text),
     }
-}
-
-/// An error with what caused it, as one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }

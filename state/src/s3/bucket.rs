@@ -63,18 +63,24 @@ pub struct Page {
 }
 
 /// Why a call did not do what was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The condition does not hold (412), or the object that it is about is gone.
+    #[error("a condition does not hold")]
     Unmet,
     /// Another write of the object was under way (409): it may be asked again.
+    #[error("another write was under way")]
     Conflict,
     /// Nobody knows whether it took effect: a time-out, a connection that broke, an error inside the service.
+    #[error("{0}")]
     Unknown(String),
     /// The object has more bytes than what is read.
+    #[error("it is larger than what is read")]
     TooLarge,
     /// It may not be done.
+    #[error("{0}")]
     Denied(String),
     /// It cannot be done.
+    #[error("{0}")]
     Failed(String),
 }

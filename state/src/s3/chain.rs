@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::head::{HEAD, Head, Position, refused};
 use super::request::{Client, Written};
+use super::sealing::Seals;
 use crate::journal::{self, Header, JOURNAL_BYTES_MAX, Journal, Left, Record};
 use crate::json;
 use crate::seal::Vault;
@@ -76,15 +77,16 @@ pub(super) struct Records<'r> {
     pub(super) is_sensitive: bool,
 }
 
-/// A journal of its own that holds these records, sealed if the vault seals them.
+/// A journal of its own that holds these records, sealed for its place if anything seals them.
 pub(super) fn journal_of(
     header: &Header,
+    part: &str,
     records: Records<'_>,
-    vault: &Vault,
+    seals: &mut Seals,
 ) -> Result<Vec<u8>, StoreError> {
     let mut body = header.encode().map_err(unwritable)?;
     let payload = [b"[", records.text, b"]"].concat();
-    match vault.frames(header.subject(), records.is_sensitive).map_err(|error| unwritable(error.into()))? {
+    match seals.of_journal(header, part, records.is_sensitive)? {
         Some(frames) => {
             body.extend(journal::frame(frames.head()));
             let sealed = frames.seal(body.len() as u64, &payload);
@@ -100,10 +102,10 @@ pub(super) fn link(
     at: Position,
     writer: &str,
     (header, records): (&Header, Records<'_>),
-    vault: &Vault,
+    seals: &mut Seals,
 ) -> Result<Bytes, StoreError> {
     let stamp = Stamp { epoch: at.epoch, sequence: at.sequence, writer: writer.to_owned(), closed_by: None };
-    let body = [encode(&stamp), journal_of(header, records, vault)?].concat();
+    let body = [encode(&stamp), journal_of(header, &at.name(), records, seals)?].concat();
     let found = body.len() as u64;
     if found > JOURNAL_BYTES_MAX {
         return Err(StoreError::Limit {
@@ -138,9 +140,14 @@ fn decode(bytes: &[u8], at: Position, vault: &Vault) -> Result<Link, DecodeError
     if stamp.closed_by.is_some() {
         return Ok(Link::End);
     }
-    let (journal, _) = Journal::open(rest, vault)?;
-    // An object is there whole, or not at all: a torn one is damaged.
-    if journal.torn { Err(Damage::Truncated.into()) } else { Ok(Link::Records(journal)) }
+    let (journal, frames) = Journal::open(rest, Some(&at.name()), vault)?;
+    if frames.is_none() {
+        vault.check_clear()?;
+    }
+    // An object is there whole, or not at all: one that is torn is damaged, and one whose records were cut off.
+    let lines = if frames.is_some() { 3 } else { 2 };
+    let is_whole = !journal.torn && rest.split_inclusive(|byte| *byte == b'\n').count() == lines;
+    if is_whole { Ok(Link::Records(journal)) } else { Err(Damage::Truncated.into()) }
 }
 
 /// The object at a place; `None` if there is none.
@@ -165,7 +172,7 @@ pub(super) async fn left(client: &Client, at: Position) -> Result<Found, StoreEr
     let Some(found) = client.get(&at.name(), JOURNAL_BYTES_MAX).await? else { return Ok(Found::Damaged) };
     Ok(match read_stamp(&found.body, at) {
         Ok((stamp, _)) if stamp.closed_by.is_some() => Found::End,
-        Ok((_, rest)) => match Left::of(rest, client.vault()) {
+        Ok((_, rest)) => match Left::of(rest, Some(&at.name()), client.vault()) {
             left if left.header.is_some() && left.damaged == 0 => Found::Left(left),
             _ => Found::Damaged,
         },
@@ -229,6 +236,7 @@ async fn seal_one(client: &Client, mut last: Position, by: u64, writer: &str) ->
 /// If one is missing or follows another snapshot: also when the head is replaced while the links are read.
 pub(super) fn join(client: &Client, head: &Head, links: Vec<(Position, Link)>) -> Result<Joined, StoreError> {
     let mut joined = Joined { records: Vec::new(), last: head.folded };
+    let mut ended = None;
     for (at, link) in links {
         let expected = if at.epoch == joined.last.epoch {
             joined.last.next()
@@ -238,8 +246,14 @@ pub(super) fn join(client: &Client, head: &Head, links: Vec<(Position, Link)>) -
         if at != expected {
             return Err(StoreError::Lost { place: client.place(&expected.name()), good: None });
         }
+        if ended == Some(at.epoch) {
+            return Err(refused(client, &at.name(), Damage::AfterEnd.into()));
+        }
         joined.last = at;
-        let Link::Records(journal) = link else { continue };
+        let Link::Records(journal) = link else {
+            ended = Some(at.epoch);
+            continue;
+        };
         if Some(&journal.header.lineage) != head.lineage.as_ref() {
             let expected = head.lineage.clone().unwrap_or_default();
             return Err(StoreError::Foreign { expected, found: journal.header.lineage });

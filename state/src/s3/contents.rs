@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::chain::{self, Link};
 use super::head::{HEAD, Head, Part, Position, refused};
 use super::request::Client;
+use super::sealing::OPEN_PART;
 use crate::journal::{self, JOURNAL_BYTES_MAX, Journal, Ledger};
 use crate::marker::{MARKER_BYTES_MAX, Marker};
 use crate::snapshot::{Damage, SNAPSHOT_BYTES_MAX, Snapshot, Version};
@@ -188,7 +189,11 @@ pub(super) async fn version(client: &Client, serial: u64) -> Result<Option<Versi
     Ok(None)
 }
 
-async fn read_part(client: &Client, part: &Part, bytes_max: u64) -> Result<bytes::Bytes, StoreError> {
+pub(super) async fn read_part(
+    client: &Client,
+    part: &Part,
+    bytes_max: u64,
+) -> Result<bytes::Bytes, StoreError> {
     let Some(found) = client.get(&part.name, bytes_max).await? else {
         return Err(StoreError::Lost { place: client.place(&part.name), good: None });
     };
@@ -207,7 +212,7 @@ async fn read_records(
     let opened = match &head.open {
         Some(part) => {
             let bytes = read_part(client, part, JOURNAL_BYTES_MAX).await?;
-            Journal::open(&bytes, client.vault())
+            Journal::open(&bytes, Some(OPEN_PART), client.vault())
                 .map_err(|error| refused(client, &part.name, error))?
                 .0
                 .records

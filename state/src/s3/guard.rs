@@ -95,6 +95,10 @@ impl Guard for S3Guard {
         Box::pin(async move { self.writer().await.replace(&self.client, &self.lease, salvage).await })
     }
 
+    fn reseal(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move { self.writer().await.reseal(&self.client, &self.lease).await })
+    }
+
     fn leave(&self, to: String) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move { self.writer().await.leave(&self.client, &self.lease, to).await })
     }

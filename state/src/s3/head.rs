@@ -1,15 +1,19 @@
 //! The head: the one object that says what the state is. It is replaced by each commit and each taking of the lock,
 //! and every other object that counts is named in it, or comes after it.
 //!
-//! In: a head, or the bytes of one. Out: a frame around JSON, with its checksum. Never: a head read of which a byte was
-//! changed.
+//! In: a head, or the bytes of one. Out: a frame around JSON, with its checksum; where a key is configured two more: how the
+//! last one opens, and the sealed digest of the first. Never: a head read of which a byte was changed, or, where a key is
+//! configured, that somebody made without it.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::request::Client;
+use super::sealing::{self, Seals};
 use crate::journal;
 use crate::json;
+use crate::seal::Vault;
 use crate::snapshot::{Damage, DecodeError, PROGRAM_VERSION, is_lineage, version_shown};
 use crate::store::StoreError;
 
@@ -94,19 +98,27 @@ struct Version {
 }
 
 impl Head {
-    pub(super) fn encode(&self) -> Bytes {
+    pub(super) fn encode(&self, seals: &mut Seals) -> Result<Bytes, StoreError> {
         let head =
             HeadOut { head_format_version: HEAD_FORMAT_VERSION, mlo_version: PROGRAM_VERSION, head: self };
         let text = serde_json::to_vec(&head).expect("names, numbers and texts can be written");
-        journal::frame(&text).into()
+        let mut body = journal::frame(&text);
+        // One that speaks of no state has nothing to be sealed.
+        let frames =
+            self.lineage.as_ref().map(|lineage| seals.of_head(lineage, self.serial)).transpose()?.flatten();
+        if let Some(frames) = frames {
+            body.extend(journal::frame(frames.head()));
+            body.extend(journal::frame(&frames.seal(0, &Sha256::digest(&text))));
+        }
+        Ok(body.into())
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+    fn decode(bytes: &[u8], vault: &Vault) -> Result<Self, DecodeError> {
         if bytes.is_empty() {
             return Err(Damage::Empty.into());
         }
-        let payload = match journal::unframe(bytes) {
-            Some((payload, [])) if json::is_shallow(payload) => payload,
+        let (payload, seal) = match journal::unframe(bytes) {
+            Some((payload, rest)) if json::is_shallow(payload) => (payload, rest),
             _ => return Err(Damage::Digest.into()),
         };
         let shape = |error: serde_json::Error| Damage::Shape { line: 1, column: error.column() };
@@ -122,7 +134,22 @@ impl Head {
         if head.lineage.as_deref().is_some_and(|lineage| !is_lineage(lineage)) {
             return Err(Damage::Lineage.into());
         }
+        head.check_seal(payload, seal, vault)?;
         Ok(head)
+    }
+
+    /// Whether what the head says was sealed beside it.
+    fn check_seal(&self, payload: &[u8], seal: &[u8], vault: &Vault) -> Result<(), DecodeError> {
+        let Some(lineage) = &self.lineage else {
+            return if seal.is_empty() { Ok(()) } else { Err(Damage::Digest.into()) };
+        };
+        if seal.is_empty() {
+            return Ok(vault.check_clear()?);
+        }
+        let (line, rest) = journal::unframe(seal).ok_or(Damage::Digest)?;
+        let Some((sealed, [])) = journal::unframe(rest) else { return Err(Damage::Digest.into()) };
+        let frames = vault.frames_after(line, &sealing::head(lineage, self.serial))?;
+        if *frames.open(0, sealed)? == *Sha256::digest(payload) { Ok(()) } else { Err(Damage::Seal.into()) }
     }
 
     /// The head that is there, and its tag.
@@ -135,7 +162,8 @@ impl Head {
         client: &Client,
     ) -> Result<Option<(Result<Self, StoreError>, String)>, StoreError> {
         let found = client.get(HEAD, HEAD_BYTES_MAX).await?;
-        let read = |bytes: &[u8]| Self::decode(bytes).map_err(|error| refused(client, HEAD, error));
+        let read =
+            |bytes: &[u8]| Self::decode(bytes, client.vault()).map_err(|error| refused(client, HEAD, error));
         Ok(found.map(|found| (read(&found.body), found.tag)))
     }
 

@@ -110,7 +110,7 @@ async fn epoch_of_others(client: &Client) -> Result<u64, StoreError> {
     match Head::find(client).await? {
         None => Ok(0),
         Some((Ok(head), _)) => Ok(head.epoch),
-        Some((Err(StoreError::Corrupt { .. }), _)) => {
+        Some((Err(error), _)) if error.is_about_content() => {
             let names = client.list(JOURNAL, "").await?;
             Ok(names.iter().filter_map(|name| Position::of_name(name)).map(|at| at.epoch).max().unwrap_or(0))
         }

@@ -9,6 +9,7 @@ use super::chain;
 use super::contents::{self, LINEAGE, OPEN, SNAPSHOT, SNAPSHOTS, part, serial_of};
 use super::head::{HEAD, Head, Kept, Part, Position};
 use super::request::Client;
+use super::sealing::OPEN_PART;
 use crate::journal::{JOURNAL_BYTES_MAX, Left};
 use crate::marker::Marker;
 use crate::salvage::Parts;
@@ -32,9 +33,7 @@ pub(super) struct Leavings {
 pub(super) async fn of(client: &Client) -> Result<(Salvage, Leavings), StoreError> {
     let wrong = match contents::load(client).await {
         Ok(contents) => return Ok((Salvage::whole(contents.into_loaded()), Leavings::default())),
-        Err(error @ (StoreError::Corrupt { .. } | StoreError::Lost { .. } | StoreError::Foreign { .. })) => {
-            error
-        }
+        Err(error) if error.is_about_content() => error,
         Err(error) => return Err(error),
     };
     let mut search = Search { client, parts: Parts::default(), leavings: Leavings::default() };
@@ -143,7 +142,7 @@ impl Search<'_> {
             let Some(serial) = serial.filter(|_| head.is_none_or(is_named)) else { continue };
             let found = self.client.get(&name, JOURNAL_BYTES_MAX).await?;
             let whole = found.filter(|found| part(serial, &found.body, OPEN).name == name);
-            match whole.map(|found| Left::of(&found.body, self.client.vault())) {
+            match whole.map(|found| Left::of(&found.body, Some(OPEN_PART), self.client.vault())) {
                 Some(left) if left.damaged == 0 => self.parts.journals.push(left),
                 _ => {
                     self.parts.lost.push(format!("changes that were open at serial {serial}"));

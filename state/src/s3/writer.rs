@@ -11,13 +11,15 @@ use bytes::Bytes;
 
 use super::chain::{self, Records};
 use super::contents::{self, Contents, LINEAGE, SNAPSHOTS, part, serial_of};
-use super::head::{HEAD, Head, Kept, Part, Position};
+use super::head::{HEAD, Head, Kept, Part, Position, refused};
 use super::lease::Lease;
 use super::request::{Client, Written};
 use super::salvage::{self, Leavings};
+use super::sealing::{OPEN_PART, Seals};
 use crate::journal::{self, Header, Ledger, Record};
 use crate::marker::Marker;
 use crate::reply::Sender;
+use crate::seal::SealError;
 use crate::snapshot::{SNAPSHOT_BYTES_MAX, Snapshot, Stamp, Version, is_lineage};
 use crate::store::{Copied, Loaded, Salvage, StoreError, may_adopt, unwritable};
 
@@ -61,6 +63,8 @@ pub(super) struct Writer {
     is_broken: bool,
     /// What the last salvage found.
     leavings: Leavings,
+    /// What it seals with.
+    seals: Seals,
 }
 
 /// What is in the bucket, apart from the objects of the state.
@@ -98,15 +102,16 @@ struct Group {
 impl Writer {
     /// Closes the journals of all earlier holders, then makes the head this holder's: none of theirs can write any more.
     pub(super) async fn open(client: &Client, epoch: u64, id: &str) -> Result<Self, StoreError> {
+        let mut seals = Seals::new(client.vault());
         for _ in 0..HEADS_MAX {
             let (head, tag) = match Head::find(client).await? {
                 Some((Ok(head), tag)) => (head, Some(tag)),
                 None => (Head::default(), None),
-                Some((Err(StoreError::Corrupt { .. }), tag)) => {
+                Some((Err(error), tag)) if error.is_about_content() => {
                     // Ends of older chains are not kept either: who wrote to one of them is long shut out.
                     let head = Head { sealed: epoch.saturating_sub(ENDS_KEPT), ..Head::default() };
                     chain::seal(client, &head, epoch, id).await?;
-                    return Ok(Self::new(Head { epoch, sealed: epoch - 1, ..head }, tag, true));
+                    return Ok(Self::new(Head { epoch, sealed: epoch - 1, ..head }, tag, (seals, true)));
                 }
                 Some((Err(error), _)) => return Err(error),
             };
@@ -115,21 +120,22 @@ impl Writer {
             }
             chain::seal(client, &head, epoch, id).await?;
             let head = Head { epoch, sealed: epoch - 1, writer: id.to_owned(), write: 0, ..head };
+            let body = head.encode(&mut seals)?;
             let written = match &tag {
-                Some(tag) => client.replace(HEAD, &head.encode(), tag).await?,
-                None => client.create(HEAD, &head.encode()).await?,
+                Some(tag) => client.replace(HEAD, &body, tag).await?,
+                None => client.create(HEAD, &body).await?,
             };
             // Else the holder before committed just now, or another broke this lock.
             if let Written::Done(tag) = written {
-                return Ok(Self::new(head, tag, false));
+                return Ok(Self::new(head, tag, (seals, false)));
             }
         }
         Err(StoreError::LockLost { place: client.place(HEAD) })
     }
 
-    fn new(head: Head, tag: String, is_broken: bool) -> Self {
+    fn new(head: Head, tag: String, (seals, is_broken): (Seals, bool)) -> Self {
         let (known, group, halted, leavings) = (None, None, None, Leavings::default());
-        Self { head, tag, known, last: 0, group, halted, is_broken, leavings }
+        Self { head, tag, known, last: 0, group, halted, is_broken, leavings, seals }
     }
 
     pub(super) async fn read(&mut self, client: &Client, lease: &Lease) -> Result<Loaded, StoreError> {
@@ -218,7 +224,8 @@ impl Writer {
         let head = Head { writer: lease.holder.id.clone(), write: self.head.write.wrapping_add(1), ..head };
         // Counted before it is written: if nobody knows how that ends, the next one is not taken for it.
         self.head.write = self.head.write.wrapping_add(1);
-        match client.replace(HEAD, &head.encode(), &self.tag).await? {
+        let body = head.encode(&mut self.seals)?;
+        match client.replace(HEAD, &body, &self.tag).await? {
             Written::Done(tag) => {
                 self.head = head;
                 self.tag = tag;
@@ -294,7 +301,8 @@ impl Writer {
         }
         let at = Position { epoch: self.head.epoch, sequence: self.last.saturating_add(1) };
         let records = Records { text: &text, is_sensitive };
-        match chain::link(at, &lease.holder.id, (&self.header(), records), client.vault()) {
+        let header = self.header();
+        match chain::link(at, &lease.holder.id, (&header, records), &mut self.seals) {
             Ok(body) => {
                 self.last = at.sequence;
                 self.group = Some(Group { at, body, waiting });
@@ -477,6 +485,39 @@ impl Writer {
         Ok(())
     }
 
+    /// Seals what is kept of earlier serials anew. The journals between them are not needed any more: see [`Self::tidy`].
+    pub(super) async fn reseal(&mut self, client: &Client, lease: &Lease) -> Result<(), StoreError> {
+        self.known(client, lease).await?;
+        lease.outlasts(Duration::ZERO).await?;
+        let mut earlier = Vec::new();
+        for Kept { serial, part, .. } in self.head.earlier.clone() {
+            let sealed = match contents::read_part(client, &part, SNAPSHOT_BYTES_MAX).await {
+                Ok(bytes) => Snapshot::reseal(bytes.into(), client.vault())
+                    .map_err(|error| refused(client, &part.name, error)),
+                Err(error) => Err(error),
+            };
+            let part = match sealed {
+                Ok(bytes) => {
+                    let part = contents::part(serial, &bytes, contents::SNAPSHOT);
+                    client.keep(&part.name, &bytes.into()).await?;
+                    part
+                }
+                // It is not to be had any more, whatever seals it.
+                Err(
+                    StoreError::Corrupt { .. }
+                    | StoreError::Lost { .. }
+                    | StoreError::Sealed { error: SealError::NoKey { .. }, .. },
+                ) => part,
+                Err(error) => return Err(error),
+            };
+            let folded = Position { epoch: self.head.epoch, sequence: self.last };
+            earlier.push(Kept { serial, part, open: None, folded });
+        }
+        let head = Head { earlier, ..self.head.clone() };
+        self.write_head(client, lease, head).await?;
+        self.tidy(client).await
+    }
+
     /// Makes a marker that is there speak of no snapshot.
     async fn mark_only(&mut self, client: &Client, lineage: &str) -> Result<(), StoreError> {
         let Some(known) = self.known.as_mut().filter(|known| known.marker.is_some()) else { return Ok(()) };
@@ -511,7 +552,7 @@ impl Writer {
     }
 
     /// The intents that have no outcome, which the journal's end would take with it.
-    async fn write_open(&self, client: &Client, snapshot: &Snapshot) -> Result<Option<Part>, StoreError> {
+    async fn write_open(&mut self, client: &Client, snapshot: &Snapshot) -> Result<Option<Part>, StoreError> {
         let carried = self.known.as_ref().map(|known| known.ledger.carried()).unwrap_or_default();
         if carried.is_empty() {
             return Ok(None);
@@ -520,7 +561,7 @@ impl Writer {
         let text = journal::encode_records(&carried).map_err(unwritable)?;
         let is_sensitive = carried.iter().any(Record::is_sensitive);
         let records = Records { text: &text, is_sensitive };
-        let bytes = chain::journal_of(&header, records, client.vault())?;
+        let bytes = chain::journal_of(&header, OPEN_PART, records, &mut self.seals)?;
         let part = part(snapshot.serial, &bytes, contents::OPEN);
         client.keep(&part.name, &bytes.into()).await?;
         Ok(Some(part))

@@ -10,7 +10,7 @@ use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{Aead as _, Payload};
 
 use super::Random;
-use super::header::Header;
+use super::header::{Header, Subject};
 use super::key::{DataKey, NONCE, decode, encode};
 use crate::snapshot::Damage;
 
@@ -19,18 +19,27 @@ use crate::snapshot::Damage;
 pub struct Frames {
     /// Shared by clones: the schedule of its rounds is large.
     cipher: Arc<Aes256Gcm>,
-    line: Arc<[u8]>,
+    header: Arc<Header>,
     random: Random,
 }
 
 impl Frames {
     pub(super) fn new(header: Header, key: &DataKey, random: Random) -> Self {
-        Self { cipher: Arc::new(key.cipher()), line: header.line.into(), random }
+        Self { cipher: Arc::new(key.cipher()), header: Arc::new(header), random }
+    }
+
+    /// What seals the frames of another part that the same run writes, with the same data key: a service that wraps keys is
+    /// asked once in a run. Nonces are random, so that one key does for more frames than a run can write.
+    #[must_use]
+    pub fn for_part(&self, subject: Subject) -> Self {
+        let Header { name, wrapped, .. } = self.header.as_ref().clone();
+        let (cipher, header) = (self.cipher.clone(), Arc::new(Header::new(name, subject, wrapped)));
+        Self { cipher, header, random: self.random.clone() }
     }
 
     /// What stands before the first sealed frame and says how they open.
     pub fn head(&self) -> &[u8] {
-        &self.line
+        &self.header.line
     }
 
     /// Whether a frame is a head.
@@ -64,7 +73,7 @@ impl Frames {
     }
 
     fn aad(&self, position: u64) -> Vec<u8> {
-        [&*self.line, b"\n", &position.to_be_bytes()].concat()
+        [&*self.header.line, b"\n", &position.to_be_bytes()].concat()
     }
 }
 

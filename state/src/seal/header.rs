@@ -28,6 +28,8 @@ pub enum Kind {
     Journal,
     /// A saved plan.
     Plan,
+    /// What the head of a bucket says.
+    Head,
 }
 
 /// What sealed bytes are bound to: put anywhere else they do not open.
@@ -39,9 +41,9 @@ pub struct Subject {
     pub lineage: String,
     /// The serial of the snapshot, or of the one that it follows.
     pub serial: u64,
-    /// Which part it is, of what is kept in several files.
+    /// Which part it is, of what is kept in several files: the name that it lies under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub part: Option<u64>,
+    pub part: Option<String>,
     /// Whose it is: the project of a saved plan, where its keys are looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,

@@ -18,6 +18,7 @@ mod content;
 mod frames;
 mod header;
 mod key;
+mod kms;
 mod local;
 mod passphrase;
 
@@ -26,7 +27,9 @@ pub use content::Sealing;
 pub use frames::Frames;
 pub use header::{Kind, SEALED_FORMAT_VERSION, Subject};
 pub use key::{DataKey, Key, KeyError, KeyName, Wrapped};
+pub use kms::{KmsKey, KmsSettings};
 pub use local::LocalKey;
+pub use mlo_aws::{Access, AssumeRole};
 pub use passphrase::{PassphraseCost, PassphraseKey};
 
 use header::Header;
@@ -40,8 +43,20 @@ pub struct Vault {
     keys: Vec<Arc<dyn Key>>,
     /// Seals what is sensitive where no other key is there.
     fallback: Option<Arc<dyn Key>>,
-    enforced: bool,
+    in_clear: InClear,
     random: Option<Random>,
+}
+
+/// Whether bytes in clear are believed: whoever can write to a place can put them there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum InClear {
+    /// Where no key is configured: then nothing would have sealed them.
+    #[default]
+    WithoutKeys,
+    /// Once, so that they are sealed from then on.
+    Once,
+    /// Never.
+    Never,
 }
 
 /// Why sealed bytes stay sealed, or bytes in clear are not sealed. It names keys, and never what they are.
@@ -69,9 +84,12 @@ pub enum SealError {
         /// What it said.
         because: KeyError,
     },
+    /// It is in clear where there is a key, so that nobody knows who wrote it.
+    #[error("it is in clear, and a key is configured: what mlo writes is sealed with it")]
+    Clear,
     /// It is in clear, and the configuration says that nothing is.
     #[error("it is in clear, and the configuration takes only what is sealed (`enforced`)")]
-    Clear,
+    Enforced,
 }
 
 impl Vault {
@@ -82,7 +100,7 @@ impl Vault {
 
     /// The first of `keys` seals, each of them opens.
     pub fn new(keys: Vec<Arc<dyn Key>>, random: Random) -> Self {
-        Self { keys, fallback: None, enforced: false, random: Some(random) }
+        Self { keys, fallback: None, in_clear: InClear::default(), random: Some(random) }
     }
 
     /// The same, with a key that opens what it sealed, and seals what is sensitive if there is no other.
@@ -91,10 +109,18 @@ impl Vault {
         Self { fallback: Some(key), ..self }
     }
 
-    /// The same, which takes nothing in clear.
+    /// The same, which takes nothing in clear, whatever asks for it.
     #[must_use]
     pub fn enforced(self) -> Self {
-        Self { enforced: true, ..self }
+        Self { in_clear: InClear::Never, ..self }
+    }
+
+    /// The same for a command that seals what was written before there was a key: it takes what is in clear, unless
+    /// [`Self::enforced`].
+    #[must_use]
+    pub fn taking_clear(self) -> Self {
+        let in_clear = if self.in_clear == InClear::Never { InClear::Never } else { InClear::Once };
+        Self { in_clear, ..self }
     }
 
     /// Whether something would be sealed that holds sensitive values, or that does not.
@@ -165,9 +191,7 @@ impl Vault {
     /// If they are not, or if no key opens them.
     pub fn open(&self, kind: Kind, bytes: Vec<u8>) -> Result<(Vec<u8>, Option<Subject>), DecodeError> {
         if !Self::is_sealed(&bytes) {
-            if self.enforced {
-                return Err(SealError::Clear.into());
-            }
+            self.check_clear()?;
             return Ok((bytes, None));
         }
         let (header, start) = Header::read(&bytes)?;
@@ -205,12 +229,16 @@ impl Vault {
         }
     }
 
-    /// Frames in clear are taken only where nothing says otherwise.
+    /// What is in clear is taken only where no key is configured, or by [`Self::taking_clear`].
     ///
     /// # Errors
-    /// [`SealError::Clear`].
+    /// [`SealError::Clear`], [`SealError::Enforced`].
     pub fn check_clear(&self) -> Result<(), SealError> {
-        if self.enforced { Err(SealError::Clear) } else { Ok(()) }
+        match self.in_clear {
+            InClear::Never => Err(SealError::Enforced),
+            InClear::WithoutKeys if self.has_keys() => Err(SealError::Clear),
+            InClear::WithoutKeys | InClear::Once => Ok(()),
+        }
     }
 
     fn new_header(
@@ -254,7 +282,7 @@ impl std::fmt::Debug for Vault {
         let names: Vec<_> = self.keys.iter().map(|key| key.name().to_string()).collect();
         f.debug_struct("Vault")
             .field("keys", &names)
-            .field("enforced", &self.enforced)
+            .field("in_clear", &self.in_clear)
             .finish_non_exhaustive()
     }
 }

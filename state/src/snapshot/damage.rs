@@ -53,6 +53,9 @@ pub enum Damage {
         /// Where the record begins.
         at: u64,
     },
+    /// A part of a journal stands after the one that closed it.
+    #[error("it stands after the end of its journal")]
+    AfterEnd,
     /// Two intents have the same number and the first has no outcome.
     #[error("its operation {operation} begins twice")]
     Reopened {

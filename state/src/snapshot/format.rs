@@ -107,6 +107,17 @@ impl Snapshot {
         }
     }
 
+    /// Bytes of a snapshot, sealed anew by the vault's first key: what they say is the same, to the byte.
+    ///
+    /// # Errors
+    /// As [`Self::open`], or if the key cannot be used.
+    pub(crate) fn reseal(bytes: Vec<u8>, vault: &Vault) -> Result<Vec<u8>, DecodeError> {
+        let (clear, _) = vault.open(seal::Kind::State, bytes)?;
+        let snapshot = Self::decode(&clear)?;
+        let subject = Subject::new(seal::Kind::State, &*snapshot.lineage, snapshot.serial);
+        Ok(vault.seal(subject, snapshot.is_sensitive(), clear)?)
+    }
+
     fn check_writable(&self) -> Result<(), EncodeError> {
         if !is_lineage(&self.lineage) {
             return Err(EncodeError::Unreadable { what: "the lineage of the state could not be read back" });

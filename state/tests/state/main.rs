@@ -4,8 +4,10 @@
 mod address;
 mod damage;
 mod disk;
+mod forged;
 mod journal;
 mod kill;
+mod kms;
 mod s3;
 mod salvage;
 mod seal;

@@ -31,7 +31,7 @@ const RECIPIENT: &str = "age1tad82cej0a5966j7zyz05zzlejsxftl69qh3kvf5k2w8t5ktdfg
 const CHEAP: PassphraseCost = PassphraseCost { memory_kib: 64, passes: 1, lanes: 1 };
 
 /// Bytes that never come twice, the same in each run.
-fn random() -> Random {
+pub(crate) fn random() -> Random {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     Arc::new(|bytes| {
         for chunk in bytes.chunks_mut(32) {
@@ -55,7 +55,7 @@ fn vault(keys: &[Arc<dyn Key>]) -> Vault {
     Vault::new(keys.to_vec(), random())
 }
 
-fn team() -> Vault {
+pub(crate) fn team() -> Vault {
     vault(&[passphrase("team", "correct horse")])
 }
 
@@ -231,7 +231,7 @@ async fn the_first_key_writes_and_the_others_only_read() {
     let (old, new) = (passphrase("old", "correct horse"), passphrase("new", "battery staple"));
     // In clear, then with a key, then with another.
     written(dir.path(), Vault::clear()).await;
-    let keys = [vault(std::slice::from_ref(&old)), vault(&[new.clone(), old])];
+    let keys = [vault(std::slice::from_ref(&old)).taking_clear(), vault(&[new.clone(), old])];
     for (vault, name) in keys.into_iter().zip(["passphrase.old", "passphrase.new"]) {
         let store = store(dir.path(), vault);
         let guard = store.lock(&holder()).await.unwrap();
@@ -248,7 +248,7 @@ async fn the_first_key_writes_and_the_others_only_read() {
     assert!(only_new.read().await.is_ok(), "the old key is needed no more");
     assert!(
         holds(&fs::read(dir.path().join("history/state-3.json")).unwrap(), "hunter2"),
-        "history stays as it was"
+        "history stays as it was until that is asked for"
     );
 }
 
@@ -256,13 +256,46 @@ async fn the_first_key_writes_and_the_others_only_read() {
 async fn what_is_in_clear_is_refused_where_all_must_be_sealed() {
     let dir = tempfile::tempdir().unwrap();
     written(dir.path(), Vault::clear()).await;
-    let enforced = team().enforced();
-    assert_eq!(
-        refused(dir.path(), enforced.clone()).await,
-        "DIR/journal: it is in clear, and the configuration takes only what is sealed (`enforced`)"
-    );
-    fs::remove_file(dir.path().join("journal")).unwrap();
-    assert!(refused(dir.path(), enforced).await.starts_with("DIR/state.json: it is in clear"));
+    let journal = fs::read(dir.path().join("journal")).unwrap();
+    let only = "the configuration takes only what is sealed (`enforced`)";
+    for (vault, why) in [
+        (team(), "a key is configured: what mlo writes is sealed with it"),
+        (team().enforced(), only),
+        (team().enforced().taking_clear(), only),
+        (team().taking_clear().enforced(), only),
+    ] {
+        put(&dir.path().join("journal"), &journal);
+        let said = refused(dir.path(), vault.clone()).await;
+        assert_eq!(said, format!("DIR/journal: it is in clear, and {why}"));
+        fs::remove_file(dir.path().join("journal")).unwrap();
+        assert_eq!(refused(dir.path(), vault).await, format!("DIR/state.json: it is in clear, and {why}"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_is_sealed_anew_and_says_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    written(dir.path(), Vault::clear()).await;
+    let before = mlo_state::chain::verify(&store(dir.path(), Vault::clear())).await;
+    let store = store(dir.path(), team().taking_clear());
+    let guard = store.lock(&holder()).await.unwrap();
+    let loaded = guard.read().await.unwrap();
+    assert_eq!(loaded.pending.len(), 2, "what is open stays open");
+    let mut next = loaded.snapshot.unwrap();
+    next.serial += 1;
+    guard.commit(next).await.unwrap();
+    guard.reseal().await.unwrap();
+    drop(guard);
+    for (name, bytes) in files(dir.path()) {
+        assert!(!holds(&bytes, "hunter2"), "{name}");
+    }
+    let store = FileStore::new(dir.path().to_owned()).with_vault(team().enforced());
+    assert_eq!(store.read().await.unwrap().pending.len(), 2);
+    let after = mlo_state::chain::verify(&store).await;
+    assert_eq!(after.len(), before.len() + 1);
+    for finding in after {
+        assert!(finding.wrong.is_none(), "{}: {:?}", finding.what, finding.wrong);
+    }
 }
 
 #[tokio::test]
@@ -272,7 +305,7 @@ async fn every_changed_byte_and_every_cut_of_a_sealed_file_is_refused() {
     let vault = team();
     let state = fs::read(dir.path().join("state.json")).unwrap();
     let journal = fs::read(dir.path().join("journal")).unwrap();
-    let records = |bytes: &[u8]| Journal::open(bytes, &vault).map(|(journal, _)| journal.records.len());
+    let records = |bytes: &[u8]| Journal::open(bytes, None, &vault).map(|(journal, _)| journal.records.len());
     assert!(Snapshot::open(state.clone(), &vault).is_ok());
     assert_eq!(records(&journal), Ok(4));
     for bit in [1, 0x20, 0x80] {
@@ -310,12 +343,13 @@ async fn frames_of_a_journal_cannot_be_moved_left_out_or_put_in() {
         ("two that changed places", vec![0, 1, 2, 3, 5, 4]),
         ("one that is there twice", vec![0, 1, 2, 3, 4, 4]),
         ("one left out", vec![0, 1, 2, 4, 5]),
-        ("no head", vec![0, 2, 3, 4, 5]),
     ] {
         put(&path, order.iter().map(|at| lines[*at]).collect::<String>());
         let said = refused(dir.path(), team()).await;
         assert!(said.starts_with("DIR/journal is damaged: "), "{what}: {said}");
     }
+    put(&path, [lines[0], &lines[2..].concat()].concat());
+    assert!(refused(dir.path(), team()).await.contains("it is in clear"), "no head");
     put(&path, format!("{good}{}", checked(clear)));
     assert!(
         refused(dir.path(), team()).await.contains("it is not as it was sealed"),
@@ -363,17 +397,23 @@ async fn a_state_is_bound_to_its_lineage_and_serial() {
 #[test]
 fn what_was_sealed_as_something_else_does_not_open() {
     let vault = team();
-    let subject = |kind, part| Subject { part, ..Subject::new(kind, "a", 1) };
+    let subject =
+        |kind, part: Option<&str>| Subject { part: part.map(str::to_owned), ..Subject::new(kind, "a", 1) };
     let sealed = vault.seal(subject(Kind::Plan, None), false, b"text".to_vec()).unwrap();
     assert_eq!(vault.open(Kind::State, sealed.clone()).unwrap_err(), Damage::Alien.into());
     let (clear, bound) = vault.open(Kind::Plan, sealed).unwrap();
     assert_eq!((clear.as_slice(), bound), (&b"text"[..], Some(subject(Kind::Plan, None))));
-    let frames = vault.frames(subject(Kind::Journal, Some(7)), false).unwrap().unwrap();
-    assert!(vault.frames_after(frames.head(), &subject(Kind::Journal, Some(8))).is_err());
-    let again = vault.frames_after(frames.head(), &subject(Kind::Journal, Some(7))).unwrap();
+    let frames = vault.frames(subject(Kind::Journal, Some("7")), false).unwrap().unwrap();
+    assert!(vault.frames_after(frames.head(), &subject(Kind::Journal, Some("8"))).is_err());
+    let again = vault.frames_after(frames.head(), &subject(Kind::Journal, Some("7"))).unwrap();
     assert_eq!(again.open(3, &frames.seal(3, b"text")).unwrap(), b"text");
     assert!(again.open(4, &frames.seal(3, b"text")).is_err());
     assert_ne!(frames.seal(3, b"text"), frames.seal(3, b"text"), "no nonce comes twice");
+    // Of two parts with one data key, neither opens as the other.
+    let other = frames.for_part(subject(Kind::Journal, Some("8")));
+    let opened = vault.frames_after(other.head(), &subject(Kind::Journal, Some("8"))).unwrap();
+    assert_eq!(opened.open(3, &other.seal(3, b"text")).unwrap(), b"text");
+    assert!(opened.open(3, &frames.seal(3, b"text")).is_err());
 }
 
 #[test]

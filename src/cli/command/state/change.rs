@@ -158,14 +158,23 @@ pub(super) fn under_lock(
     screen: &mut Screen,
     act: impl AsyncFnOnce(&Locked<'_>, &mut Screen) -> Result<(), Stop>,
 ) -> Exit {
-    let found = match session::store_of(options.of.from.as_deref(), &options.of.backend) {
-        Ok(found) => found,
-        Err(failed) => return session::fail(screen, false, &failed, Exit::Error),
-    };
+    match session::store_of(options.of.from.as_deref(), &options.of.backend) {
+        Ok(found) => under_lock_of(&found, (name, options), screen, act),
+        Err(failed) => session::fail(screen, false, &failed, Exit::Error),
+    }
+}
+
+/// The same with a state that was found.
+pub(super) fn under_lock_of(
+    found: &Found,
+    (name, options): (&str, &StateChange),
+    screen: &mut Screen,
+    act: impl AsyncFnOnce(&Locked<'_>, &mut Screen) -> Result<(), Stop>,
+) -> Exit {
     let (store, place, timeout) = (found.store.as_ref(), &found.place, options.lock_timeout);
     let claim = Claim { store, place, operation: name, timeout };
     let runtime = session::runtime().map_err(Stop::from);
-    let result = runtime.and_then(|runtime| runtime.block_on(locked(&claim, &found, act, screen)));
+    let result = runtime.and_then(|runtime| runtime.block_on(locked(&claim, found, act, screen)));
     match result {
         Ok(()) => Exit::Done,
         Err(Stop::Ended(end)) => end,

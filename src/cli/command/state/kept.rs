@@ -3,11 +3,12 @@
 //! Goes in: a state, serials of it. Comes out: what is kept, what is different, what is wrong with it; or an earlier serial as
 //! a new one. Never happens: an earlier serial changed.
 
-use super::change;
+use super::change::{self, Locked};
 use super::edit::Edited;
 use super::{Failure, error, fail};
 use crate::cli::args::{StateDiff, StateOf, StateRekey, StateRestore};
 use crate::cli::exit::Exit;
+use crate::cli::lock::Stop;
 use crate::cli::screen::Screen;
 use crate::cli::secrets;
 use crate::cli::session::{self, Failed, Found};
@@ -178,25 +179,31 @@ fn restored(
 
 pub(super) fn rekey(options: &StateRekey, screen: &mut Screen) -> Exit {
     let of = &options.change.of;
-    let vault = match session::store_of(of.from.as_deref(), &of.backend) {
-        Ok(found) => found.keys.vault,
+    let found = match session::store_of(of.from.as_deref(), &of.backend) {
+        Ok(found) => found.taking_clear(),
         Err(failed) => return session::fail(screen, false, &failed, Exit::Error),
     };
+    let vault = &found.keys.vault;
     let Some(name) = vault.has_keys().then(|| vault.sealing_name(true)).flatten() else {
         let summary = "no key is configured that the state could be sealed with";
         let error = Diagnostic::error(code::state::BAD_KEY, summary);
         let help = "write an `encryption` block, or set `MLO_STATE_PASSPHRASE`";
         return fail(screen, error.help(help).into(), Exit::Error);
     };
-    let edit = |state: Option<&Snapshot>, _: &Screen| {
-        let snapshot = change::needed(state)?.clone();
-        let from = snapshot.serial.saturating_add(1);
-        let lines = vec![
-            format!("The state is sealed with `{name}` from serial {from} on."),
-            "Earlier serials stay as they were until they are not kept any more: see `mlo state history`."
-                .to_owned(),
-        ];
-        Ok(Edited { snapshot, lines, question: None })
+    let act = async |locked: &Locked<'_>, screen: &mut Screen| {
+        let (guard, place) = (locked.guard, &locked.found.place);
+        let failed = |error: StoreError| Stop::store(&error, place);
+        // Changes that are open stay so: sealed, with the rest.
+        let loaded = guard.read().await.map_err(failed)?;
+        let mut snapshot = change::needed(loaded.snapshot.as_ref())?.clone();
+        snapshot.serial = snapshot.serial.saturating_add(1);
+        let serial = snapshot.serial;
+        guard.commit(snapshot).await.map_err(failed)?;
+        guard.reseal().await.map_err(failed)?;
+        screen.print(&format!(
+            "The state is sealed with `{name}` from serial {serial} on, and so is what is kept of earlier serials.\n"
+        ));
+        Ok(())
     };
-    change::carry_out("state rekey", &options.change, false, &edit, screen)
+    change::under_lock_of(&found, ("state rekey", &options.change), screen, act)
 }

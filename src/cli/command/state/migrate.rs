@@ -15,7 +15,7 @@ use crate::cli::screen::Screen;
 use crate::cli::session::{self, Found};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code, escape};
 use crate::lang::load::{NO_ENVIRONMENT, is_environment_name};
-use mlo_state::{Copied, Guard, Store, StoreError, kept};
+use mlo_state::{Copied, Guard, Store, StoreError, Vault, kept};
 use std::sync::Arc;
 
 /// How a note begins that leads to an environment of the same place.
@@ -72,15 +72,17 @@ fn ends(options: &StateMigrate, found: &Found) -> Result<(End, End), Diagnostics
             Diagnostic::error(code::state::BACKEND, "the state is there already: both places are the same");
         return Err(error.help("give `--from` or `--from-env`, or change the `backend` block first").into());
     }
-    let end = |backend: Backend, environment: Option<&str>| {
+    let end = |backend: Backend, environment: Option<&str>, vault: &Vault| {
         let shown = match environment {
             Some(name) => format!("{backend} (environment {name})"),
             None => backend.to_string(),
         };
-        let store = backend.store(&found.keys.vault, environment);
+        let store = backend.store(vault, environment);
         End { backend, environment: environment.map(str::to_owned), shown, store }
     };
-    Ok((end(from, before), end(to, environment)))
+    // What was written before there was a key is sealed where it goes.
+    let vault = &found.keys.vault;
+    Ok((end(from, before, &vault.clone().taking_clear()), end(to, environment, vault)))
 }
 
 async fn migrate(

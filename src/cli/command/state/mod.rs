@@ -9,7 +9,7 @@ mod kept;
 mod migrate;
 mod repair;
 mod import;
-mod terraform;
+pub(in crate::cli) mod terraform;
 
 pub(in crate::cli) use change::{taint, untaint};
 pub(in crate::cli) use migrate::TO_ENVIRONMENT;

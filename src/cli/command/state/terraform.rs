@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Largest file that is read, in bytes: it is in memory whole, several times.
-pub(super) const BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub(in crate::cli) const BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// The version of the format, from Terraform 0.12 on.
 const VERSION: u64 = 4;
 /// Longest version of a program that is shown.
@@ -144,6 +144,32 @@ const PULL: &str = "give the file that `terraform state pull > terraform.tfstate
 
 pub(super) fn refused(summary: String) -> Diagnostic {
     Diagnostic::error(code::state::NOT_TAKEN_IN, summary)
+}
+
+/// The outputs of a state, and nothing else of it.
+///
+/// # Errors
+/// If the bytes are no state of Terraform in a version that is read here.
+pub(in crate::cli) fn outputs(
+    shown: &str,
+    bytes: &[u8],
+) -> Result<BTreeMap<String, mlo_state::Output>, Diagnostics> {
+    #[derive(Deserialize)]
+    struct Outputs {
+        #[serde(default)]
+        outputs: BTreeMap<String, Output>,
+    }
+    let refused = |what: &str| refused(format!("`{shown}` {what}"));
+    if bytes.len() as u64 > BYTES_MAX {
+        return Err(refused("is larger than 256 MiB").into());
+    }
+    check_kind(bytes, &refused)?;
+    let Outputs { outputs } = serde_json::from_slice(bytes).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        refused(&format!("is not as Terraform writes it at {place}"))
+    })?;
+    let output = |Output { value, value_type, sensitive }| mlo_state::Output { value, value_type, sensitive };
+    Ok(outputs.into_iter().map(|(name, each)| (name, output(each))).collect())
 }
 
 /// Tells other documents that people have at hand from a state.

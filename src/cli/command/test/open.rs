@@ -7,6 +7,7 @@ use crate::cli::project::{Place, Project};
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Failed};
 use crate::cli::variables;
+use crate::cli::vault::Keys;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
 use crate::fetch::Mode;
 use crate::lang::config::{Module, TypeDefaults, Variable};
@@ -72,7 +73,10 @@ impl Opened {
         };
         messages.extend(said);
         let files = filtered(files, options, place, &mut messages);
-        let (manifests, manifest_values) = read_manifests(place, &files, sources, &mut messages);
+        let (files, (manifests, manifest_values)) = read_manifests(place, files, sources);
+        for file in files.iter().filter(|file| !file.wrong.has_errors()) {
+            messages.extend(file.wrong.clone());
+        }
         if messages.has_errors() {
             return Err(messages);
         }
@@ -93,8 +97,9 @@ impl Opened {
             folder_inputs.insert(folder.to_owned(), inputs);
         }
         let environment = Chosen::if_named(&project.config.environments, options.source.env())?;
+        let keys = Keys::of_place(place, &options.source)?;
         let context = session::context(place, &project, inputs, (Some(Kind::Apply), &environment));
-        let (providers, surroundings) = (provider::all(), session::surroundings(place, &environment));
+        let (providers, surroundings) = (provider::all(), session::surroundings(place, &environment, &keys));
         let sources = SourceMap::new();
         let opened = Self {
             sources,
@@ -146,31 +151,35 @@ fn normal(path: &Path) -> PathBuf {
 
 type ReadManifests = (BTreeMap<Arc<str>, Manifests>, BTreeMap<Arc<str>, Value>);
 
-/// The manifests that tests name.
+/// The manifests that tests name. What is wrong with one is wrong with the files that name it.
 fn read_manifests(
     place: &Place,
-    files: &[TestFile],
+    files: Vec<TestFile>,
     sources: &mut SourceMap,
-    messages: &mut Diagnostics,
-) -> ReadManifests {
+) -> (Vec<TestFile>, ReadManifests) {
     let (mut manifests, mut values) = (BTreeMap::new(), BTreeMap::new());
-    let settings = files.iter().flat_map(|file| {
-        let own = file.runs.iter().map(|run: &Run| &run.settings);
-        own.chain([&file.settings])
-    });
-    for (name, span) in settings.filter_map(|settings| settings.manifest.as_ref()) {
-        if manifests.contains_key(name) {
-            continue;
-        }
-        match place.load_manifests((name, *span), sources) {
-            Ok((read, value)) => {
-                manifests.insert(name.clone(), read);
-                values.insert(name.clone(), value);
+    let mut read_all = |file: &TestFile| {
+        let mut wrong = Diagnostics::new();
+        let settings = file.runs.iter().map(|run: &Run| &run.settings).chain([&file.settings]);
+        for (name, span) in settings.filter_map(|settings| settings.manifest.as_ref()) {
+            if manifests.contains_key(name) {
+                continue;
             }
-            Err(said) => messages.extend(said),
+            match place.load_manifests((name, *span), sources) {
+                Ok((read, value)) => {
+                    manifests.insert(name.clone(), read);
+                    values.insert(name.clone(), value);
+                }
+                Err(said) => wrong.extend(said),
+            }
         }
-    }
-    (manifests, values)
+        wrong
+    };
+    let files = files.into_iter().map(|file| {
+        let wrong = read_all(&file);
+        file.with_wrong(wrong)
+    });
+    (files.collect(), (manifests, values))
 }
 
 /// The variables for which something may be given: the configuration's, those of the modules that runs call, and those

@@ -10,7 +10,7 @@ use crate::cli::view::test::junit::{self, Case, Suite};
 use crate::cli::view::test::stream;
 use crate::cli::view::{Paint, state, test};
 use crate::cli::{file, session, view};
-use crate::diag::{Diagnostic, Diagnostics, SourceMap, Style, because, code, render};
+use crate::diag::{Diagnostic, Diagnostics, Severity, SourceMap, Style, because, code, render};
 use crate::lang::suite::{Run, TestFile};
 use crate::plan::Action;
 use crate::test::{Event, Outcome, Shown, Status};
@@ -127,11 +127,53 @@ impl<'s> Telling<'s> {
             Event::RunTeardown(file, run) => self.stream([stream::run_teardown(file, run)]),
             Event::FileEnds(file, status, messages) => {
                 self.say(messages, Some((file, None)));
+                if file.wrong.has_errors() {
+                    self.unread(messages);
+                }
                 let paint = self.paint();
                 self.print(&format!("{}... {}\n", file.name, test::status(status, paint)));
                 self.stream([stream::file(file, "complete", Some(status))]);
             }
         }
+    }
+
+    /// A file that could not be read counts as something that went wrong, and the report has it.
+    fn unread(&self, messages: &Diagnostics) {
+        self.count(Status::Error);
+        let case = Case {
+            name: "read the file".to_owned(),
+            status: Status::Error,
+            assertions: (0, 0),
+            messages: self.texts(messages),
+            skipped: None,
+            begun: None,
+            seconds: None,
+        };
+        if let Some(suite) = self.suites.borrow_mut().last_mut() {
+            suite.cases.push(case);
+        }
+    }
+
+    fn count(&self, status: Status) {
+        let mut counts = self.counts.get();
+        let at = match status {
+            Status::Pass => 0,
+            Status::Fail => 1,
+            Status::Error => 2,
+            Status::Skip => 3,
+        };
+        counts.get_mut(at).into_iter().for_each(|count| *count += 1);
+        self.counts.set(counts);
+    }
+
+    /// Messages as a report has them: how grave, in short, in full.
+    fn texts(&self, messages: &Diagnostics) -> Vec<(Severity, String, String)> {
+        let screen = self.screen.borrow();
+        let text = messages.iter().map(|message| {
+            let text = render(message, self.sources, Style::Plain);
+            (message.severity, screen.masked(&message.summary), screen.masked(&text))
+        });
+        text.collect()
     }
 
     /// Keeps which objects there are that nobody else knows of.
@@ -167,15 +209,7 @@ impl<'s> Telling<'s> {
 
     fn run_ends(&self, file: &TestFile, run: &Run, outcome: &Outcome) {
         let begun = self.begun.borrow_mut().remove(&(file.name.clone(), run.name.name.clone()));
-        let mut counts = self.counts.get();
-        let at = match outcome.status {
-            Status::Pass => 0,
-            Status::Fail => 1,
-            Status::Error => 2,
-            Status::Skip => 3,
-        };
-        counts.get_mut(at).into_iter().for_each(|count| *count += 1);
-        self.counts.set(counts);
+        self.count(outcome.status);
         let paint = self.paint();
         self.print(&format!("  run \"{}\"... {}\n", run.name.name, test::status(outcome.status, paint)));
         self.stream([stream::run_ends(file, run, outcome.status)]);
@@ -183,16 +217,11 @@ impl<'s> Telling<'s> {
             self.show(file, run, outcome);
         }
         self.say(&outcome.messages, Some((file, Some(run))));
-        let screen = self.screen.borrow();
-        let text = outcome.messages.iter().map(|message| {
-            let text = render(message, self.sources, Style::Plain);
-            (message.severity, screen.masked(&message.summary), screen.masked(&text))
-        });
         let case = Case {
             name: run.name.name.to_string(),
             status: outcome.status,
             assertions: outcome.assertions,
-            messages: text.collect(),
+            messages: self.texts(&outcome.messages),
             skipped: outcome.skipped.clone(),
             begun: begun.as_ref().map(|(_, at)| at.clone()),
             seconds: begun.map(|(since, _)| since.elapsed().as_secs_f64()),

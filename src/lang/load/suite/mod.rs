@@ -80,23 +80,21 @@ impl Loader<'_, '_> {
             }
         };
         for name in names.iter().filter(|name| files::is_tests(name)) {
-            found.extend(self.test_file(location, folder, name));
+            // What is wrong with one file keeps no other from being run.
+            let before = std::mem::take(self.diagnostics);
+            let file = self.test_file(location, folder, name);
+            let mut wrong = std::mem::replace(self.diagnostics, before);
+            wrong.sort();
+            found.push(file.with_wrong(wrong));
         }
     }
 
-    fn test_file(&mut self, location: &Location, folder: &str, name: &str) -> Option<TestFile> {
+    fn test_file(&mut self, location: &Location, folder: &str, name: &str) -> TestFile {
         let (body, messages) = files::read_file(&self.files, location, name, &LABELS, self.sources);
         self.diagnostics.extend(messages);
-        let body = body?;
-        let mut file = TestFile {
-            name: self.files.show_file(location, name),
-            folder: folder.trim_matches('/').to_owned(),
-            variables: TestVariables::new(),
-            providers: BTreeMap::new(),
-            overrides: Vec::new(),
-            runs: Vec::new(),
-            settings: TestSettings::default(),
-        };
+        let shown = self.files.show_file(location, name);
+        let mut file = TestFile::new(shown, folder.trim_matches('/').to_owned());
+        let Some(body) = body else { return file };
         let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
         for item in &body.items {
             match item {
@@ -120,7 +118,7 @@ impl Loader<'_, '_> {
                 }
             }
         }
-        Some(file)
+        file
     }
 
     fn test_block(&mut self, block: &Block, file: &mut TestFile) {
