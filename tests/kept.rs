@@ -188,6 +188,7 @@ fn edit_and_digest(dir: &Path, change: impl FnOnce(String) -> String) {
 }
 
 const NEWER: &str = "{\"format_version\":77,\"mlo_version\":\"9.1.0\"}";
+const NEWER_JOURNAL: &str = "00000033 45e2e843 {\"journal_format_version\":77,\"mlo_version\":\"9.1.0\"}\n";
 const DAMAGES: &[Row] = &[
     ("an empty state", |dir| put(&dir.join("state.json"), ""), &["MLO6002", "it is empty"]),
     (
@@ -260,6 +261,11 @@ const DAMAGES: &[Row] = &[
         "an edited journal",
         |dir| edit(dir, "journal", |text| text.replacen("base_serial\":2", "base_serial\":1", 1)),
         &["MLO6002", "its first line is damaged"],
+    ),
+    (
+        "a journal of a newer version",
+        |dir| put(&dir.join("journal"), NEWER_JOURNAL),
+        &["MLO6004", "journal has format 77, and this program reads up to 1", "mlo 9.1.0"],
     ),
     (
         "a journal that is gone",
@@ -408,7 +414,8 @@ fn each_damage_of_a_lock_or_a_plan_is_told_too() {
     project.mlo(&["apply", "p.plan"]).ends_with(1).has(&["p.plan"]);
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());

@@ -17,6 +17,8 @@ mod engine;
 mod environments;
 mod findings;
 mod fmt;
+mod formats;
+mod full_disk;
 mod gate;
 mod generate;
 mod graph;

@@ -4,7 +4,9 @@ use super::exit::Exit;
 use super::interrupt::Interrupt;
 use super::project::Place;
 use super::screen::Screen;
+use super::second;
 use super::session;
+use super::vault::Keys;
 use crate::diag::Diagnostics;
 use mlo_state::{BoxFuture, Clock, Guard, Held, Holder, Store, StoreError};
 use std::time::Duration;
@@ -61,6 +63,7 @@ pub(super) async fn unless_interrupted<T>(
 /// Who takes a lock, and how long they wait for it.
 pub(super) struct Claim<'a> {
     pub(super) store: &'a dyn Store,
+    pub(super) keys: &'a Keys,
     pub(super) place: &'a Place,
     pub(super) operation: &'a str,
     pub(super) timeout: Duration,
@@ -86,7 +89,10 @@ impl Claim<'_> {
         let mut afterlife = AFTERLIFE;
         loop {
             match self.store.lock(holder).await {
-                Ok(guard) => return Ok(guard),
+                Ok(guard) => {
+                    let second = second::place_of(self.place, self.keys);
+                    return second.behind(guard).await.map_err(|error| Stop::store(&error, self.place));
+                }
                 Err(StoreError::Locked(held)) => {
                     let soon = !afterlife.is_zero() && is_of_the_dead(&held, holder);
                     let error = StoreError::Locked(held);

@@ -22,6 +22,7 @@ mod project;
 mod report;
 mod saved;
 mod screen;
+mod second;
 mod secrets;
 mod session;
 mod variables;

@@ -191,6 +191,11 @@ impl Screen {
     }
 }
 
+/// A message that cannot wait for the screen of a command, and in which nothing is secret.
+pub(super) fn announce(text: &str) {
+    let _ = std::io::stderr().lock().write_all(escape(text).as_bytes());
+}
+
 fn choice(style: Style) -> anstream::ColorChoice {
     match style {
         Style::Plain => anstream::ColorChoice::Never,

@@ -138,6 +138,16 @@ pub struct Pending {
     pub sensitive: bool,
 }
 
+impl Pending {
+    /// Records that open it again.
+    pub(crate) fn carried(&self) -> Vec<Record> {
+        let Self { operation, address, deposed, action, token, provider, handle, sensitive } = self.clone();
+        let progress = handle.map(|handle| Record::Progress { operation, handle, sensitive });
+        let intent = Record::Intend { operation, address, deposed, action, token, provider };
+        std::iter::once(intent).chain(progress).collect()
+    }
+}
+
 /// A snapshot with a journal's outcomes in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Folded {
@@ -295,6 +305,11 @@ impl Ledger {
         self.next
     }
 
+    /// An operation, if it is open.
+    pub(crate) fn open(&self, operation: u64) -> Option<&Pending> {
+        self.open.get(&operation)
+    }
+
     /// The open operations, by number.
     pub(crate) fn into_pending(self) -> Vec<Pending> {
         self.open.into_values().collect()
@@ -302,12 +317,6 @@ impl Ledger {
 
     /// Records that open the open operations again, for a journal that follows a commit.
     pub(crate) fn carried(&self) -> Vec<Record> {
-        let records = self.open.values().flat_map(|pending| {
-            let Pending { operation, address, deposed, action, token, provider, handle, sensitive } =
-                pending.clone();
-            let progress = handle.map(|handle| Record::Progress { operation, handle, sensitive });
-            [Some(Record::Intend { operation, address, deposed, action, token, provider }), progress]
-        });
-        records.flatten().collect()
+        self.open.values().flat_map(Pending::carried).collect()
     }
 }

@@ -77,6 +77,23 @@ pub(crate) fn is_shallow(text: &[u8]) -> bool {
     true
 }
 
+/// The same text in printable ASCII: what is none is spelled `\u…`, which means the same within a string, and stands
+/// nowhere else.
+pub(crate) fn ascii(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for character in String::from_utf8_lossy(text).chars() {
+        if matches!(character, ' '..='~') {
+            out.extend(u8::try_from(character));
+            continue;
+        }
+        let mut units = [0; 2];
+        for unit in character.encode_utf16(&mut units) {
+            out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
+        }
+    }
+    out
+}
+
 /// Reads a whole document. The caller has asked [`is_shallow`].
 pub(crate) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);

@@ -7,6 +7,7 @@
 //! | [`journal`] | what happened since: intents and outcomes, and their file format |
 //! | [`chain`] | whether all that a store keeps belongs together |
 //! | [`seal`] | encryption of what is written |
+//! | [`second`] | where records go that a store does not take |
 //! | [`store`] | the traits [`Store`] and [`Guard`], and what can go wrong |
 //! | [`holder`] | who holds a lock |
 //! | [`clock`] | time, as an argument |
@@ -30,6 +31,7 @@ pub mod journal;
 pub mod memory;
 pub mod s3;
 pub mod seal;
+pub mod second;
 pub mod snapshot;
 pub mod store;
 

@@ -133,9 +133,9 @@ impl Run<'_> {
     }
 
     async fn lock(&self, interrupt: &Interrupt, screen: &Screen) -> Result<Box<dyn Guard>, Stop> {
-        let Session { store, place, .. } = self.session;
+        let Session { store, place, keys, .. } = self.session;
         let (operation, timeout) = (self.holder.operation.as_str(), self.options.lock_timeout);
-        let claim = Claim { store: store.as_ref(), place, operation, timeout };
+        let claim = Claim { store: store.as_ref(), keys, place, operation, timeout };
         claim.take_as(&self.holder, interrupt, screen).await
     }
 

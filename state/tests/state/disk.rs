@@ -17,7 +17,7 @@ use mlo_state::{FileStore, Guard, Record, Snapshot, Store, StoreError};
 use crate::damage::Damage;
 use crate::journal::{done, holder, intend, object};
 
-const LINEAGE: &str = "5f2b-lineage";
+pub(crate) const LINEAGE: &str = "5f2b-lineage";
 
 /// A folder in memory where there is one, for tests that sync thousands of times and cut no power.
 fn scratch() -> tempfile::TempDir {
@@ -25,16 +25,19 @@ fn scratch() -> tempfile::TempDir {
 }
 
 /// A store whose steps on disk go through `probe`.
-fn probed(dir: &Path, probe: impl Fn(Step, &str) -> io::Result<()> + Send + Sync + 'static) -> FileStore {
+pub(crate) fn probed(
+    dir: &Path,
+    probe: impl Fn(Step, &str) -> io::Result<()> + Send + Sync + 'static,
+) -> FileStore {
     let probe: Probe = Arc::new(probe);
     FileStore::new(dir.to_owned()).with_probe(probe)
 }
 
-async fn lock(store: &FileStore) -> Box<dyn Guard> {
+pub(crate) async fn lock(store: &FileStore) -> Box<dyn Guard> {
     store.lock(&holder()).await.unwrap()
 }
 
-fn snapshot(serial: u64) -> Snapshot {
+pub(crate) fn snapshot(serial: u64) -> Snapshot {
     let mut snapshot = Snapshot { serial, ..Snapshot::empty(LINEAGE) };
     snapshot.objects.insert("t.n".parse().unwrap(), object(&format!("at {serial}")));
     snapshot

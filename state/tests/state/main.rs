@@ -11,6 +11,7 @@ mod kms;
 mod s3;
 mod salvage;
 mod seal;
+mod second;
 mod server;
 mod servers;
 mod snapshot;

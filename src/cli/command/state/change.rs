@@ -172,7 +172,7 @@ pub(super) fn under_lock_of(
     act: impl AsyncFnOnce(&Locked<'_>, &mut Screen) -> Result<(), Stop>,
 ) -> Exit {
     let (store, place, timeout) = (found.store.as_ref(), &found.place, options.lock_timeout);
-    let claim = Claim { store, place, operation: name, timeout };
+    let claim = Claim { store, keys: &found.keys, place, operation: name, timeout };
     let runtime = session::runtime().map_err(Stop::from);
     let result = runtime.and_then(|runtime| runtime.block_on(locked(&claim, found, act, screen)));
     match result {

@@ -94,10 +94,10 @@ async fn migrate(
     let interrupt = Interrupt::listen();
     session::prepare_home(place)?;
     let (operation, timeout) = ("state migrate", options.lock_timeout);
-    let claim = Claim { store: from.store.as_ref(), place, operation, timeout };
+    let claim = Claim { store: from.store.as_ref(), keys, place, operation, timeout };
     let source = claim.take(&interrupt, screen).await?;
     let moved = kept(source.as_ref(), async {
-        let claim = Claim { store: to.store.as_ref(), place, operation, timeout };
+        let claim = Claim { store: to.store.as_ref(), keys, place, operation, timeout };
         let target = claim.take(&interrupt, screen).await?;
         let carried = carry(options, place, (from, to), (&*source, &*target), (&interrupt, screen));
         let moved = kept(target.as_ref(), carried).await;
