@@ -3,6 +3,12 @@
 //! In: a function that opens the store under test anew, as another process would: every call of it gives a handle of
 //! the same place, which holds nothing at first. Out: nothing, or a panic that says what the store did not do.
 
+mod moved;
+
+pub use moved::{
+    a_state_is_taken_to_another_place_and_back, what_was_taken_away_last_is_not_forgotten_on_the_way,
+};
+
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -55,6 +61,7 @@ pub async fn all(open_new: &dyn Fn() -> Box<dyn Fn() -> Box<dyn Store>>, expire:
     earlier_serials_are_kept(&*open_new()).await;
     what_is_whole_needs_no_repair(&*open_new()).await;
     a_state_is_taken_to_another_place_and_back(&*open_new(), &*open_new()).await;
+    what_was_taken_away_last_is_not_forgotten_on_the_way(&*open_new(), &*open_new()).await;
     documents_are_kept_for_good(&*open_new()).await;
     one_of_many_keeps_a_document(&*open_new()).await;
 }
@@ -529,75 +536,12 @@ pub async fn unreadable_addresses_are_refused(open: Open<'_>) {
     assert_eq!((loaded.snapshot, loaded.pending.len()), (Some(Snapshot::empty(LINEAGE)), 1));
 }
 
-/// A state taken elsewhere is there as it was, with history and open intents, and here no more; and it can come back.
-pub async fn a_state_is_taken_to_another_place_and_back(here: Open<'_>, there: Open<'_>) {
-    let (from, to) = (here(), there());
-    let (source, target) = (lock(&*from).await, lock(&*to).await);
-    let mut snapshot = Snapshot::empty(LINEAGE);
-    for serial in 1..=3 {
-        snapshot.serial = serial;
-        snapshot.objects.insert(address(serial), object("made"));
-        source.commit(snapshot.clone()).await.expect("the next serial can be committed");
-    }
-    source.append(vec![intend(5), intend(6)]).await.expect("records can be appended");
-    source.append(vec![done(5, Some(object("found")))]).await.expect("records can be appended");
-    let loaded = source.read().await.expect("it can be read");
-    let copy = copied(&*from, &loaded).await;
-    let history: Vec<_> = copy.history.iter().map(|version| version.snapshot.clone()).collect();
-    assert_eq!(history.iter().map(|earlier| earlier.serial).collect::<Vec<_>>(), [2, 1]);
-    for _ in 0..2 {
-        // The second time as after a run that was cut off.
-        target.adopt(copy.clone()).await.expect("a store that holds nothing takes it");
-    }
-    source.leave("elsewhere".to_owned()).await.expect("a note can be left");
-    for refused in
-        [source.read().await.err(), here().read().await.err(), source.append(vec![intend(7)]).await.err()]
-    {
-        assert!(
-            matches!(refused, Some(StoreError::Moved { ref to, .. }) if to == "elsewhere"),
-            "{refused:?}"
-        );
-    }
-    assert!(
-        source.commit(Snapshot { serial: 4, ..snapshot.clone() }).await.is_err(),
-        "nothing is written here"
-    );
-    let there_now = there().read().await.expect("it can be read");
-    assert_eq!((&there_now.snapshot, &there_now.pending), (&loaded.snapshot, &loaded.pending));
-    let kept = copied(&*to, &there_now).await;
-    assert_eq!(
-        kept.history.iter().map(|version| &version.snapshot).collect::<Vec<_>>(),
-        Vec::from_iter(&history)
-    );
-    assert_eq!(whole(&*there()).await, 4, "the chain is whole there too");
-
-    target.append(vec![done(6, None)]).await.expect("an open intent is settled there");
-    snapshot.serial = 4;
-    target.commit(snapshot.clone()).await.expect("it goes on");
-    let foreign = Copied { snapshot: Snapshot::empty("another"), ..copy.clone() };
-    assert!(
-        matches!(target.adopt(foreign).await, Err(StoreError::Foreign { .. })),
-        "no other is overwritten"
-    );
-    let older = target.adopt(copy).await;
-    assert!(
-        matches!(older, Err(StoreError::Stale { .. })),
-        "what came further is not overwritten: {older:?}"
-    );
-    let loaded = target.read().await.expect("it can be read");
-    source.adopt(copied(&*to, &loaded).await).await.expect("it comes back");
-    assert_eq!(here().read().await.expect("it can be read"), loaded);
-    assert_eq!(whole(&*here()).await, 5, "the state and four serials");
-    snapshot.serial = 5;
-    source.commit(snapshot).await.expect("it goes on here");
-}
-
-/// What a store holds, of which this was read.
 /// A payload as a frame of its own, for what somebody else might write.
 pub fn framed(payload: &[u8]) -> Vec<u8> {
     crate::journal::frame(payload)
 }
 
+/// What a store holds, of which this was read.
 async fn copied(store: &dyn Store, loaded: &Loaded) -> Copied {
     let copied = Copied::of(store, loaded.clone()).await.expect("the history can be read");
     copied.expect("there is a state")

@@ -128,7 +128,8 @@ pub trait Guard: Send + Sync {
     /// the lock. Resolves only when the lock is lost, with how; for a lock that cannot be lost, never.
     fn keep(&self) -> BoxFuture<'_, StoreError>;
 
-    /// Makes sure that the lock outlasts a call that takes at most so long and begins now.
+    /// Makes sure that the lock outlasts a call that takes at most so long and begins now. Where a lock ends with time, whose
+    /// clock counts is asked each time: between the answer and the call nothing may be waited for.
     ///
     /// # Errors
     /// [`StoreError::LockLost`] if it does not, and cannot be made to: the call may not begin.
@@ -194,16 +195,26 @@ impl Copied {
     /// What a store holds, of which this was read; `None`: nothing. Earlier snapshots that are damaged or gone are not a
     /// part of it.
     ///
+    /// Where a run that was cut off took objects away, it is of a new serial, as if that run had come to its end: from the
+    /// serial, and from what is gone since it, is told which tokens were given out already, and a snapshot keeps the first alone.
+    ///
     /// # Errors
     /// If what is kept cannot be read.
     pub async fn of(store: &dyn Store, loaded: Loaded) -> Result<Option<Self>, StoreError> {
-        let Loaded { snapshot: Some(snapshot), pending, .. } = loaded else { return Ok(None) };
+        let Loaded { snapshot: Some(mut snapshot), pending, .. } = loaded else { return Ok(None) };
+        let is_new = !std::mem::take(&mut snapshot.gone).is_empty();
+        snapshot.serial = snapshot.serial.saturating_add(u64::from(is_new));
         let (mut stamp, mut history) = (Stamp::default(), Vec::new());
         for serial in store.serials().await? {
             match store.version(serial).await {
                 Ok(Some(version)) if version.snapshot == snapshot => stamp = version.stamp,
                 Ok(Some(version)) if serial == snapshot.serial => stamp.prev = version.stamp.prev,
-                Ok(Some(version)) if serial < snapshot.serial => history.push(version),
+                Ok(Some(version)) if serial < snapshot.serial => {
+                    if is_new && serial + 1 == snapshot.serial {
+                        stamp.prev = Some(version.digest.clone());
+                    }
+                    history.push(version);
+                }
                 Ok(_) | Err(StoreError::Lost { .. } | StoreError::Corrupt { .. }) => {}
                 Err(error) => return Err(error),
             }
