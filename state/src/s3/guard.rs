@@ -108,7 +108,7 @@ impl Guard for S3Guard {
     }
 
     fn outlasts(&self, call: Duration) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.lease.outlasts(call))
+        Box::pin(self.lease.confirm(call))
     }
 
     fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>> {

@@ -196,6 +196,10 @@ impl Lease {
         Err(locked(Lock::read(client).await?.as_ref()))
     }
 
+    fn is_mine(&self, lock: &Lock) -> bool {
+        lock.twin.epoch == self.epoch && lock.id() == self.holder.id
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -218,7 +222,28 @@ impl Lease {
         LEASE.saturating_sub(self.age().saturating_add(MARGIN))
     }
 
-    /// Makes sure that the lock outlasts some time, by renewing it if it must.
+    /// Makes sure that the lock outlasts some time from now on, by the service's clock: it is asked each time, for a machine
+    /// that was frozen does not know how much time has passed.
+    pub(super) async fn confirm(&self, time: Duration) -> Result<(), StoreError> {
+        if self.known().lost {
+            return Err(self.lost());
+        }
+        let asked = self.client.clock().elapsed();
+        let lock = Lock::read(&self.client).await?;
+        let Some(lock) = lock.filter(|lock| self.is_mine(lock)) else { return Err(self.lost()) };
+        let on_the_way = self.client.clock().elapsed().checked_sub(asked).unwrap_or(Duration::MAX);
+        let left =
+            |age: Duration| LEASE.saturating_sub(age.saturating_add(MARGIN).saturating_add(on_the_way));
+        // A service that tells no times is believed like the own clock.
+        if lock.age.map_or_else(|| self.left(), left) > time {
+            return Ok(());
+        }
+        let _one = self.renewing.lock().await;
+        self.write_anew().await?;
+        if self.left() > time { Ok(()) } else { Err(self.lost()) }
+    }
+
+    /// Makes sure by the own clock that the lock outlasts some time, by renewing it if it must.
     pub(super) async fn outlasts(&self, time: Duration) -> Result<(), StoreError> {
         if self.known().lost {
             return Err(self.lost());
@@ -253,9 +278,11 @@ impl Lease {
     /// Renews the lock unless it outlasts some time already. A lease that is over is renewed too, if nobody took it.
     async fn renew(&self, time: Duration) -> Result<(), StoreError> {
         let _one = self.renewing.lock().await;
-        if self.left() > time {
-            return Ok(());
-        }
+        if self.left() > time { Ok(()) } else { self.write_anew().await }
+    }
+
+    /// Writes the lock anew, with one word more; one writer at a time.
+    async fn write_anew(&self) -> Result<(), StoreError> {
         for _ in 0..ATTEMPTS_MAX {
             let (tag, beat) = {
                 let mut known = self.known();
@@ -278,7 +305,7 @@ impl Lease {
     /// A renewal that was given up, or whose answer was lost, may have taken effect: then the lock is still ours.
     async fn catch_up(&self) -> Result<(), StoreError> {
         match Lock::read(&self.client).await? {
-            Some(lock) if lock.twin.epoch == self.epoch && lock.id() == self.holder.id => {
+            Some(lock) if self.is_mine(&lock) => {
                 let mut known = self.known();
                 known.tag = lock.tag;
                 known.beat = known.beat.max(lock.twin.beat);

@@ -301,6 +301,39 @@ async fn a_lease_that_is_over_and_that_nobody_took_is_renewed() {
     assert!(matches!(store.lock(&holder("ben")).await, Err(StoreError::Locked(_))));
 }
 
+/// The clock of a machine that was frozen, and does not know it.
+struct Stuck;
+
+impl Clock for Stuck {
+    fn elapsed(&self) -> Duration {
+        Duration::from_hours(1)
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(time))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_whose_clock_stood_still_is_told_by_the_service_before_each_call() {
+    let call = Duration::from_secs(30);
+    let service = clock();
+    let bucket = Arc::new(ModelBucket::new(service.clone()));
+    let (frozen, other) =
+        (S3Store::new(bucket.clone(), "k", Arc::new(Stuck)), S3Store::new(bucket, "k", service));
+    let ann = lock(&frozen, "ann").await;
+    // Nobody came: the call can begin, under a lease that was renewed.
+    tokio::time::sleep(LEASE * 2).await;
+    ann.outlasts(call).await.expect("nobody took it");
+    match other.held().await.unwrap().and_then(|held| held.left) {
+        Some(left) => assert!(left > call, "it outlasts the call by the service's clock: {left:?}"),
+        None => panic!("it is held"),
+    }
+    tokio::time::sleep(LEASE).await;
+    let _ben = lock(&other, "ben").await;
+    assert!(matches!(ann.outlasts(call).await, Err(StoreError::LockLost { .. })));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_broken_lock_shuts_a_living_holder_out() {
     let lab = Lab::new();

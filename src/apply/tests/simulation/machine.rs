@@ -61,17 +61,11 @@ pub(super) enum Mishap {
     Stops,
     /// It does nothing for a time, and its clock goes on.
     Sleeps(Duration),
-    /// It does nothing for a time, and its clock stands still: the machine was saved and restored.
+    /// It does nothing for a time, and its clock stands still: the machine was saved and restored. Its connections are gone
+    /// when it goes on.
     Freezes(Duration),
     /// Its clock goes forward or back by so many milliseconds.
     ClockJumps(i64),
-}
-
-impl Mishap {
-    /// Whether who looks at the machine's clock learns how much time has passed.
-    pub(super) fn leaves_the_clock_honest(self) -> bool {
-        !matches!(self, Self::Freezes(_))
-    }
 }
 
 /// A machine on which runs are made, one after the other.
@@ -81,28 +75,25 @@ pub(in crate::apply::tests) struct Machine {
     turns: Turns,
     /// The last taking of the lock by this machine.
     turn: AtomicU64,
-    honest: bool,
 }
 
 impl Machine {
-    /// - `honest`: whether its clock can be believed.
     pub(super) fn new(
         bucket: &ModelBucket,
         network: &Network,
         (clock, turns): (&MachineClock, &Turns),
-        honest: bool,
     ) -> Self {
         let far = FarBucket { inner: bucket.clone(), network: network.clone() };
         let store = S3Store::new(Arc::new(far), "lab", Arc::new(clock.clone()));
         let (network, turns) = (network.clone(), turns.clone());
-        Self { store, network, turns, turn: AtomicU64::new(0), honest }
+        Self { store, network, turns, turn: AtomicU64::new(0) }
     }
 
     /// The world as this machine reaches it, under the lock that it took last.
     pub(in crate::apply::tests) fn connects_to(&self, fake: Fake) -> Arc<dyn Provider> {
         let (network, turns) = (self.network.clone(), self.turns.clone());
         let turn = self.turn.load(Ordering::SeqCst);
-        Arc::new(FarWorld { fake, network, turn, turns, honest: self.honest })
+        Arc::new(FarWorld { fake, network, turn, turns })
     }
 
     /// The lock, once it is free.
@@ -126,6 +117,7 @@ impl Machine {
 pub(super) struct Troubled<F> {
     program: Pin<Box<F>>,
     clock: MachineClock,
+    network: Network,
     mishap: Mishap,
     /// The step before which it happens.
     at: usize,
@@ -135,8 +127,12 @@ pub(super) struct Troubled<F> {
 }
 
 impl<F: Future> Troubled<F> {
-    pub(super) fn new(program: F, clock: MachineClock, (mishap, at): (Mishap, usize)) -> Self {
-        Self { program: Box::pin(program), clock, mishap, at, asleep: None, steps: 0 }
+    pub(super) fn new(
+        program: F,
+        (clock, network): (MachineClock, Network),
+        (mishap, at): (Mishap, usize),
+    ) -> Self {
+        Self { program: Box::pin(program), clock, network, mishap, at, asleep: None, steps: 0 }
     }
 }
 
@@ -159,6 +155,7 @@ impl<F: Future> Future for Troubled<F> {
             }
             if let Mishap::Freezes(time) = self.mishap {
                 self.clock.set_on(-i64::try_from(time.as_millis()).unwrap());
+                self.network.hang_up();
             }
             (self.asleep, self.mishap) = (None, Mishap::Nothing);
         }

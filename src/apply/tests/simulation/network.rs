@@ -3,8 +3,8 @@
 use crate::lang::value::Value;
 use crate::provider::fake::{Dice, Fake};
 use crate::provider::{
-    BoxFuture, Change, Connection, Imported, PlanRequest, Planned, Progress, Provider, ProviderError,
-    ProviderSchema, Subject, Surroundings,
+    BoxFuture, Change, Connection, ErrorClass, Imported, PlanRequest, Planned, Progress, Provider,
+    ProviderError, ProviderSchema, Subject, Surroundings,
 };
 use mlo_state::Address;
 use mlo_state::s3::{Bucket, Bytes, Found, ModelBucket, Only, Page, Refusal};
@@ -28,6 +28,8 @@ struct Moods {
     is_calm: bool,
     /// From when to when the bucket does not answer.
     cut: Option<(Instant, Instant)>,
+    /// How often all connections were lost at once.
+    hung_up: u64,
 }
 
 /// What becomes of a call to the bucket.
@@ -41,7 +43,7 @@ enum Fate {
 
 impl Network {
     pub(super) fn new(dice: Dice) -> Self {
-        Self(Arc::new(Mutex::new(Moods { dice, is_calm: false, cut: None })))
+        Self(Arc::new(Mutex::new(Moods { dice, is_calm: false, cut: None, hung_up: 0 })))
     }
 
     /// From now on all that is sent arrives soon, or no longer.
@@ -54,6 +56,15 @@ impl Network {
     pub(super) fn cut(&self, after: Duration, lasts: Duration) {
         let from = Instant::now() + after;
         self.moods().cut = Some((from, from + lasts));
+    }
+
+    /// Loses all connections: answers that are on their way, or came and were not read yet, never will be.
+    pub(super) fn hang_up(&self) {
+        self.moods().hung_up += 1;
+    }
+
+    fn hung_up(&self) -> u64 {
+        self.moods().hung_up
     }
 
     fn moods(&self) -> MutexGuard<'_, Moods> {
@@ -114,12 +125,14 @@ impl FarBucket {
             Fate::Arrives(way) => (way, true),
             Fate::Unanswered(way) => (way, false),
         };
+        let connection = self.network.hung_up();
         let answer = tokio::spawn(async move {
             sleep(way).await;
             call.await
         });
         let answer = answer.await.expect("the model of a bucket does not panic");
-        if is_answered && !self.network.is_cut().await { answer } else { Err(reset()) }
+        let is_answered = is_answered && !self.network.is_cut().await;
+        if is_answered && self.network.hung_up() == connection { answer } else { Err(reset()) }
     }
 }
 
@@ -180,14 +193,12 @@ pub(super) struct FarWorld {
     /// Which taking of the lock the calls are made under, and which was the last.
     pub(super) turn: u64,
     pub(super) turns: Turns,
-    /// Whether the machine's clock can be believed.
-    pub(super) honest: bool,
 }
 
 impl FarWorld {
     fn note(&self, call: &str) {
         let last = self.turns.last();
-        if last != self.turn && self.honest {
+        if last != self.turn {
             let late =
                 format!("{call} took effect for the run {}, and the run {last} has the lock", self.turn);
             self.fake.things().violations.push(late);
@@ -266,7 +277,16 @@ impl Connection for FarWorld {
             world.note(&format!("a call for {address}"));
             world.fake.start(subject, sent.change()).await
         });
-        Box::pin(async move { answer.await.expect("the fake does not panic") })
+        let connection = self.network.hung_up();
+        Box::pin(async move {
+            let answer = answer.await.expect("the fake does not panic");
+            let is_lost = self.network.hung_up() != connection;
+            if is_lost {
+                Err(ProviderError::new(ErrorClass::Retryable, "the connection was reset"))
+            } else {
+                answer
+            }
+        })
     }
 
     fn poll<'a>(

@@ -69,19 +69,16 @@ impl<'l> Rivals<'l> {
         let mut dice = trouble.dice.as_mut().map_or(Dice::new(1), Dice::other);
         let networks = [Network::new(dice.other()), Network::new(dice.other())];
         let (turns, clocks) = (Turns::default(), [MachineClock::new(), MachineClock::new()]);
-        let honest = trouble.mishap.leaves_the_clock_honest();
         for (lab, (network, clock)) in
             [&mut *first, &mut *second].into_iter().zip(networks.iter().zip(&clocks))
         {
             lab.begin_anew("");
             lab.store = store.clone();
-            lab.machine = Some(Machine::new(&bucket, network, (clock, &turns), honest));
+            lab.machine = Some(Machine::new(&bucket, network, (clock, &turns)));
         }
         second.fake = first.fake.clone();
         first.fake.things().chaos = Some(Chaos::new(dice.other()));
-        if honest {
-            first.fake.watch(intents_of(store));
-        }
+        first.fake.watch(intents_of(store));
         let [clock, _] = clocks;
         let rivals = Self { first, second, networks, clock };
         rivals.calm(true);
@@ -109,7 +106,9 @@ impl<'l> Rivals<'l> {
             network.cut(after, lasts);
         }
         let program = self.first.applied(Kind::Apply);
-        let first = Troubled::new(program, self.clock.clone(), (trouble.mishap, trouble.step));
+        let [network, _] = &self.networks;
+        let machine = (self.clock.clone(), network.clone());
+        let first = Troubled::new(program, machine, (trouble.mishap, trouble.step));
         let second = async {
             tokio::time::sleep(trouble.later).await;
             self.second.applied(Kind::Apply).await
@@ -203,13 +202,12 @@ fn wherever_a_run_is_late_or_gone_the_next_takes_its_lease_over_and_comes_to_the
 /// What happens to a run, as a seed says.
 fn drawn(dice: &mut Dice) -> Trouble {
     let seconds = |dice: &mut Dice, most| Duration::from_secs(dice.below(most));
-    // None is saved and restored: such a machine may wake up with a call on its lips, and no service asks it for the number of
-    // its lock. Only where nothing else happens is the end the same: that is tried step by step above.
-    let mishap = match dice.below(6) {
+    let mishap = match dice.below(8) {
         0 => Mishap::Nothing,
         1 => Mishap::Stops,
         2 => Mishap::ClockJumps(if dice.below(2) == 0 { JUMP_MS } else { -JUMP_MS }),
-        _ => Mishap::Sleeps(seconds(dice, 300)),
+        3..5 => Mishap::Sleeps(seconds(dice, 300)),
+        _ => Mishap::Freezes(seconds(dice, 300)),
     };
     let step = usize::try_from(dice.below(STEPS)).unwrap_or_default();
     let later = seconds(dice, 100);
