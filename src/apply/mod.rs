@@ -5,6 +5,7 @@
 //! it, an operation that the plan does not list.
 
 mod adopt;
+mod batch;
 mod check;
 mod ended;
 mod operate;
@@ -30,6 +31,7 @@ use crate::plan::{
 };
 use crate::policy::{Approved, Denial};
 use crate::provider::{Provider, Surroundings};
+use batch::Batch;
 use mlo_state::{
     Address, BlockAddress, Guard, Mode, ModuleAddress, Object, Record, Snapshot, Status, StoreError,
 };
@@ -40,6 +42,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::unconstrained;
 
 /// How long calls that are under way are waited for after an interruption. The lease of a lock outlasts it.
 const GRACE: Duration = Duration::from_secs(30);
@@ -49,8 +52,8 @@ const GRACE: Duration = Duration::from_secs(30);
 const CALL: Duration = Duration::from_secs(30);
 
 /// Steps that are under way at a time. Calls are fewer; the others have their intent made durable, all with one sync,
-/// or wait for their turn.
-const STEPS_AT_ONCE: usize = 256;
+/// or wait for their turn. So many objects are looked up after a crash, at most.
+const STEPS_AT_ONCE: usize = 1_024;
 
 /// Asks the policies again about an operation, and the object as it will be.
 pub type AskAgain<'a> = dyn Fn(&Operation, &Value) -> Result<(), Box<Denial>> + 'a;
@@ -195,6 +198,7 @@ impl Applier<'_> {
             state_failed: RefCell::new(None),
             refused: RefCell::default(),
             calls: Semaphore::new(self.parallelism.max(1)),
+            batch: Batch::new(self.guard),
             applier: &self,
         };
         if self.snapshot.serial == 0 {
@@ -210,6 +214,8 @@ impl Applier<'_> {
 /// The state of one apply.
 struct Run<'r, 'a, 'c> {
     applier: &'r Applier<'a>,
+    /// What steps hand in for the journal.
+    batch: Batch<'a>,
     plan: &'r Plan,
     approved: &'r Approved,
     tree: &'c ModuleTree<'c>,
@@ -263,6 +269,8 @@ impl Run<'_, '_, '_> {
         let dag = &self.plan.steps.dag;
         let mut interrupt = self.applier.interrupt.clone();
         let walked = walk(dag, self.applier.parallelism.max(STEPS_AT_ONCE), |number| self.step(number));
+        // Not stopped in the middle for others' sake: there are none, and what is ready together stays together.
+        let walked = self.batch.beside(unconstrained(walked));
         let patience = async {
             // A closed channel means that nobody can interrupt.
             if interrupt.wait_for(|stop| *stop).await.is_err() {
@@ -276,16 +284,19 @@ impl Run<'_, '_, '_> {
             let error = self.applier.guard.keep().await;
             self.state_failed.borrow_mut().get_or_insert(error);
         };
-        tokio::select! {
-            mut ended = walked => {
-                for number in self.refused.borrow().iter() {
-                    ended.get_mut(*number).into_iter().for_each(|ended| *ended = Ended::Skipped);
-                }
-                ended
-            }
-            () = patience => vec![Ended::Skipped; dag.len()],
-            () = loss => vec![Ended::Skipped; dag.len()],
+        let walked = tokio::select! {
+            ended = walked => Some(ended),
+            () = patience => None,
+            () = loss => None,
+        };
+        let Some(mut ended) = walked else {
+            self.batch.finish().await;
+            return vec![Ended::Skipped; dag.len()];
+        };
+        for number in self.refused.borrow().iter() {
+            ended.get_mut(*number).into_iter().for_each(|ended| *ended = Ended::Skipped);
         }
+        ended
     }
 
     /// Whether nothing new may begin.

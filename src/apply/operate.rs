@@ -408,7 +408,7 @@ impl Run<'_, '_, '_> {
 
     /// Appends, or notes that the state cannot be written, which stops everything.
     async fn append(&self, records: Vec<Record>) -> Result<(), Diagnostics> {
-        match self.applier.guard.append(records).await {
+        match self.batch.append(records).await {
             Ok(()) => Ok(()),
             Err(error) => {
                 let later = matches!(error, StoreError::Halted { .. });

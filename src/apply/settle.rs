@@ -13,6 +13,9 @@ use mlo_state::{Action, Address, Guard, Loaded, Object, Pending, Record, Status,
 /// Objects that are looked up at a time.
 const AT_ONCE: usize = 10;
 
+/// Outcomes that are written together, at most.
+const TOGETHER: usize = 100;
+
 /// Finds out how each intent without an outcome ended, by its handle or by the object itself, and records it. Gives a
 /// warning for each that says what was found.
 ///
@@ -28,18 +31,26 @@ pub async fn settle(
     let mut never_made = Vec::new();
     let mut settled = stream::iter(&loaded.pending)
         .map(|pending| async move { (pending, settle_one(loaded, pending, configured).await) })
-        .buffered(AT_ONCE);
-    while let Some((pending, result)) = settled.next().await {
-        match result {
-            Ok(Found { object, failure }) => {
-                match (pending.action, &object, &failure) {
-                    (_, _, Some(error)) => messages.push(said_failed(pending, error)),
-                    (Action::Create, None, None) => never_made.push(pending.address.to_string()),
-                    _ => messages.push(said(pending, object.is_some())),
+        .buffered(AT_ONCE)
+        // Those that are known at the same time are written with one sync.
+        .ready_chunks(TOGETHER);
+    while let Some(chunk) = settled.next().await {
+        let mut records = Vec::new();
+        for (pending, result) in chunk {
+            match result {
+                Ok(Found { object, failure }) => {
+                    match (pending.action, &object, &failure) {
+                        (_, _, Some(error)) => messages.push(said_failed(pending, error)),
+                        (Action::Create, None, None) => never_made.push(pending.address.to_string()),
+                        _ => messages.push(said(pending, object.is_some())),
+                    }
+                    records.extend(outcome(loaded, pending, object, failure));
                 }
-                guard.append(outcome(loaded, pending, object, failure)).await?;
+                Err(failure) => messages.extend(failure),
             }
-            Err(failure) => messages.extend(failure),
+        }
+        if !records.is_empty() {
+            guard.append(records).await?;
         }
     }
     if !never_made.is_empty() {
