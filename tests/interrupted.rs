@@ -3,6 +3,7 @@
 use crate::support::{Project, said};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ name=$1
 if [ -e "wait/$name" ]; then
   echo "$name" >> begun
   sleep "$(cat "wait/$name")"
+  echo "$name is made now" >&2
 fi
 [ ! -e "fail/$name" ] || { echo "no room for $name" >&2; exit 3; }
 mkdir -p world
@@ -48,6 +50,18 @@ fn project(blocks: &[(&str, &str)]) -> Project {
 /// How many objects there are.
 fn objects(project: &Project) -> usize {
     std::fs::read_dir(project.path().join("world")).map_or(0, Iterator::count)
+}
+
+/// What lies on disk of commands that run, and who may read it.
+fn left_of_commands(project: &Project) -> Vec<String> {
+    let files = std::fs::read_dir(project.path().join(".mlo/commands")).unwrap().map(Result::unwrap);
+    let shown = |file: std::fs::DirEntry| {
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        format!("{} {mode:o}", file.path().extension().unwrap().display())
+    };
+    let mut all: Vec<_> = files.map(shown).collect();
+    all.sort();
+    all
 }
 
 /// Runs `mlo apply` until the command for an object has begun to wait.
@@ -156,12 +170,14 @@ fn the_second_signal_ends_at_once_and_the_next_run_waits_for_what_still_runs() {
     let ended = child.try_wait().unwrap().expect("it ends within a second");
     assert_eq!(ended.code(), Some(130));
     assert_eq!(objects(&project), 0, "the command still waits");
+    assert_eq!(left_of_commands(&project), ["err 600", "lock 600", "out 600"], "and has somebody to talk to");
     project.ok(&["apply", "--auto-approve"]).has(&[
         "an earlier run was cut off while it made local_command.slow: it is there, and is adopted",
         "1 added",
     ]);
     assert_eq!(objects(&project), 2);
     assert!(!project.path().join("mistakes").exists(), "nothing was made twice");
+    assert_eq!(left_of_commands(&project), [""; 0]);
     project.ok(&["plan", "--detailed-exitcode"]).has(&["No changes."]);
 }
 
@@ -204,4 +220,5 @@ resource "local_command" "slow" {
     let gone = || std::fs::read_to_string(&reader).map_or(true, |stat| stat.contains(") Z "));
     (0..5 * SECOND).take_while(|_| !gone()).for_each(|_| std::thread::sleep(LOOK_EVERY));
     assert!(gone(), "the command that reads runs on");
+    std::fs::remove_file(project.path().join("slow")).unwrap();
 }

@@ -5,6 +5,7 @@
 //! runs and that no approved apply has put into the state.
 
 mod expand;
+mod output;
 mod run;
 
 use crate::diag::code::provider::ARGUMENT;
@@ -159,6 +160,7 @@ pub(super) async fn poll(
         }
         let found = run(LOOK_TIME_MAX).look("find").await.map_err(unknown)?;
         let id = found.map(|found| id_of(&found, "find")).transpose().map_err(unknown)?;
+        run(LOOK_TIME_MAX).forget();
         return Ok(Progress::Done(id.map(made)));
     }
     let finished = run(CHANGE_TIME_MAX).alone("create").await?;

@@ -4,6 +4,7 @@
 //! sees whether a command of an earlier one, which was killed meanwhile, still runs.
 
 use super::expand::{expand, is_script};
+use super::output::{self, Heard, Output};
 use super::{LOOK_EVERY, id, parts};
 use crate::diag::code::provider::ARGUMENT;
 use crate::lang::value::Value;
@@ -14,15 +15,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
-/// Bytes of standard output that are kept; an id is shorter.
-const OUT_BYTES_MAX: usize = 64 * 1024;
-/// Bytes at the end of standard error that are shown.
-const ERR_BYTES_SHOWN: usize = 2048;
-/// What a command has left to say once it has ended; what it started and left behind may hold its streams for ever.
-const REST_TIME_MAX: Duration = Duration::from_millis(500);
 /// How long a command of an earlier run is waited for.
 const BUSY_TIME_MAX: Duration = Duration::from_mins(1);
 
@@ -101,7 +95,18 @@ impl Run<'_> {
     }
 
     fn lock_path(&self) -> PathBuf {
-        self.surroundings.home.join("commands").join(format!("{}.lock", self.subject.token))
+        self.kept("lock")
+    }
+
+    /// A file of the commands for the object.
+    pub(super) fn kept(&self, ending: &str) -> PathBuf {
+        self.surroundings.home.join("commands").join(format!("{}.{ending}", self.subject.token))
+    }
+
+    /// Removes what is left of a command of an earlier run, which has ended.
+    pub(super) fn forget(&self) {
+        output::forget(self);
+        let _ = std::fs::remove_file(self.lock_path());
     }
 
     fn try_lock(&self) -> Result<Option<File>, ProviderError> {
@@ -124,19 +129,19 @@ impl Run<'_> {
         let mut command = self.command(name)?;
         let stdin = lock.map(File::try_clone).transpose();
         command.stdin(stdin.ok().flatten().map_or_else(Stdio::null, Stdio::from));
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut output = Output::of(self, name, lock.is_some())?;
         #[cfg(unix)]
         command.process_group(0);
         let program = parts(self.object, name).first().copied().unwrap_or("").to_owned();
-        let child = command.spawn().map_err(|error| {
+        let child = output.give(&mut command).and_then(|()| command.spawn()).map_err(|error| {
             let error = ProviderError::permanent(format!("`{name}`: {program} cannot be started: {error}"));
             error.code(&ARGUMENT).help("look whether the program is there and may be run")
         })?;
         let mut group = Group::of(child);
-        let (ended, out, err) = group.finish(self.time_max).await.map_err(|error| {
+        let (ended, heard) = group.finish(&mut output, self.time_max).await.map_err(|error| {
             ProviderError::new(ErrorClass::Retryable, format!("`{name}` was lost: {error}"))
         })?;
-        Ok(Finished { ended, out, err: tail(&err) })
+        Ok(Finished { ended, out: heard.out, err: tail(&heard.err) })
     }
 
     /// The program with its arguments and variables.
@@ -204,33 +209,19 @@ impl Group {
         Self { child, running: true }
     }
 
-    async fn finish(&mut self, time_max: Duration) -> io::Result<(Ended, Vec<u8>, Vec<u8>)> {
-        let (stdout, stderr) = (self.child.stdout.take(), self.child.stderr.take());
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let ended = {
-            let reads = async {
-                tokio::join!(keep_first(stdout, &mut out), keep_last(stderr, &mut err));
-            };
-            tokio::pin!(reads);
-            let ended = async {
-                tokio::select! {
-                    status = self.child.wait() => {
-                        let _ = tokio::time::timeout(REST_TIME_MAX, &mut reads).await;
-                        status
-                    }
-                    () = &mut reads => self.child.wait().await,
-                }
-            };
-            tokio::time::timeout(time_max, ended).await
-        };
-        let Ok(status) = ended else {
+    async fn finish(&mut self, output: &mut Output, time_max: Duration) -> io::Result<(Ended, Heard)> {
+        let mut heard = Heard::default();
+        let ended = tokio::time::timeout(time_max, output.wait(&mut self.child, &mut heard)).await;
+        let ended = if let Ok(status) = ended {
+            how(status?)
+        } else {
             self.kill();
             self.child.wait().await?;
-            self.running = false;
-            return Ok((Ended::TimedOut, out, err));
+            Ended::TimedOut
         };
         self.running = false;
-        Ok((how(status?), out, err))
+        output.hear_rest(&mut heard)?;
+        Ok((ended, heard))
     }
 
     #[cfg(unix)]
@@ -261,33 +252,6 @@ fn how(status: ExitStatus) -> Ended {
         Some(0) => Ended::Well,
         Some(number) => Ended::With(number),
         None => Ended::Killed,
-    }
-}
-
-/// Reads to the end and keeps the beginning.
-async fn keep_first(stream: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
-    each(stream, |bytes| {
-        let room = OUT_BYTES_MAX.saturating_sub(kept.len());
-        kept.extend(bytes.iter().take(room));
-    })
-    .await;
-}
-
-/// Reads to the end and keeps the end.
-async fn keep_last(stream: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
-    each(stream, |bytes| {
-        kept.extend(bytes);
-        let over = kept.len().saturating_sub(ERR_BYTES_SHOWN);
-        kept.drain(..over);
-    })
-    .await;
-}
-
-async fn each(stream: Option<impl AsyncRead + Unpin>, mut look: impl FnMut(&[u8])) {
-    let Some(mut stream) = stream else { return };
-    let mut buffer = [0; 4096];
-    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-        look(buffer.get(..length).unwrap_or_default());
     }
 }
 

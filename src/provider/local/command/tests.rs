@@ -173,3 +173,36 @@ async fn a_command_that_nobody_waits_for_any_more_is_killed_with_all_that_it_sta
     };
     tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
 }
+
+#[tokio::test]
+async fn however_much_a_command_says_only_what_is_looked_at_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = address();
+    let around = surroundings(folder.path());
+    let commands = folder.path().join(".mlo/commands");
+    for (script, out, err) in [
+        (
+            "seq 200000; echo; sleep 0.5; yes no | head -c 3000000 >&2; sleep 0.5; echo end >&2",
+            "1\n2\n3\n",
+            "no\nend\n",
+        ),
+        ("echo id; exec >&- 2>&-; sleep 0.1", "id\n", ""),
+        // What it leaves behind keeps nobody waiting.
+        ("sleep 600 & echo $!", "", ""),
+    ] {
+        let planned = object(script, FIND);
+        let subject = Subject { type_name: TYPE, address: &address, token: "t1" };
+        let run = Run { surroundings: &around, subject, object: &planned, time_max: LOOK_TIME_MAX };
+        let finished = run.alone("create").await.unwrap();
+        assert_eq!(finished.ended, Ended::Well, "{script}");
+        let said = String::from_utf8(finished.out.clone()).unwrap();
+        assert!(said.starts_with(out) && said.len() <= 64 * 1024, "{script}: {} bytes", said.len());
+        let detail = finished.failure("create").detail;
+        assert!(detail.ends_with(err.trim()) && detail.len() <= 2048, "{script}: {detail}");
+        assert_eq!(std::fs::read_dir(&commands).unwrap().count(), 0, "{script}");
+        if script.contains("sleep 600") {
+            let pid = rustix::process::Pid::from_raw(said.trim().parse().unwrap()).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        }
+    }
+}
