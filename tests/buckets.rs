@@ -190,6 +190,33 @@ fn a_run_whose_lock_is_taken_away_begins_nothing_more_and_loses_nothing() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn what_a_run_has_under_way_when_its_lock_is_taken_away_is_cut_off() {
+    let server = Server::versitygw();
+    let team = Team::of(&server);
+    let slow = "echo $$ > begun.new && mv begun.new begun; sleep 600; touch";
+    team.project.edit("main.tf", "sleep 0.3; touch", slow);
+    team.project.edit("main.tf", "count  = 20", "count  = 1");
+    let mut apply = team.command(&["apply", "--auto-approve"]);
+    let child = apply.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = || std::fs::read_to_string(team.project.path().join("begun"));
+    let wait = |_| std::thread::sleep(Duration::from_millis(20));
+    (0..1_500).take_while(|_| begun().is_err()).for_each(wait);
+    let command = format!("/proc/{}/stat", begun().expect("it is begun").trim());
+    team.ok(&["force-unlock", "--force"]);
+    // The next word that the holder says to the lock, within a quarter of a minute, tells it.
+    let ended = Said::of(child.wait_with_output().unwrap());
+    ended.ends_with(1).has(&["MLO6023", "was removed or replaced while this run held it"]);
+    let gone = || std::fs::read_to_string(&command).map_or(true, |stat| stat.contains(") Z "));
+    (0..250).take_while(|_| !gone()).for_each(wait);
+    assert!(gone(), "the command runs on");
+    assert_eq!(team.made(), 0);
+    team.project.edit("main.tf", slow, "touch");
+    team.ok(&["apply", "--auto-approve"]);
+    assert_eq!(team.made(), 1);
+}
+
+#[test]
 fn a_backend_block_is_completed_on_the_command_line_and_in_the_environment() {
     let project = Project::with(&[
         ("main.tf", "terraform {\n  backend \"local\" {}\n}\noutput \"o\" {\n  value = 1\n}\n"),

@@ -1,7 +1,8 @@
 //! The real program, killed with all that it started at any moment: what it made is in the state after the next run, once.
-//! With state in a folder, and in a bucket of a server that keeps objects as files.
+//! With state in a folder, and in a bucket of two servers: one that keeps objects as files, and one of other authors.
 
 use crate::buckets::server::{ACCESS_KEY, BUCKET, SECRET_KEY, Server};
+use crate::support::aging::Aging;
 use crate::support::{Project, Said, said};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeSet;
@@ -9,7 +10,7 @@ use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Objects, and kills of an apply and of a destroy each: of a run of the tests, and of one with full counts.
 const FEW: (usize, u32) = (40, 5);
@@ -45,17 +46,21 @@ terraform {
 }
 "#;
 
-/// A project, and the server that has its state if no folder has.
+/// A project, and the server that has its state if no folder has, as old as is wanted.
 struct Killed {
     project: Project,
-    server: Option<Server>,
+    server: Option<(Server, Aging)>,
 }
 
 impl Killed {
     fn of(count: usize, server: Option<Server>) -> Self {
-        let backend = server
-            .as_ref()
-            .map(|server| BACKEND.replace("BUCKET", BUCKET).replace("ADDRESS", &server.address.to_string()));
+        let server = server.map(|server| {
+            let aging = Aging::of(server.address);
+            (server, aging)
+        });
+        let backend =
+            |aging: &Aging| BACKEND.replace("BUCKET", BUCKET).replace("ADDRESS", &aging.address.to_string());
+        let backend = server.as_ref().map(|(_, aging)| backend(aging));
         let text = backend.unwrap_or_default() + &OBJECTS.replace("COUNT", &count.to_string());
         let project = Project::with(&[("main.tf", &text)]);
         fs::create_dir(project.path().join("world")).unwrap();
@@ -113,14 +118,10 @@ impl Killed {
         running
     }
 
-    /// The lock in a bucket becomes as old as if a lease had been waited for: nobody renews it any more.
-    #[expect(clippy::disallowed_methods, reason = "the age of a file is what the server tells of its object")]
+    /// Nobody renews the lock in a bucket any more: it becomes as old as if a lease had been waited for.
     fn wait_for_the_lease(&self) {
-        let Some(server) = &self.server else { return };
-        // A run that was killed before it asked for the lock has left none.
-        let lock = server.objects().join("killed/default/lock");
-        if let Ok(file) = fs::File::options().write(true).open(lock) {
-            file.set_modified(SystemTime::now() - LEASE).unwrap();
+        if let Some((_, aging)) = &self.server {
+            aging.pass(LEASE);
         }
     }
 }
@@ -165,4 +166,10 @@ fn whenever_it_is_killed_the_next_run_knows_what_is_there_and_nothing_is_there_t
 fn whenever_it_is_killed_with_its_state_in_a_bucket_the_next_run_needs_nobody() {
     let counts = if full() { MANY } else { FEW_IN_A_BUCKET };
     survives(&Killed::of(counts.0, Some(Server::versitygw())), counts);
+}
+
+#[test]
+fn whenever_it_is_killed_with_its_state_in_a_bucket_of_others_the_next_run_needs_nobody() {
+    let counts = if full() { MANY } else { FEW_IN_A_BUCKET };
+    survives(&Killed::of(counts.0, Some(Server::moto())), counts);
 }

@@ -1,6 +1,7 @@
 //! A scratch folder and the program run in it as a user runs it: a cleared environment, nothing shared but the cache
 //! in which ONNX Runtime lies.
 
+pub(crate) mod aging;
 pub(crate) mod pack;
 pub(crate) mod schema;
 pub(crate) mod server;

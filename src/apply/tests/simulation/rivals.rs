@@ -139,7 +139,7 @@ fn raced(
         rivals.first.fake.things().may_overlap = overlap;
         rivals.in_peace().await.map_err(|wrong| format!("before anything happened: {wrong}"))?;
         rivals.configure(after);
-        let ends = rivals.race(trouble).await;
+        let ends = Box::pin(rivals.race(trouble)).await;
         rivals.in_peace().await.map_err(|wrong| format!("left alone: {wrong}"))?;
         Ok::<_, String>(ends)
     })?;
