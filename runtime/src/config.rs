@@ -85,6 +85,9 @@ pub struct Options {
     /// The address of that port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", env = "MLO_RUNTIME_ADMIN_HOST", value_parser = host)]
     pub admin_host: IpAddr,
+    /// Whose answers those of `/`, `/health` and refused bodies are like, where three families of servers differ
+    #[arg(long, value_enum, default_value_t = Compat::M, env = "MLO_RUNTIME_COMPAT")]
+    pub compat: Compat,
     /// A port of its own for the Open Inference Protocol over gRPC
     #[arg(long, value_name = "PORT", env = "MLO_RUNTIME_GRPC_PORT")]
     pub grpc_port: Option<u16>,
@@ -233,6 +236,17 @@ const EXAMPLES: &str = "Examples:
 Signals: SIGTERM and SIGINT end it, SIGHUP loads the newest models where it has no terminal.
 Exit codes: 0 stopped by a signal after draining, 1 could not start, 70 a run of the model did not end.";
 
+/// A family of servers whose callers are served as they expect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Compat {
+    /// `/health` says `healthy`; refused bodies are 422.
+    M,
+    /// `/health` says `ok` with details; refused bodies are 400 with `detail`.
+    C,
+    /// `/health` says `ok` or `degraded`; `/` lists endpoints by a message.
+    P,
+}
+
 /// What `null` means among numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Nulls {
@@ -345,7 +359,20 @@ pub struct Surroundings {
     pub library_path: Option<OsString>,
     /// What the variables of AWS say, by their names.
     pub aws: BTreeMap<&'static str, String>,
+    /// What the variables of `OpenTelemetry` say, by their names.
+    pub opentelemetry: BTreeMap<&'static str, String>,
 }
+
+/// The variables of `OpenTelemetry` that are heeded.
+const OPENTELEMETRY: [&str; 7] = [
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_SERVICE_NAME",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
+    "OTEL_SDK_DISABLED",
+];
 
 /// The variables of AWS that are heeded, by the names that AWS gave them.
 const AWS: [&str; 9] = [
@@ -364,6 +391,9 @@ impl Surroundings {
     /// Those of this process.
     pub fn of_process() -> Self {
         let set = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
+        let texts = |names: &[&'static str]| {
+            names.iter().filter_map(|name| Some((*name, set(name)?.into_string().ok()?))).collect()
+        };
         let home = set("HOME").map(PathBuf::from);
         let cache = if cfg!(target_os = "windows") {
             set("LOCALAPPDATA").map(PathBuf::from)
@@ -379,7 +409,8 @@ impl Surroundings {
             virtual_env: set("VIRTUAL_ENV").or_else(|| set("CONDA_PREFIX")).map(PathBuf::from),
             ort_dylib_path: set("ORT_DYLIB_PATH").map(PathBuf::from),
             library_path: set("LD_LIBRARY_PATH"),
-            aws: AWS.iter().filter_map(|name| Some((*name, set(name)?.into_string().ok()?))).collect(),
+            aws: texts(&AWS),
+            opentelemetry: texts(&OPENTELEMETRY),
         }
     }
 }

@@ -22,6 +22,7 @@
 //! - `metrics`, `process`, `log`, `clock`
 //! - `life`         signals, the terminal, the run file
 //! - `observe`      what is learned from answers: the prediction log, drift, what turned out
+//! - `trace`        traces of requests for `OpenTelemetry`
 //! - `watchdog`     ends the process when a run does not end
 
 mod access;
@@ -46,6 +47,7 @@ mod session;
 mod source;
 mod spec;
 mod tensor;
+mod trace;
 mod warm_up;
 mod watchdog;
 
@@ -58,7 +60,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-pub use config::{LogFormat, LogLevel, Nulls, Options, Provider, Surroundings};
+pub use config::{Compat, LogFormat, LogLevel, Nulls, Options, Provider, Surroundings};
 pub use life::ListenError;
 
 use observe::ObserveError;
@@ -72,8 +74,9 @@ use log::Log;
 use metrics::Metrics;
 use model::Stage;
 use observe::Observer;
-use server::{App, Entrance, Phase, Settings, Side};
+use server::{App, Beside, Entrance, Phase, Settings, Side};
 use spec::Spec;
+use trace::{Tracer, Tracing};
 
 /// Time for the model's threads to end once nothing is asked of them.
 const THREADS_END_MAX: Duration = Duration::from_secs(1);
@@ -136,6 +139,7 @@ async fn serve(options: Options, around: Surroundings, log: &Log) -> Result<(), 
     let first = specs.first().cloned().unwrap_or_default();
     let observing = options.observing(&around.folder);
     let observer = Observer::start(&observing, log)?;
+    let tracer = Tracer::start(Tracing::of(&around.opentelemetry), log)?;
     let entrances = entrances(&options, &around).await?;
     let address = entrances.first().map(|entrance| entrance.listener.local_addr()).transpose()?;
     let address = address.unwrap_or(SocketAddr::new(options.host, options.port));
@@ -145,7 +149,7 @@ async fn serve(options: Options, around: Surroundings, log: &Log) -> Result<(), 
     let mut run_file = write_run_file(path.as_deref(), &record)?;
     log.info("listening", &[("url", &life::url(address)), ("model", &first.name)]);
 
-    let app = app(&options, specs, around, observer, log);
+    let app = app(&options, specs, around, Beside { observer, tracer }, log);
     app.host.start()?;
     let host = Arc::clone(&app.host);
     watchdog::start(options.run_time(), log.clone(), move || host.longest_run())?;
@@ -212,7 +216,7 @@ async fn entrances(options: &Options, around: &Surroundings) -> Result<Vec<Entra
     Ok(entrances)
 }
 
-fn app(options: &Options, specs: Vec<Spec>, around: Surroundings, observer: Observer, log: &Log) -> Arc<App> {
+fn app(options: &Options, specs: Vec<Spec>, around: Surroundings, beside: Beside, log: &Log) -> Arc<App> {
     let metrics = Arc::new(Metrics::new(specs.len()));
     let host = Host::new(specs, options.clone(), around, Arc::clone(&metrics), log.clone());
     let settings = Settings {
@@ -221,8 +225,9 @@ fn app(options: &Options, specs: Vec<Spec>, around: Surroundings, observer: Obse
         api_key: Key::new(options.api_key.as_deref()),
         admin_token: Key::new(options.admin_token.as_deref()),
         admin_apart: options.admin_port.is_some(),
+        compat: options.compat,
     };
-    Arc::new(App::new(Arc::new(host), metrics, observer, log.clone(), settings))
+    Arc::new(App::new(Arc::new(host), metrics, beside, log.clone(), settings))
 }
 
 /// Waits for the signal to stop; loads the newest models whenever that is wished, or it is time.

@@ -82,6 +82,7 @@ pub(crate) struct Gauges {
     pub(crate) inflight: u64,
     pub(crate) log_lines_dropped: u64,
     pub(crate) observations_dropped: u64,
+    pub(crate) spans_dropped: u64,
     pub(crate) drift: Option<DriftReport>,
     pub(crate) quality: Option<Quality>,
 }
@@ -265,6 +266,24 @@ fn api(page: &mut Page, counts: &Counts, gauges: &Gauges) {
             histogram,
         );
     }
+    page.family("ml_request_count", "counter", "The same as api_requests_total.");
+    for ((method, endpoint, status), count) in &counts.requests {
+        let status = status.to_string();
+        let labels = [("method", *method), ("path", *endpoint), ("status", status.as_str())];
+        page.line("ml_request_count", &labels, count);
+    }
+    page.family("ml_request_latency_seconds", "histogram", "The same as api_request_duration_seconds.");
+    for ((method, endpoint), histogram) in &counts.durations {
+        page.histogram("ml_request_latency_seconds", &[("method", method), ("path", endpoint)], histogram);
+    }
+    page.family("ml_request_errors_total", "counter", "Requests that failed by no fault of the caller.");
+    let mut failed = BTreeMap::<(&str, &str), u64>::new();
+    for ((method, endpoint, _), count) in counts.requests.iter().filter(|((.., status), _)| *status >= 500) {
+        *failed.entry((method, endpoint)).or_default() += count;
+    }
+    for ((method, endpoint), count) in failed {
+        page.line("ml_request_errors_total", &[("method", method), ("path", endpoint)], count);
+    }
     page.family("api_errors_total", "counter", "Refused requests by route and error code.");
     for ((route, code), count) in &counts.errors {
         page.line("api_errors_total", &[("route", route), ("type", code.text())], count);
@@ -392,6 +411,8 @@ fn process_lines(page: &mut Page, gauges: &Gauges) {
     let help = "Answers that neither the prediction log nor drift learned of.";
     page.family("observations_dropped_total", "counter", help);
     page.line("observations_dropped_total", &[], gauges.observations_dropped);
+    page.family("trace_spans_dropped_total", "counter", "Spans that could not be handed over in time.");
+    page.line("trace_spans_dropped_total", &[], gauges.spans_dropped);
 }
 
 /// The text as it grows.

@@ -357,6 +357,7 @@ mod tests {
             ort_dylib_path: None,
             library_path: None,
             aws: std::collections::BTreeMap::new(),
+            opentelemetry: std::collections::BTreeMap::new(),
         };
         let refusal = find(&options(&[]), &around)
             .unwrap_err()

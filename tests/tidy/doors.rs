@@ -26,6 +26,7 @@ const DOORS: &[Door] = &[
             "src/fetch/http",
             "runtime/src/server",
             "runtime/src/access.rs",
+            "runtime/src/trace.rs",
             "runtime/src/source/http.rs",
         ],
         "asks our server; fetches packages and models; is our server, and looks at its headers",

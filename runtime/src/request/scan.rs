@@ -21,7 +21,7 @@ pub(crate) struct Scanner<'a> {
 /// A JSON number: `mantissa · 10^exponent` where [`is_exact`](Number::is_exact), and its text for the rest.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Number<'a> {
-    pub(crate) text: &'a str,
+    written: &'a [u8],
     pub(crate) negative: bool,
     pub(crate) mantissa: u64,
     pub(crate) exponent: i32,
@@ -29,6 +29,14 @@ pub(crate) struct Number<'a> {
     pub(crate) is_exact: bool,
     /// Written without point and exponent.
     pub(crate) is_integer: bool,
+}
+
+impl<'a> Number<'a> {
+    /// As it is written.
+    pub(crate) fn text(&self) -> &'a str {
+        // Digits, a point, signs and an `e`: always text.
+        std::str::from_utf8(self.written).unwrap_or_default()
+    }
 }
 
 impl<'a> Scanner<'a> {
@@ -175,8 +183,8 @@ impl<'a> Scanner<'a> {
         if self.digit().is_some() {
             return Err(self.syntax());
         }
-        let text = self.bytes.get(start..self.at).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        Ok(Number { text: text.unwrap_or_default(), negative, mantissa, exponent, is_exact, is_integer })
+        let written = self.bytes.get(start..self.at).unwrap_or_default();
+        Ok(Number { written, negative, mantissa, exponent, is_exact, is_integer })
     }
 
     fn exponent(&mut self) -> Result<i32, Fault> {
@@ -420,8 +428,14 @@ mod tests {
         ];
         for (text, mantissa, exponent, is_exact, is_integer) in rows {
             let number = Scanner::new(text.as_bytes()).number().unwrap();
-            let expected =
-                Number { text, negative: text.starts_with('-'), mantissa, exponent, is_exact, is_integer };
+            let expected = Number {
+                written: text.as_bytes(),
+                negative: text.starts_with('-'),
+                mantissa,
+                exponent,
+                is_exact,
+                is_integer,
+            };
             assert_eq!(number, expected);
         }
     }

@@ -25,8 +25,9 @@ const EXACT_MAX: u64 = 1 << 53;
 /// A number, or the problem that something else is one.
 fn number<'a>(scanner: &mut Scanner<'a>, problem: Problem) -> Result<Number<'a>, Fault> {
     match scanner.peek() {
+        Some(b'0'..=b'9') => scanner.number(),
         _ if scanner.is_non_finite() => Err(problem.into()),
-        Some(b'-' | b'0'..=b'9') => scanner.number(),
+        Some(b'-') => scanner.number(),
         other => Err(not(scanner, other, problem)),
     }
 }
@@ -60,7 +61,7 @@ fn double(number: &Number<'_>) -> f64 {
                 value
             }
         }
-        None => number.text.parse().unwrap_or(f64::INFINITY),
+        None => number.text().parse().unwrap_or(f64::INFINITY),
     }
 }
 
@@ -73,7 +74,7 @@ fn single(number: &Number<'_>) -> f32 {
     let value = double(number);
     let near_zero = value != 0.0 && value.abs() < f64::from(f32::MIN_POSITIVE);
     if value.to_bits() & TAIL == TIE || near_zero {
-        return number.text.parse().unwrap_or(f32::INFINITY);
+        return number.text().parse().unwrap_or(f32::INFINITY);
     }
     value as f32
 }
@@ -83,7 +84,7 @@ fn integer(number: &Number<'_>) -> Result<i128, Problem> {
         let value = if number.is_exact {
             i128::from(number.mantissa)
         } else {
-            number.text.trim_start_matches('-').parse().map_err(|_| Problem::OutOfRange)?
+            number.text().trim_start_matches('-').parse().map_err(|_| Problem::OutOfRange)?
         };
         return Ok(if number.negative { -value } else { value });
     }
@@ -144,7 +145,7 @@ impl FromJson for bool {
             Some(b'f') => scanner.word("false").map(|()| false),
             Some(b'0'..=b'9') => {
                 let number = scanner.number()?;
-                match (number.is_integer, number.text) {
+                match (number.is_integer, number.text()) {
                     (true, "0") => Ok(false),
                     (true, "1") => Ok(true),
                     _ => Err(Problem::NotABool.into()),

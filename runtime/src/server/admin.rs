@@ -67,5 +67,5 @@ pub(super) async fn feedback(app: &App, head: &Parts, body: Incoming) -> Result<
             r#"a body like {"request_id":"…","labels":[1]} or {"feedback":[…]} of several is needed"#;
         Refusal::new(Code::Validation, message)
     })?;
-    Ok(Reply::value(&json!(app.observer.truths(&truths))))
+    Ok(Reply::value(&json!(app.beside.observer.truths(&truths))))
 }

@@ -11,6 +11,7 @@ use super::reply::REQUEST_ID;
 use super::routes::Named;
 use crate::access::Key;
 use crate::clock;
+use crate::config::Compat;
 use crate::host::{Host, Hosted};
 use crate::log::Log;
 use crate::metrics::Metrics;
@@ -18,6 +19,7 @@ use crate::model::{Served, Stage};
 use crate::observe::Observer;
 use crate::process::Meter;
 use crate::protocol::{Code, Refusal};
+use crate::trace::Tracer;
 
 /// Characters of a caller's request id at most.
 const REQUEST_ID_CHARS_MAX: usize = 128;
@@ -26,7 +28,7 @@ const REQUEST_ID_CHARS_MAX: usize = 128;
 pub(crate) struct App {
     pub(crate) host: Arc<Host>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) observer: Observer,
+    pub(crate) beside: Beside,
     pub(crate) log: Log,
     pub(crate) draining: AtomicBool,
     pub(super) settings: Settings,
@@ -34,6 +36,12 @@ pub(crate) struct App {
     pub(super) ids: RequestIds,
     inflight: AtomicU64,
     started: Instant,
+}
+
+/// What is told of requests beside their answers.
+pub(crate) struct Beside {
+    pub(crate) observer: Observer,
+    pub(crate) tracer: Tracer,
 }
 
 /// What the operator wants of the server.
@@ -48,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) admin_token: Option<Key>,
     /// Whether administration has a listener of its own, and is not on the other.
     pub(crate) admin_apart: bool,
+    /// Whose answers ours are like.
+    pub(crate) compat: Compat,
 }
 
 /// A request in progress; counts itself out however it ends.
@@ -86,14 +96,14 @@ impl App {
     pub(crate) fn new(
         host: Arc<Host>,
         metrics: Arc<Metrics>,
-        observer: Observer,
+        beside: Beside,
         log: Log,
         settings: Settings,
     ) -> Self {
         Self {
             host,
             metrics,
-            observer,
+            beside,
             log,
             draining: AtomicBool::new(false),
             settings,

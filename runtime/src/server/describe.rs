@@ -9,6 +9,7 @@ use super::app::{App, RequestId, served};
 use super::reply::Reply;
 use super::routes::Named;
 use crate::clock;
+use crate::config::Compat;
 use crate::host::Hosted;
 use crate::metrics::{Gauges, ModelGauges};
 use crate::model::Stage;
@@ -17,7 +18,13 @@ use crate::tensor;
 
 const PROMETHEUS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
-pub(super) fn root() -> Reply {
+pub(super) fn root(app: &App) -> Reply {
+    if app.settings.compat == Compat::P {
+        return Reply::value(&json!({
+            "message": "MLOps API is running",
+            "endpoints": ["/health", "/predict", "/metrics", "/model-info", "/drift-status", "/docs"],
+        }));
+    }
     Reply::value(&json!({
         "name": "mlo-runtime",
         "version": env!("CARGO_PKG_VERSION"),
@@ -31,17 +38,37 @@ pub(super) fn root() -> Reply {
 /// Alive, whatever became of the model.
 pub(super) fn health(app: &App) -> Reply {
     let usage = app.meter.usage();
-    Reply::value(&json!({
-        "status": "healthy",
-        "ready": app.is_ready(),
-        "uptime_seconds": app.uptime_seconds(),
-        "resources": {
-            "memory_rss_bytes": usage.memory_rss_bytes,
-            "cpu_percent": usage.cpu_percent,
-            "thread_count": usage.thread_count,
-        },
-        "instance": app.settings.instance,
-    }))
+    let used = json!({
+        "memory_rss_bytes": usage.memory_rss_bytes,
+        "cpu_percent": usage.cpu_percent,
+        "thread_count": usage.thread_count,
+    });
+    let (ready, hosted) = (app.is_ready(), app.host.default_model());
+    let figures = &hosted.spec.figures;
+    Reply::value(&match app.settings.compat {
+        Compat::M => json!({
+            "status": "healthy",
+            "ready": ready,
+            "uptime_seconds": app.uptime_seconds(),
+            "resources": used,
+            "instance": app.settings.instance,
+        }),
+        Compat::C => json!({
+            "status": "ok",
+            "ready": ready,
+            "details": {
+                "metrics": (!figures.is_empty()).then(|| protocol::figures(figures)),
+                "mlflow": {"status": if ready { "available" } else { "unavailable" }, "model_uri": null},
+            },
+        }),
+        Compat::P => json!({
+            "status": if ready { "ok" } else { "degraded" },
+            "model_ready": ready,
+            "model_path": null,
+            "uptime_seconds": app.uptime_seconds(),
+            "resource_usage": used,
+        }),
+    })
 }
 
 pub(super) fn ready(app: &App, id: &RequestId) -> Reply {
@@ -97,7 +124,7 @@ pub(super) fn model_info(app: &App) -> Reply {
 
 /// `GET /drift-status`
 pub(super) fn drift_status(app: &App) -> Reply {
-    let Some(report) = app.observer.drift() else {
+    let Some(report) = app.beside.observer.drift() else {
         return Reply::value(&json!({
             "status": "no_report", "drift_detected": false, "drifted_features": [], "report_path": null,
         }));
@@ -123,7 +150,7 @@ pub(super) fn drift_status(app: &App) -> Reply {
 }
 
 pub(super) fn metrics_text(app: &App) -> Reply {
-    let quality = app.observer.quality();
+    let quality = app.beside.observer.quality();
     let gauges = |hosted: &'_ Hosted| {
         let served = hosted.served();
         ModelGauges {
@@ -143,8 +170,9 @@ pub(super) fn metrics_text(app: &App) -> Reply {
         uptime_seconds: app.uptime_seconds(),
         inflight: app.inflight(),
         log_lines_dropped: app.log.dropped(),
-        observations_dropped: app.observer.dropped(),
-        drift: app.observer.drift(),
+        observations_dropped: app.beside.observer.dropped(),
+        spans_dropped: app.beside.tracer.dropped(),
+        drift: app.beside.observer.drift(),
         quality,
     });
     Reply::new(PROMETHEUS, text.into_bytes())

@@ -40,7 +40,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-pub(crate) use app::{App, Settings};
+pub(crate) use app::{App, Beside, Settings};
 pub(crate) use tls::TlsError;
 pub(crate) use tls::acceptor;
 
@@ -213,7 +213,7 @@ impl Talk {
             async move {
                 let response = grpc::answer(&app, request).await;
                 if open.fetch_sub(1, Ordering::Relaxed) == 1 {
-                    state.now(Doing::Nothing);
+                    state.now(Doing::Resting);
                 }
                 Ok::<_, std::convert::Infallible>(response)
             }
@@ -263,6 +263,8 @@ enum Doing {
     Opened,
     /// It waits for the next request.
     Nothing,
+    /// The same over HTTP/2, where pings tell whether the other side is there.
+    Resting,
     /// Bytes of a head have come.
     Head,
     /// Its request is being read or answered.
@@ -358,7 +360,7 @@ impl Connections {
             let max = match doing {
                 Doing::Opened | Doing::Head => limits.head,
                 Doing::Nothing => limits.idle,
-                Doing::Request => continue,
+                Doing::Request | Doing::Resting => continue,
             };
             if now.saturating_duration_since(since) > max {
                 state.cut.notify_one();

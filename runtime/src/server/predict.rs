@@ -65,7 +65,7 @@ pub(super) async fn predict(
         request_id: id.text(),
     };
     let body = answer::predictions(form, &done, served.reading, &served.outputs, &served.names, &by);
-    Ok(Reply::json(body))
+    Ok(Reply::json(body).of_run(&done))
 }
 
 /// `POST /v2/models/{model}/infer`
@@ -95,14 +95,15 @@ pub(super) async fn infer(
         id: own_id.as_deref(),
     };
     let content = answer::inference(&done, &served.outputs, &wanted, &signed);
-    Ok(match content.json_bytes {
+    let reply = match content.json_bytes {
         None => Reply::json(content.bytes),
         Some(length) => {
             let mut reply = Reply::new(BINARY, content.bytes);
             reply.response.headers_mut().insert(JSON_LENGTH, HeaderValue::from(length));
             reply
         }
-    })
+    };
+    Ok(reply.of_run(&done))
 }
 
 fn read_inference(
@@ -155,7 +156,7 @@ impl Asked<'_> {
         let late = || Refusal::new(Code::PredictionTimeout, "the model did not answer in time");
         let rows = inputs.first().map_or(0, crate::tensor::Tensor::rows);
         let start = clock::instant();
-        let kept = self.app.observer.is_watching().then(|| inputs.clone());
+        let kept = self.app.beside.observer.is_watching().then(|| inputs.clone());
         let answer =
             self.served.queue.submit(inputs, deadline, arriving).map_err(|refused| match refused {
                 Refused::Full => Refusal::new(Code::Overloaded, "too many rows are waiting already"),
@@ -176,7 +177,7 @@ impl Asked<'_> {
     }
 
     fn observe(&self, inputs: Inputs, done: &Done, took: Duration) {
-        self.app.observer.observe(Observation {
+        self.app.beside.observer.observe(Observation {
             request_id: self.id.text().to_owned(),
             path: self.path,
             model: self.hosted.spec.name.clone(),

@@ -19,6 +19,7 @@ use crate::clock;
 use crate::config::LogLevel;
 use crate::metrics;
 use crate::protocol::{Code, Refusal};
+use crate::trace::Ended;
 
 /// An endpoint, with the model that the path names.
 #[derive(Debug, Clone, PartialEq)]
@@ -218,6 +219,7 @@ pub(super) async fn answer(app: &Arc<App>, side: Side, request: Request<Incoming
     let _inflight = app.begin();
     let id = app.ids.choose(request.headers());
     let (head, body) = request.into_parts();
+    let span = app.beside.tracer.begin(&head.headers);
     let route = Route::of(head.uri.path()).filter(|route| route.is_on(side, app));
     let endpoint = route.as_ref().map_or("other", Route::label);
     let prediction = route.as_ref().and_then(|route| route.prediction(app));
@@ -236,7 +238,8 @@ pub(super) async fn answer(app: &Arc<App>, side: Side, request: Request<Incoming
             Err(refusal) => Err(refusal),
         },
     };
-    let mut reply = outcome.unwrap_or_else(|refusal| Reply::refusal(&refusal, id.text(), v2));
+    let compat = app.settings.compat;
+    let mut reply = outcome.unwrap_or_else(|refusal| Reply::refusal(&refusal, id.text(), v2, compat));
     reply.response.headers_mut().insert(REQUEST_ID, id.0.clone());
     if ambiguous || app.draining.load(Ordering::Relaxed) {
         reply.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -251,6 +254,10 @@ pub(super) async fn answer(app: &Arc<App>, side: Side, request: Request<Incoming
         seconds: took.as_secs_f64(),
         prediction: prediction.filter(|_| allowed),
     });
+    if let Some(span) = span {
+        let ended = Ended { method, endpoint, status, request_id: id.text(), run: reply.run };
+        app.beside.tracer.end(&span, &ended);
+    }
     if app.log.writes(LogLevel::Debug) {
         let micros = took.as_micros();
         let values: [(&str, &dyn std::fmt::Display); 5] = [
@@ -275,7 +282,7 @@ async fn dispatch(
     match route {
         Route::Predict => predict::predict(app, id, head, body).await,
         Route::V2Infer(named) => predict::infer(app, id, &named, head, body).await,
-        Route::Root => Ok(describe::root()),
+        Route::Root => Ok(describe::root(app)),
         Route::Health => Ok(describe::health(app)),
         Route::Ready => Ok(describe::ready(app, id)),
         Route::ModelInfo => Ok(describe::model_info(app)),

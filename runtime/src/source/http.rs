@@ -13,7 +13,6 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use super::SourceError;
-use crate::config::Credentials;
 
 /// Redirects that are followed.
 const REDIRECTS_MAX: usize = 5;
@@ -85,7 +84,7 @@ pub(super) struct Client {
 pub(super) type Headers<'h> = &'h [(&'h str, &'h str)];
 
 /// A client that trusts what the system trusts.
-pub(super) fn client(_: &Credentials) -> Result<Client, HttpError> {
+pub(super) fn client() -> Result<Client, HttpError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(HttpError::System)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -128,10 +127,9 @@ impl Client {
         Err(HttpError::Refused { url, why: "it leads on too often" })
     }
 
-    /// Posts a form.
-    pub(super) fn post(&self, url: &str, form: String) -> Result<Answer, HttpError> {
-        let headers = [("content-type", "application/x-www-form-urlencoded")];
-        self.persist(&Method::POST, url, &headers, &Bytes::from(form))
+    /// Posts a body of the type that the headers say.
+    pub(super) fn post(&self, url: &str, headers: Headers<'_>, body: String) -> Result<Answer, HttpError> {
+        self.persist(&Method::POST, url, headers, &Bytes::from(body))
     }
 
     /// Asks again where a server or a line fails.
@@ -262,7 +260,7 @@ mod tests {
 
     #[test]
     fn metadata_services_are_not_asked() {
-        let client = client(&Credentials::default()).unwrap();
+        let client = client().unwrap();
         for url in [
             "http://169.254.169.254/latest/meta-data",
             "http://[fe80::1]/",

@@ -56,7 +56,7 @@ pub(super) fn fetch(uri: &str, sources: &Sources<'_>) -> Result<Fetched, SourceE
             }
             _ => None,
         };
-    let registry = Registry { base, authorization, client: http::client(credentials)? };
+    let registry = Registry { base, authorization, client: http::client()? };
     let (name, version) = registry.resolve(&wanted)?;
     let bytes = registry.artifact(&name, &version)?;
     Ok(Fetched { bytes, version: Some(version) })

@@ -87,7 +87,7 @@ impl Sources<'_> {
             "oci" => oci::fetch(uri, self)?,
             "models" => mlflow::fetch(uri, self)?,
             "s3" => s3::fetch(uri, self)?,
-            _ => Fetched { bytes: http::client(self.credentials)?.get(uri, &[])?.found()?, version: None },
+            _ => Fetched { bytes: http::client()?.get(uri, &[])?.found()?, version: None },
         };
         self.keep(&fetched.bytes);
         Ok(fetched)
@@ -121,6 +121,20 @@ impl Sources<'_> {
             let _ = write();
         }
     }
+}
+
+/// Posts JSON to an address that the operator names.
+///
+/// # Errors
+/// [`HttpError`].
+pub(crate) fn post_json(
+    url: &str,
+    headers: &[(String, String)],
+    body: &serde_json::Value,
+) -> Result<(), HttpError> {
+    let mut all = vec![("content-type", "application/json")];
+    all.extend(headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    http::client()?.post(url, &all, body.to_string())?.found().map(drop)
 }
 
 /// `sha256:` and 64 digits.

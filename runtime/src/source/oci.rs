@@ -39,7 +39,7 @@ fn place(uri: &str) -> Option<Place<'_>> {
 pub(super) fn fetch(uri: &str, sources: &Sources<'_>) -> Result<Fetched, SourceError> {
     let problem = "`oci://registry/repository@sha256:…` or `:tag` is needed";
     let place = place(uri).ok_or_else(|| SourceError::Uri { uri: uri.to_owned(), problem })?;
-    let client = http::client(sources.credentials)?;
+    let client = http::client()?;
     let registry = Registry { client, place: &place, sources };
     let (manifest, token) = registry.manifest()?;
     let wrong = |problem: &str| SourceError::Answer { place: uri.to_owned(), problem: problem.to_owned() };

@@ -30,7 +30,7 @@ pub(super) fn fetch(uri: &str, sources: &Sources<'_>) -> Result<Fetched, SourceE
         .filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty())
         .ok_or_else(|| SourceError::Uri { uri: uri.to_owned(), problem })?;
     let credentials = sources.credentials;
-    let client = http::client(credentials)?;
+    let client = http::client()?;
     let keys = keys(credentials, &client)?;
     let store = Store { client, keys, credentials, bucket };
     if key.to_ascii_lowercase().ends_with(".onnx") {
@@ -82,7 +82,8 @@ fn keys(credentials: &Credentials, client: &Client) -> Result<Keys, SourceError>
         escaped(role, false),
         escaped(token.trim(), false)
     );
-    let answer = client.post(&format!("https://sts.{region}.amazonaws.com/"), form)?;
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let answer = client.post(&format!("https://sts.{region}.amazonaws.com/"), &headers, form)?;
     let answer = String::from_utf8_lossy(&answer.found()?).into_owned();
     let value = |name: &str| {
         elements(&answer, name).next().map(unescaped).ok_or_else(|| SourceError::Answer {

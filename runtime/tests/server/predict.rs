@@ -364,6 +364,34 @@ fn the_server_tells_about_itself() {
 }
 
 #[test]
+fn callers_of_other_servers_are_answered_as_they_expect() {
+    let bad = r#"{"features":[[1]]}"#;
+    let figures = ["--metrics-json", r#"{"accuracy":0.9}"#];
+    let server = Server::ready(&onnx::classifier(), &[&["--compat", "c"], &figures[..]].concat());
+    let health = server.get("/health/").json();
+    assert_eq!((&health["status"], &health["ready"]), (&json!("ok"), &json!(true)));
+    assert_eq!(health["details"]["metrics"], json!({"accuracy": 0.9}));
+    let refused = server.post("/predict/", bad);
+    assert_eq!(
+        (refused.status, &refused.json()["detail"]),
+        (400, &json!("features[0] has 1 values, 2 are expected"))
+    );
+    let server = Server::ready(&onnx::classifier(), &["--compat", "p"]);
+    let root = json!({
+        "message": "MLOps API is running",
+        "endpoints": ["/health", "/predict", "/metrics", "/model-info", "/drift-status", "/docs"],
+    });
+    assert_eq!(server.get("/").json(), root);
+    let health = server.get("/health").json();
+    assert_eq!((&health["status"], &health["model_ready"]), (&json!("ok"), &json!(true)));
+    assert_eq!(server.post("/predict", bad).status, 422);
+    let without = Server::start(None, &["--compat", "p"]);
+    without.settled();
+    let health = without.get("/health");
+    assert_eq!((health.status, &health.json()["status"]), (200, &json!("degraded")));
+}
+
+#[test]
 fn a_folder_that_holds_one_model_is_served() {
     let folder = tempfile::tempdir().unwrap();
     lay(folder.path(), "any.onnx", &onnx::classifier());

@@ -23,13 +23,19 @@ struct Web {
     address: SocketAddr,
     answers: Arc<Mutex<HashMap<String, Answer>>>,
     asked: Arc<Mutex<Vec<String>>>,
+    /// The latest body that was sent to each path.
+    bodies: Arc<Mutex<HashMap<String, Vec<u8>>>>,
 }
 
 impl Web {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let web =
-            Self { address: listener.local_addr().unwrap(), answers: Arc::default(), asked: Arc::default() };
+        let web = Self {
+            address: listener.local_addr().unwrap(),
+            answers: Arc::default(),
+            asked: Arc::default(),
+            bodies: Arc::default(),
+        };
         let server = web.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -57,6 +63,7 @@ impl Web {
             reader.read_exact(&mut body).unwrap();
             let path = head.split(' ').nth(1).unwrap().to_owned();
             self.asked.lock().unwrap().push(head);
+            self.bodies.lock().unwrap().insert(path.clone(), body);
             let (status, headers, body) = self.answers.lock().unwrap().get(&path).cloned().unwrap_or((
                 404,
                 Vec::new(),
@@ -75,6 +82,11 @@ impl Web {
 
     fn put_answer(&self, path: &str, answer: Answer) {
         self.answers.lock().unwrap().insert(path.to_owned(), answer);
+    }
+
+    /// What was sent to this path, once something was.
+    fn body_of(&self, path: &str) -> Option<Vec<u8>> {
+        self.bodies.lock().unwrap().get(path).cloned()
     }
 
     /// The head of the latest request for this path.
@@ -266,4 +278,33 @@ fn a_store_of_objects_is_asked_with_a_signature() {
         );
         assert!(!server.log().contains("sEcReT") && !head.contains("sEcReT"));
     }
+}
+
+#[test]
+fn traces_go_to_the_collector_that_the_variables_name() {
+    let (web, cache) = (Web::start(), tempfile::tempdir().unwrap());
+    web.put("/v1/traces", "{}");
+    web.put("/iris.onnx", onnx::classifier());
+    let (uri, collector) = (format!("http://{}/iris.onnx", web.address), format!("http://{}", web.address));
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.as_str()),
+        ("OTEL_SERVICE_NAME", "iris-prod"),
+        ("OTEL_TRACES_SAMPLER", "parentbased_always_off"),
+    ];
+    let (server, status) = serve(&cache, &["--model", &uri], &variables);
+    assert_eq!(status, 200, "{}", server.log());
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let parent = format!("00-{trace}-00f067aa0ba902b7-01");
+    let headers = [("traceparent", parent.as_str()), ("x-request-id", "traced")];
+    assert_eq!(server.ask("POST", "/predict", &headers, br#"{"features":[[1,2]]}"#).status, 200);
+    let message = until("the spans", || web.body_of("/v1/traces"));
+    let message: serde_json::Value = serde_json::from_slice(&message).unwrap();
+    let resource = &message["resourceSpans"][0];
+    assert_eq!(resource["resource"]["attributes"][0]["value"]["stringValue"], "iris-prod");
+    let spans = resource["scopeSpans"][0]["spans"].as_array().unwrap();
+    let names: Vec<&str> = spans.iter().map(|span| span["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["POST /predict", "model run"], "what is not asked for by a parent is not kept");
+    assert!(spans.iter().all(|span| span["traceId"] == trace), "{message}");
+    assert_eq!(spans[0]["parentSpanId"], "00f067aa0ba902b7");
+    assert_eq!(spans[1]["parentSpanId"], spans[0]["spanId"]);
 }

@@ -45,6 +45,12 @@ const BENCHES: &[Bench] = &[
         packages: &["mlo", "mlo-runtime"],
         run: serve::run,
     },
+    Bench {
+        name: "serve-gpu",
+        about: "the same on an NVIDIA GPU: throughput beside a loop with CUDA, memory of the GPU",
+        packages: &["mlo", "mlo-runtime"],
+        run: serve::run_on_gpu,
+    },
 ];
 
 /// What a bench works with.
@@ -58,7 +64,7 @@ pub(crate) struct Place {
 /// The benches, one a line: name and what it measures.
 pub(crate) fn list() -> String {
     let lines: Vec<_> =
-        BENCHES.iter().map(|bench| format!("  bench {:8} {}\n", bench.name, bench.about)).collect();
+        BENCHES.iter().map(|bench| format!("  bench {:9} {}\n", bench.name, bench.about)).collect();
     lines.concat()
 }
 

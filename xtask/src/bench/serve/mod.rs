@@ -3,6 +3,7 @@
 //!
 //! The others run with one worker, as our server is one process, and with one thread for the model, as the loop has.
 
+mod gpu;
 mod load;
 
 use std::fs::{self, File};
@@ -86,6 +87,8 @@ impl Drop for Server {
     }
 }
 
+pub(crate) use gpu::run as run_on_gpu;
+
 pub(crate) fn run(place: &Place) -> Result<(), Failure> {
     let workspace = Workspace::locate()?;
     let cache = Cache::locate(false)?;
@@ -112,12 +115,12 @@ pub(crate) fn run(place: &Place) -> Result<(), Failure> {
     for model in &MODELS {
         let path = place.folder.join(model.name).with_extension("onnx");
         for rows in ROWS {
-            let micros = raw(&python, &place.folder, &path, rows)?;
+            let (micros, _) = raw(&python, &place.folder, &path, rows, &[])?;
             let figures = ["", "", "", "", &format!("{micros:.1}"), "", ""].map(str::to_owned);
             let names = [model.name, "loop of ONNX Runtime", "", &rows.to_string()].map(str::to_owned);
             table.row(names.into_iter().chain(figures));
         }
-        let ours = mlo(place, &library, &path)?;
+        let ours = mlo(place, &library, &path, &[])?;
         for form in [Form::Rows, Form::Tensors, Form::Bytes] {
             measure(&mut table, model, &ours, form)?;
         }
@@ -137,12 +140,21 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::io("writing", &path, &error))
 }
 
-/// Microseconds of CPU for one run without a server.
-fn raw(python: &Path, folder: &Path, model: &Path, rows: usize) -> Result<f64, Failure> {
+/// Microseconds of one run without a server: of CPU, and from begin to end.
+fn raw(
+    python: &Path,
+    folder: &Path,
+    model: &Path,
+    rows: usize,
+    more: &[&str],
+) -> Result<(f64, f64), Failure> {
     let mut command = Command::new(python);
     command.arg(folder.join("raw.py")).arg(model).args([&rows.to_string(), LOOP_SECONDS]);
+    command.args(more);
     let said = command::read(&mut command)?;
-    said.trim().parse().map_err(|_| Failure::new(format!("the loop said `{said}`")))
+    let figures =
+        said.trim().split_once(' ').and_then(|(cpu, wall)| Some((cpu.parse().ok()?, wall.parse().ok()?)));
+    figures.ok_or_else(|| Failure::new(format!("the loop said `{said}`")))
 }
 
 /// One row of figures for each number of rows and connections.
@@ -250,11 +262,11 @@ fn free_port() -> Result<SocketAddr, Failure> {
     any.map_err(|error| Failure::new(format!("finding a port: {error}")))
 }
 
-fn mlo(place: &Place, library: &Path, model: &Path) -> Result<Server, Failure> {
+fn mlo(place: &Place, library: &Path, model: &Path, more: &[&str]) -> Result<Server, Failure> {
     let address = free_port()?;
     let mut command = Command::new(place.mlo.with_file_name("mlo-runtime"));
     command.arg("--model").arg(model).arg("--onnxruntime").arg(library);
-    command.args(["--intra-op-threads", "1", "--port", &address.port().to_string()]);
+    command.args(["--intra-op-threads", "1", "--port", &address.port().to_string()]).args(more);
     start("mlo", command, address, "/ready", &place.folder)
 }
 
@@ -327,16 +339,33 @@ fn start(
 }
 
 fn is_ready(address: SocketAddr, path: &str) -> bool {
+    let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    exchange(address, &head, Duration::from_secs(2)).is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+/// Lets our server load its model anew.
+fn reload(server: &Server, token: &str) -> Result<(), Failure> {
+    let head = format!(
+        "POST /admin/reload HTTP/1.1\r\nhost: x\r\nx-admin-token: {token}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
+    let answer = exchange(server.address, &head, START_MAX)
+        .map_err(|error| Failure::new(format!("reloading: {error}")))?;
+    if answer.contains("\"reloaded\"") {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("the reload says {answer}")))
+    }
+}
+
+/// One request on a connection of its own.
+fn exchange(address: SocketAddr, head: &str, max: Duration) -> std::io::Result<String> {
     use std::io::{Read as _, Write as _};
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(max))?;
+    stream.write_all(head.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// Seconds of processors that a process has used, as `/proc` tells.
