@@ -210,7 +210,7 @@ fn attempt(options: &Options, model: &[u8], log: &Log) -> Result<(), SessionErro
     let mut session = Session::load(&engine, model, options.execution(1))?;
     let inputs = session.signature().inputs.clone();
     let taking = Taking { inputs, ..Taking::default() };
-    match warm_up::run(&mut session, &taking) {
+    match warm_up::once(&mut session, &taking) {
         // Only other lengths may be wanted.
         Err(SessionError::Input(_) | SessionError::Run(_))
             if warm_up::has_open_lengths(session.signature()) =>

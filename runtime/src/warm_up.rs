@@ -30,20 +30,9 @@ pub(crate) struct WarmUp {
 /// # Errors
 /// The session's, from the run with a single row.
 pub(crate) fn run(session: &mut Session, taking: &Taking) -> Result<WarmUp, SessionError> {
-    let batching = declared(session.signature());
-    let rows = match batching {
-        Batching::Exactly(rows) => rows,
-        Batching::Merged | Batching::Alone => 1,
-    };
-    let inputs = |rows: usize, seed: usize| -> Result<Inputs, SessionError> {
-        let tensor = |port: &Port| filled(port, taking, rows, seed);
-        let inputs: Option<Inputs> = taking.inputs.iter().map(tensor).collect();
-        inputs.ok_or_else(|| SessionError::Unsupported("its input is too large".to_owned()))
-    };
-    let one = inputs(rows, 0)?;
-    let outputs = session.run(&one)?;
-    let batching = match batching {
-        Batching::Merged if shares(session, &one, &inputs(1, 1)?, &outputs) => Batching::Merged,
+    let (one, outputs) = once(session, taking)?;
+    let batching = match declared(session.signature()) {
+        Batching::Merged if shares(session, &one, &inputs(taking, 1, 1)?, &outputs) => Batching::Merged,
         Batching::Exactly(size) if outputs.has_rows(size) => {
             in_parts(session, &one, 1, size)?;
             Batching::Exactly(size)
@@ -52,6 +41,26 @@ pub(crate) fn run(session: &mut Session, taking: &Taking) -> Result<WarmUp, Sess
         Batching::Merged | Batching::Exactly(_) | Batching::Alone => Batching::Alone,
     };
     Ok(WarmUp { batching, outputs })
+}
+
+/// Runs the model a single time; what it was given, and what it answered.
+///
+/// # Errors
+/// The session's.
+pub(crate) fn once(session: &mut Session, taking: &Taking) -> Result<(Inputs, Outputs), SessionError> {
+    let rows = match declared(session.signature()) {
+        Batching::Exactly(rows) => rows,
+        Batching::Merged | Batching::Alone => 1,
+    };
+    let one = inputs(taking, rows, 0)?;
+    let outputs = session.run(&one)?;
+    Ok((one, outputs))
+}
+
+fn inputs(taking: &Taking, rows: usize, seed: usize) -> Result<Inputs, SessionError> {
+    let tensor = |port: &Port| filled(port, taking, rows, seed);
+    let inputs: Option<Inputs> = taking.inputs.iter().map(tensor).collect();
+    inputs.ok_or_else(|| SessionError::Unsupported("its input is too large".to_owned()))
 }
 
 /// Whether the model leaves the length of something open that is not the number of rows.
