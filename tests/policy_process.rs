@@ -31,10 +31,6 @@ fn a_hostile_policy_denies_with_a_message_of_its_own() {
             "deny contains \"x\" if count(numbers.range(1, 400000000)) == 1",
             &["MLO5002", "the policy needs more than 512 MiB of memory while judging `iris`"],
         ),
-        (
-            "deny contains sprintf(\"%\u{b2}\", [1])",
-            &["MLO5002", "the policy engine failed while judging `iris`", "could not get digit"],
-        ),
         ("deny contains \"x\" if", &["MLO5003", "policy policy.rego does not compile"]),
     ] {
         let project = project(rules);
@@ -46,7 +42,7 @@ fn a_hostile_policy_denies_with_a_message_of_its_own() {
         said.has_not(&["panicked", "memory allocation of"]);
     }
     project("").ok(&["plan", "--policies", "rules"]);
-    let project = project("deny contains sprintf(\"%\u{b2}\", [1])");
+    let project = project("deny contains \"x\" if to_number(input.kind) > 1");
     project.mlo(&["apply", "--auto-approve", "--policies", "rules"]).ends_with(3).has(&["MLO5002"]);
     assert!(!project.path().join(".mlo/services").exists(), "nothing was started");
 }

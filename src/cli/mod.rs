@@ -74,6 +74,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Providers(options) => command::providers::run(options, &arguments.global, &mut screen),
         Command::Get(options) => command::get::run(options, &arguments.global, &mut screen),
         Command::Test(options) => command::test::run(options, &arguments.global, &mut screen),
+        Command::Policy(command) => command::policy::run(command, &mut screen),
         Command::Fmt(options) => command::fmt::run(options, &arguments.global, &mut screen),
         Command::Schema(options) => command::schema::run(options, &mut screen),
         Command::Explain(options) => command::explain::run(options, &mut screen),

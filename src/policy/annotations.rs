@@ -15,8 +15,12 @@ pub(super) fn levels(rules: &BTreeMap<String, String>) -> Result<BTreeMap<String
     let mut levels = BTreeMap::new();
     for (file, text) in rules {
         for (line, block) in blocks(text) {
-            let refuse =
-                |reason: &str| Fault::Refused { file: file.clone(), line, reason: reason.to_owned() };
+            let refuse = |reason: &str| Fault::Refused {
+                file: file.clone(),
+                line,
+                column: 1,
+                reason: reason.to_owned(),
+            };
             let Some(annotation) = read(&block) else { return Err(refuse("what METADATA says is not YAML")) };
             let custom = annotation.get("custom");
             let said =

@@ -71,11 +71,7 @@ impl Bundle {
                 tests.insert(name, text);
                 continue;
             }
-            // Lengths keep two files from being taken for one.
-            for part in [&name, &text] {
-                hash.update((part.len() as u64).to_be_bytes());
-                hash.update(part.as_bytes());
-            }
+            digest_file(&mut hash, &name, &text);
             if extension(&name) == "rego" {
                 rules.insert(name, text);
             } else if waivers::is_file(&name) {
@@ -85,8 +81,52 @@ impl Bundle {
                 merge(&mut data, nest(under, read_data(&name, &text)?), &name)?;
             }
         }
-        let digest = format!("sha256:{}", HEXLOWER.encode(&hash.finalize()));
-        Ok(Self { rules, tests, data, waivers: exceptions, digest })
+        Ok(Self { rules, tests, data, waivers: exceptions, digest: finished(hash) })
+    }
+
+    /// What is named on a command line: folders laid out as bundles are, `.rego` files, and files of data, whose
+    /// content is the whole of `data`. Files are named by the paths that lead to them.
+    pub fn from_paths(paths: &[std::path::PathBuf]) -> Result<Self, PolicyError> {
+        let (mut rules, mut tests) = (BTreeMap::new(), BTreeMap::new());
+        let (mut data, mut exceptions) = (Json::Object(Map::new()), BTreeMap::new());
+        let mut hash = Sha256::new();
+        for path in paths {
+            let named = path.display().to_string();
+            let mut reading = Reading { files: BTreeMap::new(), bytes: 0 };
+            let is_folder = path.is_dir();
+            if is_folder {
+                reading.folder(path, "", 0)?;
+            } else {
+                let bytes = std::fs::metadata(path).map_err(|error| unreadable(&named, &error))?.len();
+                reading.file(path, named.clone(), bytes)?;
+            }
+            for (name, text) in reading.files {
+                let shown = if is_folder { shown(&named, &name) } else { name.clone() };
+                digest_file(&mut hash, &shown, &text);
+                if waivers::is_file(&name) {
+                    exceptions.insert(shown, text);
+                } else if extension(&name) != "rego" {
+                    let under = name.rsplit_once('/').filter(|_| is_folder).map_or("", |(folder, _)| folder);
+                    merge(&mut data, nest(under, read_data(&shown, &text)?), &shown)?;
+                } else if name.ends_with("_test.rego") {
+                    tests.insert(shown, text);
+                } else {
+                    rules.insert(shown, text);
+                }
+            }
+        }
+        Ok(Self { rules, tests, data, waivers: exceptions, digest: finished(hash) })
+    }
+
+    /// Its Rego files, tests included: name and text.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rules.iter().chain(&self.tests).map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
+    /// The bundle as the gate of an environment has it: `data.mlo.environment` is its name.
+    pub fn for_environment(self, environment: &str) -> Result<Self, PolicyError> {
+        let data = super::gate::data_for(&self.data, environment)?;
+        Ok(Self { data, ..self })
     }
 
     /// `sha256:` and 64 hexadecimal digits over names and contents of rules and data, in order of their names.
@@ -99,6 +139,27 @@ impl Bundle {
 fn declares(text: &str, package: &str) -> bool {
     text.lines()
         .any(|line| line.trim_end().strip_prefix("package ").is_some_and(|name| name.trim() == package))
+}
+
+/// Takes a file into a digest. Lengths keep two files from being taken for one.
+fn digest_file(hash: &mut Sha256, name: &str, text: &str) {
+    for part in [name, text] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+}
+
+fn finished(hash: Sha256) -> String {
+    format!("sha256:{}", HEXLOWER.encode(&hash.finalize()))
+}
+
+/// A file of a folder as a command line would name it.
+fn shown(folder: &str, name: &str) -> String {
+    match folder.trim_end_matches('/') {
+        "" => format!("{folder}{name}"),
+        "." => name.to_owned(),
+        folder => format!("{folder}/{name}"),
+    }
 }
 
 struct Reading {

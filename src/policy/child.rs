@@ -69,7 +69,7 @@ impl Child {
     pub(super) fn thread() -> Self {
         let (input, ours) = io::pipe().expect("a pipe");
         let (theirs, output) = io::pipe().expect("a pipe");
-        std::thread::spawn(move || super::serve::answer_all(input, output, &[], || ()));
+        std::thread::spawn(move || super::serve::answer_all(input, output, &[], |_| ()));
         let (requests, replies) = converse(ours, theirs).expect("a thread");
         Self { requests, replies, process: None, ended: None }
     }
@@ -83,6 +83,12 @@ impl Child {
     pub(super) fn ask(&self, package: &str, input: &str) {
         let request = Request::Ask { package: package.to_owned() };
         self.send(vec![wire::bytes_of(&request), input.as_bytes().to_vec()]);
+    }
+
+    /// Asks anything else. `input` is the frame that some requests are followed by.
+    pub(super) fn request(&self, request: &Request, input: Option<&str>) {
+        let frames = [Some(wire::bytes_of(request)), input.map(|input| input.as_bytes().to_vec())];
+        self.send(frames.into_iter().flatten().collect());
     }
 
     fn send(&self, frames: Frames) {

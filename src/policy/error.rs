@@ -14,12 +14,14 @@ pub enum PolicyError {
         reason: String,
     },
     /// The text of a policy has something that is refused before it is parsed.
-    #[error("policy {file}, line {line}: {reason}")]
+    #[error("policy {file}:{line}:{column}: {reason}")]
     Refused {
         /// The file, relative to the bundle.
         file: String,
         /// The line, from 1.
         line: usize,
+        /// The column, in characters, from 1.
+        column: usize,
         /// What is refused, and what to write instead.
         reason: String,
     },
@@ -93,6 +95,22 @@ pub enum PolicyError {
         /// Why not.
         reason: String,
     },
+    /// Something that is no rule of the gate could not be evaluated: a test, a query.
+    #[error("`{what}` cannot be evaluated")]
+    Query {
+        /// The test, or `the query`.
+        what: String,
+        /// The engine's words.
+        reason: String,
+    },
+    /// An input that a command line names could not be read.
+    #[error("input {file}: {reason}")]
+    Input {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The answer is not of the shape that rules have, or contradicts itself.
     #[error("policy rule `{rule}` gave an answer on `{subject}` that is not understood")]
     Answer {
@@ -110,6 +128,16 @@ impl PolicyError {
     pub fn diagnostic(&self) -> Diagnostic {
         let faults;
         let (code, detail, help) = match self {
+            Self::Query { reason, .. } => {
+                let help = "mend the line shown";
+                return Diagnostic::error(code::policy::QUERY, self.to_string())
+                    .detail(reason.trim())
+                    .help(help);
+            }
+            Self::Input { .. } => {
+                let help = "give a file with one document of JSON or YAML";
+                return Diagnostic::error(code::policy::QUERY, self.to_string()).help(help);
+            }
             Self::Unreadable { .. } => (
                 code::policy::BUNDLE,
                 "",

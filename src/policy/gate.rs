@@ -150,7 +150,7 @@ impl Gate {
                 self.weights.annotate(levels)
             }
             Ok(Reply::Fault(fault)) => Err(fault.about("bundle", MODEL, during)),
-            Ok(Reply::Answer(_)) => Err(out_of_turn(during)),
+            Ok(_) => Err(out_of_turn(during)),
             Err(error) => Err(error),
         };
         self.loaded = Some(loaded.clone());
@@ -243,7 +243,7 @@ impl Gate {
                 consistent(answer).map_err(|(rule, reason)| misunderstood(name, package, rule, reason))
             }
             Reply::Fault(fault) => Err(fault.about(name, package, &during)),
-            Reply::Loaded { .. } => Err(out_of_turn(&during)),
+            _ => Err(out_of_turn(&during)),
         }
     }
 }
@@ -308,7 +308,7 @@ impl Found {
 }
 
 /// The bundle's data with the environment in it.
-fn data_for(data: &Json, environment: &str) -> Result<Json, PolicyError> {
+pub(super) fn data_for(data: &Json, environment: &str) -> Result<Json, PolicyError> {
     let refused = |reason: &str| PolicyError::Compile { file: "data".to_owned(), reason: reason.to_owned() };
     let mut data = data.clone();
     let mlo = match &mut data {
@@ -328,10 +328,12 @@ fn data_for(data: &Json, environment: &str) -> Result<Json, PolicyError> {
 
 impl Fault {
     /// The fault as an error: what was judged, by which package, and what was being done.
-    fn about(self, subject: &str, package: &'static str, during: &str) -> PolicyError {
+    pub(super) fn about(self, subject: &str, package: &str, during: &str) -> PolicyError {
         let during = during.to_owned();
         match self {
-            Self::Refused { file, line, reason } => PolicyError::Refused { file, line, reason },
+            Self::Refused { file, line, column, reason } => {
+                PolicyError::Refused { file, line, column, reason }
+            }
             Self::Compile { file, reason } => PolicyError::Compile { file, reason },
             Self::PackageMissing { package } => PolicyError::PackageMissing { package },
             Self::Evaluation { reason } => PolicyError::Evaluation {

@@ -11,6 +11,8 @@
 //! - `weigh`     levels, overrides and waivers: what denies, what is only told
 //! - `verdict`   findings to what people and records see
 //! - `schema`    what the rules are asked about, for who writes them
+//! - `loaded`    rules and their tests, to be asked anything: what `mlo policy` does
+//! - `input`     what the inputs of the packages that are asked may hold
 //! - `approved`  the one function that approves
 //!
 //! And the process that evaluates:
@@ -29,6 +31,8 @@ mod child;
 mod engine;
 mod error;
 mod gate;
+mod input;
+mod loaded;
 mod scan;
 mod schema;
 mod serve;
@@ -45,10 +49,12 @@ pub use bundle::Bundle;
 pub use child::Program;
 pub use error::PolicyError;
 pub use gate::{Deployment, Evaluator, Gate, Setting, Subject};
+pub use loaded::{Answered, Loaded, TestOutcome};
 pub use schema::input_schema;
 pub use serve::serve;
 pub use verdict::{Decision, Denial, Evaluated, Evaluation, Level, Violation, Warning};
 pub use waivers::Waiver;
+pub use wire::{Covered, Expression, Row, TestRule};
 
 /// The package that judges manifests.
 const MODEL: &str = "model.governance";

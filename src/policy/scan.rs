@@ -1,6 +1,6 @@
 //! What is refused in the text of a policy before the engine sees it.
 //!
-//! Goes in: Rego text. Comes out: nothing, or the first thing that is refused, with its line. It reads words and
+//! Goes in: Rego text. Comes out: nothing, or the first thing that is refused, with its place. It reads words and
 //! brackets, not the grammar: it keeps out what the engine would evaluate to nothing in silence (a rule that denies
 //! nobody), what hangs or ends the process, and what makes a decision depend on anything but its inputs.
 
@@ -44,6 +44,8 @@ enum Kind<'a> {
 struct Token<'a> {
     kind: Kind<'a>,
     line: usize,
+    /// In characters, from 1.
+    column: usize,
     /// Brackets around it; an opening and its closing bracket have the same.
     depth: usize,
     /// Whether it is the first on its line.
@@ -67,7 +69,7 @@ impl<'a> Token<'a> {
 pub(super) fn scan(files: &BTreeMap<String, String>) -> Result<(), Fault> {
     let mut calls = Calls::default();
     for (file, text) in files {
-        let refuse = |(line, reason)| Fault::Refused { file: file.clone(), line, reason };
+        let refuse = |((line, column), reason)| Fault::Refused { file: file.clone(), line, column, reason };
         let tokens = tokens(text).map_err(refuse)?;
         refuse_builtins(&tokens).map_err(refuse)?;
         calls.add(file, &tokens);
@@ -75,18 +77,20 @@ pub(super) fn scan(files: &BTreeMap<String, String>) -> Result<(), Fault> {
     calls.refuse_cycles()
 }
 
-/// A line and what is refused there.
-type Refusal = (usize, String);
+/// A line and a column.
+type Place = (usize, usize);
+/// A place and what is refused there.
+type Refusal = (Place, String);
 
 fn tokens(text: &str) -> Result<Vec<Token<'_>>, Refusal> {
     let mut tokens: Vec<Token<'_>> = Vec::new();
-    let (mut at, mut line, mut depth, mut first) = (0, 1, 0_usize, true);
+    let (mut at, mut line, mut column, mut depth, mut first) = (0, 1, 1, 0_usize, true);
     let mut links = Links::default();
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let (kind, length) = match next(rest) {
             Next::Blank(length) => {
                 let newlines = lines(rest, length);
-                line += newlines;
+                (line, column) = after((line, column), rest, length);
                 first |= newlines > 0;
                 at += length;
                 continue;
@@ -96,18 +100,18 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, Refusal> {
         if let Kind::Sign(')' | ']' | '}') = kind {
             depth = depth.saturating_sub(1);
         }
-        let token = Token { kind, line, depth, first };
+        let token = Token { kind, line, column, depth, first };
         if links.count(&token, tokens.last()) > LINKS_MAX {
-            return Err((line, format!("more than {LINKS_MAX} links in one chain of operators")));
+            return Err(((line, column), format!("more than {LINKS_MAX} links in one chain of operators")));
         }
         tokens.push(token);
         if let Kind::Sign('(' | '[' | '{') = kind {
             depth += 1;
             if depth > NESTING_MAX {
-                return Err((line, format!("more than {NESTING_MAX} brackets within each other")));
+                return Err(((line, column), format!("more than {NESTING_MAX} brackets within each other")));
             }
         }
-        line += lines(rest, length);
+        (line, column) = after((line, column), rest, length);
         first = false;
         at += length;
     }
@@ -144,6 +148,15 @@ fn is_link(token: &Token<'_>) -> bool {
 
 fn lines(rest: &str, length: usize) -> usize {
     rest.bytes().take(length).filter(|byte| *byte == b'\n').count()
+}
+
+/// The place after the first `length` bytes of `rest`, which begins at a place.
+fn after((line, column): Place, rest: &str, length: usize) -> Place {
+    let passed = rest.get(..length).unwrap_or(rest);
+    match passed.rsplit_once('\n') {
+        Some((_, last)) => (line + lines(rest, length), last.chars().count() + 1),
+        None => (line, column + passed.chars().count()),
+    }
 }
 
 enum Next<'a> {
@@ -197,18 +210,13 @@ fn refuse_builtins(tokens: &[Token<'_>]) -> Result<(), Refusal> {
         let after = |offset: usize| tokens.get(index + offset);
         let before = index.checked_sub(1).and_then(|index| tokens.get(index));
         let is_field = before.is_some_and(|token| token.is('.'));
-        if word == "walk" && !is_field && after(1).is_some_and(|token| token.is('(')) {
-            let reason =
-                "`walk` is not here: it would find nothing, in silence; write out the path of the value";
-            return Err((token.line, reason.to_owned()));
-        }
         let member = after(1).filter(|token| token.is('.')).and_then(|_| after(2)).and_then(Token::word);
         if let Some(member) = member
             && !is_field
             && IMPURE.iter().any(|(namespace, name)| *namespace == word && member.starts_with(name))
         {
             let reason = format!("`{word}.{member}` makes the decision depend on more than its inputs");
-            return Err((token.line, reason));
+            return Err(((token.line, token.column), reason));
         }
     }
     Ok(())
@@ -218,7 +226,7 @@ fn refuse_builtins(tokens: &[Token<'_>]) -> Result<(), Refusal> {
 #[derive(Default)]
 struct Calls<'a> {
     mentions: BTreeMap<String, BTreeSet<String>>,
-    places: BTreeMap<String, (&'a str, usize)>,
+    places: BTreeMap<String, (&'a str, Place)>,
 }
 
 impl<'a> Calls<'a> {
@@ -231,8 +239,8 @@ impl<'a> Calls<'a> {
             let skip = usize::from(rule.first().and_then(Token::word) == Some("default"));
             let Some(name) = rule.get(skip).and_then(Token::word) else { continue };
             let full = format!("{package}.{name}");
-            let line = rule.first().map_or(1, |token| token.line);
-            self.places.entry(full.clone()).or_insert((file, line));
+            let place = rule.first().map_or((1, 1), |token| (token.line, token.column));
+            self.places.entry(full.clone()).or_insert((file, place));
             let body = rule.get(skip + 1..).unwrap_or(&[]);
             self.mentions.entry(full).or_default().extend(mentions(&package, body));
         }
@@ -248,8 +256,8 @@ impl<'a> Calls<'a> {
                 Ok(_) => format!("more than {RULES_DEEP_MAX} rules need each other in a row"),
                 Err(cycle) => format!("a rule needs itself: {}", cycle.join(" needs ")),
             };
-            let (file, line) = self.places.get(start).copied().unwrap_or(("", 1));
-            return Err(Fault::Refused { file: file.to_owned(), line, reason });
+            let (file, (line, column)) = self.places.get(start).copied().unwrap_or(("", (1, 1)));
+            return Err(Fault::Refused { file: file.to_owned(), line, column, reason });
         }
         Ok(())
     }

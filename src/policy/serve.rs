@@ -3,7 +3,7 @@
 //! Goes in: requests. Comes out: one reply for each. Never happens: a file, a connection or the environment is looked at;
 //! a policy takes more time, memory or stack than the limits below, which end this process and nothing else.
 
-use super::engine::Judge;
+use super::engine::{Judge, TIME_MAX, Workbench};
 use super::wire::{self, Fault, Reply, Request};
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,7 +32,7 @@ pub(super) fn answer_all(
     input: impl Read + Send,
     output: impl Write + Send,
     unlimited: &[String],
-    before_each: fn(),
+    before_each: fn(u64),
 ) -> io::Result<()> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
@@ -45,22 +45,20 @@ fn answer_loop(
     mut input: impl Read,
     mut output: impl Write,
     unlimited: &[String],
-    before_each: fn(),
+    before_each: fn(u64),
 ) -> io::Result<()> {
-    let mut judge = None;
+    let mut held = Held::default();
     while let Some(frame) = wire::receive(&mut input, wire::REQUEST_BYTES_MAX)? {
         let request: Request = wire::read(&frame)?;
         drop(frame);
-        let document = match request {
-            Request::Load { .. } => None,
-            Request::Ask { .. } => wire::receive(&mut input, wire::REQUEST_BYTES_MAX)?,
-        };
-        before_each();
+        let document =
+            if request.has_input() { wire::receive(&mut input, wire::REQUEST_BYTES_MAX)? } else { None };
+        before_each(request.cpu_seconds());
         let answered =
-            catch_unwind(AssertUnwindSafe(|| answer(&mut judge, request, document.as_deref(), unlimited)));
+            catch_unwind(AssertUnwindSafe(|| answer(&mut held, request, document.as_deref(), unlimited)));
         let reply = answered.unwrap_or_else(|panic| {
             // What it left behind may be half done.
-            judge = None;
+            held = Held::default();
             Reply::Fault(Fault::Panicked { reason: words_of(panic.as_ref()) })
         });
         wire::send(&mut output, &reply)?;
@@ -68,24 +66,60 @@ fn answer_loop(
     Ok(())
 }
 
-fn answer(
-    judge: &mut Option<Judge>,
-    request: Request,
-    document: Option<&[u8]>,
-    unlimited: &[String],
-) -> Reply {
+/// What was compiled.
+#[derive(Default)]
+struct Held {
+    judge: Option<Judge>,
+    workbench: Option<Workbench>,
+}
+
+fn answer(held: &mut Held, request: Request, document: Option<&[u8]>, unlimited: &[String]) -> Reply {
     let answered = match request {
         Request::Load { rules, data } => Judge::load(&rules, &data).map(|loaded| {
             let levels = loaded.levels.clone();
-            *judge = Some(loaded);
+            held.judge = Some(loaded);
             Reply::Loaded { unlimited: unlimited.to_vec(), levels }
         }),
-        Request::Ask { package } => match (judge, document.map(std::str::from_utf8)) {
+        Request::Ask { package } => match (&mut held.judge, document.map(std::str::from_utf8)) {
             (Some(judge), Some(Ok(input))) => judge.ask(&package, input).map(Reply::Answer),
-            _ => Err(Fault::Panicked { reason: "no bundle, or no input, to answer for".to_owned() }),
+            _ => Err(nothing_to_answer_for()),
         },
+        Request::Open { rules, data, covers } => Workbench::open(&rules, &data, covers).map(|opened| {
+            let tests = opened.tests().to_vec();
+            held.workbench = Some(opened);
+            Reply::Opened { tests }
+        }),
+        Request::Check { rules, data } => Ok(Reply::Checked(Workbench::check(&rules, &data))),
+        Request::Test { path } => held.opened().map(|opened| Reply::Tested(opened.test(&path))),
+        Request::Eval { query } => match (held.opened(), document.map(std::str::from_utf8)) {
+            (Ok(opened), Some(Ok(input))) => {
+                opened.eval(&query, input).map(|rows| Reply::Rows { rows, prints: opened.prints() })
+            }
+            _ => Err(nothing_to_answer_for()),
+        },
+        Request::Coverage => held.opened().and_then(Workbench::covered).map(Reply::Covered),
     };
     answered.unwrap_or_else(Reply::Fault)
+}
+
+impl Request {
+    /// Processor time that it may take.
+    fn cpu_seconds(&self) -> u64 {
+        match self {
+            Self::Load { .. } | Self::Ask { .. } | Self::Open { .. } | Self::Check { .. } => CPU_SECONDS,
+            Self::Test { .. } | Self::Eval { .. } | Self::Coverage => TIME_MAX.as_secs(),
+        }
+    }
+}
+
+impl Held {
+    fn opened(&mut self) -> Result<&mut Workbench, Fault> {
+        self.workbench.as_mut().ok_or_else(nothing_to_answer_for)
+    }
+}
+
+fn nothing_to_answer_for() -> Fault {
+    Fault::Panicked { reason: "no bundle, or no input, to answer for".to_owned() }
 }
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
@@ -96,7 +130,7 @@ fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
 /// What the system lets this process limit of itself.
 #[cfg(unix)]
 mod limits {
-    use super::{CPU_SECONDS, MEMORY_MIB, STACK_MIB};
+    use super::{MEMORY_MIB, STACK_MIB};
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     use rustix::time::{ClockId, clock_gettime};
 
@@ -116,10 +150,10 @@ mod limits {
     }
 
     /// Gives the next request its time, beside what was used before.
-    pub(super) fn allow_more_time() {
+    pub(super) fn allow_more_time(seconds: u64) {
         let used = clock_gettime(ClockId::ProcessCPUTime).tv_sec;
         // What was used of the second that has begun is made up for by one more.
-        let seconds = u64::try_from(used).unwrap_or(0) + CPU_SECONDS + 1;
+        let seconds = u64::try_from(used).unwrap_or(0) + seconds + 1;
         let hard = getrlimit(Resource::Cpu).maximum;
         let _ = setrlimit(Resource::Cpu, Rlimit { current: Some(within(seconds, hard)), maximum: hard });
     }
@@ -143,5 +177,5 @@ mod limits {
         vec!["memory".to_owned(), "processor time".to_owned()]
     }
 
-    pub(super) fn allow_more_time() {}
+    pub(super) fn allow_more_time(_: u64) {}
 }

@@ -30,6 +30,41 @@ pub(super) enum Request {
         /// Such as `model.governance`.
         package: String,
     },
+    /// To read and compile rules and their tests, to be asked anything.
+    Open {
+        /// Name to text.
+        rules: BTreeMap<String, String>,
+        /// What `data` holds.
+        data: Json,
+        /// Whether it is kept which lines are evaluated.
+        covers: bool,
+    },
+    /// To say all that is wrong with rules.
+    Check {
+        /// Name to text.
+        rules: BTreeMap<String, String>,
+        /// What `data` holds.
+        data: Json,
+    },
+    /// To evaluate a test of the rules that are open.
+    Test {
+        /// Such as `data.model.governance_test.test_accuracy`.
+        path: String,
+    },
+    /// To answer a query over the rules that are open, and the input that the next frame holds; it may be empty.
+    Eval {
+        /// In Rego.
+        query: String,
+    },
+    /// To say which lines of the rules that are open were evaluated.
+    Coverage,
+}
+
+impl Request {
+    /// Whether a frame follows that holds an input.
+    pub(super) fn has_input(&self) -> bool {
+        matches!(self, Self::Ask { .. } | Self::Eval { .. })
+    }
 }
 
 /// What it says.
@@ -44,8 +79,73 @@ pub(super) enum Reply {
     },
     /// What the rules of a package say.
     Answer(Answer),
+    /// The rules are open, and have these tests.
+    Opened { tests: Vec<TestRule> },
+    /// What is wrong with rules.
+    Checked(Vec<Fault>),
+    /// How a test came out.
+    Tested(Tested),
+    /// What a query found.
+    Rows { rows: Vec<Row>, prints: Vec<String> },
+    /// Which lines were evaluated.
+    Covered(Vec<Covered>),
     /// Why there is no answer.
     Fault(Fault),
+}
+
+/// A test among rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestRule {
+    /// Such as `data.model.governance_test.test_accuracy`.
+    pub path: String,
+    /// The file, as the bundle names it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// Whether its name says that it is not to be run yet.
+    pub skipped: bool,
+}
+
+/// How a test came out.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Tested {
+    /// The value of the rule; nothing if it is undefined.
+    pub(super) value: Option<Json>,
+    pub(super) prints: Vec<String>,
+    pub(super) fault: Option<Fault>,
+}
+
+/// One way in which a query holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The expressions of the query.
+    pub expressions: Vec<Expression>,
+    /// Its variables: name to value.
+    pub bindings: Json,
+}
+
+/// An expression of a query.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Expression {
+    /// What it is.
+    pub value: Json,
+    /// As it was written.
+    pub text: String,
+    /// Its line in the query, from 1.
+    pub row: u32,
+    /// Its column, from 1.
+    pub column: u32,
+}
+
+/// The lines of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Covered {
+    /// The file, as the bundle names it.
+    pub file: String,
+    /// Lines that were evaluated.
+    pub covered: BTreeSet<u32>,
+    /// Lines that were not.
+    pub missed: BTreeSet<u32>,
 }
 
 /// What the rules of a package say of an input. Its parts have their shapes, and may contradict each other.
@@ -79,7 +179,7 @@ pub(super) struct Violation {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Fault {
     /// The text of a policy has something that is refused before it is parsed.
-    Refused { file: String, line: usize, reason: String },
+    Refused { file: String, line: usize, column: usize, reason: String },
     /// It is not Rego, or not Rego that the engine can evaluate.
     Compile { file: String, reason: String },
     /// A package that every bundle needs has no `deny`.

@@ -5,6 +5,9 @@ pub(crate) mod aging;
 pub(crate) mod pack;
 pub(crate) mod schema;
 pub(crate) mod server;
+mod tools;
+
+pub(crate) use tools::opa;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

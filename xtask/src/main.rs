@@ -81,7 +81,7 @@ fn run(chore: &Chore, offline: bool) -> Result<(), Failure> {
         Chore::Test { full } => test::run(&workspace, &cache, *full),
         Chore::Fuzz { seconds } => fuzz::run(&workspace, *seconds),
         Chore::Simulate { from, seeds } => simulate::run(&workspace, *from, *seeds),
-        Chore::Bench { name } => bench::run(&workspace, name),
+        Chore::Bench { name } => bench::run(&workspace, &cache, name),
         Chore::OnnxRuntime => {
             println!("{}", onnxruntime::obtain(&workspace, &cache)?.display());
             Ok(())

@@ -33,12 +33,14 @@ pub(crate) fn run(workspace: &Workspace, cache: &Cache, full: bool) -> Result<()
     steps.step("policies", || {
         command::show(Command::new(&opa).args(["test", "policies"]).current_dir(workspace.root()))
     })?;
+    let cases = steps.step("OPA's cases", || tools::opa_cases(cache))?;
     let library = steps.step("ONNX Runtime", || onnxruntime::obtain(workspace, cache))?;
     let versitygw = steps.step("versitygw", || tools::versitygw(cache))?;
     let moto = steps.step("moto", || tools::moto(cache))?;
     let triton = steps.step("tritonclient", || tools::python_packages(cache, &tools::TRITON))?;
     let parts = [
         ("MLO_TEST_OPA", &*opa),
+        ("MLO_TEST_OPA_CASES", &*cases),
         ("MLO_ONNXRUNTIME", &*library),
         ("MLO_TEST_VERSITYGW", &*versitygw),
         ("MLO_TEST_MOTO", &*moto),

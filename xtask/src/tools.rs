@@ -13,6 +13,12 @@ use crate::workspace::Workspace;
 /// Open Policy Agent: the policies must mean the same in it as in `mlo`.
 const OPA: Tool = Tool { name: "opa", version: "v1.22.0", source: "github.com/open-policy-agent/opa" };
 
+/// The cases by which its authors test evaluators: they lie in the module that the program is built from.
+const OPA_CASES: Tool = Tool { name: "opa-cases", version: OPA.version, source: OPA.source };
+
+/// Where the cases lie in that module.
+const OPA_CASES_FOLDER: &str = "v1/test/cases/testdata";
+
 /// A server that speaks as S3 does, on files: states in buckets are tried with it.
 const VERSITYGW: Tool =
     Tool { name: "versitygw", version: "v1.8.0", source: "github.com/versity/versitygw/cmd/versitygw" };
@@ -53,8 +59,7 @@ impl Tool {
         cache.folder(&["tools", &format!("{}-{}-{digest}", self.name, self.version)])
     }
 
-    /// The program in `folder/bin`, put there by `install` if it is not there. `install` gets the folder to fill and
-    /// a scratch folder inside it, which is gone afterwards.
+    /// A program in `folder`, put there by `install` if it is not there.
     fn obtain(
         &self,
         cache: &Cache,
@@ -62,8 +67,19 @@ impl Tool {
         program: &str,
         install: impl FnOnce(&Path, &Path) -> Result<(), Failure>,
     ) -> Result<PathBuf, Failure> {
-        let program = format!("{program}{}", std::env::consts::EXE_SUFFIX);
-        let ready = |folder: &Path| folder.join(&program).is_file();
+        self.obtain_part(cache, folder, &format!("{program}{}", std::env::consts::EXE_SUFFIX), install)
+    }
+
+    /// A file or folder in `folder`, put there by `install` if it is not there. `install` gets the folder to fill and
+    /// a scratch folder inside it, which is gone afterwards.
+    fn obtain_part(
+        &self,
+        cache: &Cache,
+        folder: &Path,
+        part: &str,
+        install: impl FnOnce(&Path, &Path) -> Result<(), Failure>,
+    ) -> Result<PathBuf, Failure> {
+        let ready = |folder: &Path| folder.join(part).exists();
         Cache::fill(folder, ready, |partial| {
             if cache.offline() {
                 return Err(Failure::new(format!(
@@ -78,17 +94,40 @@ impl Tool {
             fs::create_dir(&scratch).map_err(|error| Failure::io("making", &scratch, &error))?;
             install(partial, &scratch)?;
             if !ready(partial) {
-                return Err(Failure::new(format!("installing {} left no {program}", self.name)));
+                return Err(Failure::new(format!("installing {} left no {part}", self.name)));
             }
             cache::remove(&scratch)
         })?;
-        Ok(folder.join(program))
+        Ok(folder.join(part))
     }
 }
 
 /// The program `opa`.
 pub(crate) fn opa(cache: &Cache) -> Result<PathBuf, Failure> {
     go_program(&OPA, cache)
+}
+
+/// OPA's cases: the folder that holds `v1`.
+pub(crate) fn opa_cases(cache: &Cache) -> Result<PathBuf, Failure> {
+    let package = format!("{}@{}", OPA_CASES.source, OPA_CASES.version);
+    let folder = OPA_CASES.folder(cache, &["go", "mod", "download", &package, OPA_CASES_FOLDER]);
+    OPA_CASES.obtain_part(cache, &folder, "cases", |folder, scratch| {
+        let mut command = Command::new(go(cache)?);
+        command.args(["mod", "download", &package]).current_dir(scratch);
+        command::read(in_scratch(&mut command, scratch))?;
+        let cases = scratch.join("path/pkg/mod").join(&package).join(OPA_CASES_FOLDER);
+        fs::rename(&cases, folder.join("cases")).map_err(|error| Failure::io("moving", &cases, &error))
+    })
+}
+
+/// Keeps what Go fetches and builds in a folder that is gone afterwards.
+fn in_scratch<'c>(command: &'c mut Command, scratch: &Path) -> &'c mut Command {
+    command
+        .env("GOPATH", scratch.join("path"))
+        .env("GOCACHE", scratch.join("cache"))
+        .env("GOFLAGS", "-modcacherw")
+        .env("GOTOOLCHAIN", "local")
+        .env_remove("GOMODCACHE")
 }
 
 /// The program `versitygw`.
@@ -102,15 +141,8 @@ fn go_program(tool: &Tool, cache: &Cache) -> Result<PathBuf, Failure> {
     let folder = tool.folder(cache, &["go", "install", &package]);
     tool.obtain(cache, &folder, &format!("bin/{}", tool.name), |folder, scratch| {
         let mut command = Command::new(go(cache)?);
-        command
-            .args(["install", &package])
-            .current_dir(scratch)
-            .env("GOBIN", folder.join("bin"))
-            .env("GOPATH", scratch.join("path"))
-            .env("GOCACHE", scratch.join("cache"))
-            .env("GOFLAGS", "-modcacherw")
-            .env("GOTOOLCHAIN", "local");
-        command::read(&mut command).map(drop)
+        command.args(["install", &package]).current_dir(scratch).env("GOBIN", folder.join("bin"));
+        command::read(in_scratch(&mut command, scratch)).map(drop)
     })
 }
 

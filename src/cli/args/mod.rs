@@ -3,12 +3,14 @@
 mod approve;
 mod audit;
 mod look;
+mod policy;
 mod state;
 mod test;
 
 pub(super) use approve::{Approve, Signing};
 pub(super) use audit::{Audit, AuditList, AuditShow, AuditVerify};
 pub(super) use look::{Console, Graph, GraphFormat, GraphType, Providers, ProvidersCommand};
+pub(super) use policy::{About, Policy, PolicyCheck, PolicyEval, PolicyNew, PolicyTest};
 pub(super) use state::{
     ForceUnlock, State, StateChange, StateDiff, StateImportTerraform, StateInstance, StateList, StateMigrate,
     StateMv, StateOf, StatePull, StatePush, StateRekey, StateRepair, StateReplaceProvider, StateRestore,
@@ -196,6 +198,12 @@ pub(super) enum Command {
         after_help = "Examples:\n  mlo test\n  mlo test examples/module --verbose\n  mlo test --filter tests/plan.tftest.hcl --junit-xml report.xml\n  mlo test --var region=eu --json\n\nWith `--json` each thing that happens is a line of JSON, as it happens."
     )]
     Test(Test),
+    /// Test, ask and check policies
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  mlo policy test --coverage\n  mlo policy eval --input iris.yaml data.model.governance.deny\n  mlo policy check"
+    )]
+    Policy(Policy),
     /// Lay configuration files out in the canonical way
     #[command(
         after_help = "Examples:\n  mlo fmt\n  mlo fmt --check --recursive\n  mlo fmt --diff --write=false main.hcl\n  mlo fmt - < main.hcl"
@@ -232,7 +240,11 @@ impl Command {
             Self::Get(options) => options.json,
             Self::Test(options) => options.source.json,
             Self::Import(options) => options.apply.source.format(&options.apply.shown) == Format::Json,
-            Self::Audit(_)
+            Self::Policy(Policy::Test(options)) => options.json,
+            Self::Policy(Policy::Eval(options)) => options.json,
+            Self::Policy(Policy::Check(options)) => options.json,
+            Self::Policy(Policy::New(_))
+            | Self::Audit(_)
             | Self::State(_)
             | Self::Approve(_)
             | Self::Taint(_)

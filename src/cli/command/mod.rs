@@ -14,6 +14,7 @@ pub(super) mod graph;
 pub(super) mod import;
 pub(super) mod output;
 pub(super) mod plan;
+pub(super) mod policy;
 pub(super) mod policy_process;
 pub(super) mod providers;
 pub(super) mod schema;

@@ -33,7 +33,7 @@ pub(in crate::cli) fn start() -> Evaluator {
 }
 
 /// How the process is started: from the file that runs now, even if another has taken its name since.
-fn program() -> Result<Program, PolicyError> {
+pub(in crate::cli) fn program() -> Result<Program, PolicyError> {
     let running = Path::new("/proc/self/exe");
     let path = if cfg!(target_os = "linux") && running.exists() {
         PathBuf::from(running)

@@ -11,6 +11,7 @@ pub(super) mod judged;
 pub(super) mod markdown;
 mod paint;
 pub(super) mod plan;
+pub(super) mod policy;
 pub(super) mod progress;
 pub(super) mod providers;
 pub(super) mod sarif;

@@ -19,4 +19,8 @@ codes! {
         "An exception in `waivers.yaml` of the policy bundle is about something here, and no rule denies it. Take it out.";
     UNDETERMINED = "MLO5013", "policy rule undetermined",
         "A rule needs a value that is known only while the plan is applied. The plan is let through as far as that goes, and the rule is asked again once the value is known, before the object is changed. If it does not hold then, that change and all that depends on it are not begun, and the command ends with 3.";
+    QUERY = "MLO5020", "policy cannot be evaluated",
+        "A test of a policy, or a query over policies, could not be evaluated, or its input could not be read. The message names the place.";
+    COVERAGE = "MLO5021", "tests of policies evaluate too little",
+        "`mlo policy test --threshold` asks for a greater share of the rules' lines than the tests evaluate. The lines that no test evaluates are listed.";
 }

@@ -2,12 +2,15 @@
 
 mod broken;
 mod bundles;
+mod compliance;
 mod deployment;
 mod examples;
 mod opa;
 mod rego;
 mod report;
 mod rules;
+#[path = "../../../tests/support/tools.rs"]
+mod tools;
 mod waived;
 
 use super::*;

@@ -4,28 +4,6 @@ use super::*;
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// The program `opa`: `MLO_TEST_OPA`, else where `cargo xtask test` keeps it.
-fn opa() -> PathBuf {
-    let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    if let Some(program) = named("MLO_TEST_OPA") {
-        return program;
-    }
-    let cache = named("XDG_CACHE_HOME").or_else(|| named("LOCALAPPDATA")).or_else(|| {
-        named("HOME")
-            .map(|home| home.join(if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" }))
-    });
-    let tools = cache.map(|cache| cache.join("mlo/tools"));
-    let found =
-        tools.and_then(|tools| std::fs::read_dir(tools).ok()).into_iter().flatten().flatten().find_map(
-            |entry| {
-                let program = entry.path().join("bin").join(format!("opa{}", std::env::consts::EXE_SUFFIX));
-                (entry.file_name().to_string_lossy().starts_with("opa-v1.22.0-") && program.is_file())
-                    .then_some(program)
-            },
-        );
-    found.expect("no opa here to compare with: run `cargo xtask test`, which obtains it")
-}
-
 /// A manifest under some policy data.
 struct Case {
     what: String,
@@ -62,7 +40,7 @@ fn opa_says(cases: &[Case]) -> Vec<Said> {
     let input = put("input.json", &json!({ "cases": listed }).to_string());
     // In a module, because `with` is not heeded in the query itself.
     let module = put("compare.rego", COMPARE);
-    let output = Command::new(opa())
+    let output = Command::new(tools::opa())
         .args(["eval", "--format", "raw", "--data"])
         .arg(repository("policies/model-governance.rego"))
         .arg("--data")
@@ -190,7 +168,7 @@ fn opa_and_the_gate_decide_alike_on_plans_with_values_of_every_type_at_every_pla
     let listed: Vec<_> = plans.iter().map(|(_, plan)| plan).collect();
     let input = put("input.json", &json!({ "plans": listed, "deployment": settings }).to_string());
     let module = put("compare.rego", COMPARE_PLANS);
-    let output = Command::new(opa())
+    let output = Command::new(tools::opa())
         .args(["eval", "--format", "raw", "--data"])
         .arg(repository("policies/deployment-policy.rego"))
         .arg("--data")

@@ -40,7 +40,7 @@ struct Phase {
     from_nothing: bool,
 }
 
-pub(crate) fn run(place: &Place) -> Result<(), Failure> {
+pub(crate) fn run(place: &Place<'_>) -> Result<(), Failure> {
     let terraform = Terraform::find(&place.folder)?;
     let mut table =
         Table::new(&["shape", "resources", "what", "program", "wall", "processor", "peak", "faster"]);
@@ -82,7 +82,7 @@ pub(crate) fn run(place: &Place) -> Result<(), Failure> {
     Ok(())
 }
 
-fn of_mlo(place: &Place, folder: &Path, size: usize) -> Result<Vec<Usage>, Failure> {
+fn of_mlo(place: &Place<'_>, folder: &Path, size: usize) -> Result<Vec<Usage>, Failure> {
     let runs = if size > TERRAFORM_MAX { RUNS_OF_MANY } else { RUNS };
     let log = place.folder.join("mlo.log");
     let state = folder.join(".mlo");

@@ -20,7 +20,7 @@ const RUNS_OF_TERRAFORM: usize = 3;
 /// What the language is to reach on the largest size.
 const GOAL: &str = "goal: 20 times faster than Terraform, under 150 MB";
 
-pub(crate) fn run(place: &Place) -> Result<(), Failure> {
+pub(crate) fn run(place: &Place<'_>) -> Result<(), Failure> {
     let terraform = Terraform::find(&place.folder)?;
     let mut table = Table::new(&["resources", "program", "wall", "processor", "peak", "faster"]);
     for size in SIZES {

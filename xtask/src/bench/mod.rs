@@ -6,6 +6,7 @@
 mod child;
 mod engine;
 mod lang;
+mod policy;
 mod serve;
 mod shapes;
 mod table;
@@ -14,6 +15,7 @@ mod terraform;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::cache::Cache;
 use crate::failure::Failure;
 use crate::workspace::{Profile, Workspace};
 
@@ -23,7 +25,7 @@ struct Bench {
     about: &'static str,
     /// What is built for it, `mlo` among them.
     packages: &'static [&'static str],
-    run: fn(&Place) -> Result<(), Failure>,
+    run: fn(&Place<'_>) -> Result<(), Failure>,
 }
 
 const BENCHES: &[Bench] = &[
@@ -40,6 +42,12 @@ const BENCHES: &[Bench] = &[
         run: engine::run,
     },
     Bench {
+        name: "policy",
+        about: "evaluate 20 rules over a plan of 1,000, beside opa, and what the gate adds to a plan",
+        packages: &["mlo"],
+        run: policy::run,
+    },
+    Bench {
         name: "serve",
         about: "predictions under load, beside a loop of ONNX Runtime, FastAPI and MLServer",
         packages: &["mlo", "mlo-runtime"],
@@ -54,11 +62,13 @@ const BENCHES: &[Bench] = &[
 ];
 
 /// What a bench works with.
-pub(crate) struct Place {
+pub(crate) struct Place<'c> {
     /// `mlo` of a release build.
     mlo: PathBuf,
     /// Empty, and the bench's own: below `target/`, and left there to be looked at.
     folder: PathBuf,
+    /// What was obtained.
+    cache: &'c Cache,
 }
 
 /// The benches, one a line: name and what it measures.
@@ -74,7 +84,7 @@ pub(crate) fn is_bench(name: &str) -> bool {
 }
 
 /// Builds for release and runs the bench called `name`.
-pub(crate) fn run(workspace: &Workspace, name: &str) -> Result<(), Failure> {
+pub(crate) fn run(workspace: &Workspace, cache: &Cache, name: &str) -> Result<(), Failure> {
     let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
         return Err(Failure::new(format!("no bench is called `{name}`")).mend(list()));
     };
@@ -85,5 +95,5 @@ pub(crate) fn run(workspace: &Workspace, name: &str) -> Result<(), Failure> {
     }
     fs::create_dir_all(&folder).map_err(|error| Failure::io("making", &folder, &error))?;
     println!("{}", child::pin()?);
-    (bench.run)(&Place { mlo, folder })
+    (bench.run)(&Place { mlo, folder, cache })
 }

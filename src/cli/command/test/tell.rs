@@ -13,7 +13,7 @@ use crate::cli::{file, session, view};
 use crate::diag::{Diagnostic, Diagnostics, Severity, SourceMap, Style, because, code, render};
 use crate::lang::suite::{Run, TestFile};
 use crate::plan::Action;
-use crate::test::{Event, Outcome, Shown, Status};
+use crate::test::{Event, Outcome, Shown, Skipped, Status};
 use mlo_state::Snapshot;
 use serde_json::{Map, Value as Json};
 use std::cell::{Cell, RefCell};
@@ -222,7 +222,7 @@ impl<'s> Telling<'s> {
             status: outcome.status,
             assertions: outcome.assertions,
             messages: self.texts(&outcome.messages),
-            skipped: outcome.skipped.clone(),
+            skipped: outcome.skipped.as_ref().map(why_skipped),
             begun: begun.as_ref().map(|(_, at)| at.clone()),
             seconds: begun.map(|(since, _)| since.elapsed().as_secs_f64()),
         };
@@ -299,6 +299,17 @@ impl<'s> Telling<'s> {
 #[expect(clippy::disallowed_methods, reason = "the edge reads the clock: how long a run takes is only told")]
 fn since() -> Since {
     (Instant::now(), session::now().to_string())
+}
+
+/// Why a run was not begun: in a word, and in a sentence.
+fn why_skipped(skipped: &Skipped) -> [String; 2] {
+    match skipped {
+        Skipped::After(run) => [
+            "skipped after an error".to_owned(),
+            format!("run `{run}` before it ended in an error, so that the runs after it were not begun"),
+        ],
+        Skipped::Interrupted => ["interrupted".to_owned(), "the tests were interrupted".to_owned()],
+    }
 }
 
 fn state_text(snapshot: &Snapshot, screen: &mut Screen) -> String {

@@ -1,7 +1,7 @@
 //! A report in the `JUnit` form, which every pipeline reads, in Terraform's shape.
 
 use crate::diag::Severity;
-use crate::test::{Skipped, Status};
+use crate::test::Status;
 use std::fmt::Write;
 
 /// One file of tests.
@@ -22,8 +22,8 @@ pub(in crate::cli) struct Case {
     pub(in crate::cli) assertions: (usize, usize),
     /// What was said: how bad it is, in one line, and all of it.
     pub(in crate::cli) messages: Vec<(Severity, String, String)>,
-    /// Why it was not begun.
-    pub(in crate::cli) skipped: Option<Skipped>,
+    /// Why it was not begun: in a word, and in a sentence.
+    pub(in crate::cli) skipped: Option<[String; 2]>,
     /// When it began, as RFC 3339.
     pub(in crate::cli) begun: Option<String>,
     /// How long it took.
@@ -72,12 +72,8 @@ fn write_case(case: &Case, suite: &str, out: &mut String) {
     let errors = text(Severity::Error);
     match (case.status, &case.skipped) {
         (Status::Pass, _) => {}
-        (Status::Skip, Some(Skipped::After(run))) => {
-            let why =
-                format!("run `{run}` before it ended in an error, so that the runs after it were not begun");
-            element("skipped", Some("skipped after an error"), &why);
-        }
-        (Status::Skip, _) => element("skipped", Some("interrupted"), "the tests were interrupted"),
+        (Status::Skip, Some([word, why])) => element("skipped", Some(word), why),
+        (Status::Skip, None) => element("skipped", None, ""),
         (Status::Fail, _) => element("failure", Some(&headline(case)), &errors),
         (Status::Error, _) => element("error", Some(&headline(case)), &errors),
     }

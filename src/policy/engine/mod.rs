@@ -1,23 +1,34 @@
-//! Rego to answers. The only file that knows the engine.
+//! Rego to answers. The only folder that knows the engine.
 //!
 //! It runs in a process of its own (`serve`): a policy may be wrong, slow or hostile, and the engine does not survive
-//! everything. What would only make it say nothing is refused here or by `scan`: a rule that is silently empty would let
+//! everything. What would only make it say nothing is refused when it is compiled: a rule that is silently empty would let
 //! everything through.
+//!
+//! - `compile`   rules and data to an engine that is ready to be asked
+//! - `check`     what the engine would evaluate to something else than `opa`, in the rules as they were parsed
+//! - `lint`      what a policy says and does not use, or asks of an input that has no such part
+//! - `workbench` rules to be asked anything: tests, queries, what was evaluated
+//! - `visit`     every expression of a rule
+//! - `builtins`  functions that the engine lacks, or has with other answers than `opa`
+
+mod builtins;
+mod check;
+mod compile;
+mod lint;
+mod visit;
+mod workbench;
+
+pub(super) use compile::{Strictness, compile};
+pub(super) use workbench::{TIME_MAX, Workbench};
 
 use super::wire::{Answer, Fault, Violation};
-use super::{Level, annotations, scan};
+use super::{Level, annotations};
 use super::{PACKAGES, verdict::Evaluated};
-use regorus::utils::limits::ExecutionTimerConfig;
+use compile::EVALUATION_TIME_MAX;
 use regorus::{Engine, LimitError, Value};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU32;
 use std::time::Duration;
-
-/// Time for all rules over one input. Ours take about 30 ms unoptimised.
-pub(super) const EVALUATION_TIME_MAX: Duration = Duration::from_secs(2);
-/// Steps of the engine between two looks at the clock: under a millisecond.
-const TIMER_STEPS: NonZeroU32 = NonZeroU32::new(256).expect("not zero");
 
 /// A compiled bundle.
 pub(super) struct Judge {
@@ -31,32 +42,21 @@ pub(super) struct Judge {
 impl Judge {
     /// Scans, parses and analyses the rules.
     pub(super) fn load(rules: &BTreeMap<String, String>, data: &Json) -> Result<Self, Fault> {
-        scan::scan(rules)?;
         let levels = annotations::levels(rules)?;
-        let mut engine = Engine::new();
-        engine.set_execution_timer_config(ExecutionTimerConfig {
-            limit: EVALUATION_TIME_MAX,
-            check_interval: TIMER_STEPS,
-        });
-        // An error inside a rule is an error of the gate, not a rule that says nothing.
-        engine.set_strict_builtin_errors(true);
+        let (mut engine, packages) = compile(rules, data, Strictness::Strict)?;
         let mut files_of: BTreeMap<&'static str, Vec<&String>> = BTreeMap::new();
-        for (file, text) in rules {
-            let package = engine
-                .add_policy(file.clone(), text.clone())
-                .map_err(|error| compile_fault(file, &format!("{error:#}")))?;
-            if holds_something_at(data, &package) {
+        for (file, package) in &packages {
+            if holds_something_at(data, package) {
                 return Err(compile_fault(
                     file,
                     &format!("data of the bundle says something about `{package}`, which the rules say"),
                 ));
             }
-            let package = package.strip_prefix("data.").unwrap_or(&package);
+            let package = package.strip_prefix("data.").unwrap_or(package);
             if let Some(ours) = PACKAGES.into_iter().find(|ours| *ours == package) {
                 files_of.entry(ours).or_default().push(file);
             }
         }
-        engine.add_data(Value::from(data.clone())).map_err(|error| compile_fault("data", &error))?;
         let mut queries = BTreeMap::new();
         for package in PACKAGES {
             let files = files_of.remove(package).unwrap_or_default();
@@ -113,13 +113,8 @@ fn holds_something_at(data: &Json, package: &str) -> bool {
 fn evaluate(engine: &mut Engine, query: String, input: Value) -> Result<Value, Fault> {
     let failed = |reason: &str| Fault::Evaluation { reason: reason.to_owned() };
     engine.set_input(input);
-    let results = engine.eval_query(query, false).map_err(|error| {
-        if error.downcast_ref::<LimitError>().is_some() || error.to_string().contains("time limit") {
-            Fault::TimedOut { limit_ms: u64::try_from(EVALUATION_TIME_MAX.as_millis()).unwrap_or(u64::MAX) }
-        } else {
-            failed(&format!("{error:#}"))
-        }
-    })?;
+    let results =
+        engine.eval_query(query, false).map_err(|error| failed_evaluation(&error, EVALUATION_TIME_MAX))?;
     match results.result.as_slice() {
         [one] => match one.bindings.as_object().ok().and_then(|map| map.get(&Value::from("answer"))) {
             Some(answer) => Ok(answer.clone()),
@@ -127,6 +122,14 @@ fn evaluate(engine: &mut Engine, query: String, input: Value) -> Result<Value, F
         },
         _ => Err(failed("a rule that must be defined is not")),
     }
+}
+
+/// Why an evaluation has no value.
+fn failed_evaluation(error: &anyhow::Error, limit: Duration) -> Fault {
+    if error.downcast_ref::<LimitError>().is_some() || error.to_string().contains("time limit") {
+        return Fault::TimedOut { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) };
+    }
+    Fault::Evaluation { reason: format!("{error:#}") }
 }
 
 /// The parts of an answer, each of the shape that it must have.
