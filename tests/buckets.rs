@@ -406,11 +406,11 @@ fn outputs_are_read_from_a_bucket_terraforms_and_ours() {
         project.write("main.tf", &text);
         run(words, &["plan"]).ends_with(code).has(&[says, "main.tf:"]).has_not(&["hunter2"]);
     }
-    put(&server, "net/terraform.tfstate", "{\"version\": 3, \"outputs\": {}}");
-    project.write("main.tf", data("a", net, ""));
+    put(&server, "old/terraform.tfstate", "{\"version\": 3, \"outputs\": {}}");
+    project.write("main.tf", data("a", "old/terraform.tfstate", ""));
     run(words, &["plan"])
         .ends_with(1)
-        .has(&["the state at `s3://states/net/terraform.tfstate` cannot be read"]);
+        .has(&["the state at `s3://states/old/terraform.tfstate` cannot be read"]);
 }
 
 #[test]

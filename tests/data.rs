@@ -164,11 +164,11 @@ output "missing" { value = [data.terraform_remote_state.one.outputs.missing, dat
     let outputs = project.json(&["output", "--from", "two"], 0);
     assert_eq!(outputs["url"]["value"], "http://one");
     assert_eq!(outputs["missing"]["value"], json!([1, "http://one"]));
-    project.edit("two/main.hcl", "backend  = \"local\"", "backend  = \"s3\"");
+    project.edit("two/main.hcl", "backend  = \"local\"", "backend  = \"gcs\"");
     project
         .mlo(&["plan", "two"])
         .ends_with(1)
-        .has(&["states are read from folders alone", "help: write `backend = \"local\"`"]);
+        .has(&["states are read from folders and from buckets of S3", "help: write `backend = \"local\"`"]);
 }
 
 #[test]
