@@ -342,6 +342,42 @@ fn the_rules_are_those_of_the_configuration_that_is_here() {
 }
 
 #[test]
+fn a_plan_does_not_say_itself_that_it_needs_no_approval() {
+    let project = project("");
+    project.ok(&["plan", "--env", "dev", "--out", "d.plan"]);
+    let manifest = crate::support::repository().join("examples/iris");
+    project.mlo(&["apply", "d.plan"]).ends_with(4).has(&[
+        "MLO3042",
+        "`d.plan` says itself that it is for `dev`, and plans for `prod` have to be let through",
+        "`mlo apply --env dev d.plan`",
+    ]);
+    project.mlo(&["apply", "d.plan", "--env", "prod"]).ends_with(4).has(&["this is `prod`"]);
+    project.ok(&["apply", "d.plan", "--env", "dev"]).has(&["1 added"]);
+    for name in ["iris.yaml", "model/iris.onnx"] {
+        project.write(&format!("m/{name}"), std::fs::read(manifest.join(name)).unwrap());
+    }
+    project.ok(&["plan", "m/iris.yaml", "--out", "m.plan"]);
+    project.mlo(&["apply", "m.plan", "--env", "dev"]).ends_with(4).has(&["is a plan of `m`"]);
+}
+
+#[test]
+fn what_an_earlier_run_left_open_is_not_settled_before_somebody_lets_it_through() {
+    let project = project("");
+    let command = "resource \"local_command\" \"c\" {\n  create = [\"sh\", \"-c\", \"kill -9 $PPID; sleep 1\"]\n  find   = [\"sh\", \"-c\", \"touch asked; exit 1\"]\n  read   = [\"true\"]\n  delete = [\"true\"]\n}\n";
+    project.write("more.hcl", command);
+    plan(&project, "ann.key");
+    approve(&project, "ben.key").ends_with(0);
+    assert_ne!(project.mlo(&["apply", "p.plan"]).code, 0);
+    let _ = std::fs::remove_file(project.path().join("asked"));
+    project
+        .mlo(&["apply", "--env", "prod", "--auto-approve"])
+        .ends_with(3)
+        .has(&["applies only saved plans"]);
+    assert!(!project.path().join("asked").exists(), "nobody let it through");
+    project.ok(&["plan", "--env", "prod"]).has(&["MLO3028"]);
+}
+
+#[test]
 fn what_an_environment_switches_off_is_said_and_noted() {
     let project = project("approvals_by_author = true\n  unsigned_approvals  = true");
     plan(&project, "ann.key");

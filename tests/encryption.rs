@@ -152,6 +152,10 @@ fn without_a_key_one_is_made_for_what_is_sensitive_and_that_is_said_once() {
     ]);
     std::fs::rename(project.path().join("kept"), &key).unwrap();
     // With a passphrase it goes on, and the key in the file is needed no more.
+    run(&project, &[PASSWORD, PASSPHRASE], &["plan"])
+        .ends_with(1)
+        .has(&["MLO6012", "that was made in the project, and another key is configured"]);
+    run(&project, &[PASSPHRASE], &["state", "rekey", "--from-clear", "--auto-approve"]).ends_with(0);
     run(&project, &[PASSWORD, PASSPHRASE], &["apply", "--auto-approve", "--var", "round=3"]).ends_with(0);
     std::fs::remove_file(&key).unwrap();
     run(&project, &[PASSWORD, PASSPHRASE], &["plan", "--var", "round=3"]).ends_with(0).has(&["No changes."]);
@@ -183,7 +187,7 @@ fn a_state_in_clear_is_refused_where_there_is_a_key_until_it_is_sealed_on_reques
             run(&project, &TEAM_WORDS, command).ends_with(1).has(&[
                 "MLO6012",
                 "it is in clear, and a key is configured",
-                "if the key is new, seal what is there: `mlo state rekey`",
+                "look at what is there and seal it: `mlo state rekey --from-clear`",
             ]);
         }
     };
@@ -197,13 +201,18 @@ fn a_state_in_clear_is_refused_where_there_is_a_key_until_it_is_sealed_on_reques
     ];
     refused(&all);
     project.edit("keys.hcl", "encryption {\n", "encryption {\n    enforced = true\n");
-    for command in [&["plan"][..], &["state", "rekey"]] {
+    for command in [&["plan"][..], &["state", "rekey", "--from-clear", "--auto-approve"]] {
         run(&project, &TEAM_WORDS, command)
             .ends_with(1)
             .has(&["MLO6012", "it is in clear, and the configuration takes only what is sealed"]);
     }
     project.edit("keys.hcl", "    enforced = true\n", "");
-    run(&project, &TEAM_WORDS, &["state", "rekey"]).ends_with(0);
+    // What is there is not taken unseen.
+    run(&project, &TEAM_WORDS, &["state", "rekey"]).ends_with(1).has(&["MLO6012"]);
+    run(&project, &TEAM_WORDS, &["state", "rekey", "--from-clear"])
+        .ends_with(1)
+        .has(&["serial 2, 1 objects, 0 open changes", "nobody can be asked"]);
+    run(&project, &TEAM_WORDS, &["state", "rekey", "--from-clear", "--auto-approve"]).ends_with(0);
     nowhere(&state, "terraform_data");
     run(&project, &TEAM_WORDS, &["plan"]).ends_with(0).has(&["No changes."]);
     run(&project, &TEAM_WORDS, &["state", "diff", "1"]).ends_with(0);
@@ -220,6 +229,53 @@ fn a_state_in_clear_is_refused_where_there_is_a_key_until_it_is_sealed_on_reques
 }
 
 #[test]
+fn a_key_that_somebody_puts_into_the_project_opens_nothing_where_there_is_another() {
+    let forged = project("");
+    run(&forged, &[("MLO_VAR_password", "FORGED-by-somebody")], &["apply", "--auto-approve"]).ends_with(0);
+    for enforced in ["", "    enforced = true\n"] {
+        let own = project("");
+        own.write("keys.hcl", TEAM.replace("encryption {\n", &format!("encryption {{\n{enforced}")));
+        let words = [PASSWORD, TEAM_WORDS[0]];
+        run(&own, &words, &["apply", "--auto-approve"]).ends_with(0);
+        run(&own, &words, &["plan", "--out", "own.plan"]).ends_with(0);
+        for name in ["key", "state/default/state.json", "state/default/journal", "state/default/lineage"] {
+            let name = format!(".mlo/{name}");
+            own.write(&name, std::fs::read(forged.path().join(&name)).unwrap());
+        }
+        for command in [
+            &["output", "password", "--raw"][..],
+            &["state", "verify"],
+            &["plan"],
+            &["state", "rekey"],
+            &["state", "pull"],
+        ] {
+            let said = run(&own, &words, command);
+            said.ends_with(1).has(&["that was made in the project, and another key is configured"]);
+            said.has_not(&["FORGED"]);
+        }
+    }
+}
+
+#[test]
+fn a_plan_that_is_sealed_with_the_key_of_another_project_is_none_of_this_one() {
+    let own = Project::with(&[("main.hcl", ONE)]);
+    own.ok(&["plan", "--out", "clear.plan"]);
+    // The other project has the same configuration, and a key that is known.
+    for (name, text) in [("main.hcl", ONE), ("keys.hcl", TEAM)] {
+        own.write(&format!("artifact/{name}"), text);
+    }
+    run(&own, &TEAM_WORDS, &["plan", "artifact", "--out", "artifact/p.plan"]).ends_with(0);
+    let strong = TEAM.replace("team", "own").replace("encryption {\n", "encryption {\n    enforced = true\n");
+    own.write("keys.hcl", strong);
+    let words = [TEAM_WORDS[0], ("MLO_STATE_PASSPHRASE_OWN", OTHER_WORDS)];
+    run(&own, &words, &["apply", "artifact/p.plan"])
+        .ends_with(4)
+        .has(&["MLO3042", "is a plan of `artifact`, and this folder is a project of its own"]);
+    run(&own, &words, &["apply", "clear.plan"]).ends_with(1).has(&["MLO6012"]);
+    assert!(!own.path().join("artifact/.mlo/state").exists());
+}
+
+#[test]
 fn a_cut_off_run_in_clear_is_sealed_with_what_it_left_open() {
     let project = Project::with(&[(
         "main.hcl",
@@ -229,8 +285,8 @@ fn a_cut_off_run_in_clear_is_sealed_with_what_it_left_open() {
     assert_ne!(killed.code, 0);
     project.edit("main.hcl", "kill -9 $PPID; sleep 1", "echo 1");
     project.write("keys.hcl", TEAM);
-    run(&project, &TEAM_WORDS, &["plan"]).ends_with(1).has(&["MLO6012", "`mlo state rekey`"]);
-    run(&project, &TEAM_WORDS, &["state", "rekey"]).ends_with(0);
+    run(&project, &TEAM_WORDS, &["plan"]).ends_with(1).has(&["MLO6012", "`mlo state rekey --from-clear`"]);
+    run(&project, &TEAM_WORDS, &["state", "rekey", "--from-clear", "--auto-approve"]).ends_with(0);
     run(&project, &TEAM_WORDS, &["plan"]).ends_with(0).has(&["MLO3028", "has begun"]);
     run(&project, &TEAM_WORDS, &["apply", "--auto-approve"]).ends_with(0).has(&["1 added"]);
 }
@@ -242,7 +298,15 @@ fn a_state_is_sealed_on_its_way_to_another_place() {
     project
         .write("keys.hcl", format!("{TEAM}terraform {{\n  backend \"local\" {{ path = \"states\" }}\n}}\n"));
     run(&project, &TEAM_WORDS, &["plan"]).ends_with(1).has(&["mlo state migrate --from '.mlo/state'"]);
-    run(&project, &TEAM_WORDS, &["state", "migrate", "--from", ".mlo/state", "--auto-approve"]).ends_with(0);
+    run(&project, &TEAM_WORDS, &["state", "migrate", "--from", ".mlo/state", "--auto-approve"])
+        .ends_with(1)
+        .has(&["MLO6012"]);
+    run(
+        &project,
+        &TEAM_WORDS,
+        &["state", "migrate", "--from", ".mlo/state", "--from-clear", "--auto-approve"],
+    )
+    .ends_with(0);
     run(&project, &TEAM_WORDS, &["plan"]).ends_with(0).has(&["No changes."]);
     nowhere(&project.path().join("states"), "terraform_data");
 }

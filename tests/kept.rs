@@ -138,7 +138,8 @@ fn the_state_is_sealed_with_another_key_on_request() {
     let words = |arguments: &[&str]| {
         said(project.command(arguments).env("MLO_STATE_PASSPHRASE", "correct horse battery"))
     };
-    words(&["state", "rekey"]).ends_with(0).has(&[
+    words(&["state", "rekey"]).ends_with(1).has(&["MLO6012"]);
+    words(&["state", "rekey", "--from-clear", "--auto-approve"]).ends_with(0).has(&[
         "The state is sealed with `passphrase.environment` from serial 2 on,",
         "and so is what is kept of earlier serials",
     ]);

@@ -240,8 +240,11 @@ fn read(path: &Path, source: &Source) -> Result<(PlanFile, String, bool), Refuse
         refuse(code, format!("`{}`: {error}", path.display()), &help)
     })?;
     let (file, digest) = decoded(&clear)?;
+    // The header says with whose keys it opens: those of another project make it no plan of this one.
     let fits = |subject: &Subject| {
-        subject.lineage == file.made_from.lineage && subject.serial == file.made_from.serial
+        let made_from = &file.made_from;
+        let is_of = subject.project.as_deref() == Some(&*made_from.folder);
+        is_of && subject.lineage == made_from.lineage && subject.serial == made_from.serial
     };
     if !subject.as_ref().is_some_and(fits) {
         return Err(unreadable(path, &PlanFileError::Digest));
@@ -292,7 +295,7 @@ impl Looked {
         let Self { saved, place, environment, was_sealed, .. } = self;
         let source = of_plan(&saved.file, source);
         let about = (&saved.file, was_sealed, saved.name.as_str());
-        let here = Here::of(about, &place, &environment, (&source, sources))?;
+        let here = Here::of(about, &place, &environment, (&source, true, sources))?;
         let saved = Saved { rules: here.rules.clone(), ..saved };
         Ok((saved, place, here))
     }
@@ -360,6 +363,7 @@ fn open_in(
     }
     let kind = file.kind().ok_or_else(|| unreadable(path, &PlanFileError::Alien))?;
     check_environment(&file, source, &name)?;
+    let is_named = source.env().is_some();
     let source = &of_plan(&file, source);
     let place = place(&file)?;
     check_seen(&file, &place, &name)?;
@@ -369,7 +373,7 @@ fn open_in(
     let (project, mut messages) = loaded.map_err(|said| (said, Exit::Stale))?;
     drop(packages);
     let embedded = environment_of(&file, &project.config)?;
-    let here = Here::of((&file, was_sealed, &name), &place, &embedded, (source, sources))?;
+    let here = Here::of((&file, was_sealed, &name), &place, &embedded, (source, is_named, sources))?;
     let Here { environment, backend, keys, rules } = here;
     check_fetched(&file, sources, &name)?;
     messages.extend(edited(&file, &place));

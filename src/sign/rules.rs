@@ -109,7 +109,9 @@ impl Rules {
             };
         };
         let name = named(&self.approvers, key).ok_or(Unfit::Unlisted(key))?;
-        if !self.takes_authors && author.key == Some(key) {
+        // One person may have a key for each.
+        let by = author.key.and_then(|key| named(&self.authors, key).or_else(|| named(&self.approvers, key)));
+        if !self.takes_authors && (author.key == Some(key) || by == Some(name)) {
             return Err(Unfit::Author);
         }
         Ok(Some(name))

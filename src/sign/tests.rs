@@ -150,6 +150,22 @@ fn whose_approval_counts() {
 }
 
 #[test]
+fn nobody_approves_their_own_plan_with_a_second_key() {
+    let (first, second) = (secret().public(), other().public());
+    let rules = |approver: &str| Rules {
+        is_required: true,
+        authors: BTreeMap::from([("ann".to_owned(), first)]),
+        approvers: BTreeMap::from([(approver.to_owned(), second)]),
+        ..Rules::default()
+    };
+    let author = Author { who: "ann@host".into(), key: Some(first) };
+    assert_eq!(rules("ann").approver(&approval(), &approval(), &author), Err(Unfit::Author));
+    assert_eq!(rules("ben").approver(&approval(), &approval(), &author), Ok(Some("ben")));
+    let taken = Rules { takes_authors: true, ..rules("ann") };
+    assert_eq!(taken.approver(&approval(), &approval(), &author), Ok(Some("ann")));
+}
+
+#[test]
 fn an_approval_counts_for_as_long_as_it_is_said() {
     let author = Author { who: "ann@host".into(), key: Some(secret().public()) };
     let strict = Rules {

@@ -396,7 +396,9 @@ impl StoreError {
     pub(crate) fn is_about_content(&self) -> bool {
         match self {
             Self::Corrupt { .. } | Self::Lost { .. } | Self::Foreign { .. } => true,
-            Self::Sealed { error, .. } => matches!(error, SealError::Clear | SealError::Enforced),
+            Self::Sealed { error, .. } => {
+                matches!(error, SealError::Clear | SealError::Enforced | SealError::Local { .. })
+            }
             _ => false,
         }
     }

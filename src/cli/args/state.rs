@@ -42,7 +42,7 @@ pub(in crate::cli) enum State {
     #[command(after_help = "Example:\n  mlo state repair")]
     Repair(StateRepair),
     /// Seal the state with the first key that is configured
-    #[command(after_help = "Example:\n  mlo state rekey")]
+    #[command(after_help = "Examples:\n  mlo state rekey\n  mlo state rekey --from-clear")]
     Rekey(StateRekey),
     /// Print the state's file
     #[command(after_help = "Example:\n  mlo state pull > state.json")]
@@ -94,6 +94,9 @@ pub(in crate::cli) struct StateMigrate {
     /// Whose state it is there, if not that of the same environment: `default` is the state without environments.
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) from_env: Option<String>,
+    /// Take a state that is in clear there, or sealed with the key that was made in the project, though a key is configured.
+    #[arg(long)]
+    pub(in crate::cli) from_clear: bool,
     /// The folder of the configuration, or one manifest, where it is not this folder.
     #[arg(long, value_name = "FOLDER|MANIFEST")]
     pub(in crate::cli) of: Option<PathBuf>,
@@ -253,6 +256,12 @@ pub(in crate::cli) struct StateRepair {
 /// `mlo state rekey`
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StateRekey {
+    /// Take a state that is in clear, or sealed with the key that was made in the project, after showing which it is.
+    #[arg(long)]
+    pub(in crate::cli) from_clear: bool,
+    /// Do not ask about that.
+    #[arg(long)]
+    pub(in crate::cli) auto_approve: bool,
     #[command(flatten)]
     pub(in crate::cli) change: StateChange,
 }

@@ -146,13 +146,14 @@ impl Run<'_> {
         interrupt: &Interrupt,
         screen: &mut Screen,
     ) -> Result<Exit, Stop> {
+        // Before anything is settled: what is asked then, and how, is what somebody has to let through.
+        let consent = unless_interrupted(interrupt, approval::consent(self.session, self.saved)).await??;
         let loaded = unless_interrupted(interrupt, self.read_settled(guard, screen)).await??;
         let next_operation = loaded.next_operation;
         let snapshot = match self.saved {
             Some(saved) => saved.state(loaded.snapshot)?,
             None => session::snapshot_or_new(loaded),
         };
-        let consent = unless_interrupted(interrupt, approval::consent(self.session, self.saved)).await??;
         let said = consent.as_ref().map(|consent| consent.said.clone()).unwrap_or_default();
         self.report.messages(screen, &said, &self.session.sources);
         let engine = self.saved.map(|saved| saved.engine(&self.options.engine));

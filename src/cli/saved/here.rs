@@ -13,6 +13,7 @@ use super::super::project::Place;
 use super::super::vault::Keys;
 use super::{AGAIN, Refused, refuse};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
+use crate::lang::config::Environment;
 use crate::lang::load::States;
 use crate::plan::file::PlanFile;
 use crate::sign::Rules;
@@ -26,7 +27,8 @@ pub(in crate::cli) struct Here {
 }
 
 impl Here {
-    /// What is said here of a plan that was made in `embedded`; whether its file `was_sealed` matters where there are keys.
+    /// What is said here of a plan that was made in `embedded`; whether its file `was_sealed` matters where there are keys,
+    /// and whether its environment `is_named` on the command line where others have rules.
     ///
     /// # Errors
     /// If the plan is not one of this project, or may be anybody's.
@@ -34,7 +36,7 @@ impl Here {
         (file, was_sealed, name): (&PlanFile, bool, &str),
         place: &Place,
         embedded: &Chosen,
-        (source, sources): (&Source, &mut SourceMap),
+        (source, is_named, sources): (&Source, bool, &mut SourceMap),
     ) -> Result<Self, Refused> {
         let failed = |messages: Diagnostics| (messages, Exit::Error);
         if place.has_builtin_root() && !file.made_from.configuration.is_empty() {
@@ -51,11 +53,13 @@ impl Here {
                 "Whose plans count, where the state is and what seals it are never taken from a plan alone.";
             return Err((messages.map(|message| message.detail(why)), exit));
         }
+        check_folder(name, place)?;
         let States { place: states, environments, .. } = place.declared_states(sources).map_err(failed)?;
         let named = Some(file.made_from.environment.as_str()).filter(|_| file.made_from.is_named);
         let environment = Chosen::of(&environments, named).ok();
         let environment = environment.filter(|here| here.block.is_some() == embedded.block.is_some());
         let environment = environment.ok_or_else(|| foreign(name, embedded, environments.is_empty()))?;
+        check_protected((file, name, is_named), place, sources)?;
         let rules = approval::rules(&environment).map_err(failed)?;
         let rules = rules.with_those_of(&approval::rules(embedded).map_err(failed)?);
         let keys = Keys::of_place(place, source).map_err(failed)?;
@@ -68,6 +72,46 @@ impl Here {
         let backend = Backend::of(place, states, &source.backend).map_err(failed)?;
         Ok(Self { environment, backend, keys, rules })
     }
+}
+
+/// Where the command runs in a project, a plan is of that one: another folder, which a plan could name, has other rules.
+fn check_folder(name: &str, place: &Place) -> Result<(), Refused> {
+    let here = Place::find(None).map_err(|said| (said, Exit::Error))?;
+    if here.folder == place.folder || here.has_builtin_root() {
+        return Ok(());
+    }
+    let summary = format!("`{name}` is a plan of `{}`, and this folder is a project of its own", place.shown);
+    let help = format!("run this in that folder: `cd {}`", place.shown);
+    Err(refuse(code::engine::PLAN_FOREIGN, summary, &help))
+}
+
+/// Where an environment takes only what was approved or signed, a plan of another one is applied only if that one is named:
+/// which one it is of, the plan says.
+fn check_protected(
+    (file, name, is_named): (&PlanFile, &str, bool),
+    place: &Place,
+    sources: &mut SourceMap,
+) -> Result<(), Refused> {
+    let folder = Place { manifest: None, ..place.clone() };
+    let environments = folder.declared_states(sources).map_err(|said| (said, Exit::Error))?.environments;
+    let asks = |block: &Environment| block.require_approval || !block.authors.is_empty();
+    let own = environments.get(file.made_from.environment.as_str()).filter(|_| place.manifest.is_none());
+    let Some(first) = environments.values().find(|block| asks(block)) else { return Ok(()) };
+    if own.is_some_and(asks) || is_named && place.manifest.is_none() {
+        return Ok(());
+    }
+    let (environment, first) = (&file.made_from.environment, &first.name.name);
+    let summary = if place.manifest.is_some() {
+        format!(
+            "`{name}` is of one manifest alone, in a folder whose environment `{first}` has rules of its own"
+        )
+    } else {
+        format!(
+            "`{name}` says itself that it is for `{environment}`, and plans for `{first}` have to be let through"
+        )
+    };
+    let help = format!("if that is meant, name it: `mlo apply --env {environment} {name}`");
+    Err(refuse(code::engine::PLAN_FOREIGN, summary, &help))
 }
 
 /// That the configuration has other environments now.

@@ -190,17 +190,13 @@ fn identities_of_environment() -> Result<Option<Vec<Identity>>, Diagnostics> {
     placed(&text, &path).map(Some)
 }
 
-/// Keys of the environment, of kinds of which the configuration has none: they seal if it has none at all.
-pub(super) fn from_environment(kinds: &[&str]) -> Result<Vec<Arc<dyn Key>>, Diagnostics> {
+/// Keys of the environment, for a configuration that has none.
+pub(super) fn from_environment() -> Result<Vec<Arc<dyn Key>>, Diagnostics> {
     let mut keys: Vec<Arc<dyn Key>> = Vec::new();
-    if !kinds.contains(&"passphrase")
-        && let Some(passphrase) = passphrase_for(OF_ENVIRONMENT)?
-    {
+    if let Some(passphrase) = passphrase_for(OF_ENVIRONMENT)? {
         keys.push(Arc::new(PassphraseKey::new(OF_ENVIRONMENT, passphrase)));
     }
-    if !kinds.contains(&"age")
-        && let Some(identities) = identities_of_environment()?
-    {
+    if let Some(identities) = identities_of_environment()? {
         let recipients = identities.iter().map(Identity::recipient).collect();
         keys.push(Arc::new(AgeKey::new(OF_ENVIRONMENT, recipients, identities)));
     }

@@ -58,11 +58,9 @@ impl Keys {
         let mut keys = Vec::new();
         let mut messages = Diagnostics::new();
         let encryption = config.and_then(|(module, _)| module.settings.encryption.as_ref());
-        let mut kinds = Vec::new();
         if let (Some(encryption), Some((module, given))) = (encryption, config) {
             let maker = Maker { module, given };
             for block in &encryption.keys {
-                kinds.push(block.kind.name.as_ref());
                 match maker.key(block) {
                     Ok(key) => keys.push(key),
                     Err(said) if lack == Lack::Waits => keys.push(key::missing(block, &said)),
@@ -70,9 +68,11 @@ impl Keys {
                 }
             }
         }
-        keys.extend(
-            key::from_environment(&kinds).map_err(|said| messages.extend(said)).into_iter().flatten(),
-        );
+        // Where a block says which keys there are, there is no other.
+        if encryption.is_none() {
+            let given = key::from_environment().map_err(|said| messages.extend(said));
+            keys.extend(given.into_iter().flatten());
+        }
         let local = Arc::new(LocalKey::new(place.home().join(LOCAL)));
         let fallback: Arc<dyn Key> = local.clone();
         let vault = Vault::new(keys, random()).with_fallback(fallback);
@@ -148,12 +148,12 @@ pub(super) fn help(error: &SealError) -> String {
             _ => format!("configure the key `{name}` in the `encryption` block"),
         },
         SealError::Unsealed { .. } => "nothing was written: mend the key, or put another first".to_owned(),
-        SealError::Clear => {
-            "if the key is new, seal what is there: `mlo state rekey`; if it is not, find out who put this there"
+        SealError::Clear | SealError::Local { .. } => {
+            "if the key is new, look at what is there and seal it: `mlo state rekey --from-clear`; if it is not, find out who put this there"
                 .to_owned()
         }
         SealError::Enforced => {
-            "find out who put it there; to seal it, take `enforced` out for one run of `mlo state rekey`"
+            "find out who put it there; to seal it, take `enforced` out for one run of `mlo state rekey --from-clear`"
                 .to_owned()
         }
     }

@@ -87,6 +87,12 @@ pub enum SealError {
     /// It is in clear where there is a key, so that nobody knows who wrote it.
     #[error("it is in clear, and a key is configured: what mlo writes is sealed with it")]
     Clear,
+    /// It is sealed with a key that was made where it lies, which is worth as much as clear to who can write there.
+    #[error("it is sealed with the key `{name}` that was made in the project, and another key is configured")]
+    Local {
+        /// The key that sealed it.
+        name: KeyName,
+    },
     /// It is in clear, and the configuration says that nothing is.
     #[error("it is in clear, and the configuration takes only what is sealed (`enforced`)")]
     Enforced,
@@ -259,7 +265,15 @@ impl Vault {
     /// The data key of a file, by the key of that name, or else by another of its kind: a name can change.
     fn unwrap(&self, header: &Header) -> Result<DataKey, SealError> {
         let name = &header.name;
-        let alike = self.keys.iter().chain(&self.fallback).filter(|key| key.name().kind == name.kind);
+        // A key that lies beside what it sealed opens nothing where there is a better one: who can put a state there can put
+        // a key there too.
+        let is_better = self.has_keys() && self.in_clear != InClear::Once || self.in_clear == InClear::Never;
+        let fallback = self.fallback.as_ref().filter(|_| !is_better);
+        let is_local = |key: &Arc<dyn Key>| key.name().kind == name.kind;
+        if is_better && self.fallback.as_ref().is_some_and(is_local) && !self.keys.iter().any(is_local) {
+            return Err(SealError::Local { name: name.clone() });
+        }
+        let alike = self.keys.iter().chain(fallback).filter(|key| key.name().kind == name.kind);
         let (same, others): (Vec<_>, Vec<_>) = alike.partition(|key| key.name() == *name);
         let mut said = None;
         for key in same.into_iter().chain(others) {

@@ -7,6 +7,7 @@ use super::change::{self, Locked};
 use super::edit::Edited;
 use super::{Failure, error, fail};
 use crate::cli::args::{StateDiff, StateOf, StateRekey, StateRestore};
+use crate::cli::confirm;
 use crate::cli::exit::Exit;
 use crate::cli::lock::Stop;
 use crate::cli::screen::Screen;
@@ -180,7 +181,8 @@ fn restored(
 pub(super) fn rekey(options: &StateRekey, screen: &mut Screen) -> Exit {
     let of = &options.change.of;
     let found = match session::store_of(of.from.as_deref(), &of.backend) {
-        Ok(found) => found.taking_clear(),
+        Ok(found) if options.from_clear => found.taking_clear(),
+        Ok(found) => found,
         Err(failed) => return session::fail(screen, false, &failed, Exit::Error),
     };
     let vault = &found.keys.vault;
@@ -196,6 +198,20 @@ pub(super) fn rekey(options: &StateRekey, screen: &mut Screen) -> Exit {
         // Changes that are open stay so: sealed, with the rest.
         let loaded = guard.read().await.map_err(failed)?;
         let mut snapshot = change::needed(loaded.snapshot.as_ref())?.clone();
+        if options.from_clear {
+            let (lineage, serial, objects) = (&snapshot.lineage, snapshot.serial, snapshot.objects.len());
+            let open = loaded.pending.len();
+            let text = format!(
+                "The state that is there: lineage {lineage}, serial {serial}, {objects} objects, {open} open changes.\n"
+            );
+            screen.say(&escape(&text));
+            if !options.auto_approve {
+                let question = "Is this the state that was written here? It is sealed as it is.";
+                let instead =
+                    "look at it with `mlo state pull` where no key is set, then give `--auto-approve`";
+                confirm::ask(screen, locked.interrupt, question, instead).await?;
+            }
+        }
         snapshot.serial = snapshot.serial.saturating_add(1);
         let serial = snapshot.serial;
         guard.commit(snapshot).await.map_err(failed)?;

@@ -80,9 +80,10 @@ fn ends(options: &StateMigrate, found: &Found) -> Result<(End, End), Diagnostics
         let store = backend.store(vault, environment);
         End { backend, environment: environment.map(str::to_owned), shown, store }
     };
-    // What was written before there was a key is sealed where it goes.
     let vault = &found.keys.vault;
-    Ok((end(from, before, &vault.clone().taking_clear()), end(to, environment, vault)))
+    // What was written before there was a key is sealed where it goes, if that is wanted: it could be anybody's.
+    let source = if options.from_clear { vault.clone().taking_clear() } else { vault.clone() };
+    Ok((end(from, before, &source), end(to, environment, vault)))
 }
 
 async fn migrate(
