@@ -61,6 +61,7 @@ rules := [
 	{"rule": "model_memory", "title": "Models fit into memory"},
 	{"rule": "gpu_memory", "title": "Models fit into the memory of a GPU"},
 	{"rule": "class_labels", "title": "A label for each class"},
+	{"rule": "shown", "title": "What the rules look at is shown to them"},
 	{"rule": "plan_document", "title": "Plan well formed"},
 	{"rule": "deployment_data", "title": "Policy data well formed"},
 ]
@@ -76,7 +77,7 @@ builtin_settings := {
 	],
 	"required_tags": [],
 	"endpoint_cidrs": [],
-	"replicas_min": 1,
+	"replicas_min": 3,
 	"model_size_mib_max": 2048,
 	"gpu_memory_gib": 16,
 }
@@ -89,13 +90,26 @@ default environment := ""
 
 environment := data.mlo.environment if is_string(data.mlo.environment)
 
-# One value for all environments, or a map by environment.
+# One value for all environments, or a map by environment. In one that the map does not name the strictest of it holds.
 given(name) := settings[name] if {
 	is_sound(name, settings[name])
 } else := settings[name][environment] if {
 	is_object(settings[name])
 	is_sound(name, settings[name][environment])
+} else := strictest(name, [value | some value in settings[name]]) if {
+	is_map_of_sound(name, settings[name])
+	count(settings[name]) > 0
 } else := builtin_settings[name]
+
+strictest("replicas_min", values) := max(array.concat(values, [builtin_settings.replicas_min]))
+
+strictest("endpoint_cidrs", _) := []
+
+strictest(name, values) := min(values) if name in ["model_size_mib_max", "gpu_memory_gib"]
+
+strictest(name, values) := [entry | some entry in {entry | some list in values; some entry in list}] if {
+	name in ["stateful", "required_tags"]
+}
 
 is_sound(name, value) if {
 	is_array(builtin_settings[name])
@@ -109,6 +123,7 @@ is_sound(name, value) if {
 	is_number(builtin_settings[name])
 	is_number(value)
 	value >= 0
+	value == round(value)
 }
 
 is_map_of_sound(name, value) if {
@@ -204,6 +219,7 @@ changes := [entry | some entry in listed; is_change(entry)]
 # What is there afterwards: what is made or changed, and what stays.
 kept := [entry |
 	some entry in changes
+	object.get(entry, "mode", "managed") == "managed"
 	is_object(object.get(entry.change, "after", null))
 	not entry.change.actions in [["delete"], ["forget"]]
 ]
@@ -242,6 +258,23 @@ problem contains p if {
 	p := found("deletion", entry.address, "", msg, "Leave the object in the configuration, or give `--override deletion=REASON`")
 }
 
+# Objects that are written as Kubernetes has them. One of which the kind is not told may be any.
+problem contains p if {
+	some entry in changes
+	"delete" in entry.change.actions
+	entry.type == "kubernetes_manifest"
+	kind := object_text(block(object_or_empty(object.get(entry.change, "before", {})), "manifest"), "kind")
+	keeps_data(kind)
+	msg := sprintf("%s keeps data, and would be %s", [entry.address, deleted_how(entry)])
+	p := found("deletion", entry.address, "", msg, "Leave the object in the configuration, or give `--override deletion=REASON`")
+}
+
+keeps_data(kind) if {
+	kind in ["CustomResourceDefinition", "Namespace", "PersistentVolume", "PersistentVolumeClaim", "StatefulSet"]
+}
+
+keeps_data(kind) if not is_shown(kind)
+
 deleted_how(entry) := "replaced by an empty one" if {
 	"create" in entry.change.actions
 } else := "taken away"
@@ -274,6 +307,62 @@ problem contains p if {
 	acl != null
 	not acl in ["private", "bucket-owner-full-control", "bucket-owner-read", "aws-exec-read", "log-delivery-write"]
 	p := found("public_bucket", entry.address, "acl", sprintf("%s: an ACL of %v is open to others", [entry.address, acl]), "Block public access, and use a private ACL")
+}
+
+problem contains p if {
+	some entry in kept
+	entry.type in ["aws_s3_bucket", "aws_s3_bucket_acl"]
+	some key in ["grant", "access_control_policy"]
+	text := json.marshal(object.get(entry.change.after, key, []))
+	some group in ["groups/global/AllUsers", "groups/global/AuthenticatedUsers"]
+	contains(text, group)
+	p := found("public_bucket", entry.address, key, sprintf("%s: a grant to %s is open to others", [entry.address, group]), "Block public access, and use a private ACL")
+}
+
+problem contains p if {
+	some entry in kept
+	entry.type in ["aws_s3_bucket", "aws_s3_bucket_policy"]
+	policy := object.get(entry.change.after, "policy", null)
+	is_open_policy(policy)
+	p := found("public_bucket", entry.address, "policy", sprintf("%s: its policy allows everybody, or cannot be read", [entry.address]), "Name in the policy who may use the bucket, or add a condition")
+}
+
+is_open_policy(policy) if {
+	policy != null
+	not is_readable_policy(policy)
+}
+
+is_open_policy(policy) if {
+	is_readable_policy(policy)
+	some statement in statements_of(json.unmarshal(policy))
+	object.get(statement, "Effect", "Allow") != "Deny"
+	is_everybody(object.get(statement, "Principal", null))
+	count(object_or_empty(object.get(statement, "Condition", {}))) == 0
+}
+
+is_readable_policy(policy) if {
+	is_string(policy)
+	json.is_valid(policy)
+	is_object(json.unmarshal(policy))
+}
+
+statements_of(document) := [statement | some statement in list_at(document, "Statement"); is_object(statement)] if {
+	is_array(object.get(document, "Statement", null))
+} else := [object_or_empty(object.get(document, "Statement", {}))]
+
+is_everybody("*")
+
+is_everybody(principal) if {
+	is_object(principal)
+	some _, who in principal
+	who == "*"
+}
+
+is_everybody(principal) if {
+	is_object(principal)
+	some _, who in principal
+	is_array(who)
+	"*" in who
 }
 
 # ---- Encryption
@@ -500,8 +589,12 @@ problem contains p if {
 problem contains p if {
 	some w in workloads
 	not w.entry.address in with_containers
-	p := found("image_digest", w.entry.address, w.at, sprintf("%s: its containers are not known", [w.entry.address]), "Write the containers into the configuration")
+	p := found("image_digest", w.entry.address, containers_at(pod(w).at), sprintf("%s: its containers are not known", [w.entry.address]), "Write the containers into the configuration")
 }
+
+containers_at(at) := sprintf("%s.containers", [at]) if {
+	startswith(at, "manifest.")
+} else := sprintf("%s.container", [at])
 
 with_containers contains c.entry.address if some c in containers
 
@@ -774,6 +867,9 @@ problem contains p if {
 		count(shape) == 2
 		last := shape[1]
 		is_fixed(last)
+
+		# One column says nothing of how many classes there are: of two, it may be the chance of one.
+		to_number(last) > 1
 	}
 	count(classes) > 0
 	not count(labels) in classes
@@ -866,4 +962,98 @@ is_of_size(size, _) if not is_fixed(size)
 is_of_size(size, other) if {
 	is_fixed(size)
 	size == other
+}
+
+# ---- What is hidden from the rules
+
+# METADATA
+# title: What the rules look at
+# description: |
+#   What is sensitive is masked, and what is masked, or not of its type, cannot be judged. Where a rule has to look at it, that
+#   denies: nothing gets through by being hidden.
+# custom:
+#   rule: shown
+#   level: mandatory
+#   docs: docs/governance.md#shown
+#   actions:
+#     - Take the sensitive mark off this value, and leave it on the secret alone
+problem contains p if {
+	some hidden in hidden_parts
+	msg := sprintf("%s: %s is hidden from the rules (sensitive, or not of its type)", [hidden.entry.address, hidden.path])
+	p := found("shown", hidden.entry.address, hidden.path, msg, "Take the sensitive mark off this value, and leave it on the secret alone")
+}
+
+# Text that is not a mask.
+is_shown(value) if {
+	is_string(value)
+	value != ""
+	not startswith(value, "(sensitive value")
+}
+
+unknown_in(entry, key) if object.get(object_or_empty(object.get(entry.change, "after_unknown", {})), key, false) != false
+
+hidden_parts contains {"entry": entry, "path": "manifest"} if {
+	some entry in kept
+	entry.type == "kubernetes_manifest"
+	not unknown_in(entry, "manifest")
+	not is_object(object.get(entry.change.after, "manifest", null))
+}
+
+hidden_parts contains {"entry": entry, "path": "manifest.kind"} if {
+	some entry in kept
+	entry.type == "kubernetes_manifest"
+	not unknown_in(entry, "manifest")
+	manifest := object.get(entry.change.after, "manifest", null)
+	is_object(manifest)
+	not is_shown(object.get(manifest, "kind", null))
+}
+
+hidden_parts contains {"entry": w.entry, "path": sprintf("%s.%s", [inner.at, key])} if {
+	some w in workloads
+	inner := pod(w)
+	some key in lists
+	value := object.get(inner.spec, key, null)
+	value != null
+	not is_array(value)
+}
+
+hidden_parts contains {"entry": w.entry, "path": sprintf("%s.%s[%d]", [inner.at, key, index])} if {
+	some w in workloads
+	inner := pod(w)
+	some key in lists
+	some index, c in list_at(inner.spec, key)
+	c != null
+	not is_object(c)
+}
+
+hidden_parts contains {"entry": entry, "path": "instance_types"} if {
+	some entry in kept
+	entry.type == "aws_eks_node_group"
+	not unknown_in(entry, "instance_types")
+	value := object.get(entry.change.after, "instance_types", null)
+	value != null
+	not is_list_of_shown(value)
+}
+
+hidden_parts contains {"entry": entry, "path": "ami_type"} if {
+	some entry in kept
+	entry.type == "aws_eks_node_group"
+	value := object.get(entry.change.after, "ami_type", null)
+	value != null
+	not is_shown(value)
+}
+
+hidden_parts contains {"entry": entry, "path": "signature"} if {
+	some entry in kept
+	some side in ["before", "after"]
+	value := object.get(object_or_empty(object.get(entry.change, side, {})), "signature", null)
+	value != null
+	not is_shown(value)
+}
+
+is_list_of_shown(value) if {
+	is_array(value)
+	every entry in value {
+		is_shown(entry)
+	}
 }

@@ -69,7 +69,11 @@ test_what_keeps_data_is_not_taken_away if {
 test_what_keeps_data_is_a_setting if {
 	mlo := {"environment": "prod", "deployment": {"stateful": {"prod": ["local_file"]}}}
 	denied_by(plan([deleted("local_file", ["delete"])]), mlo) == {"deletion "}
-	denied_by(plan([deleted("local_file", ["delete"])]), object.union(mlo, {"environment": "dev"})) == set()
+	every environment in ["dev", "production"] {
+		denied_by(plan([deleted("local_file", ["delete"])]), object.union(mlo, {"environment": environment})) == {"deletion "}
+	}
+	elsewhere := {"environment": "dev", "deployment": {"stateful": {"prod": ["local_file"], "dev": []}}}
+	denied_by(plan([deleted("local_file", ["delete"])]), elsewhere) == set()
 }
 
 # ---- Cloud
@@ -184,7 +188,7 @@ test_the_least_number_of_replicas_is_the_environments if {
 }
 
 test_a_workload_whose_containers_are_not_known_is_denied if {
-	denied(made("kubernetes_deployment_v1", {"spec": [{"replicas": "3"}]}), {"image_digest spec"})
+	denied(made("kubernetes_deployment_v1", {"spec": [{"replicas": "3"}]}), {"image_digest spec.container"})
 }
 
 # ---- Models
@@ -201,7 +205,7 @@ test_models_are_no_larger_than_allowed_and_fit_into_memory if {
 	denied_by(model(small, {"resources": {"limits": {"memory": "1M"}}}), prod) == {"model_memory spec.inference.resources.limits.memory"}
 	denied_by(model(small, {"resources": {"limits": {"memory": 1000000}}}), prod) == {"model_memory spec.inference.resources.limits.memory"}
 	denied_by(model(small, {"resources": {"limits": {"memory": "much"}}}), prod) == set()
-	denied_by(model(small, {}), {"environment": "prod", "deployment": {"model_size_mib_max": {"prod": 0.5}}}) == {"model_size spec.model.uri"}
+	denied_by(model(small, {}), {"environment": "prod", "deployment": {"model_size_mib_max": {"prod": 0}}}) == {"model_size spec.model.uri"}
 	denied_by({"plan": {"resource_changes": [], "destroy": true}, "models": {"m": {"size_bytes": 10000000000}}}, prod) == set()
 	denied_by(model(null, {}), prod) == set()
 }
@@ -224,6 +228,7 @@ test_a_label_for_each_class if {
 	denied_by(model(file, {"labels": ["a", "b"]}), prod) == {"class_labels spec.inference.labels"}
 	denied_by(model(file, {}), prod) == set()
 	denied_by(model({"outputs": [{"name": "scores", "shape": null}]}, {"labels": ["a"]}), prod) == set()
+	denied_by(model({"outputs": [{"name": "chance", "shape": ["", "1"]}]}, {"labels": ["no", "yes"]}), prod) == set()
 }
 
 served(before, after) := {"plan": {"resource_changes": [{
@@ -260,4 +265,68 @@ test_callers_of_a_served_model_are_not_broken if {
 test_a_signature_says_which_port_is_another if {
 	found := policy.deny with input as served("input:0: float32[?,4] -> y: map(string,float32)", "input:0: float32[?,5] -> y: map(string,float32)") with data.mlo as prod
 	found == {"s.a: callers of the version that serves now break: input 'input:0' has the shape [?,5] and had [?,4]"}
+}
+
+test_an_environment_that_settings_do_not_name_gets_the_strictest if {
+	least := {"environment": "production", "deployment": {"replicas_min": {"dev": 1, "prod": 4}}}
+	denied_by(plan([typed(snake)]), least) == {"replicas spec.replicas"}
+	tags := {"environment": "qa", "deployment": {"required_tags": {"prod": ["owner"]}}}
+	denied_by(plan([made("aws_vpc", {"tags": {}})]), tags) == {"required_tags tags"}
+	cidrs := {"environment": "qa", "deployment": {"endpoint_cidrs": {"prod": ["192.0.2.0/24"]}}}
+	limited := cluster({"endpoint_public_access": true, "public_access_cidrs": ["192.0.2.0/24"]})
+	denied_by(plan([limited]), cidrs) == {"cluster_endpoint vpc_config[0].public_access_cidrs"}
+	denied_by(plan([typed(object.union(snake, {"name": "m"}))]), {"environment": "qa"}) == set()
+}
+
+test_what_is_only_read_is_not_judged if {
+	every type in ["aws_eks_cluster", "aws_ebs_volume"] {
+		passes(object.union(made(type, {}), {"mode": "data", "change": {"actions": ["read"]}}))
+	}
+}
+
+test_nothing_gets_through_by_being_hidden if {
+	mask := "(sensitive value)"
+	denied(made("kubernetes_manifest", {"manifest": mask}), {"shown manifest"})
+	denied(made("kubernetes_manifest", {"manifest": {"kind": mask, "spec": {}}}), {"shown manifest.kind"})
+	hidden := made("kubernetes_manifest", {"manifest": {"kind": "Deployment", "spec": {"replicas": 3, "template": {"spec": {"containers": [camel, mask]}}}}})
+	denied(hidden, {"shown manifest.spec.template.spec.containers[1]"})
+	whole := made("kubernetes_manifest", {"manifest": {"kind": "Deployment", "spec": {"replicas": 3, "template": {"spec": {"containers": mask}}}}})
+	denied(whole, {"shown manifest.spec.template.spec.containers", "image_digest manifest.spec.template.spec.containers"})
+	every types in [mask, "g4dn.xlarge", [mask]] {
+		denied(made("aws_eks_node_group", {"instance_types": types}), {"shown instance_types"})
+	}
+	denied(made("aws_eks_node_group", {"instance_types": ["m6i.large"], "ami_type": mask}), {"shown ami_type"})
+	denied_by(served(mask, "x: float -> y: float"), prod) == {"shown signature"}
+	denied_by(served("x: float -> y: float", mask), prod) == {"shown signature"}
+	denied(made("aws_s3_bucket_acl", {"acl": mask}), {"public_bucket acl"})
+	denied(made("aws_ebs_volume", {"encrypted": mask}), {"encryption encrypted"})
+}
+
+test_data_in_kubernetes_is_kept if {
+	gone := {"address": "k.a", "type": "kubernetes_manifest", "change": {"actions": ["delete"], "before": {"manifest": {"kind": "PersistentVolumeClaim"}}, "after": null}}
+	denied(gone, {"deletion "})
+	denied(object.union(gone, {"change": {"before": {"manifest": {"kind": "(sensitive value)"}}}}), {"deletion "})
+	denied(object.union(gone, {"change": {"before": null}}), {"deletion "})
+	passes(object.union(gone, {"change": {"before": {"manifest": {"kind": "ConfigMap"}}}}))
+}
+
+test_buckets_are_opened_in_no_other_way if {
+	everybody := {"grantee": [{"uri": "http://acs.amazonaws.com/groups/global/AllUsers"}]}
+	denied(made("aws_s3_bucket_acl", {"access_control_policy": [{"grant": [everybody]}]}), {"public_bucket access_control_policy"})
+	denied(made("aws_s3_bucket", {"grant": [everybody]}), {"public_bucket grant"})
+	every principal in ["*", {"AWS": "*"}, {"AWS": ["arn:aws:iam::1:root", "*"]}] {
+		policy := json.marshal({"Statement": [{"Effect": "Allow", "Principal": principal, "Action": "s3:GetObject"}]})
+		denied(made("aws_s3_bucket_policy", {"policy": policy}), {"public_bucket policy"})
+	}
+	every policy in ["no JSON", "(sensitive value)", "[]", {}] {
+		denied(made("aws_s3_bucket_policy", {"policy": policy}), {"public_bucket policy"})
+	}
+	every statement in [
+		{"Effect": "Deny", "Principal": "*"},
+		{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1:root"}},
+		{"Effect": "Allow", "Principal": "*", "Condition": {"StringEquals": {"aws:SourceVpce": "vpce-1"}}},
+	] {
+		passes(made("aws_s3_bucket_policy", {"policy": json.marshal({"Statement": [statement]})}))
+	}
+	passes(made("aws_s3_bucket_policy", {"policy": json.marshal({"Statement": {"Effect": "Deny", "Principal": "*"}})}))
 }

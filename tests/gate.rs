@@ -290,7 +290,10 @@ fn a_rule_that_says_nothing_of_what_is_not_known_is_asked_again_too() {
     project.ok(&["plan", "--policies", "rules", "--var", "text=bad"]).has_not(&["MLO5013"]);
     let document = project.json(&["apply", "--auto-approve", "--policies", "rules", "--var", "text=bad"], 3);
     assert_eq!(document["denied"][0], "local_file.late");
-    assert_eq!(document["diagnostics"][0]["code"], "MLO5001");
+    assert_eq!(
+        (&document["policy"]["verdict"], &document["policy"]["violations"][0]["rule"]),
+        (&"denied".into(), &"content".into())
+    );
     assert!(!project.path().join("late.txt").exists());
 }
 
@@ -414,4 +417,60 @@ fn manifests_alone_are_judged_without_a_plan_or_a_provider() {
     // What is not valid is said alone.
     iris.edit("iris.yaml", "framework:", "framwork:");
     iris.mlo(&["validate", "--policy"]).ends_with(1).has_not(&["MLO5001"]);
+}
+
+#[test]
+fn a_rule_that_is_passed_by_when_it_is_asked_again_leaves_its_reason() {
+    let project = told_late("content == \"bad\"");
+    let policy = project
+        .read("rules/deployment-policy.rego")
+        .replace("\"msg\":", "\"level\": \"overridable\", \"msg\":");
+    project.write("rules/deployment-policy.rego", policy);
+    let arguments = ["--policies", "rules", "--var", "text=bad", "--override", "content=it is meant so"];
+    project.ok(&[&["plan"][..], &arguments].concat()).has_not(&["was not needed"]);
+    project.ok(&[&["apply", "--auto-approve"][..], &arguments].concat()).has(&[
+        "MLO5005",
+        "Overridden: it is meant so",
+        "local_file.late is bad",
+    ]);
+    let begun = project.json(&["audit", "show", "1"], 0)["what"].clone();
+    assert_eq!(begun["overrides"][0], serde_json::json!({ "rule": "content", "reason": "it is meant so" }));
+    let again = project.json(&["audit", "show", "2"], 0)["what"]["asked_again"][0].clone();
+    assert_eq!(
+        (&again["address"], &again["passed_by"][0]["overridden"]),
+        (&"local_file.late".into(), &"it is meant so".into())
+    );
+}
+
+#[test]
+fn a_rule_about_several_objects_sees_all_of_them_when_it_is_asked_again() {
+    let project = told_late("content == \"never\"");
+    let rule = "\nviolation contains {\"rule\": \"pair\", \"address\": c.address, \"path\": \"content\", \"msg\": \"alone\"} if \
+                {\n\tsome c in input.plan.resource_changes\n\tc.type == \"local_file\"\n\tcount([o | some o in \
+                input.plan.resource_changes; o.type == \"local_file\"]) < 3\n}\n";
+    let policy = project.read("rules/deployment-policy.rego") + rule;
+    project.write("rules/deployment-policy.rego", policy);
+    project.ok(&["apply", "--auto-approve", "--policies", "rules", "--var", "text=fine"]);
+    assert_eq!(project.read("late.txt"), "fine");
+}
+
+#[test]
+fn a_denial_is_a_denial_whatever_becomes_of_its_record() {
+    let files: Vec<_> = (0..300)
+        .map(|number| format!("resource \"terraform_data\" \"d{number}\" {{ input = 1 }}\n"))
+        .collect();
+    let project = Project::with(&[("main.hcl", &files.concat())]);
+    project.write("rules/model-governance.rego", include_str!("../policies/model-governance.rego"));
+    project.write(
+        "rules/deployment-policy.rego",
+        "package deployment.policy\n\nviolation contains {\"rule\": \"no\", \"address\": c.address, \"msg\": sprintf(\"no %s\", \
+         [c.address])} if some c in input.plan.resource_changes\n\ndeny contains v.msg if some v in violation\n",
+    );
+    let apply = ["apply", "--auto-approve", "--policies", "rules"];
+    project.mlo(&apply).ends_with(3);
+    let violations = project.json(&["audit", "show"], 0)["what"]["violations"].clone();
+    assert_eq!(violations.as_array().unwrap().len(), 201);
+    assert_eq!(violations[200]["more"], 100);
+    project.write(".mlo/state/default/documents/audit.0000000001", "{}\n");
+    project.mlo(&apply).ends_with(3).has(&["MLO5010", "MLO5001"]);
 }

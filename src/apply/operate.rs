@@ -99,16 +99,14 @@ impl Run<'_, '_, '_> {
 
     /// Asks the policies about what was not known when they were asked about the plan.
     fn ask_again(&self, operation: &Operation, planned: Option<&Value>) -> Result<(), Diagnostics> {
-        let address = &operation.address;
-        let Some(planned) = planned.filter(|_| self.approved.must_be_asked_again(&address.to_string()))
-        else {
+        let Some(planned) = planned.filter(|_| self.approved.must_be_asked_again(operation)) else {
             return Ok(());
         };
         let planned = self.with_marks(operation, planned);
         let Err(denial) = (self.applier.ask_again)(operation, &planned) else { return Ok(()) };
-        let messages = denial.diagnostics();
-        self.denied.borrow_mut().push(Denied { address: address.clone(), denial });
-        Err(messages)
+        self.denied.borrow_mut().push(Denied { address: operation.address.clone(), denial });
+        // What is denied is told with the denial.
+        Err(Diagnostics::new())
     }
 
     /// Checks the conditions on an object to which nothing is done, and which were not known when that was planned.

@@ -19,5 +19,5 @@ mod tests;
 
 pub use log::{LogError, append, read};
 pub use record::{Entry, Kept, Kind, RECORD_FORMAT_VERSION, Record};
-pub use told::{approved, denied};
+pub use told::{approved, denied, passed_by};
 pub use verify::{Finding, Written, verify};

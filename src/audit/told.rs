@@ -1,9 +1,12 @@
 //! What records say of a decision. Models with which all came out the same are told together, so that a record of many
 //! models stays small.
 
-use crate::policy::{Decision, Denial, Evaluated, Evaluation, Violation, Waiver};
+use crate::policy::{Decision, Denial, Evaluated, Evaluation, Violation, Waiver, Warning};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
+
+/// Entries of a list in a record. Each has some hundred bytes, and a record at most a million.
+const LISTED_MAX: usize = 200;
 
 /// What let a plan through.
 pub fn approved(decision: &Decision) -> Json {
@@ -16,7 +19,7 @@ pub fn approved(decision: &Decision) -> Json {
 pub fn denied(denial: &Denial) -> Json {
     let mut told = json!({
         "verdict": "denied",
-        "violations": denial.violations.iter().map(violation).collect::<Vec<_>>(),
+        "violations": cut(denial.violations.iter().map(violation).collect()),
         "failures": denial.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     if let Some(decision) = &denial.decision {
@@ -29,6 +32,32 @@ fn add(to: &mut Json, more: Json) {
     if let (Json::Object(to), Json::Object(more)) = (to, more) {
         to.extend(more);
     }
+}
+
+/// A rule that does not hold and stopped nothing, and why.
+pub fn passed_by(warning: &Warning) -> Json {
+    json!({
+        "rule": warning.rule,
+        "model": warning.subject,
+        "message": warning.message,
+        "overridden": warning.overridden,
+        "waiver": warning.waiver.as_ref().map(waiver),
+        "undetermined": warning.undetermined,
+    })
+}
+
+/// A list that leaves room for the rest of a record: what is too much is counted, with the digest of the whole list.
+fn cut(list: Vec<Json>) -> Json {
+    if list.len() <= LISTED_MAX {
+        return Json::Array(list);
+    }
+    let whole = Json::Array(list);
+    let digest = super::record::digest(whole.to_string().as_bytes());
+    let Json::Array(mut list) = whole else { return Json::Null };
+    let more = list.len() - LISTED_MAX;
+    list.truncate(LISTED_MAX);
+    list.push(json!({ "more": more, "digest_of_all": digest }));
+    Json::Array(list)
 }
 
 fn violation(violation: &Violation) -> Json {
@@ -45,27 +74,14 @@ fn violation(violation: &Violation) -> Json {
 fn decided(decision: &Decision) -> Json {
     let inputs =
         decision.evaluations.iter().map(|each| (each.subject.clone(), Json::from(each.input.clone())));
-    let warnings: Vec<_> = decision
-        .warnings
-        .iter()
-        .filter(|warning| warning.rule.is_some())
-        .map(|warning| {
-            json!({
-                "rule": warning.rule,
-                "model": warning.subject,
-                "message": warning.message,
-                "overridden": warning.overridden,
-                "waiver": warning.waiver.as_ref().map(waiver),
-                "undetermined": warning.undetermined,
-            })
-        })
-        .collect();
+    let told: Vec<_> =
+        decision.warnings.iter().filter(|warning| warning.rule.is_some()).map(passed_by).collect();
     json!({
         "bundle": decision.bundle,
         "inputs": { "plan": decision.plan_input, "manifests": Json::Object(inputs.collect()) },
         "models": models(&decision.evaluations),
         "plan_rules": rules(&decision.deployment),
-        "passed_by": warnings,
+        "passed_by": cut(told),
     })
 }
 

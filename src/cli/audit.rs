@@ -4,6 +4,7 @@
 //! in one, even where somebody asked to see secrets; a change without the record of its decision.
 
 use super::approval::Consent;
+use super::args::Engine;
 use super::judging::{self, Again};
 use super::lock::Stop;
 use super::saved::Saved;
@@ -22,6 +23,7 @@ pub(super) struct Notes<'s> {
     session: &'s Session,
     holder: &'s Holder,
     saved: Option<&'s Saved>,
+    engine: &'s Engine,
     /// The state that the plan is made from, once it has a snapshot.
     lineage: Option<String>,
     serial: u64,
@@ -30,17 +32,17 @@ pub(super) struct Notes<'s> {
 impl<'s> Notes<'s> {
     pub(super) fn new(
         session: &'s Session,
-        holder: &'s Holder,
+        (holder, engine): (&'s Holder, &'s Engine),
         saved: Option<&'s Saved>,
         snapshot: &Snapshot,
     ) -> Self {
         let lineage = (snapshot.serial > 0).then(|| snapshot.lineage.clone());
-        Self { session, holder, saved, lineage, serial: snapshot.serial }
+        Self { session, holder, saved, engine, lineage, serial: snapshot.serial }
     }
 
     /// Notes that a plan was not let through.
     pub(super) async fn denied(&self, denial: &Denial, screen: &Screen) -> Result<Kept, Stop> {
-        let what = with_run(audit::denied(denial));
+        let what = self.with_run(audit::denied(denial));
         self.append(Kind::Denied, (self.lineage.clone(), self.serial), what, screen).await
     }
 
@@ -52,7 +54,7 @@ impl<'s> Notes<'s> {
         screen: &Screen,
     ) -> Result<Kept, Stop> {
         let plan = approved.plan();
-        let mut what = with_run(audit::approved(approved.decision()));
+        let mut what = self.with_run(audit::approved(approved.decision()));
         put(&mut what, "plan", json!({ "changes": changes(plan.counts()), "saved": self.saved.map(saved) }));
         if let Some(consent) = consent {
             put(&mut what, "approval", consent.approved.clone());
@@ -87,10 +89,22 @@ impl<'s> Notes<'s> {
             Err(_) => (self.lineage.clone(), self.serial, json!({ "outcome": "state not written" })),
         };
         if !again.is_empty() {
-            let said = |it: &Again| json!({ "address": it.address, "denied_by": it.denied_by });
+            let said = |it: &Again| {
+                let told: Vec<_> = it.told.iter().map(audit::passed_by).collect();
+                json!({ "address": it.address, "denied_by": it.denied_by, "passed_by": told })
+            };
             put(&mut what, "asked_again", again.iter().map(said).collect());
         }
         self.append(Kind::Ended, (lineage, serial), what, screen).await
+    }
+
+    /// With who runs it, and every rule that was to be passed by, needed or not.
+    fn with_run(&self, mut what: Json) -> Json {
+        put(&mut what, "run", judging::run());
+        let overrides = self.engine.overrides.iter();
+        let overrides = overrides.map(|(rule, reason)| json!({ "rule": rule, "reason": reason }));
+        put(&mut what, "overrides", overrides.collect());
+        what
     }
 
     async fn append(
@@ -121,11 +135,6 @@ impl<'s> Notes<'s> {
             }
         })
     }
-}
-
-fn with_run(mut what: Json) -> Json {
-    put(&mut what, "run", judging::run());
-    what
 }
 
 impl From<Diagnostic> for Stop {

@@ -11,10 +11,10 @@ use crate::diag::{SourceMap, Span};
 use crate::lang::config::{Module, PolicyLevel};
 use crate::lang::value::{Kind as Shape, Value};
 use crate::manifest::{Manifest, Manifests};
-use crate::plan::{Context, Kind, Operation, Plan, block_of};
+use crate::plan::{Context, Kind, Operation, Plan, Waiting, block_of};
 use crate::policy::{
-    self, Bundle, Decision, Denial, Deployment, Evaluator, Gate, Level, PolicyError, Setting, Subject,
-    Verdict,
+    self, Approved, Bundle, Decision, Denial, Deployment, Evaluator, Gate, Level, PolicyError, Setting,
+    Subject, Verdict, Warning,
 };
 use serde_json::{Map, Value as Json, json};
 use std::cell::RefCell;
@@ -27,6 +27,7 @@ const INPUT_FORMAT: &str = "1.0";
 pub(super) struct StartedGate<'s> {
     gate: RefCell<Result<Gate, PolicyError>>,
     asked: Asked<'s>,
+    recheck: RefCell<Option<Recheck>>,
     /// What was asked again, and what came of it.
     again: RefCell<Vec<Again>>,
 }
@@ -36,6 +37,14 @@ pub(super) struct Again {
     pub(super) address: String,
     /// The rules that speak against it.
     pub(super) denied_by: Vec<String>,
+    /// Rules that do not hold and that are let be.
+    pub(super) told: Vec<Warning>,
+}
+
+/// What is asked again, as it becomes known.
+pub(super) struct Recheck {
+    document: Json,
+    waiting: Waiting,
 }
 
 /// What stands around a plan that is judged.
@@ -79,7 +88,12 @@ impl Session {
         if let Ok(gate) = &mut gate {
             asked.with_subjects(|subjects| gate.ask_early(subjects));
         }
-        StartedGate { gate: RefCell::new(gate), asked, again: RefCell::default() }
+        StartedGate {
+            gate: RefCell::new(gate),
+            asked,
+            recheck: RefCell::default(),
+            again: RefCell::default(),
+        }
     }
 }
 
@@ -115,19 +129,29 @@ impl StartedGate<'_> {
     /// Asks them again about one change, once all of it is known that its configuration says.
     pub(super) fn judge_again(
         &self,
-        plan: &Plan,
+        approved: &Approved,
         operation: &Operation,
         value: &Value,
     ) -> Result<(), Box<Denial>> {
+        let mut recheck = self.recheck.borrow_mut();
+        let recheck = recheck.get_or_insert_with(|| self.asked.recheck(approved.plan(), approved.waiting()));
         let said = match &mut *self.gate.borrow_mut() {
-            Ok(gate) => self.asked.judge_again(plan, (operation, value), gate),
+            Ok(gate) => self.asked.judge_again(approved.plan(), (operation, value), recheck, gate),
             Err(error) => Err(Box::new(Denial::from(error.clone()))),
         };
+        let decision = match &said {
+            Ok(decision) => Some(decision),
+            Err(denial) => denial.decision.as_ref(),
+        };
+        // What was let be before is told.
+        let before = &approved.decision().warnings;
+        let told = decision.into_iter().flat_map(Decision::told).filter(|warning| !before.contains(warning));
+        let told = told.cloned().collect();
         let denial = said.as_ref().err();
         let rules = denial.into_iter().flat_map(|denial| &denial.violations).map(|each| each.rule.clone());
-        let address = operation.address.to_string();
-        self.again.borrow_mut().push(Again { address, denied_by: rules.collect() });
-        said
+        let (address, denied_by) = (operation.address.to_string(), rules.collect());
+        self.again.borrow_mut().push(Again { address, denied_by, told });
+        said.map(drop)
     }
 
     /// What was asked again.
@@ -167,21 +191,31 @@ impl Asked<'_> {
         })
     }
 
-    /// What the gate says of one change, once all of it is known that its configuration says.
+    /// What a plan is asked about again with: the whole of it, of which more and more is known.
+    pub(super) fn recheck(&self, plan: &Plan, waiting: &Waiting) -> Recheck {
+        Recheck { document: self.input(plan), waiting: waiting.clone() }
+    }
+
+    /// What the gate says of a plan once all is known of one change that its configuration says.
     pub(super) fn judge_again(
         &self,
         plan: &Plan,
         (operation, value): (&Operation, &Value),
+        recheck: &mut Recheck,
         gate: &mut Gate,
-    ) -> Result<(), Box<Denial>> {
-        if !self.is_real {
-            return Ok(());
+    ) -> Result<Decision, Box<Denial>> {
+        let change = json::judged_change(&discretion::judged(operation, value));
+        let changes = recheck.document.pointer_mut("/plan/resource_changes").and_then(Json::as_array_mut);
+        let is_it =
+            |each: &&mut Json| ["address", "deposed"].iter().all(|name| each.get(*name) == change.get(*name));
+        if let Some(there) = changes.into_iter().flatten().find(is_it) {
+            *there = change;
         }
-        let planned = Some(discretion::marked(value).unwrap_or_else(|| value.clone()));
-        let operation = Operation { planned, ..operation.clone() };
-        let change = json::judged_again((&plan.environment, plan.kind), &operation);
+        recheck.waiting.end(&operation.address);
         let place = |address: &str, path: &str| self.place(&plan.config, address, path);
-        policy::check_again(&Deployment { input: self.document(&change), place: &place }, gate)
+        // One copy of the document a question: it is handed over whole.
+        let deployment = Deployment { input: recheck.document.clone(), place: &place };
+        policy::check_again(&deployment, &recheck.waiting, gate)
     }
 
     fn with_subjects<T>(&self, then: impl FnOnce(&[Subject<'_>]) -> T) -> T {

@@ -9,6 +9,7 @@ use super::discretion;
 use super::environment::Chosen;
 use super::exit::Exit;
 use super::file;
+use super::judging::Again;
 use super::screen::Screen;
 use super::session;
 use super::view::findings::Findings;
@@ -184,6 +185,43 @@ impl<'o> Report<'o> {
         self.say(screen, "Nothing was changed.\n");
     }
 
+    /// What the policies stopped once it was known, like any other denial.
+    fn denied_late(&self, screen: &Screen, applied: &Applied, sources: &SourceMap) {
+        let mut denials = applied.denied.iter().map(|denied| denied.denial.as_ref().clone());
+        let Some(mut denial) = denials.next() else { return };
+        for more in denials {
+            denial.violations.extend(more.violations);
+            for failure in more.failures {
+                if !denial.failures.contains(&failure) {
+                    denial.failures.push(failure);
+                }
+            }
+        }
+        self.policy(screen, json::denial(&denial, sources));
+        self.page.borrow_mut().denial(&denial, sources);
+        // How the other rules came out is told with the plan.
+        let found = Denial { decision: None, ..denial.clone() };
+        self.findings.borrow_mut().denial(&found, sources);
+        let paint = self.paint(screen);
+        self.say(screen, &format!("\n{}\n\n", paint.red(paint.bold(denial.headline()))));
+        for message in &denial.diagnostics() {
+            self.message_of_policy(screen, message, sources);
+        }
+        self.say(screen, &denial.action_list());
+    }
+
+    /// What was let be when the policies were asked again.
+    pub(super) fn asked_again(&self, screen: &Screen, again: &[Again], sources: &SourceMap) {
+        for warning in again.iter().flat_map(|again| &again.told) {
+            self.findings.borrow_mut().warning(warning, sources);
+            self.message_of_policy(screen, &warning.diagnostic(), sources);
+        }
+        let told: Vec<_> = again.iter().flat_map(|again| &again.told).map(json::warning).collect();
+        if !again.is_empty() {
+            self.note("asked_again", serde_json::json!({ "objects": again.len(), "warnings": told }));
+        }
+    }
+
     /// The record that was written last: its digest, kept elsewhere, tells whether the log was cut off.
     pub(super) fn audited(&self, record: &Kept) {
         self.note("audit", serde_json::json!({ "record": record.sequence, "digest": record.digest }));
@@ -247,16 +285,15 @@ impl<'o> Report<'o> {
         self.note("denied", Json::Array(denied.collect()));
         self.note("rolled_back", applied.rolled_back.into());
         self.note("interrupted", applied.interrupted.into());
-        self.note("errored", applied.messages.has_errors().into());
+        let errored = applied.messages.has_errors() || !applied.denied.is_empty();
+        self.note("errored", errored.into());
         self.note("checks", checks::json(&applied.checks));
         self.note("outputs", outputs.clone());
         self.messages(screen, &applied.messages, sources);
-        for denied in &applied.denied {
-            self.say(screen, &denied.denial.action_list());
-        }
+        self.denied_late(screen, applied, sources);
         let what = if kind == Kind::Destroy { "Destroy" } else { "Apply" };
         let paint = self.paint(screen);
-        if applied.interrupted || applied.messages.has_errors() {
+        if applied.interrupted || errored {
             let text = not_complete(what, applied);
             self.stream(screen, stream::applied(&text, applied.counts, kind, outputs));
             return self.say(screen, &format!("{}\n", paint.yellow(text)));

@@ -148,6 +148,8 @@ pub struct Operation {
     pub prior: Option<Value>,
     /// The object as it will be; unknown where only applying will tell.
     pub planned: Option<Value>,
+    /// What the configuration says of it, where something of that is known only when the plan is applied.
+    pub wanted: Option<Value>,
     /// The changes that need a new object.
     pub replace: Vec<Path>,
     /// What the state has of it beside its attributes.
@@ -177,6 +179,7 @@ impl Operation {
             reason: Reason::Configuration,
             prior: None,
             planned: None,
+            wanted: None,
             replace: Vec::new(),
             stored: Some(object.into()),
             schema_version: object.schema_version,

@@ -7,16 +7,12 @@ use super::{Action, Operation, Plan};
 use crate::lang::config::{Module, Resource, ResourceKey};
 use crate::lang::value::Value;
 use mlo_state::Address;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-/// The kind of a block that makes others, whose kind is its label.
-const DYNAMIC: &str = "dynamic";
-
-/// Arguments and blocks of objects of which something is known only during the apply.
+/// What configurations say of objects, where something of it is known only during the apply.
 #[derive(Debug, Clone, Default)]
 pub struct Waiting {
-    by_address: BTreeMap<Address, (Value, BTreeSet<Arc<str>>)>,
+    by_address: BTreeMap<Address, Value>,
 }
 
 impl Waiting {
@@ -24,28 +20,32 @@ impl Waiting {
     pub fn of(plan: &Plan) -> Self {
         let waits = |operation: &Operation| {
             let is_made = matches!(operation.action, Action::Create | Action::Update | Action::Replace);
-            let planned =
-                operation.planned.as_ref().filter(|planned| is_made && !planned.is_wholly_known())?;
-            let names = configured(block_of(&plan.config, &operation.address)?);
-            let unknown = |name: &&Arc<str>| planned.get(name).is_none_or(|value| !value.is_wholly_known());
-            let names: BTreeSet<_> = names.iter().filter(unknown).cloned().collect();
-            (!names.is_empty()).then(|| (operation.address.clone(), (planned.clone(), names)))
+            let wanted = operation.wanted.as_ref().filter(|_| is_made)?;
+            Some((operation.address.clone(), wanted.clone()))
         };
         Self { by_address: plan.operations.iter().filter_map(waits).collect() }
     }
 
-    /// The objects.
-    pub fn addresses(&self) -> impl Iterator<Item = &Address> {
-        self.by_address.keys()
+    /// Whether something of an object is waited for.
+    pub fn waits(&self, address: &Address) -> bool {
+        self.by_address.contains_key(address)
     }
 
-    /// Whether what stands at a path of an object, such as `spec[0].replicas`, is known only during the apply, or a part of
-    /// it. Of a list of one the position may be left out.
+    /// Whether nothing is waited for.
+    pub fn is_empty(&self) -> bool {
+        self.by_address.is_empty()
+    }
+
+    /// Of an object everything is known now that its configuration says.
+    pub fn end(&mut self, address: &Address) {
+        self.by_address.remove(address);
+    }
+
+    /// Whether the configuration says what stands at a path of an object, such as `spec[0].replicas`, and that, or a part of it,
+    /// is known only during the apply. Of a list of one the position may be left out.
     pub fn holds(&self, address: &str, path: &str) -> bool {
-        let Ok(address) = address.parse::<Address>() else { return false };
-        let Some((planned, names)) = self.by_address.get(&address) else { return false };
-        let first = path.split(['.', '[']).next().unwrap_or("");
-        names.contains(first) && is_unknown_at(planned, path)
+        let wanted = address.parse::<Address>().ok().and_then(|address| self.by_address.get(&address));
+        wanted.is_some_and(|wanted| !path.is_empty() && is_unknown_at(wanted, path))
     }
 }
 
@@ -57,16 +57,6 @@ pub fn block_of<'c>(config: &'c Module, address: &Address) -> Option<&'c Resourc
     }
     let Address { mode, type_name, name, .. } = address.clone();
     module.resources.get(&ResourceKey { mode, type_name, name }).map(AsRef::as_ref)
-}
-
-/// The arguments and blocks that a block says something of.
-fn configured(resource: &Resource) -> BTreeSet<Arc<str>> {
-    let attributes = resource.body.attributes().map(|attribute| attribute.name.name.clone());
-    let blocks = resource.body.blocks().map(|block| match block.labels.first() {
-        Some(label) if &*block.kind.name == DYNAMIC => label.name.clone(),
-        _ => block.kind.name.clone(),
-    });
-    attributes.chain(blocks).collect()
 }
 
 fn is_unknown_at(value: &Value, path: &str) -> bool {
@@ -99,6 +89,7 @@ fn below<'v>(value: &'v Value, step: &str) -> Option<&'v Value> {
 mod tests {
     use super::*;
     use crate::lang::value::Type;
+    use std::sync::Arc;
 
     #[test]
     fn what_is_unknown_is_found_by_its_path_and_by_what_holds_it() {

@@ -1,16 +1,15 @@
 //! The one function that approves. `Approved` has no other maker: its fields are private to this file.
 
 use super::{Decision, Denial, Deployment, Gate, Subject};
-use crate::plan::{Plan, Waiting};
-use std::collections::BTreeSet;
+use crate::plan::{Operation, Plan, Waiting};
 
 /// A plan that every rule let through.
 #[derive(Debug)]
 pub struct Approved {
     plan: Plan,
     decision: Decision,
-    /// Addresses of objects of which the rules have not seen everything.
-    obligations: BTreeSet<String>,
+    /// Objects of which the rules have not seen everything.
+    waiting: Waiting,
 }
 
 impl Approved {
@@ -25,8 +24,13 @@ impl Approved {
     }
 
     /// Whether the rules must be asked again before an object is changed: by then all is known that its configuration says.
-    pub fn must_be_asked_again(&self, address: &str) -> bool {
-        self.obligations.contains(address)
+    pub fn must_be_asked_again(&self, operation: &Operation) -> bool {
+        self.waiting.waits(&operation.address)
+    }
+
+    /// The objects of which the rules have not seen everything.
+    pub fn waiting(&self) -> &Waiting {
+        &self.waiting
     }
 }
 
@@ -47,10 +51,7 @@ pub enum Verdict {
 pub fn check(plan: Plan, subjects: &[Subject<'_>], deployment: &Deployment<'_>, gate: &mut Gate) -> Verdict {
     let waiting = Waiting::of(&plan);
     match gate.decide_waiting(subjects, Some(deployment), &waiting) {
-        Ok(decision) => {
-            let obligations = waiting.addresses().map(ToString::to_string).collect();
-            Verdict::Approved(Approved { plan, decision, obligations })
-        }
+        Ok(decision) => Verdict::Approved(Approved { plan, decision, waiting }),
         Err(denial) => Verdict::Denied(*denial),
     }
 }
@@ -63,10 +64,15 @@ pub fn check_manifests(subjects: &[Subject<'_>], gate: &mut Gate) -> Result<Deci
     gate.decide(subjects, None)
 }
 
-/// Asks the policy again about one change, once all of it is known. It approves nothing: it can only stop.
+/// Asks the policy again about a plan of which more is known by now; `waiting` is what is still not. It approves nothing: it
+/// can only stop.
 ///
 /// # Errors
 /// If something speaks against it, or the gate fails.
-pub fn check_again(change: &Deployment<'_>, gate: &mut Gate) -> Result<(), Box<Denial>> {
-    gate.decide(&[], Some(change)).map(drop)
+pub fn check_again(
+    deployment: &Deployment<'_>,
+    waiting: &Waiting,
+    gate: &mut Gate,
+) -> Result<Decision, Box<Denial>> {
+    gate.decide_waiting(&[], Some(deployment), waiting)
 }

@@ -196,7 +196,7 @@ impl Gate {
             found.undetermined = located(waiting, deployment);
             rules = answer.evaluated;
         }
-        let judged = judged(subjects, deployment, (&evaluations, &rules));
+        let judged = judged(subjects, deployment, (&evaluations, &rules), !unknown.is_empty());
         let Weighed { denying: violations, mut told } = self.weights.weigh(found.violations, &judged);
         told.extend(found.undetermined.into_iter().map(|(violation, _)| Warning::undetermined(violation)));
         let unlimited = self.unlimited.iter().map(|what| Warning::unlimited(what));
@@ -253,13 +253,14 @@ fn judged<'a>(
     subjects: &'a [Subject<'_>],
     deployment: Option<&'a Deployment<'_>>,
     (evaluations, plan): (&[Evaluation], &[Evaluated]),
+    waits: bool,
 ) -> Judged<'a> {
     let changes = deployment.and_then(|deployment| deployment.input.pointer("/plan/resource_changes"));
     let changes = changes.and_then(Json::as_array).into_iter().flatten();
     let addresses = changes.filter_map(|change| change.get("address").and_then(Json::as_str));
     let names = subjects.iter().map(|subject| subject.name).chain(addresses).collect();
     let rules = evaluations.iter().flat_map(|each| &each.rules).chain(plan).map(|rule| rule.rule.clone());
-    Judged { names, rules: rules.collect() }
+    Judged { names, rules: rules.collect(), waits }
 }
 
 /// Digests of what was asked about.

@@ -221,6 +221,11 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Rules that do not hold and that are let be: advice, and what somebody passed by or waived.
+    pub fn told(&self) -> impl Iterator<Item = &Warning> {
+        self.warnings.iter().filter(|warning| warning.rule.is_some() && !warning.undetermined)
+    }
+
     /// The rules that only applying tells of.
     pub fn undetermined(&self) -> BTreeSet<&str> {
         let waiting = self.warnings.iter().filter(|warning| warning.undetermined);

@@ -164,9 +164,7 @@ impl Reading {
             environments,
             place: self.sources.place(node.span),
         };
-        if !waiver.expires.is_empty() && waiver.expires.parse::<jiff::civil::Date>().is_err()
-            || waiver.expires.len() > DAY_BYTES
-        {
+        if !waiver.expires.is_empty() && !is_day(&waiver.expires) {
             let span = node.get("expires").map_or(node.span, |node| node.span);
             self.say(span, "`expires` must be the last day on which it holds, such as 2027-01-31");
         }
@@ -204,8 +202,13 @@ impl Reading {
     }
 }
 
-/// Characters of a day. A date with a time would not be in order as a text.
-const DAY_BYTES: usize = "2027-01-31".len();
+/// Whether a text is a day, in the one form that is in order as a text.
+fn is_day(text: &str) -> bool {
+    let is_plain =
+        |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
+    let has_form = text.len() == "2027-01-31".len() && text.bytes().enumerate().all(is_plain);
+    has_form && text.parse::<jiff::civil::Date>().is_ok()
+}
 
 /// Whether a pattern of `*`, `?` and plain characters is that of a whole text. Linear for each `*`.
 fn matches(pattern: &str, text: &str) -> bool {
@@ -292,6 +295,8 @@ mod tests {
             ),
             ("2027-01-31", "2027-02-30", "team/waivers.yaml:7:14: `expires` must be"),
             ("2027-01-31", "\"2027-01-31T00:00\"", "team/waivers.yaml:7:14: `expires` must be"),
+            ("2027-01-31", "\"20270131\"", "team/waivers.yaml:7:14: `expires` must be"),
+            ("2027-01-31", "\"2027-W05-7\"", "team/waivers.yaml:7:14: `expires` must be"),
             ("owner: ann", "owner: \"\"", "team/waivers.yaml:5:12: `owner` is empty"),
             ("rule: accuracy", "rule: 1", "team/waivers.yaml:2:11: `rule` is a number, and must be a string"),
             ("owner:", "Owner:", "team/waivers.yaml:5:5: `Owner` is not known here"),

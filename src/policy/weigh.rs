@@ -24,6 +24,10 @@ pub(super) struct Weights {
     /// The same as the environment's block says.
     block: BTreeMap<String, (Level, Span)>,
     environment: String,
+    /// All that stands between quotes in the policy: the names of its rules are among them.
+    words: BTreeSet<String>,
+    /// Levels for environments that nothing else speaks of.
+    strangers: Vec<String>,
     /// Rule to reason.
     overrides: BTreeMap<String, String>,
     waivers: Vec<Waiver>,
@@ -43,20 +47,26 @@ pub(super) struct Judged<'a> {
     pub(super) names: Vec<&'a str>,
     /// The rules that said how they came out. Empty if the bundle does not list its rules.
     pub(super) rules: BTreeSet<String>,
+    /// Whether something is known only during the apply, so that the rules will be asked again.
+    pub(super) waits: bool,
 }
 
 impl Weights {
     /// Reads the levels of an environment and the waivers out of the bundle.
     pub(super) fn of(bundle: &Bundle, setting: Setting) -> Result<Self, PolicyError> {
-        let (general, stricter) = configured(&bundle.data, &setting.environment)?;
+        let Configured { general, stricter, strangers } = configured(&bundle.data, &setting.environment)?;
+        let words = bundle.rules.values().flat_map(|text| text.split('"')).map(str::to_owned).collect();
         let waivers = waivers::read(&bundle.waivers)?;
         let Setting { environment, levels: block, overrides, today } = setting;
+        let annotated = Levels::new();
         Ok(Self {
-            annotated: Levels::new(),
+            annotated,
             general,
             stricter,
             block,
             environment,
+            words,
+            strangers,
             overrides,
             waivers,
             today,
@@ -69,6 +79,10 @@ impl Weights {
     /// If the bundle's data would make a rule weigh less in this environment.
     pub(super) fn annotate(&mut self, levels: Levels) -> Result<(), PolicyError> {
         self.annotated = levels;
+        if let Some(rule) = self.general.keys().chain(self.stricter.keys()).find(|rule| !self.is_rule(rule)) {
+            let reason = format!("mlo.levels sets the level of `{rule}`, and there is no such rule");
+            return Err(PolicyError::Compile { file: "data".to_owned(), reason });
+        }
         for (rule, level) in &self.stricter {
             if let Some(base) = self.known(rule).filter(|base| level > base) {
                 let reason = format!(
@@ -81,6 +95,11 @@ impl Weights {
             }
         }
         Ok(())
+    }
+
+    /// Whether the policy has a rule of a name, as far as its text tells.
+    fn is_rule(&self, name: &str) -> bool {
+        self.annotated.contains_key(name) || self.words.contains(name)
     }
 
     /// How much a rule weighs in every environment, where that is said outside of it.
@@ -98,7 +117,7 @@ impl Weights {
 
     /// Parts what denies from what is only told. Each violation comes with the level that its rule gives it, if any.
     pub(super) fn weigh(&self, found: Vec<(Violation, Option<Level>)>, judged: &Judged<'_>) -> Weighed {
-        let mut weighed = Weighed { denying: self.of_block(judged), told: Vec::new() };
+        let mut weighed = Weighed { denying: self.of_block(), told: self.of_strangers() };
         let (mut overridden, mut waived) = (BTreeSet::new(), BTreeSet::new());
         for (mut violation, own) in found {
             violation.level = self.level(&violation.rule, own);
@@ -129,6 +148,10 @@ impl Weights {
                     weighed.denying.push(violation);
                 }
             }
+        }
+        if judged.waits {
+            // What is not needed now may be needed when the rules are asked again.
+            return weighed;
         }
         let unused = self.overrides.keys().filter(|rule| !overridden.contains(rule.as_str()));
         weighed.told.extend(unused.map(|rule| {
@@ -162,12 +185,20 @@ impl Weights {
         Some(Warning::of_waiver(waiver, format!("the waiver of `{rule}` for `{subject}` at {place} {why}")))
     }
 
+    /// Levels for an environment that may be misspelt.
+    fn of_strangers(&self) -> Vec<Warning> {
+        let say = |name: &String| {
+            Warning::of_the_run(format!(
+                "mlo.levels.{name} in the policy's data is about an environment that nothing else there speaks of"
+            ))
+        };
+        self.strangers.iter().map(say).collect()
+    }
+
     /// What the environment's block says in vain: a rule that there is none of, or a lower weight.
-    fn of_block(&self, judged: &Judged<'_>) -> Vec<Violation> {
+    fn of_block(&self) -> Vec<Violation> {
         let mut denying = Vec::new();
         for (rule, (level, span)) in &self.block {
-            let is_known = judged.rules.contains(rule) || self.annotated.contains_key(rule);
-            let lists_rules = !self.annotated.is_empty();
             let (message, action) = match self.known(rule) {
                 Some(base) if *level > base => (
                     format!(
@@ -178,7 +209,7 @@ impl Weights {
                     ),
                     format!("Leave `{rule}` out of `policy`: an environment may only be stricter"),
                 ),
-                _ if !is_known && lists_rules => (
+                _ if !self.is_rule(rule) => (
                     format!(
                         "Environment `{}` sets the level of `{rule}`, and there is no such rule",
                         self.environment
@@ -202,6 +233,9 @@ impl Weights {
     }
 }
 
+/// Environments that there are without anybody's word.
+const BUILT_IN: [&str; 3] = ["dev", "staging", "prod"];
+
 /// What is denied where an environment's block sets levels that it cannot set.
 const LEVELS_RULE: &str = "policy_levels";
 
@@ -209,12 +243,20 @@ fn renew(Waiver { approver, expires, place, .. }: &Waiver) -> String {
     format!("The waiver at {place} was over on {expires}: mend the cause, or have {approver} grant another")
 }
 
+/// What `mlo.levels` of the data says.
+struct Configured {
+    general: Levels,
+    stricter: Levels,
+    strangers: Vec<String>,
+}
+
 /// Levels for all environments, and for one, as `mlo.levels` of the data says.
-fn configured(data: &Json, environment: &str) -> Result<(Levels, Levels), PolicyError> {
+fn configured(data: &Json, environment: &str) -> Result<Configured, PolicyError> {
     let refuse = |reason: String| PolicyError::Compile { file: "data".to_owned(), reason };
-    let (mut general, mut stricter) = (Levels::new(), Levels::new());
+    let mut configured =
+        Configured { general: Levels::new(), stricter: Levels::new(), strangers: Vec::new() };
     let entries = match data.pointer("/mlo/levels") {
-        None => return Ok((general, stricter)),
+        None => return Ok(configured),
         Some(Json::Object(entries)) => entries,
         Some(_) => return Err(refuse("mlo.levels must be a map by rule or environment".to_owned())),
     };
@@ -222,19 +264,26 @@ fn configured(data: &Json, environment: &str) -> Result<(Levels, Levels), Policy
         let level = value.as_str().and_then(Level::of);
         level.ok_or_else(|| refuse(format!("{path} must be mandatory, overridable or advisory")))
     };
+    let known = data.pointer("/mlo/thresholds").and_then(Json::as_object);
+    let is_known = |name: &str| {
+        name == environment || BUILT_IN.contains(&name) || known.is_some_and(|known| known.contains_key(name))
+    };
     for (name, value) in entries {
         let path = format!("mlo.levels.{name}");
         let Json::Object(rules) = value else {
-            general.insert(name.clone(), level(&path, value)?);
+            configured.general.insert(name.clone(), level(&path, value)?);
             continue;
         };
+        if !is_known(name) {
+            configured.strangers.push(name.clone());
+        }
         let rules: &Map<_, _> = rules;
         for (rule, value) in rules {
             let level = level(&format!("{path}.{rule}"), value)?;
             if name == environment {
-                stricter.insert(rule.clone(), level);
+                configured.stricter.insert(rule.clone(), level);
             }
         }
     }
-    Ok((general, stricter))
+    Ok(configured)
 }

@@ -18,7 +18,7 @@ use crate::lang::config::Module;
 use crate::lang::suite::{Run, TestFile};
 use crate::lang::value::Value;
 use crate::plan::{Context, Inputs, Operation, Plan};
-use crate::policy::{Denial, Verdict};
+use crate::policy::{Approved, Denial, Verdict};
 use crate::provider::mock::Dice;
 use crate::provider::{Provider, Surroundings};
 use futures_util::future::join_all;
@@ -30,7 +30,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// Judges a change of a plan again: the operation, and the object as it will be.
-pub type AskAgain<'a> = dyn Fn(&Plan, (&Operation, &Value), Asked<'_>) -> Result<(), Box<Denial>> + 'a;
+pub type AskAgain<'a> = dyn Fn(&Approved, (&Operation, &Value), Asked<'_>) -> Result<(), Box<Denial>> + 'a;
 
 /// All that tests are run with.
 pub struct Tester<'a> {

@@ -130,7 +130,10 @@ impl Testing<'_, '_> {
         let approved = self.approved(plan, ready)?;
         let applied =
             self.apply(&approved, ready, (&store, loaded.next_operation, snapshot), connections).await?;
-        let Applied { messages, checks, values, snapshot, interrupted, .. } = applied;
+        let Applied { mut messages, checks, values, snapshot, interrupted, denied, .. } = applied;
+        for denied in &denied {
+            messages.extend(denied.denial.diagnostics());
+        }
         let missing = (!interrupted).then(|| expectations.missing(&checks, false));
         said.extend(sorted(expectations.sort(messages, &checks), false, missing)?);
         if interrupted {
@@ -216,7 +219,7 @@ impl Testing<'_, '_> {
         let ask_again = |operation: &Operation, value: &Value| {
             let is_real = !stand_ins.stands_in(&operation.address, &operation.provider);
             let asked = Asked { is_real, manifest: ready.manifest.as_deref() };
-            (self.tester.ask_again)(approved.plan(), (operation, value), asked)
+            (self.tester.ask_again)(approved, (operation, value), asked)
         };
         let applier = Applier {
             context: &ready.context,

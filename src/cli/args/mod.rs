@@ -28,8 +28,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Flags without a variable of their own: values of variables have theirs, `MLO_VAR_name`; and that all is to be taken
-/// away is typed each time.
-const WITHOUT_VARIABLE: [&str; 4] = ["vars", "destroy", "help", "version"];
+/// away, or a rule passed by, is typed each time.
+const WITHOUT_VARIABLE: [&str; 5] = ["vars", "destroy", "overrides", "help", "version"];
 
 /// Operations at a time, unless it is said.
 const PARALLELISM: u16 = 10;

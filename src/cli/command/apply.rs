@@ -179,12 +179,19 @@ impl Run<'_> {
         let (applyable, drift) = (plan.is_applyable(), plan.has_drift());
         self.report.environment(screen, &self.session.environment);
         self.report.plan(screen, &plan, false);
-        let notes = Notes::new(self.session, &self.holder, self.saved, &snapshot);
+        let notes = Notes::new(self.session, (&self.holder, &self.options.engine), self.saved, &snapshot);
         let approved = match self.gate.judge(plan) {
             Verdict::Approved(approved) => approved,
             Verdict::Denied(denial) => {
                 self.report.denial(screen, &denial, &self.session.sources);
-                self.report.audited(&notes.denied(&denial, screen).await?);
+                // It is denied whatever becomes of the record.
+                match notes.denied(&denial, screen).await {
+                    Ok(record) => self.report.audited(&record),
+                    Err(Stop::Failed(messages, _)) => {
+                        self.report.messages(screen, &messages, &self.session.sources);
+                    }
+                    Err(stop) => return Err(stop),
+                }
                 return Ok(Exit::Denied);
             }
         };
@@ -198,12 +205,14 @@ impl Run<'_> {
         self.report.audited(&notes.begun(&approved, consent.as_ref(), screen).await?);
         let carry_out = self.applier(guard, snapshot, connections, next_operation, interrupt, screen);
         let applied = carry_out(&approved).await;
-        let end = notes.ended(&applied, &self.gate.again(), screen).await;
+        let again = self.gate.again();
+        let end = notes.ended(&applied, &again, screen).await;
         let mut applied = applied.map_err(|halted| self.halted(halted))?;
         applied.messages = self.session.at_manifests(applied.messages);
         // What was not known before may be secret too.
         secrets::hide_state(screen, &applied.snapshot);
         applied.values.each(&mut |value| screen.hide(value));
+        self.report.asked_again(screen, &again, &self.session.sources);
         self.report.applied(screen, &applied, self.kind, &self.session.sources);
         self.report.audited(&end?);
         Ok(self.exit(&applied, interrupt, applyable || drift))
@@ -258,9 +267,8 @@ impl Run<'_> {
     ) -> impl AsyncFnOnce(&Approved) -> Result<Applied, Halted> + 'r {
         async move |approved: &Approved| {
             let observe = |event: crate::apply::Event<'_>| self.report.event(screen, event);
-            let plan = approved.plan();
             let ask_again =
-                |operation: &Operation, value: &Value| self.gate.judge_again(plan, operation, value);
+                |operation: &Operation, value: &Value| self.gate.judge_again(approved, operation, value);
             let applier = Applier {
                 context: &self.session.context,
                 providers: &self.session.providers,

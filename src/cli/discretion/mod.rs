@@ -262,16 +262,31 @@ impl Deref for Shown<'_> {
     }
 }
 
-/// A plan as it is shown: with marks on what is not, or, if everything is shown, without any.
-pub(super) fn shown(plan: &Plan, everything: bool) -> Shown<'_> {
+/// An object before and after as they are shown; nothing if both are shown as they are.
+fn shown_pair(
+    before: Option<&Value>,
+    after: Option<&Value>,
+    everything: bool,
+) -> Option<(Option<Value>, Option<Value>)> {
     let look = |value: Option<&Value>, marker: &Marker| {
         value.and_then(|value| if everything { bare(value) } else { marker.marked(value) })
     };
-    let both = |before: Option<&Value>, after: Option<&Value>| {
-        let marker = if everything { Marker::default() } else { Marker::after(before) };
-        let shown = (look(before, &Marker::default()), look(after, &marker));
-        (shown.0.is_some() || shown.1.is_some()).then_some(shown)
-    };
+    let marker = if everything { Marker::default() } else { Marker::after(before) };
+    let shown = (look(before, &Marker::default()), look(after, &marker));
+    (shown.0.is_some() || shown.1.is_some()).then_some(shown)
+}
+
+/// An operation with what it makes, as both are handed to policies.
+pub(super) fn judged(operation: &Operation, planned: &Value) -> Operation {
+    let (before, after) = shown_pair(operation.prior.as_ref(), Some(planned), false).unwrap_or_default();
+    let prior = before.or_else(|| operation.prior.clone());
+    let planned = Some(after.unwrap_or_else(|| planned.clone()));
+    Operation { prior, planned, ..operation.clone() }
+}
+
+/// A plan as it is shown: with marks on what is not, or, if everything is shown, without any.
+pub(super) fn shown(plan: &Plan, everything: bool) -> Shown<'_> {
+    let both = |before: Option<&Value>, after: Option<&Value>| shown_pair(before, after, everything);
     let operations = replaced(&plan.operations, |operation| {
         let (prior, planned) = both(operation.prior.as_ref(), operation.planned.as_ref())?;
         let (prior, planned) =

@@ -86,6 +86,11 @@ impl Findings {
         }
     }
 
+    /// Takes in what somebody should look at.
+    pub(in crate::cli) fn warning(&mut self, warning: &Warning, sources: &SourceMap) {
+        self.results.push(Finding::of_warning(warning, sources));
+    }
+
     /// A few words on a rule.
     pub(in crate::cli) fn title_of<'f>(&'f self, finding: &'f Finding) -> &'f str {
         let judged = self.judged.iter().flat_map(|(_, rules)| rules);

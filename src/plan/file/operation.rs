@@ -166,6 +166,7 @@ impl OperationOut {
             reason: named(&REASONS, &self.reason).ok_or_else(|| wrong(what))?,
             prior: decoded(self.prior.as_ref(), types, what)?,
             planned: decoded(self.planned.as_ref(), types, what)?,
+            wanted: None,
             replace: self.replace.iter().map(|path| Path(path.iter().map(StepOut::step).collect())).collect(),
             stored: stored.transpose().map_err(|_| wrong(what))?,
             schema_version: self.schema_version,

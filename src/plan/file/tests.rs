@@ -57,6 +57,7 @@ fn plan_of(planned: Value) -> Plan {
         reason: Reason::Tainted,
         prior: Some(Value::object([("a".into(), 1.into())])),
         planned: Some(planned),
+        wanted: None,
         replace: vec![crate::lang::value::Path::root().name("a").index(2)],
         stored: None,
         schema_version: 2,

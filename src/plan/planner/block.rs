@@ -207,6 +207,7 @@ impl Walker<'_, '_, '_> {
             reason,
             prior,
             planned: Some(change.planned.clone()),
+            wanted: Some(wanted).filter(|wanted| !wanted.is_wholly_known()),
             replace: change.replace,
             token: match &present {
                 Some(present) if !matches!(action, Action::Create | Action::Replace) => present.token.clone(),

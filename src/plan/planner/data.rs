@@ -311,6 +311,7 @@ fn read_operation(
         reason,
         prior: None,
         planned: Some(planned),
+        wanted: None,
         replace: Vec::new(),
         stored: None,
         schema_version: 0,

@@ -163,6 +163,8 @@ fn the_bundles_data_says_levels_and_an_environment_may_only_be_stricter() {
         json!({ "dev": { "deletion": "advisery" } }),
         json!({ "prod": { "deletion": 1 } }),
         json!({ "dev": { "deletion": "advisory" } }),
+        json!({ "deletoin": "mandatory" }),
+        json!({ "dev": { "deletoin": "mandatory" } }),
         json!({ "deletion": "mandatory", "dev": { "deletion": "overridable" } }),
         json!([]),
     ] {

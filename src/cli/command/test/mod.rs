@@ -14,7 +14,7 @@ use crate::cli::screen::Screen;
 use crate::cli::session;
 use crate::lang::value::Value;
 use crate::plan::{Kind, Operation, Plan};
-use crate::policy::{Denial, Gate, PolicyError, Verdict};
+use crate::policy::{Approved, Denial, Gate, PolicyError, Verdict};
 use crate::test::{Asked, Event, Status, Tester};
 use open::Opened;
 use std::cell::RefCell;
@@ -55,8 +55,9 @@ async fn carry_out(options: &Test, opened: &Opened, telling: &Telling<'_>) -> (O
     let interrupt = Interrupt::listen_to_end(telling.last_words());
     let gates = Gates { options, opened, gate: RefCell::new(None) };
     let judge = |plan: Plan, asked: Asked<'_>| gates.judge(plan, asked);
-    let ask_again =
-        |plan: &Plan, change: (&Operation, &Value), asked: Asked<'_>| gates.judge_again(plan, change, asked);
+    let ask_again = |approved: &Approved, change: (&Operation, &Value), asked: Asked<'_>| {
+        gates.judge_again(approved, change, asked)
+    };
     let observe = |event: Event<'_>| telling.event(event);
     let tester = Tester {
         config: opened.project.config.clone(),
@@ -97,13 +98,18 @@ impl Gates<'_> {
     /// What they say of a change once all of it is known.
     fn judge_again(
         &self,
-        plan: &Plan,
+        approved: &Approved,
         (operation, value): (&Operation, &Value),
         asked: Asked<'_>,
     ) -> Result<(), Box<Denial>> {
+        if !asked.is_real {
+            return Ok(());
+        }
+        let plan = approved.plan();
         let judged = self.asked(plan.kind, asked);
-        let said = self.with_gate(|gate| judged.judge_again(plan, (operation, value), gate));
-        said.map_err(|error| Box::new(Denial::from(error)))?
+        let mut recheck = judged.recheck(plan, approved.waiting());
+        let said = self.with_gate(|gate| judged.judge_again(plan, (operation, value), &mut recheck, gate));
+        said.map_err(|error| Box::new(Denial::from(error)))?.map(drop)
     }
 
     fn asked(&self, kind: Kind, asked: Asked<'_>) -> judging::Asked<'_> {

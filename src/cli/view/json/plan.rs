@@ -81,20 +81,9 @@ pub(in crate::cli) fn judged(plan: &Plan) -> Json {
     })
 }
 
-/// A part of a plan as policies get it: one change, of which everything is known now that its configuration says.
-pub(in crate::cli) fn judged_again(plan: (&str, Kind), operation: &Operation) -> Json {
-    let (environment, kind) = plan;
-    json!({
-        "format_version": PLAN_FORMAT,
-        "mlo_version": env!("CARGO_PKG_VERSION"),
-        "environment": environment,
-        "destroy": kind == Kind::Destroy,
-        "resource_changes": [resource_change(operation)],
-        "resource_drift": [],
-        "output_changes": {},
-        "applyable": true,
-        "complete": false,
-    })
+/// One change of a plan as policies get it.
+pub(in crate::cli) fn judged_change(operation: &Operation) -> Json {
+    resource_change(operation)
 }
 
 /// `timestamp`: when the plan was made.

@@ -2,7 +2,7 @@
 
 use super::diagnostics;
 use crate::diag::SourceMap;
-use crate::policy::{Decision, Denial, Evaluated, Waiver};
+use crate::policy::{Decision, Denial, Evaluated, Waiver, Warning};
 use serde_json::{Value as Json, json};
 
 /// What the policies said when they let everything through.
@@ -43,26 +43,25 @@ fn decision(decision: &Decision) -> Json {
         .iter()
         .map(|evaluation| json!({ "model": evaluation.subject, "rules": rules(&evaluation.rules) }))
         .collect();
-    let warnings: Vec<_> = decision
-        .warnings
-        .iter()
-        .map(|warning| {
-            json!({
-                "model": warning.subject,
-                "message": warning.message,
-                "rule": warning.rule,
-                "overridden": warning.overridden,
-                "waiver": warning.waiver.as_ref().map(waiver),
-                "undetermined": warning.undetermined,
-            })
-        })
-        .collect();
+    let warnings: Vec<_> = decision.warnings.iter().map(warning).collect();
     json!({
         "bundle": decision.bundle,
         "environment": decision.environment,
         "evaluations": evaluations,
         "deployment": rules(&decision.deployment),
         "warnings": warnings,
+    })
+}
+
+/// Something that somebody should look at.
+pub(in crate::cli) fn warning(warning: &Warning) -> Json {
+    json!({
+        "model": warning.subject,
+        "message": warning.message,
+        "rule": warning.rule,
+        "overridden": warning.overridden,
+        "waiver": warning.waiver.as_ref().map(waiver),
+        "undetermined": warning.undetermined,
     })
 }
 
