@@ -107,9 +107,11 @@ strictest("endpoint_cidrs", _) := []
 
 strictest(name, values) := min(values) if name in ["model_size_mib_max", "gpu_memory_gib"]
 
-strictest(name, values) := [entry | some entry in {entry | some list in values; some entry in list}] if {
+strictest(name, values) := [each | some each in all_of(values)] if {
 	name in ["stateful", "required_tags"]
 }
+
+all_of(lists_of) := {entry | some one in lists_of; some entry in one}
 
 is_sound(name, value) if {
 	is_array(builtin_settings[name])
@@ -350,7 +352,7 @@ statements_of(document) := [statement | some statement in list_at(document, "Sta
 	is_array(object.get(document, "Statement", null))
 } else := [object_or_empty(object.get(document, "Statement", {}))]
 
-is_everybody("*")
+is_everybody(principal) if principal == "*"
 
 is_everybody(principal) if {
 	is_object(principal)

@@ -474,3 +474,23 @@ fn a_denial_is_a_denial_whatever_becomes_of_its_record() {
     project.write(".mlo/state/default/documents/audit.0000000001", "{}\n");
     project.mlo(&apply).ends_with(3).has(&["MLO5010", "MLO5001"]);
 }
+
+#[test]
+fn a_saved_plan_holds_what_it_passes_by_and_takes_no_other() {
+    let project = kept_file();
+    project.ok(&["apply", "--auto-approve", "--policies", "rules"]);
+    let plan = ["plan", "--destroy", "--policies", "rules", "--out", "d.plan"];
+    project.mlo(&plan).ends_with(3);
+    project.ok(&[&plan[..], &["--override", "deletion=it is in the archive"]].concat());
+    project.ok(&["show", "d.plan"]).has(&["Passes by the rule `deletion`: it is in the archive"]);
+    let apply = ["apply", "d.plan", "--policies", "rules"];
+    project
+        .mlo(&[&apply[..], &["--override", "deletion=another reason"]].concat())
+        .ends_with(1)
+        .has(&["`--override` cannot be given with it"]);
+    project.ok(&apply).has(&["MLO5005", "Overridden: it is in the archive", "1 destroyed"]);
+    // It is typed, and no variable says it.
+    let mut command = project.command(&["destroy", "--auto-approve", "--policies", "rules"]);
+    project.ok(&["apply", "--auto-approve", "--policies", "rules"]);
+    crate::support::said(command.env("MLO_OVERRIDE", "deletion=always")).ends_with(3);
+}

@@ -140,7 +140,12 @@ fn runs(records: &[&Record], snapshots: &[Written]) -> Vec<Finding> {
                 && entry.lineage.as_deref() == Some(&written.lineage)
         })
     };
-    let recorded = snapshots.iter().filter(|written| RECORDED.contains(&written.operation.as_str()));
+    // Snapshots from before there was a log are of nothing in it. Where there are no records at all, none of them is.
+    let begins =
+        records.first().filter(|record| record.sequence == 1).map_or(0, |record| record.entry.serial);
+    let recorded = snapshots
+        .iter()
+        .filter(|written| RECORDED.contains(&written.operation.as_str()) && written.serial > begins);
     let unknown = recorded.filter(|written| !is_begun(written));
     let say = |written: &Written| Finding {
         sequence: None,

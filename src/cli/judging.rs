@@ -5,6 +5,7 @@
 
 use super::args::{Engine, Source};
 use super::discretion;
+use super::environment::Chosen;
 use super::session::{self, Session};
 use super::view::json;
 use crate::diag::{SourceMap, Span};
@@ -77,13 +78,8 @@ impl Session {
             judges_models: kind == Kind::Apply,
             is_real: true,
         };
-        let block = self.environment.block.as_ref();
-        let levels = block.into_iter().flat_map(|block| &block.policy);
-        let setting = Setting {
-            levels: levels.map(|(rule, (said, span))| (rule.to_string(), (level(*said), *span))).collect(),
-            overrides: engine.overrides.iter().cloned().collect(),
-            ..setting(&self.context.environment)
-        };
+        let overrides = engine.overrides.iter().cloned().collect();
+        let setting = Setting { overrides, ..setting(&self.environment) };
         let mut gate = gate(source, setting, evaluator);
         if let Ok(gate) = &mut gate {
             asked.with_subjects(|subjects| gate.ask_early(subjects));
@@ -105,7 +101,7 @@ impl Session {
         evaluator: Evaluator,
     ) -> Result<Decision, Box<Denial>> {
         let failed = |error: PolicyError| Box::new(Denial::from(error));
-        let mut gate = gate(source, setting(&self.context.environment), evaluator).map_err(failed)?;
+        let mut gate = gate(source, setting(&self.environment), evaluator).map_err(failed)?;
         let asked = Asked {
             sources: &self.sources,
             context: &self.context,
@@ -166,10 +162,12 @@ pub(super) fn gate(source: &Source, setting: Setting, evaluator: Evaluator) -> R
     Gate::start(&bundle?, setting, evaluator)
 }
 
-/// An environment today, with the levels that the policies give their rules.
-pub(super) fn setting(environment: &str) -> Setting {
+/// An environment today, with the levels that its block sets.
+pub(super) fn setting(environment: &Chosen) -> Setting {
     let today = session::now().strftime("%Y-%m-%d").to_string();
-    Setting { environment: environment.to_owned(), today, ..Setting::default() }
+    let levels = environment.block.iter().flat_map(|block| &block.policy);
+    let levels = levels.map(|(rule, (said, span))| (rule.to_string(), (level(*said), *span)));
+    Setting { environment: environment.name.clone(), levels: levels.collect(), today, ..Setting::default() }
 }
 
 fn level(said: PolicyLevel) -> Level {

@@ -18,7 +18,7 @@ use super::screen::Screen;
 use super::session::{self, Failed, Session};
 use super::variables;
 use super::vault::{self, Keys};
-use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span, because, code};
+use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span, because, code, escape};
 use crate::fetch::Mode;
 use crate::lang::config::Module;
 use crate::lang::fetch;
@@ -119,6 +119,7 @@ pub(super) fn write(
         refresh: engine.refresh,
         strict_checks: engine.strict_checks,
         parts: [spelt(&engine.targets), spelt(&engine.excludes), spelt(&engine.replace)],
+        overrides: engine.overrides.iter().cloned().collect(),
         planned_at: session.context.origin.planned_at.unwrap_or_default(),
         who: session::holder("plan").who,
         signer: key.map(|key| key.public().to_string()),
@@ -588,7 +589,17 @@ impl Saved {
         let made_from = &self.file.made_from;
         let [targets, excludes, replace] = &made_from.parts;
         let (targets, excludes, replace) = (read_back(targets), read_back(excludes), read_back(replace));
-        Engine { refresh: made_from.refresh, refresh_only, targets, excludes, replace, ..engine.clone() }
+        let overrides = made_from.overrides.clone().into_iter().collect();
+        let refresh = made_from.refresh;
+        Engine { refresh, refresh_only, targets, excludes, replace, overrides, ..engine.clone() }
+    }
+
+    /// The rules that are passed by with the plan, a line each; empty if there are none.
+    pub(super) fn overrides(&self) -> String {
+        let lines = self.file.made_from.overrides.iter();
+        lines
+            .map(|(rule, reason)| format!("Passes by the rule `{}`: {}\n", escape(rule), escape(reason)))
+            .collect()
     }
 
     /// The state that the plan was made from, if it is the one that is here.
@@ -656,6 +667,7 @@ impl Saved {
             ("--target", !engine.targets.is_empty()),
             ("--exclude", !engine.excludes.is_empty()),
             ("--replace", !engine.replace.is_empty()),
+            ("--override", !engine.overrides.is_empty()),
         ];
         let Some((flag, _)) = flags.into_iter().find(|(_, given)| *given) else {
             if is_destroy && self.plan.kind != Kind::Destroy {

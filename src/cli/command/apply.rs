@@ -53,7 +53,8 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
     report.messages(screen, &messages, &session.sources);
     let result = match session::runtime() {
         Ok(runtime) => {
-            let gate = session.start_gate(kind, (&options.source, &options.engine), evaluator);
+            let engine = saved.map_or_else(|| options.engine.clone(), |saved| saved.engine(&options.engine));
+            let gate = session.start_gate(kind, (&options.source, &engine), evaluator);
             let holder = session::holder(if kind == Kind::Destroy { "destroy" } else { "apply" });
             let run = Run { options, kind, saved, session: &session, holder, gate, report: &report };
             runtime.block_on(run.run(screen))
@@ -179,7 +180,7 @@ impl Run<'_> {
         let (applyable, drift) = (plan.is_applyable(), plan.has_drift());
         self.report.environment(screen, &self.session.environment);
         self.report.plan(screen, &plan, false);
-        let notes = Notes::new(self.session, (&self.holder, &self.options.engine), self.saved, &snapshot);
+        let notes = Notes::new(self.session, (&self.holder, engine), self.saved, &snapshot);
         let approved = match self.gate.judge(plan) {
             Verdict::Approved(approved) => approved,
             Verdict::Denied(denial) => {

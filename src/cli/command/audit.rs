@@ -61,7 +61,8 @@ impl Log {
             for serial in store.serials().await? {
                 match store.version(serial).await {
                     Ok(version) => written.extend(version.iter().map(Written::from)),
-                    Err(StoreError::Corrupt { .. } | StoreError::Lost { .. }) => {}
+                    Err(StoreError::Corrupt { .. } | StoreError::Lost { .. } | StoreError::Sealed { .. }) => {
+                    }
                     Err(error) => return Err(error),
                 }
             }

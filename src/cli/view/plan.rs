@@ -342,10 +342,16 @@ pub(in crate::cli) fn policy(decision: &Decision, paint: Paint) -> String {
 
 /// How the rules came out, such as `21 rules passed, 1 passed by`; empty if none was asked that has something to tell.
 pub(in crate::cli) fn counted(decision: &Decision) -> String {
-    let rules = || decision.evaluations.iter().flat_map(|evaluation| &evaluation.rules);
+    let models = || decision.evaluations.iter().flat_map(|evaluation| &evaluation.rules);
+    let rules = || models().chain(&decision.deployment);
+    let is_quiet = models().next().is_none() && rules().all(|rule| rule.passed);
+    if is_quiet {
+        return String::new();
+    }
     let passed = rules().filter(|rule| rule.passed).count();
-    let passed_by = rules().filter(|rule| !rule.passed).count();
-    let undetermined = decision.undetermined().len();
+    let waiting = decision.undetermined();
+    let undetermined = waiting.len();
+    let passed_by = rules().filter(|rule| !rule.passed && !waiting.contains(rule.rule.as_str())).count();
     let counts = [(passed, "rules passed"), (passed_by, "passed by"), (undetermined, "undetermined")];
     let counts = counts.into_iter().filter(|(count, _)| *count > 0);
     counts.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")

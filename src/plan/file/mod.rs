@@ -133,6 +133,9 @@ pub struct MadeFrom {
     pub strict_checks: bool,
     /// The addresses that `--target`, `--exclude` and `--replace` named, in this order.
     pub parts: [Vec<String>; 3],
+    /// Rules of the policies that are passed by, each with the reason: who approves the plan approves that.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub overrides: BTreeMap<String, String>,
     /// Seconds since 1970.
     pub planned_at: i64,
     /// User and machine of who made it, as they called themselves.

@@ -16,6 +16,7 @@ fn made_from() -> MadeFrom {
         refresh: true,
         strict_checks: false,
         parts: <[Vec<String>; 3]>::default(),
+        overrides: BTreeMap::default(),
         planned_at: 7,
         who: "ann@host".into(),
         signer: None,

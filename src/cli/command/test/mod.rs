@@ -128,7 +128,7 @@ impl Gates<'_> {
         if let Some(gate) = &mut *gate {
             return Ok(then(gate));
         }
-        let setting = judging::setting(&self.opened.context.environment);
+        let setting = judging::setting(&self.opened.environment);
         Ok(then(gate.insert(judging::gate(&self.options.source, setting, policy_process::start())?)))
     }
 }

@@ -31,6 +31,7 @@ pub(super) struct Opened {
     pub(super) project: Project,
     pub(super) files: Vec<TestFile>,
     pub(super) context: Context,
+    pub(super) environment: Chosen,
     pub(super) folder_inputs: BTreeMap<String, Inputs>,
     /// Manifests that tests name, by the names of their files, and `manifest` for each.
     pub(super) manifests: BTreeMap<Arc<str>, Manifests>,
@@ -106,6 +107,7 @@ impl Opened {
             project,
             files,
             context,
+            environment,
             folder_inputs,
             manifests,
             manifest_values,
