@@ -596,10 +596,11 @@ impl Saved {
 
     /// The rules that are passed by with the plan, a line each; empty if there are none.
     pub(super) fn overrides(&self) -> String {
-        let lines = self.file.made_from.overrides.iter();
-        lines
-            .map(|(rule, reason)| format!("Passes by the rule `{}`: {}\n", escape(rule), escape(reason)))
-            .collect()
+        let line = |(rule, reason): (&String, &String)| {
+            format!("Passes by the rule `{}`: {}\n", escape(rule), escape(reason))
+        };
+        let lines: Vec<_> = self.file.made_from.overrides.iter().map(line).collect();
+        lines.concat()
     }
 
     /// The state that the plan was made from, if it is the one that is here.

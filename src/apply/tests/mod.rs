@@ -59,7 +59,7 @@ type Ran = Result<Applied, String>;
 
 impl Lab {
     fn new(text: &str) -> Self {
-        let gate = Gate::new(&Bundle::builtin().unwrap(), "dev").unwrap();
+        let gate = Gate::new(&letting_all_through(), "dev").unwrap();
         let mut lab = Self {
             fake: Fake::new(),
             store: Arc::new(MemoryStore::new()),
@@ -400,4 +400,12 @@ impl Guard for Faulty {
     fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>> {
         self.inner.release()
     }
+}
+
+/// Policies that take no time: what is tested here comes after them.
+fn letting_all_through() -> Bundle {
+    let rules =
+        |package: &str| format!("package {package}\n\ndeny contains \"never\" if input == \"never\"\n");
+    let files = [("m.rego", rules("model.governance")), ("d.rego", rules("deployment.policy"))];
+    Bundle::from_files(files.map(|(name, text)| (name.to_owned(), text)).into()).unwrap()
 }

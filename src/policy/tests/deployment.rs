@@ -89,7 +89,11 @@ fn mutated(kind: &str, document: &Json, plans: &mut Vec<(String, Json)>) {
 fn pointers(document: &Json, at: &str) -> Vec<String> {
     let below: Vec<_> = match document {
         Json::Object(entries) => {
-            entries.iter().flat_map(|(key, value)| pointers(value, &format!("{at}/{key}"))).collect()
+            let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
+            entries
+                .iter()
+                .flat_map(|(key, value)| pointers(value, &format!("{at}/{}", escaped(key))))
+                .collect()
         }
         Json::Array(items) => {
             let items = items.iter().enumerate();
