@@ -112,10 +112,9 @@ fn our_policies_pass_their_tests_here_and_in_opa() {
     let project = Project::new();
     let policies = repository().join("policies");
     let policies = policies.to_str().unwrap();
-    let document = project.json(&["policy", "test", policies, "--coverage"], 0);
+    let document = project.json(&["policy", "test", policies], 0);
     let ours = document["passed"].as_u64().unwrap();
     assert!(ours > 150, "{ours}");
-    assert!(document["coverage"]["percent"].as_f64().unwrap() > 90.0, "{}", document["coverage"]["percent"]);
     let opa =
         Command::new(crate::support::opa()).args(["test", policies, "--format", "json"]).output().unwrap();
     let theirs: Vec<serde_json::Value> = serde_json::from_slice(&opa.stdout).unwrap();
@@ -183,21 +182,20 @@ fn a_check_says_all_that_is_wrong_at_its_place() {
     project.ok(&["policy", "check"]).has(&["Success! 2 files, nothing to say.\n"]);
     project.write(
         "policies/bad.rego",
-        "package model.governance\n\nimport data.limits\nimport data.limits\nimport data.other\n\n\
-         deny contains \"x\" if {\n\tunused := 1\n\tinput := 2\n\tinput > limits.size\n}\n\n\
+        "package model.governance\n\nimport data.limits\nimport data.other\n\n\
+         deny contains \"x\" if {\n\tunused := 1\n\tinput.spec.training.sample_size > limits.size\n}\n\n\
          deny contains \"y\" if input.spec.metrcs.accuracy < 1\n\ndeny contains \"z\" if input.spec[\"modell\"]\n\n\
-         deny contains \"w\" if no_such(input.kind)\n",
+         deny contains \"w\" if no_such(input.kind)\n\nf(input) := input.x\n",
     );
     let said = project.mlo(&["policy", "check"]);
     said.ends_with(1).has(&[
-        "`limits` is imported twice",
         "policies/bad.rego:4:1",
         "the import `other` is not used: leave it out",
         "`unused` is given a value that nothing uses: leave it out, or use it",
-        "policies/bad.rego:8:2",
+        "policies/bad.rego:7:2",
         "`input` would hide the document of that name: call it otherwise",
         "a manifest has no `spec.metrcs`; did you mean `metrics`?",
-        "policies/bad.rego:13:",
+        "policies/bad.rego:11:",
         "a manifest has no `spec.modell`; did you mean `model`?",
         "there is no function `no_such` here",
     ]);
@@ -210,6 +208,11 @@ fn a_check_says_all_that_is_wrong_at_its_place() {
         .mlo(&["policy", "check"])
         .ends_with(1)
         .has(&["policies/bad.rego does not compile", "policies/worse.rego does not compile"]);
+    project.write(
+        "policies/bad.rego",
+        "package a\n\nimport data.limits\nimport data.limits\n\nx if limits.size\n",
+    );
+    project.mlo(&["policy", "check"]).ends_with(1).has(&["import shadows following import defined earlier"]);
     // What we ship is in order.
     project.ok(&["policy", "check", repository().join("policies").to_str().unwrap()]);
 }

@@ -111,10 +111,13 @@ pub(super) fn first(expression: &Expr) -> &Span {
 
 pub(super) fn refused(span: &Span, reason: impl Into<String>) -> Fault {
     let number = |it: u32| usize::try_from(it).unwrap_or(usize::MAX);
+    // The engine counts a tab as four columns.
+    let before = span.source.get_contents().get(..number(span.start)).unwrap_or_default();
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     Fault::Refused {
         file: span.source.get_path().clone(),
         line: number(span.line),
-        column: number(span.col),
+        column,
         reason: reason.into(),
     }
 }
