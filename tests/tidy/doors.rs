@@ -41,6 +41,7 @@ const DOORS: &[Door] = &[
         &["src/provider/local/", "src/fetch/http", "runtime/src/server", "runtime/src/source/http.rs"],
         "bodies",
     ),
+    door("axum", &["runtime/src/server"], "routes: paths, methods, what is in neither"),
     door("aws_config", &["aws/src/"], "credentials of AWS, and where they come from"),
     door("aws_credential_types", &["aws/src/"], "as aws_config"),
     door("aws_types", &["aws/src/"], "as aws_config: where a service is"),

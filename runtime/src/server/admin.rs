@@ -2,25 +2,27 @@
 
 use std::sync::Arc;
 
-use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use serde_json::json;
 
-use super::app::App;
 use super::predict;
 use super::reply::Reply;
+use super::routes::Call;
 use crate::host::Reload;
 use crate::observe::Truths;
 use crate::protocol::{Code, Refusal};
 
 /// The model that the query names.
-pub(super) fn model(head: &Parts) -> Option<&str> {
+fn model(head: &Parts) -> Option<&str> {
     head.uri.query()?.split('&').find_map(|pair| pair.strip_prefix("model="))
 }
 
-/// Loads the newest of one model, or of all; what answers goes on until the next one has answered.
-pub(super) async fn reload(app: &Arc<App>, model: Option<&str>) -> Result<Reply, Refusal> {
-    let wanted: Vec<usize> = match model {
+/// Loads the newest of the model that the path or the query names, or of all; what answers goes on until the next one
+/// has answered.
+pub(super) async fn reload(call: Call) -> Result<Reply, Refusal> {
+    let Call { app, named, head, .. } = call;
+    let by_path = Some(named.model.as_str()).filter(|name| !name.is_empty());
+    let wanted: Vec<usize> = match by_path.or_else(|| model(&head)) {
         None => (0..app.host.models.len()).collect(),
         Some(name) => {
             let hosted = app.host.named(name);
@@ -60,12 +62,12 @@ pub(super) async fn reload(app: &Arc<App>, model: Option<&str>) -> Result<Reply,
 }
 
 /// Joins what turned out with what was decided.
-pub(super) async fn feedback(app: &App, head: &Parts, body: Incoming) -> Result<Reply, Refusal> {
-    let body = predict::read(&head.headers, body).await?;
+pub(super) async fn feedback(call: Call) -> Result<Reply, Refusal> {
+    let body = predict::read(&call.head.headers, call.body).await?;
     let truths: Truths = serde_json::from_slice(&body).map_err(|_| {
         let message =
             r#"a body like {"request_id":"…","labels":[1]} or {"feedback":[…]} of several is needed"#;
         Refusal::new(Code::Validation, message)
     })?;
-    Ok(Reply::value(&json!(app.beside.observer.truths(&truths))))
+    Ok(Reply::value(&json!(call.app.beside.observer.truths(&truths))))
 }

@@ -115,7 +115,7 @@ impl App {
     }
 
     /// The model that a path names.
-    pub(super) fn hosted(&self, named: &Named<'_>) -> Result<&Hosted, Refusal> {
+    pub(super) fn hosted(&self, named: &Named) -> Result<&Hosted, Refusal> {
         let unknown = || Refusal::new(Code::ModelNotFound, "there is no model of this name");
         let hosted = self.host.named(&named.model).ok_or_else(unknown)?;
         let served = hosted.served();
@@ -158,6 +158,12 @@ pub(super) fn served(hosted: &Hosted) -> Result<Arc<Served>, Refusal> {
 /// The id that a request has or is given.
 #[derive(Clone)]
 pub(super) struct RequestId(pub(super) HeaderValue);
+
+impl Default for RequestId {
+    fn default() -> Self {
+        Self(HeaderValue::from_static(""))
+    }
+}
 
 impl RequestId {
     pub(super) fn text(&self) -> &str {

@@ -199,7 +199,7 @@ pub(super) fn v2_ready(app: &App) -> Reply {
 }
 
 /// `GET /v2/models/{model}`
-pub(super) fn v2_model(app: &App, named: &Named<'_>) -> Result<Reply, Refusal> {
+pub(super) fn v2_model(app: &App, named: &Named) -> Result<Reply, Refusal> {
     let hosted = app.hosted(named)?;
     let served = served(hosted)?;
     let versions: Vec<&str> = hosted.version(Some(&served)).into_iter().collect();
@@ -213,7 +213,7 @@ pub(super) fn v2_model(app: &App, named: &Named<'_>) -> Result<Reply, Refusal> {
 }
 
 /// `GET /v2/models/{model}/ready`
-pub(super) fn v2_model_ready(app: &App, named: &Named<'_>) -> Result<Reply, Refusal> {
+pub(super) fn v2_model_ready(app: &App, named: &Named) -> Result<Reply, Refusal> {
     let hosted = app.hosted(named)?;
     let ready = !app.draining.load(Ordering::Relaxed) && hosted.served().is_some();
     let body = json!({"name": hosted.spec.name, "ready": ready});

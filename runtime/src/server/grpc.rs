@@ -120,8 +120,9 @@ async fn call(
     })
 }
 
-fn named<'p>(name: &'p str, version: &'p str) -> Named<'p> {
-    Named { model: name.into(), version: Some(version).filter(|version| !version.is_empty()).map(Into::into) }
+fn named(name: &str, version: &str) -> Named {
+    let version = Some(version).filter(|version| !version.is_empty()).map(str::to_owned);
+    Named { model: name.to_owned(), version }
 }
 
 /// The one message of a unary call's body.
@@ -146,7 +147,7 @@ fn decode<M: Message + Default>(message: &Bytes) -> Result<M, Refusal> {
         .map_err(|_| Refusal::new(Code::Validation, "the message is not one of this method"))
 }
 
-fn metadata(app: &App, named: &Named<'_>) -> Result<ModelMetadata, Refusal> {
+fn metadata(app: &App, named: &Named) -> Result<ModelMetadata, Refusal> {
     let hosted = app.hosted(named)?;
     let served = served(hosted)?;
     let port = |port: &Port| TensorMetadata {

@@ -5,7 +5,7 @@
 //!
 //! - `app`       what all requests share
 //! - `admin`     what only the operator may ask for
-//! - `routes`    which endpoint a request is for; ids, counts
+//! - `routes`    which endpoint a request is for, as a router of axum; ids, counts
 //! - `predict`   predictions
 //! - `describe`  what the server and its model say about themselves
 //! - `grpc`, `messages`  the Open Inference Protocol over gRPC
@@ -39,6 +39,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+
+use routes::Endpoints;
 
 pub(crate) use app::{App, Beside, Settings};
 pub(crate) use tls::TlsError;
@@ -100,6 +102,7 @@ pub(crate) struct Entrance {
 pub(crate) async fn serve(entrance: Entrance, app: Arc<App>, mut phase: watch::Receiver<Phase>) {
     let Entrance { listener, side, tls } = entrance;
     let connections = Arc::new(Connections::new(connections_max()));
+    let endpoints = routes::endpoints(&app, side);
     let mut tasks = JoinSet::new();
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -108,7 +111,8 @@ pub(crate) async fn serve(entrance: Entrance, app: Arc<App>, mut phase: watch::R
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     if let Some(link) = connections.add() {
-                        let talk = Talk { link, side, app: Arc::clone(&app), phase: phase.clone() };
+                        let (app, endpoints, phase) = (Arc::clone(&app), endpoints.clone(), phase.clone());
+                        let talk = Talk { link, side, app, endpoints, phase };
                         tasks.spawn(talk.begin(stream, tls.clone()));
                     }
                 }
@@ -147,6 +151,7 @@ struct Talk {
     link: Link,
     side: Side,
     app: Arc<App>,
+    endpoints: Endpoints,
     phase: watch::Receiver<Phase>,
 }
 
@@ -179,11 +184,11 @@ impl Talk {
         self,
         stream: TokioIo<Watched<S>>,
     ) {
-        let (app, side, state) = (&self.app, self.side, &self.link.state);
+        let (app, endpoints, state) = (&self.app, &self.endpoints, &self.link.state);
         let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
             state.now(Doing::Request);
             async move {
-                let response = routes::answer(app, side, request).await;
+                let response = routes::answer(app, endpoints, request).await;
                 state.now(Doing::Nothing);
                 Ok::<_, std::convert::Infallible>(response)
             }

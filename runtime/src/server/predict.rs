@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::http::request::Parts;
 use tokio::time::timeout;
 
 use super::app::{App, RequestId, served};
 use super::reply::Reply;
-use super::routes::Named;
+use super::routes::Call;
 use crate::answer::{self, Signed};
 use crate::batch::{Arriving, Done, Failure, Refused};
 use crate::clock;
@@ -38,12 +37,9 @@ const TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// `POST /predict`
-pub(super) async fn predict(
-    app: &App,
-    id: &RequestId,
-    head: &Parts,
-    body: Incoming,
-) -> Result<Reply, Refusal> {
+pub(super) async fn predict(call: Call) -> Result<Reply, Refusal> {
+    let Call { app, id, head, body, .. } = call;
+    let (app, id) = (app.as_ref(), &id);
     let hosted = app.host.default_model();
     let served = served(hosted)?;
     let arriving = served.queue.arriving();
@@ -69,14 +65,10 @@ pub(super) async fn predict(
 }
 
 /// `POST /v2/models/{model}/infer`
-pub(super) async fn infer(
-    app: &App,
-    id: &RequestId,
-    named: &Named<'_>,
-    head: &Parts,
-    body: Incoming,
-) -> Result<Reply, Refusal> {
-    let hosted = app.hosted(named)?;
+pub(super) async fn infer(call: Call) -> Result<Reply, Refusal> {
+    let Call { app, id, named, head, body } = call;
+    let (app, id) = (app.as_ref(), &id);
+    let hosted = app.hosted(&named)?;
     let served = served(hosted)?;
     let arriving = served.queue.arriving();
     let deadline = deadline(app, &head.headers)?;
@@ -244,7 +236,10 @@ fn acceptable(headers: &HeaderMap, offered: &str) -> Result<(), Refusal> {
 }
 
 /// The whole body, within its bounds.
-pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<Bytes, Refusal> {
+pub(super) async fn read<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Refusal>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+{
     let too_large =
         || Refusal::new(Code::PayloadTooLarge, format!("the body has more than {BODY_BYTES_MAX} bytes"));
     // A few bytes could stand for gigabytes, so compressed bodies are not taken.

@@ -1,19 +1,28 @@
 //! Which endpoint a request is for, and what every request has in common.
 //!
 //! In: requests whose heads are read. Out: responses with a request id, counted. Never: an error that is not JSON, a
-//! label of a metric that a caller chose.
+//! label of a metric that a caller chose, a body that is read before the key is looked at.
 
-use std::borrow::Cow;
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRequestParts as _, RawPathParams, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
-use hyper::{Method, Request};
+use hyper::header::{CONNECTION, HeaderMap, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::service::Service as _;
+use hyper::{Method, Uri};
+use hyper_util::service::TowerToHyperService;
 
 use super::Side;
 use super::app::{App, RequestId};
-use super::reply::{REQUEST_ID, Reply, Response};
+use super::reply::{REQUEST_ID, Reply};
 use super::{admin, describe, openapi, predict};
 use crate::clock;
 use crate::config::LogLevel;
@@ -21,184 +30,244 @@ use crate::metrics;
 use crate::protocol::{Code, Refusal};
 use crate::trace::Ended;
 
-/// An endpoint, with the model that the path names.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Route<'p> {
-    Root,
-    Health,
-    Ready,
-    Predict,
-    ModelInfo,
-    Metrics,
-    Docs,
-    OpenApi,
-    V2Server,
-    V2Live,
-    V2Ready,
-    V2Model(Named<'p>),
-    V2ModelReady(Named<'p>),
-    V2Infer(Named<'p>),
-    V2Index,
-    DriftStatus,
-    Feedback,
-    /// Load the newest of this model, or of all.
-    Reload(Option<Cow<'p, str>>),
-}
+type Routes = Router<Arc<App>>;
+/// The endpoints of a listener, as hyper calls them.
+pub(super) type Endpoints = TowerToHyperService<Router>;
 
 /// A model as a path names it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Named<'p> {
-    pub(super) model: Cow<'p, str>,
-    pub(super) version: Option<Cow<'p, str>>,
+pub(super) struct Named {
+    pub(super) model: String,
+    pub(super) version: Option<String>,
 }
 
-impl<'p> Route<'p> {
-    /// The endpoint of a path.
-    pub(super) fn of(path: &'p str) -> Option<Self> {
-        Some(match path {
-            "/predict" | "/predict/" => Route::Predict,
-            "/" => Route::Root,
-            "/health" | "/health/" => Route::Health,
-            "/ready" | "/ready/" => Route::Ready,
-            "/model/info" | "/model-info" => Route::ModelInfo,
-            "/metrics" | "/metrics/" => Route::Metrics,
-            "/docs" | "/docs/" => Route::Docs,
-            "/openapi.json" => Route::OpenApi,
-            "/v2" | "/v2/" => Route::V2Server,
-            "/v2/health/live" => Route::V2Live,
-            "/v2/health/ready" => Route::V2Ready,
-            "/v2/repository/index" => Route::V2Index,
-            "/drift-status" | "/drift-status/" => Route::DriftStatus,
-            "/feedback" | "/feedback/" => Route::Feedback,
-            "/admin/reload" | "/admin/reload/" => Route::Reload(None),
-            path if path.starts_with("/v2/repository/models/") => {
-                let model = path.strip_prefix("/v2/repository/models/")?.strip_suffix("/load")?;
-                Route::Reload(Some(decoded(model).filter(|_| !model.contains('/'))?))
-            }
-            path => return Self::of_model(path.strip_prefix("/v2/models/")?),
-        })
-    }
+/// A request that came to an endpoint, its body still to be read.
+pub(super) struct Call {
+    pub(super) app: Arc<App>,
+    pub(super) id: RequestId,
+    /// What the path names, where it names something.
+    pub(super) named: Named,
+    pub(super) head: Parts,
+    pub(super) body: Body,
+}
 
-    /// `{model}[/versions/{version}][/ready|/infer]`
-    fn of_model(path: &'p str) -> Option<Self> {
-        let (model, rest) = path.split_once('/').unwrap_or((path, ""));
-        let (version, action) = match rest.strip_prefix("versions/") {
-            Some(rest) => {
-                let (version, action) = rest.split_once('/').unwrap_or((rest, ""));
-                (Some(decoded(version)?), action)
-            }
-            None => (None, rest),
-        };
-        let named = Named { model: decoded(model)?, version };
-        match action {
-            "" => Some(Route::V2Model(named)),
-            "ready" => Some(Route::V2ModelReady(named)),
-            "infer" => Some(Route::V2Infer(named)),
-            _ => None,
-        }
-    }
+/// What a caller has to show.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Shows {
+    Nothing,
+    /// The key of predictions, where there is one.
+    Key,
+    AdminToken,
+}
 
+/// What the requests of an endpoint have in common.
+#[derive(Debug, Clone, Copy)]
+struct Endpoint {
     /// The label of metrics: names of models are left out.
-    fn label(&self) -> &'static str {
-        match self {
-            Route::Root => "/",
-            Route::Health => "/health",
-            Route::Ready => "/ready",
-            Route::Predict => "/predict",
-            Route::ModelInfo => "/model/info",
-            Route::Metrics => "/metrics",
-            Route::Docs => "/docs",
-            Route::OpenApi => "/openapi.json",
-            Route::V2Server => "/v2",
-            Route::V2Live => "/v2/health/live",
-            Route::V2Ready => "/v2/health/ready",
-            Route::V2Model(_) => "/v2/models/{model}",
-            Route::V2ModelReady(_) => "/v2/models/{model}/ready",
-            Route::V2Infer(_) => "/v2/models/{model}/infer",
-            Route::V2Index => "/v2/repository/index",
-            Route::DriftStatus => "/drift-status",
-            Route::Feedback => "/feedback",
-            Route::Reload(None) => "/admin/reload",
-            Route::Reload(Some(_)) => "/v2/repository/models/{model}/load",
+    label: &'static str,
+    method: MethodFilter,
+    shows: Shows,
+}
+
+/// What a response tells of its request, beside what the caller sees.
+#[derive(Clone)]
+struct Told {
+    endpoint: &'static str,
+    code: Option<Code>,
+    run: Option<(Duration, Duration, usize)>,
+    /// The place of the model that was asked for a prediction.
+    prediction: Option<usize>,
+}
+
+impl Endpoint {
+    const fn get(label: &'static str) -> Self {
+        Self { label, method: MethodFilter::GET, shows: Shows::Nothing }
+    }
+
+    const fn post(label: &'static str, shows: Shows) -> Self {
+        Self { label, method: MethodFilter::POST, shows }
+    }
+
+    /// The same routes with those of this endpoint; other methods than its own are refused.
+    fn answers<F>(self, routes: Routes, paths: &[&str], answer: fn(Call) -> F) -> Routes
+    where
+        F: Future<Output = Result<Reply, Refusal>> + Send + 'static,
+    {
+        self.at(routes, paths, answer)
+    }
+
+    /// The same, for an endpoint that has its answer at once.
+    fn says(self, routes: Routes, paths: &[&str], say: fn(&Call) -> Result<Reply, Refusal>) -> Routes {
+        self.at(routes, paths, move |call| ready(say(&call)))
+    }
+
+    fn at<H, F>(self, routes: Routes, paths: &[&str], answer: H) -> Routes
+    where
+        H: Fn(Call) -> F + Copy + Send + Sync + 'static,
+        F: Future<Output = Result<Reply, Refusal>> + Send + 'static,
+    {
+        let taken = move |State(app): State<Arc<App>>, request: Request| self.answer(app, request, answer);
+        let others = move |State(app): State<Arc<App>>, request: Request| {
+            let refusal = Refusal::new(Code::MethodNotAllowed, "this path does not take this method");
+            ready(refused(&app, &request, self.label, &refusal))
+        };
+        // axum says in `Allow` which method it would be.
+        let methods = on(self.method, taken).fallback(others);
+        paths.iter().fold(routes, |routes, path| routes.route(path, methods.clone()))
+    }
+
+    async fn answer<F>(self, app: Arc<App>, request: Request, answer: impl Fn(Call) -> F) -> Response
+    where
+        F: Future<Output = Result<Reply, Refusal>>,
+    {
+        let id = request_id(&request);
+        let (mut head, body) = request.into_parts();
+        let Ok(params) = RawPathParams::from_request_parts(&mut head, &()).await else {
+            return nowhere(&app, &id, &head.uri);
+        };
+        let text = |wanted| params.iter().find(|(name, _)| *name == wanted).map(|(_, text)| text.to_owned());
+        let named = Named { model: text("model").unwrap_or_default(), version: text("version") };
+        let prediction = (self.shows == Shows::Key)
+            .then(|| match named.model.as_str() {
+                "" => Some(app.host.default_model().index),
+                model => app.host.named(model).map(|hosted| hosted.index),
+            })
+            .flatten();
+        let outcome = match self.opens(&app, &head.headers) {
+            Ok(()) => answer(Call { app: Arc::clone(&app), id: id.clone(), named, head, body }).await,
+            Err(refusal) => Err(refusal),
+        };
+        let reply = outcome.unwrap_or_else(|refusal| {
+            Reply::refusal(&refusal, id.text(), self.label.starts_with("/v2"), app.settings.compat)
+        });
+        told(reply, self.label, prediction)
+    }
+
+    /// Whether the caller showed what the endpoint needs.
+    fn opens(self, app: &App, headers: &HeaderMap) -> Result<(), Refusal> {
+        match self.shows {
+            Shows::Nothing => Ok(()),
+            Shows::Key => app.settings.opens_predictions(headers),
+            Shows::AdminToken => app.settings.opens_administration(headers),
         }
-    }
-
-    fn takes(&self, method: &Method) -> bool {
-        match self {
-            Route::Predict | Route::V2Infer(_) | Route::V2Index | Route::Reload(_) | Route::Feedback => {
-                method == Method::POST
-            }
-            _ => method == Method::GET || method == Method::HEAD,
-        }
-    }
-
-    /// The place of the model that it asks for a prediction.
-    fn prediction(&self, app: &App) -> Option<usize> {
-        match self {
-            Route::Predict => Some(app.host.default_model().index),
-            Route::V2Infer(named) => app.host.named(&named.model).map(|hosted| hosted.index),
-            _ => None,
-        }
-    }
-
-    fn is_admin(&self) -> bool {
-        matches!(self, Route::Reload(_) | Route::Feedback)
-    }
-
-    /// Whether there is such an endpoint on this listener.
-    fn is_on(&self, side: Side, app: &App) -> bool {
-        let apart = app.settings.admin_apart;
-        match side {
-            // Without a token nobody may, so that nothing tells of it.
-            _ if self.is_admin() && app.settings.admin_token.is_none() => false,
-            Side::Public => !(apart && self.is_admin()),
-            Side::Admin | Side::Grpc => self.is_admin() || matches!(self, Route::Health | Route::Metrics),
-        }
-    }
-
-    /// Whether the caller showed the key that the endpoint needs.
-    fn opens(&self, app: &App, headers: &HeaderMap) -> Result<(), Refusal> {
-        match self {
-            Route::Predict | Route::V2Infer(_) => app.settings.opens_predictions(headers),
-            Route::Reload(_) | Route::Feedback => app.settings.opens_administration(headers),
-            _ => Ok(()),
-        }
-    }
-
-    fn is_v2(&self) -> bool {
-        matches!(
-            self,
-            Route::V2Server
-                | Route::V2Live
-                | Route::V2Ready
-                | Route::V2Model(_)
-                | Route::V2ModelReady(_)
-                | Route::V2Infer(_)
-                | Route::V2Index
-                | Route::Reload(Some(_))
-        )
     }
 }
 
-/// A part of a path without its escapes; `None` where they do not give text.
-fn decoded(part: &str) -> Option<Cow<'_, str>> {
-    if part.is_empty() {
-        return None;
+/// The endpoints of a listener.
+pub(super) fn endpoints(app: &Arc<App>, side: Side) -> Endpoints {
+    let settings = &app.settings;
+    let mut routes = operations(Router::new());
+    if side == Side::Public {
+        routes = open_inference(about(routes));
     }
-    if !part.contains('%') {
-        return Some(Cow::Borrowed(part));
+    // Without a token nobody may, so that nothing tells of it.
+    if settings.admin_token.is_some() && (side == Side::Admin || !settings.admin_apart) {
+        routes = administration(routes);
     }
-    let mut bytes = Vec::with_capacity(part.len());
-    let mut rest = part.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || char::from(rest.next()?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        bytes.push(digit()? * 16 + digit()?);
-    }
-    String::from_utf8(bytes).ok().map(Cow::Owned)
+    let nothing = |State(app): State<Arc<App>>, request: Request| {
+        ready(nowhere(&app, &request_id(&request), request.uri()))
+    };
+    TowerToHyperService::new(routes.fallback(nothing).with_state(Arc::clone(app)))
+}
+
+/// What those ask who keep the server running.
+fn operations(routes: Routes) -> Routes {
+    let routes = Endpoint::get("/health")
+        .says(routes, &["/health", "/health/"], |call| Ok(describe::health(&call.app)));
+    Endpoint::get("/metrics")
+        .says(routes, &["/metrics", "/metrics/"], |call| Ok(describe::metrics_text(&call.app)))
+}
+
+/// Predictions by rows, and what the server tells of itself.
+fn about(routes: Routes) -> Routes {
+    let routes =
+        Endpoint::post("/predict", Shows::Key).answers(routes, &["/predict", "/predict/"], predict::predict);
+    let routes = Endpoint::get("/").says(routes, &["/"], |call| Ok(describe::root(&call.app)));
+    let routes = Endpoint::get("/ready")
+        .says(routes, &["/ready", "/ready/"], |call| Ok(describe::ready(&call.app, &call.id)));
+    let routes = Endpoint::get("/model/info")
+        .says(routes, &["/model/info", "/model-info"], |call| Ok(describe::model_info(&call.app)));
+    let routes = Endpoint::get("/docs").says(routes, &["/docs", "/docs/"], |_| Ok(openapi::page()));
+    let routes = Endpoint::get("/openapi.json")
+        .says(routes, &["/openapi.json"], |call| Ok(openapi::document(&call.app)));
+    Endpoint::get("/drift-status")
+        .says(routes, &["/drift-status", "/drift-status/"], |call| Ok(describe::drift_status(&call.app)))
+}
+
+/// The Open Inference Protocol.
+fn open_inference(routes: Routes) -> Routes {
+    let routes = Endpoint::get("/v2").says(routes, &["/v2", "/v2/"], |_| Ok(describe::v2_server()));
+    let routes =
+        Endpoint::get("/v2/health/live").says(routes, &["/v2/health/live"], |_| Ok(describe::v2_live()));
+    let routes = Endpoint::get("/v2/health/ready")
+        .says(routes, &["/v2/health/ready"], |call| Ok(describe::v2_ready(&call.app)));
+    let routes = Endpoint::post("/v2/repository/index", Shows::Nothing).says(
+        routes,
+        &["/v2/repository/index"],
+        |call| Ok(describe::v2_index(&call.app)),
+    );
+    let routes = Endpoint::get("/v2/models/{model}").says(
+        routes,
+        &[
+            "/v2/models/{model}",
+            "/v2/models/{model}/",
+            "/v2/models/{model}/versions/{version}",
+            "/v2/models/{model}/versions/{version}/",
+        ],
+        |call| describe::v2_model(&call.app, &call.named),
+    );
+    let routes = Endpoint::get("/v2/models/{model}/ready").says(
+        routes,
+        &["/v2/models/{model}/ready", "/v2/models/{model}/versions/{version}/ready"],
+        |call| describe::v2_model_ready(&call.app, &call.named),
+    );
+    Endpoint::post("/v2/models/{model}/infer", Shows::Key).answers(
+        routes,
+        &["/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer"],
+        predict::infer,
+    )
+}
+
+/// What only the operator may ask for.
+fn administration(routes: Routes) -> Routes {
+    let routes = Endpoint::post("/feedback", Shows::AdminToken).answers(
+        routes,
+        &["/feedback", "/feedback/"],
+        admin::feedback,
+    );
+    let routes = Endpoint::post("/admin/reload", Shows::AdminToken).answers(
+        routes,
+        &["/admin/reload", "/admin/reload/"],
+        admin::reload,
+    );
+    Endpoint::post("/v2/repository/models/{model}/load", Shows::AdminToken).answers(
+        routes,
+        &["/v2/repository/models/{model}/load"],
+        admin::reload,
+    )
+}
+
+fn request_id(request: &Request) -> RequestId {
+    request.extensions().get().cloned().unwrap_or_default()
+}
+
+fn told(reply: Reply, endpoint: &'static str, prediction: Option<usize>) -> Response {
+    let told = Told { endpoint, code: reply.code, run: reply.run, prediction };
+    let mut response = reply.response.into_response();
+    response.extensions_mut().insert(told);
+    response
+}
+
+fn refused(app: &App, request: &Request, endpoint: &'static str, refusal: &Refusal) -> Response {
+    let v2 = endpoint.starts_with("/v2");
+    told(Reply::refusal(refusal, request_id(request).text(), v2, app.settings.compat), endpoint, None)
+}
+
+/// The answer to a path that is not one of ours.
+fn nowhere(app: &App, id: &RequestId, uri: &Uri) -> Response {
+    let refusal = Refusal::new(Code::NotFound, "there is nothing at this path");
+    let v2 = uri.path().starts_with("/v2/");
+    told(Reply::refusal(&refusal, id.text(), v2, app.settings.compat), "other", None)
 }
 
 fn method_label(method: &Method) -> &'static str {
@@ -214,49 +283,31 @@ fn method_label(method: &Method) -> &'static str {
 }
 
 /// Answers one request: gives it an id, sends it to its endpoint, counts it.
-pub(super) async fn answer(app: &Arc<App>, side: Side, request: Request<Incoming>) -> Response {
+pub(super) async fn answer(
+    app: &App,
+    endpoints: &Endpoints,
+    mut request: hyper::Request<Incoming>,
+) -> Response {
     let start = clock::instant();
     let _inflight = app.begin();
     let id = app.ids.choose(request.headers());
-    let (head, body) = request.into_parts();
-    let span = app.beside.tracer.begin(&head.headers);
-    let route = Route::of(head.uri.path()).filter(|route| route.is_on(side, app));
-    let endpoint = route.as_ref().map_or("other", Route::label);
-    let prediction = route.as_ref().and_then(|route| route.prediction(app));
-    let v2 = route.as_ref().map_or_else(|| head.uri.path().starts_with("/v2/"), Route::is_v2);
-    let allowed = route.as_ref().is_some_and(|route| route.takes(&head.method));
-    // Whoever stands between may have taken the other one, and seen another end.
-    let ambiguous = head.headers.contains_key(TRANSFER_ENCODING) && head.headers.contains_key(CONTENT_LENGTH);
-    let outcome = match route {
-        _ if ambiguous => Err(Refusal::new(Code::BadRequest, "the body has a length and chunks")),
-        None => Err(Refusal::new(Code::NotFound, "there is nothing at this path")),
-        Some(_) if !allowed => {
-            Err(Refusal::new(Code::MethodNotAllowed, "this path does not take this method"))
-        }
-        Some(route) => match route.opens(app, &head.headers) {
-            Ok(()) => dispatch(app, &id, route, &head, body).await,
-            Err(refusal) => Err(refusal),
-        },
-    };
-    let compat = app.settings.compat;
-    let mut reply = outcome.unwrap_or_else(|refusal| Reply::refusal(&refusal, id.text(), v2, compat));
-    reply.response.headers_mut().insert(REQUEST_ID, id.0.clone());
-    if ambiguous || app.draining.load(Ordering::Relaxed) {
-        reply.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    let span = app.beside.tracer.begin(request.headers());
+    let method = method_label(request.method());
+    request.extensions_mut().insert(id.clone());
+    let Ok(mut response) = endpoints.call(request).await;
+    let told = response.extensions_mut().remove::<Told>();
+    let Told { endpoint, code, run, prediction } =
+        told.unwrap_or(Told { endpoint: "other", code: None, run: None, prediction: None });
+    response.headers_mut().insert(REQUEST_ID, id.0.clone());
+    if app.draining.load(Ordering::Relaxed) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let took = clock::instant() - start;
-    let (status, method) = (reply.response.status().as_u16(), method_label(&head.method));
-    app.metrics.request(metrics::Request {
-        method,
-        endpoint,
-        status,
-        code: reply.code,
-        seconds: took.as_secs_f64(),
-        prediction: prediction.filter(|_| allowed),
-    });
+    let status = response.status().as_u16();
+    let seconds = took.as_secs_f64();
+    app.metrics.request(metrics::Request { method, endpoint, status, code, seconds, prediction });
     if let Some(span) = span {
-        let ended = Ended { method, endpoint, status, request_id: id.text(), run: reply.run };
-        app.beside.tracer.end(&span, &ended);
+        app.beside.tracer.end(&span, &Ended { method, endpoint, status, request_id: id.text(), run });
     }
     if app.log.writes(LogLevel::Debug) {
         let micros = took.as_micros();
@@ -269,68 +320,5 @@ pub(super) async fn answer(app: &Arc<App>, side: Side, request: Request<Incoming
         ];
         app.log.line(LogLevel::Debug, "request", &values);
     }
-    reply.response
-}
-
-async fn dispatch(
-    app: &Arc<App>,
-    id: &RequestId,
-    route: Route<'_>,
-    head: &hyper::http::request::Parts,
-    body: Incoming,
-) -> Result<Reply, Refusal> {
-    match route {
-        Route::Predict => predict::predict(app, id, head, body).await,
-        Route::V2Infer(named) => predict::infer(app, id, &named, head, body).await,
-        Route::Root => Ok(describe::root(app)),
-        Route::Health => Ok(describe::health(app)),
-        Route::Ready => Ok(describe::ready(app, id)),
-        Route::ModelInfo => Ok(describe::model_info(app)),
-        Route::Metrics => Ok(describe::metrics_text(app)),
-        Route::Docs => Ok(openapi::page()),
-        Route::OpenApi => Ok(openapi::document(app)),
-        Route::V2Server => Ok(describe::v2_server()),
-        Route::V2Live => Ok(describe::v2_live()),
-        Route::V2Ready => Ok(describe::v2_ready(app)),
-        Route::V2Model(named) => describe::v2_model(app, &named),
-        Route::V2ModelReady(named) => describe::v2_model_ready(app, &named),
-        Route::V2Index => Ok(describe::v2_index(app)),
-        Route::DriftStatus => Ok(describe::drift_status(app)),
-        Route::Feedback => admin::feedback(app, head, body).await,
-        Route::Reload(model) => admin::reload(app, model.as_deref().or_else(|| admin::model(head))).await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn named<'p>(model: &'p str, version: Option<&'p str>) -> Named<'p> {
-        Named { model: model.into(), version: version.map(Into::into) }
-    }
-
-    #[test]
-    fn paths_of_models_are_taken_apart() {
-        let rows = [
-            ("/v2/models/iris", Some(Route::V2Model(named("iris", None)))),
-            ("/v2/models/iris/ready", Some(Route::V2ModelReady(named("iris", None)))),
-            ("/v2/models/iris/infer", Some(Route::V2Infer(named("iris", None)))),
-            ("/v2/models/iris/versions/1.0/infer", Some(Route::V2Infer(named("iris", Some("1.0"))))),
-            ("/v2/models/iris/versions/1.0", Some(Route::V2Model(named("iris", Some("1.0"))))),
-            ("/v2/models/a%20b%2Fc", Some(Route::V2Model(named("a b/c", None)))),
-            ("/v2/models/%ff", None),
-            ("/v2/models/%2", None),
-            ("/v2/models/", None),
-            ("/v2/models/iris/versions/", None),
-            ("/v2/models/iris/other", None),
-            ("/v2/models/iris/infer/more", None),
-            ("/v1/models/iris", None),
-            ("/v2/repository/models/iris/load", Some(Route::Reload(Some("iris".into())))),
-            ("/v2/repository/models/a/b/load", None),
-            ("/admin/reload", Some(Route::Reload(None))),
-        ];
-        for (path, expected) in rows {
-            assert_eq!(Route::of(path), expected, "{path}");
-        }
-    }
+    response
 }

@@ -94,6 +94,16 @@ fn every_refusal_has_its_status_code_and_words() {
         });
         assert_eq!((reply.status, refusal), (status, expected), "{method} {path} {body:.80}");
         assert_eq!(reply.header("content-type"), "application/json");
+        let allowed = match (status, path) {
+            (405, "/predict") => Some("POST"),
+            (405, _) => Some("GET,HEAD"),
+            _ => None,
+        };
+        assert_eq!(
+            reply.headers.get("allow").map(|allow| allow.to_str().unwrap()),
+            allowed,
+            "{method} {path}"
+        );
     }
     assert_eq!(server.post("/predict", json!({"instances": vec![[1, 2]; 1000]}).to_string()).status, 200);
 }

@@ -45,10 +45,25 @@ fn server_and_model_describe_themselves() {
         ("/v2/models/iris/versions/2", 404),
         ("/v2/models/other/infer", 405),
         ("/v2/nothing", 404),
+        ("/v2/models/iris/", 200),
+        ("/v2/models/i%72is", 200),
+        ("/v2/models/iris/ready", 200),
+        ("/v2/models/iris/versions/1%2E0.0/ready", 200),
+        ("/v2/models/iris/versions/1.0.0/", 200),
+        ("/v2/models/iris/versions/1.0.0/infer", 405),
+        ("/v2/models/iris/versions/", 404),
+        ("/v2/models/iris/other", 404),
+        ("/v2/models/iris/infer/more", 404),
+        ("/v2/models/iris%2Fready", 404),
+        ("/v2/models/%ff", 404),
+        ("/v2/models/%2", 404),
+        ("/v2/models/", 404),
+        ("/v2/models//ready", 404),
+        ("/v2/repository/models/iris/load", 404),
     ] {
         let reply = server.get(path);
         assert_eq!(reply.status, status, "{path}");
-        assert!(reply.json()["error"].is_string(), "{path}: {}", reply.body);
+        assert_eq!(reply.json()["error"].is_string(), status != 200, "{path}: {}", reply.body);
     }
     let not_ready = Server::start(None, &[]);
     not_ready.settled();
