@@ -193,6 +193,31 @@ async fn a_part_of_the_bucket_that_is_put_back_to_an_earlier_day_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_damaged_part_that_nobody_needs_any_more_keeps_nobody_from_the_lock() {
+    for vault in [team(), Vault::clear()] {
+        let scene = Scene::new(vault.clone()).await;
+        tokio::time::sleep(LEASE).await;
+        let store = scene.store(vault);
+        let guard = lock(&store, "ben").await;
+        let mut next = guard.read().await.unwrap().snapshot.unwrap();
+        guard.append(vec![intend(9), done(9, Some(object("made")))]).await.unwrap();
+        next.serial += 1;
+        guard.commit(next.clone()).await.unwrap();
+        guard.release().await.unwrap();
+        // The last part of Ben's journal is in the snapshot, and kept as its end.
+        let last = "journal/00000000000000000002/00000000000000000001";
+        scene.put(last, "nonsense");
+        let guard = lock(&store, "cay").await;
+        assert_eq!(guard.read().await.unwrap().snapshot, Some(next.clone()));
+        guard.append(vec![intend(10)]).await.unwrap();
+        next.serial += 1;
+        guard.commit(next).await.unwrap();
+        guard.release().await.unwrap();
+        assert_eq!(store.read().await.unwrap().pending.len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_state_in_clear_is_sealed_with_all_that_is_kept_when_that_is_asked_for() {
     let scene = Scene::new(Vault::clear()).await;
     let said = scene.said(team()).await;
