@@ -400,7 +400,11 @@ impl Thread {
         let Some(inputs) = inputs else { return };
         let total: usize = batch.iter().map(|job| job.rows).sum();
         let alone = batch.len() == 1;
-        let outcome = self.timed(&inputs, total);
+        let mut in_time = || {
+            let now = clock::instant();
+            batch.iter().any(|job| !job.reply.is_closed() && job.deadline > now)
+        };
+        let outcome = self.timed(&inputs, total, &mut in_time);
         let took = clock::instant() - began;
         match outcome {
             Ok(outputs) if alone || outputs.has_rows(total) => {
@@ -430,23 +434,41 @@ impl Thread {
                 let error =
                     outcome.err().unwrap_or(SessionError::Answer("it has other rows than were asked for"));
                 let error = Arc::new(error);
+                let now = clock::instant();
                 for job in batch {
-                    let _ = job.reply.send(Err(Failure::Session(Arc::clone(&error))));
+                    let late = job.deadline <= now;
+                    let failure = if late { Failure::TooLate } else { Failure::Session(Arc::clone(&error)) };
+                    let _ = job.reply.send(Err(failure));
                 }
             }
         }
     }
 
-    /// Runs, and lets the watchdog see since when.
-    fn timed(&mut self, inputs: &Inputs, rows: usize) -> Result<Outputs, SessionError> {
-        let began = self.shared.running.get(self.index);
-        if let Some(began) = began {
-            began.store(self.shared.now_ms(), Ordering::Relaxed);
-        }
+    /// Runs, and lets the watchdog see since when: each part of what runs in parts has its own time.
+    ///
+    /// - `wanted`: whether somebody still waits for the answer; asked before each part.
+    fn timed(
+        &mut self,
+        inputs: &Inputs,
+        rows: usize,
+        wanted: &mut dyn FnMut() -> bool,
+    ) -> Result<Outputs, SessionError> {
+        let shared = Arc::clone(&self.shared);
+        let began = shared.running.get(self.index);
+        let stamp = || {
+            if let Some(began) = began {
+                began.store(shared.now_ms(), Ordering::Relaxed);
+            }
+        };
+        stamp();
+        let mut part = || {
+            stamp();
+            wanted()
+        };
         let (session, batching) = (&mut self.session, self.shared.batching);
         // The binding checks some of what a library answers by assertions; one bad answer must not end the service.
         let outcome = catch_unwind(AssertUnwindSafe(|| match batching {
-            Batching::Exactly(size) if size != rows => in_parts(session, inputs, rows, size),
+            Batching::Exactly(size) if size != rows => in_parts(session, inputs, rows, size, &mut part),
             _ => session.run(inputs),
         }));
         if let Some(began) = began {
@@ -471,16 +493,22 @@ fn merged(batch: &mut [Job]) -> Option<Inputs> {
 }
 
 /// Runs `size` rows at a time. The last part is filled up with its own last row, whose answers are thrown away.
+///
+/// - `goes_on`: asked before each part; the rest is left where it says no.
 pub(crate) fn in_parts(
     session: &mut Session,
     inputs: &Inputs,
     rows: usize,
     size: usize,
+    goes_on: &mut dyn FnMut() -> bool,
 ) -> Result<Outputs, SessionError> {
     const UNEVEN: SessionError = SessionError::Answer("it has other rows than were asked for");
     let mut whole: Option<Outputs> = None;
     for start in (0..rows).step_by(size.max(1)) {
         let end = (start + size).min(rows);
+        if !goes_on() {
+            return Err(SessionError::Answer("nobody waits for the rest of it"));
+        }
         let part: Option<Inputs> = inputs.iter().map(|input| filled_up(input, start, end, size)).collect();
         let mut outputs = session.run(&part.ok_or(UNEVEN)?)?;
         if !outputs.has_rows(size) {

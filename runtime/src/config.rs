@@ -214,9 +214,10 @@ pub struct Options {
     /// Threads that speak HTTP [default: half of the processors, 1 to 4]
     #[arg(long, value_name = "N", env = "MLO_RUNTIME_HTTP_THREADS", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub http_threads: Option<u16>,
-    /// Seconds to go on answering after a stop signal while already not ready, for load balancers to notice
-    #[arg(long, value_name = "SECONDS", default_value_t = 0, env = "MLO_RUNTIME_LAME_DUCK_SECONDS", value_parser = clap::value_parser!(u16).range(0..=3600))]
-    pub lame_duck_seconds: u16,
+    /// Seconds to go on answering after SIGTERM while already not ready, for load balancers to notice [default: 5; 0
+    /// where it is detached]
+    #[arg(long, value_name = "SECONDS", env = "MLO_RUNTIME_LAME_DUCK_SECONDS", value_parser = clap::value_parser!(u16).range(0..=3600))]
+    pub lame_duck_seconds: Option<u16>,
     /// Seconds that accepted requests get to finish after that
     #[arg(long, value_name = "SECONDS", default_value_t = 25, env = "MLO_RUNTIME_DRAIN_SECONDS", value_parser = clap::value_parser!(u16).range(0..=3600))]
     pub drain_seconds: u16,
@@ -227,6 +228,9 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = LogLevel::Info, env = "LOG_LEVEL", ignore_case = true)]
     pub log_level: LogLevel,
 }
+
+/// Load balancers look every few seconds.
+const LAME_DUCK_SECONDS: u16 = 5;
 
 const EXAMPLES: &str = "Examples:
   mlo-runtime --model iris.onnx
@@ -417,8 +421,10 @@ impl Surroundings {
 
 impl Options {
     /// Seconds between the stop signal and the end of serving as usual.
-    pub(crate) fn lame_duck(&self) -> Duration {
-        Duration::from_secs(self.lame_duck_seconds.into())
+    pub(crate) fn lame_duck(&self, signal: &str) -> Duration {
+        // A person at a terminal has no load balancer in front.
+        let default = if self.detached || signal == "SIGINT" { 0 } else { LAME_DUCK_SECONDS };
+        Duration::from_secs(self.lame_duck_seconds.unwrap_or(default).into())
     }
 
     /// Time for accepted requests to finish.

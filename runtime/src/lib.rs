@@ -81,6 +81,9 @@ use trace::{Tracer, Tracing};
 /// Time for the model's threads to end once nothing is asked of them.
 const THREADS_END_MAX: Duration = Duration::from_secs(1);
 
+/// Time for what was learned of the last answers to be written.
+const OBSERVER_END_MAX: Duration = Duration::from_secs(5);
+
 /// Why the server ended without being told to.
 #[derive(Debug, thiserror::Error)]
 enum RunError {
@@ -160,7 +163,7 @@ async fn serve(options: Options, around: Surroundings, log: &Log) -> Result<(), 
     }
     drop(watched);
     let outcome = tokio::select! {
-        () = until_stopped(&options, &app, &mut signals) => Ok(()),
+        signal = until_stopped(&options, &app, &mut signals) => Ok(signal),
         stage = settled(&app.host) => match stage {
             Stage::Failed(reason) if options.require_model => Err(RunError::NoModel(reason)),
             stage => {
@@ -168,25 +171,35 @@ async fn serve(options: Options, around: Surroundings, log: &Log) -> Result<(), 
                     record.digest = Some(served.facts.digest.clone());
                     run_file = write_run_file(path.as_deref(), &record)?.or(run_file);
                 }
-                until_stopped(&options, &app, &mut signals).await;
-                Ok(())
+                Ok(until_stopped(&options, &app, &mut signals).await)
             }
         },
     };
     app.draining.store(true, Ordering::Relaxed);
-    if outcome.is_ok() {
-        drain(&options, &app, phase, servers, &mut signals).await;
+    if let Ok(signal) = outcome {
+        drain(&options, options.lame_duck(signal), &app, phase, servers, &mut signals).await;
     }
     let host = Arc::clone(&app.host);
     // They end with the process otherwise.
     let _ = tokio::task::spawn_blocking(move || host.stop(THREADS_END_MAX)).await;
+    finish_observing(&app).await;
     if let Some(run_file) = run_file {
         run_file.remove();
     }
     if outcome.is_ok() {
         log.info("stopped", &[("unanswered", &app.inflight())]);
     }
-    outcome
+    outcome.map(drop)
+}
+
+/// Lets what was learned of the last answers be written.
+async fn finish_observing(app: &Arc<App>) {
+    let watched = Arc::clone(app);
+    let finished =
+        tokio::task::spawn_blocking(move || watched.beside.observer.finish(OBSERVER_END_MAX)).await;
+    if !matches!(finished, Ok(true)) {
+        app.log.warn("the last answers were not all written to the prediction log", &[]);
+    }
 }
 
 /// The listener of callers, then those of the operator and of gRPC where there are such.
@@ -230,8 +243,10 @@ fn app(options: &Options, specs: Vec<Spec>, around: Surroundings, beside: Beside
     Arc::new(App::new(Arc::new(host), metrics, beside, log.clone(), settings))
 }
 
-/// Waits for the signal to stop; loads the newest models whenever that is wished, or it is time.
-async fn until_stopped(options: &Options, app: &App, signals: &mut Signals) {
+/// Waits for the signal to stop, and says which it was; loads the newest models whenever that is wished, or it is time.
+async fn until_stopped(options: &Options, app: &App, signals: &mut Signals) -> &'static str {
+    let mut loading: Option<tokio::task::JoinHandle<()>> = None;
+    let mut again = false;
     loop {
         let time = async {
             match options.refresh() {
@@ -243,19 +258,40 @@ async fn until_stopped(options: &Options, app: &App, signals: &mut Signals) {
             wish = signals.next() => match wish {
                 Wish::Stop(signal) => {
                     app.log.info("stopping", &[("signal", &signal)]);
-                    return;
+                    return signal;
                 }
-                Wish::Reload => app.log.info("loading the newest models", &[("signal", &"SIGHUP")]),
+                Wish::Reload => {
+                    app.log.info("loading the newest models", &[("signal", &"SIGHUP")]);
+                    again = true;
+                }
             },
             () = time => {}
+            () = ended(&mut loading), if loading.is_some() => {
+                loading = None;
+                if !again {
+                    continue;
+                }
+            }
         }
+        // One at a time: a source that does not answer must not take a thread for each time that it is asked. What was
+        // wished meanwhile is done once more afterwards, for the newest may be newer than the one under way.
+        if loading.is_some() {
+            continue;
+        }
+        again = false;
         let host = Arc::clone(&app.host);
-        // Whoever asks again in the meantime waits for the same loader.
-        tokio::task::spawn_blocking(move || {
+        loading = Some(tokio::task::spawn_blocking(move || {
             for hosted in &host.models {
                 host.reload(hosted);
             }
-        });
+        }));
+    }
+}
+
+async fn ended(loading: &mut Option<tokio::task::JoinHandle<()>>) {
+    if let Some(loading) = loading {
+        // What became of it is in the log.
+        let _ = loading.await;
     }
 }
 
@@ -292,13 +328,14 @@ async fn settled(host: &Host) -> Stage {
 /// ends it at once.
 async fn drain(
     options: &Options,
+    lame_duck: Duration,
     app: &App,
     phase: watch::Sender<Phase>,
     mut servers: tokio::task::JoinSet<()>,
     signals: &mut Signals,
 ) {
     let ended = async {
-        tokio::time::sleep(options.lame_duck()).await;
+        tokio::time::sleep(lame_duck).await;
         // The server is there as long as this task waits for it.
         let _ = phase.send(Phase::Closing);
         timeout(options.drain(), async { while servers.join_next().await.is_some() {} }).await.is_ok()

@@ -262,7 +262,12 @@ fn warm_up(
                     "not warmed up, since the model does not say how long its input is",
                     &[("reason", &reason)],
                 );
-                WarmUp { batching: warm_up::declared(signature), outputs: Outputs::default() }
+                // What was not seen to be right is not done.
+                let batching = match warm_up::declared(signature) {
+                    Batching::Merged => Batching::Alone,
+                    declared => declared,
+                };
+                WarmUp { batching, outputs: Outputs::default() }
             }
             outcome => outcome?,
         };

@@ -17,6 +17,10 @@ const OPEN_LENGTH: usize = 1;
 const NUMBERS_MAX: usize = 64 * 1024 * 1024;
 /// How much of a number may depend on what else is in the batch: operators add up in another order then.
 const TOLERANCE: f64 = 1e-3;
+/// Size of a number below which that is judged as if it were this large.
+const SMALL: f64 = 0.05;
+/// How many times larger, and of the other sign, the numbers of the neighbour are.
+const LARGER: f32 = -1000.0;
 
 /// What the first runs showed.
 pub(crate) struct WarmUp {
@@ -32,9 +36,9 @@ pub(crate) struct WarmUp {
 pub(crate) fn run(session: &mut Session, taking: &Taking) -> Result<WarmUp, SessionError> {
     let (one, outputs) = once(session, taking)?;
     let batching = match declared(session.signature()) {
-        Batching::Merged if shares(session, &one, &inputs(taking, 1, 1)?, &outputs) => Batching::Merged,
+        Batching::Merged if shares(session, taking, &one, &outputs)? => Batching::Merged,
         Batching::Exactly(size) if outputs.has_rows(size) => {
-            in_parts(session, &one, 1, size)?;
+            in_parts(session, &one, 1, size, &mut || true)?;
             Batching::Exactly(size)
         }
         // Each request by itself is right for every model.
@@ -52,13 +56,22 @@ pub(crate) fn once(session: &mut Session, taking: &Taking) -> Result<(Inputs, Ou
         Batching::Exactly(rows) => rows,
         Batching::Merged | Batching::Alone => 1,
     };
-    let one = inputs(taking, rows, 0)?;
+    let one = inputs(taking, rows, Kind::Small)?;
     let outputs = session.run(&one)?;
     Ok((one, outputs))
 }
 
-fn inputs(taking: &Taking, rows: usize, seed: usize) -> Result<Inputs, SessionError> {
-    let tensor = |port: &Port| filled(port, taking, rows, seed);
+/// What made-up rows are like.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// Small numbers, which are in range for whatever they stand for.
+    Small,
+    /// Numbers beyond the range of small ones, so that whatever is taken over all rows of a run shows.
+    Large,
+}
+
+fn inputs(taking: &Taking, rows: usize, kind: Kind) -> Result<Inputs, SessionError> {
+    let tensor = |port: &Port| filled(port, taking, rows, kind);
     let inputs: Option<Inputs> = taking.inputs.iter().map(tensor).collect();
     inputs.ok_or_else(|| SessionError::Unsupported("its input is too large".to_owned()))
 }
@@ -79,20 +92,38 @@ pub(crate) fn declared(signature: &Signature) -> Batching {
     rows.map_or(Batching::Merged, |rows| Batching::Exactly(rows.max(1)))
 }
 
-/// Whether two rows are answered in one run as they are in a run each.
-fn shares(session: &mut Session, one: &Inputs, other: &Inputs, answer: &Outputs) -> bool {
-    let mut both = one.clone();
-    let merged = both.iter_mut().zip(other.clone()).all(|(both, other)| both.append_rows(other));
-    let (Ok(second), true) = (session.run(other), merged) else { return false };
-    let Ok(together) = session.run(&both) else { return false };
-    answer.has_rows(1)
-        && second.has_rows(1)
-        && together.has_rows(2)
-        && together
-            .tensors
-            .iter()
-            .zip(answer.tensors.iter().zip(&second.tensors))
-            .all(|(both, (one, two))| near(&both.slice_rows(0, 1), one) && near(&both.slice_rows(1, 2), two))
+/// Whether a row is answered between two others of far larger numbers as it is by itself, and they as well.
+fn shares(
+    session: &mut Session,
+    taking: &Taking,
+    one: &Inputs,
+    answer: &Outputs,
+) -> Result<bool, SessionError> {
+    let large = inputs(taking, 1, Kind::Large)?;
+    let Ok(outputs) = session.run(&large) else { return Ok(false) };
+    if !answer.has_rows(1) || !outputs.has_rows(1) {
+        return Ok(false);
+    }
+    let (one, large) = ((one.clone(), answer.clone()), (large, outputs));
+    Ok(answered_together(session, &[large.clone(), one, large]))
+}
+
+/// Whether one run with all rows gives each the answer that it has.
+fn answered_together(session: &mut Session, rows: &[(Inputs, Outputs)]) -> bool {
+    let Some(((first, _), rest)) = rows.split_first() else { return false };
+    let mut all = first.clone();
+    let merged = rest.iter().all(|(row, _)| {
+        all.len() == row.len() && all.iter_mut().zip(row.clone()).all(|(all, row)| all.append_rows(row))
+    });
+    if !merged {
+        return false;
+    }
+    let Ok(together) = session.run(&all) else { return false };
+    together.has_rows(rows.len())
+        && rows.iter().enumerate().all(|(place, (_, alone))| {
+            let pairs = together.tensors.iter().zip(&alone.tensors);
+            pairs.into_iter().all(|(all, alone)| near(&all.slice_rows(place, place + 1), alone))
+        })
 }
 
 fn near(one: &Tensor, other: &Tensor) -> bool {
@@ -104,23 +135,29 @@ fn near(one: &Tensor, other: &Tensor) -> bool {
         (Some(a), Some(b)) => {
             a.total_cmp(&b).is_eq()
                 || (a.is_nan() && b.is_nan())
-                || (a - b).abs() <= TOLERANCE * (1.0 + a.abs().max(b.abs()))
+                || (a - b).abs() <= TOLERANCE * (SMALL + a.abs().max(b.abs()))
         }
         _ => true,
     };
     (0..one_data.len()).all(close) && (one_data.element() != Element::Text || one_data == other_data)
 }
 
-/// Rows that differ from one another a little: small numbers, which are in range for whatever they stand for.
-fn filled(port: &Port, taking: &Taking, rows: usize, seed: usize) -> Option<Tensor> {
+/// Rows of this kind. Whole numbers stay 0 or 1, for they may be places in a table.
+fn filled(port: &Port, taking: &Taking, rows: usize, kind: Kind) -> Option<Tensor> {
     let open = if taking.columns.is_empty() { OPEN_LENGTH } else { taking.columns.len() };
     let mut shape: Vec<usize> = port.dims.iter().map(|length| length.unwrap_or(open)).collect();
     if let (Some(first), Some(None)) = (shape.first_mut(), port.dims.first()) {
         *first = rows;
     }
     let count = product(&shape).filter(|count| *count <= NUMBERS_MAX)?;
+    let (seed, factor) = match kind {
+        Kind::Small => (0, 1.0),
+        Kind::Large => (1, LARGER),
+    };
     let whole = |index: usize| (index + seed) % 2;
-    let half = |index: usize| f32::from(u8::try_from((index * 5 + seed * 3) % 8).unwrap_or(0)) / 8.0;
+    let eighths =
+        |index: usize| f32::from(u8::try_from((index * 5 + seed * 3) % 8 + seed).unwrap_or(0)) / 8.0;
+    let half = |index: usize| eighths(index) * factor;
     macro_rules! wholes {
         ($kind:ty) => {
             (0..count).map(|index| <$kind>::from(whole(index) == 1)).collect()

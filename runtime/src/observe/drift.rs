@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
+use half::{bf16, f16};
 use mlo_stats::{Histogram, Sample, dataset_drifted, prediction_stability};
 
 use super::Observing;
 use super::rows::{Rows, Value};
 use crate::clock;
+use crate::tensor::Element;
 
 /// Bytes of the reference at most.
 const REFERENCE_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -163,12 +165,18 @@ impl Drifting {
 
     pub(super) fn add(&mut self, rows: &Rows) {
         self.has_news = true;
-        let columns = &self.columns;
         let places = self.places.get_or_insert_with(|| {
+            let columns = &self.columns;
             let by_name = |column: &Column| rows.columns.iter().position(|name| *name == column.name);
             let by_place = columns.len() == rows.columns.len() && !rows.named;
             let place = |(index, column)| by_name(column).or(by_place.then_some(index));
-            columns.iter().enumerate().map(place).collect()
+            let places: Vec<Option<usize>> = columns.iter().enumerate().map(place).collect();
+            for (column, place) in self.columns.iter_mut().zip(&places) {
+                if let Some(element) = place.and_then(|place| rows.element(place)) {
+                    column.round(element);
+                }
+            }
+            places
         });
         for row in 0..rows.count {
             for (column, place) in self.columns.iter_mut().zip(places.iter()) {
@@ -217,6 +225,25 @@ fn push<T>(window: &mut VecDeque<T>, value: T, max: usize) {
 }
 
 impl Column {
+    /// Gives the reference the precision in which the model takes the column: 0.2 in 32 bits is another number than in
+    /// 64, and each value would differ from itself.
+    fn round(&mut self, element: Element) {
+        let rounded = |value: &f64| match element {
+            #[expect(clippy::cast_possible_truncation, reason = "that is what is wanted")]
+            Element::Float => f64::from(*value as f32),
+            Element::Half => f16::from_f64(*value).to_f64(),
+            Element::Bfloat => bf16::from_f64(*value).to_f64(),
+            _ => *value,
+        };
+        let (Sample::Floats(values) | Sample::Integers(values)) = &mut self.reference else { return };
+        for value in values {
+            *value = rounded(value);
+        }
+        if self.histogram.is_some() {
+            self.histogram = bins(&self.reference);
+        }
+    }
+
     fn add(&mut self, value: &Value<'_>, max: usize) {
         let cell = match (value, &self.reference) {
             (Value::Number(number), Sample::Words(_)) => Cell::Text(number.to_string()),

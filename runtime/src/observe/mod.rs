@@ -15,7 +15,7 @@ mod rows;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ use rows::Rows;
 
 /// Answers that may wait to be looked at.
 const QUEUE_MAX: usize = 4096;
+/// Time for a place to become free at the end.
+const ROOM_AFTER: Duration = Duration::from_millis(5);
 /// How often drift is looked at, where something came.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -96,8 +98,10 @@ pub(crate) struct Observation {
 
 /// The callers' end.
 pub(crate) struct Observer {
-    queue: Option<SyncSender<Observation>>,
-    dropped: AtomicU64,
+    /// Nothing in place of an observation is the end.
+    queue: Option<SyncSender<Option<Observation>>>,
+    ended: Mutex<Option<Receiver<()>>>,
+    dropped: Arc<AtomicU64>,
     learned: Arc<Mutex<Learned>>,
 }
 
@@ -123,15 +127,18 @@ impl Observer {
         };
         let nothing = lines.is_none() && drifting.is_none() && learned.decisions.is_none();
         let learned = Arc::new(Mutex::new(learned));
-        let mut queue = None;
+        let (mut queue, mut ended) = (None, None);
+        let dropped = Arc::new(AtomicU64::new(0));
         if !nothing {
             let (sender, receiver) = sync_channel(QUEUE_MAX);
-            let thread = Thread { lines, drifting, learned: Arc::clone(&learned), log: log.clone() };
+            let (end, at_end) = channel();
+            let (learned, dropped) = (Arc::clone(&learned), Arc::clone(&dropped));
+            let thread = Thread { lines, drifting, learned, dropped, log: log.clone(), _end: end };
             let builder = std::thread::Builder::new().name("observer".to_owned());
             builder.spawn(move || thread.run(&receiver)).map_err(ObserveError::Thread)?;
-            queue = Some(sender);
+            (queue, ended) = (Some(sender), Some(at_end));
         }
-        Ok(Self { queue, dropped: AtomicU64::new(0), learned })
+        Ok(Self { queue, ended: Mutex::new(ended), dropped, learned })
     }
 
     /// Whether anybody wants to know; if not, nothing need be kept for it.
@@ -141,9 +148,31 @@ impl Observer {
 
     /// Hands an answered request over, or drops it where too many wait.
     pub(crate) fn observe(&self, observation: Observation) {
-        if self.queue.as_ref().is_some_and(|queue| queue.try_send(observation).is_err()) {
+        if self.queue.as_ref().is_some_and(|queue| queue.try_send(Some(observation)).is_err()) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Waits until everything that was handed over is learned and written, or for this long; whether it is. What is
+    /// handed over later is not looked at.
+    pub(crate) fn finish(&self, max: Duration) -> bool {
+        let (Some(queue), Some(ended)) =
+            (&self.queue, self.ended.lock().unwrap_or_else(PoisonError::into_inner).take())
+        else {
+            return true;
+        };
+        let start = clock::instant();
+        while queue.try_send(None).is_err() {
+            // There is no room yet, or nobody is left to make any.
+            if matches!(ended.recv_timeout(ROOM_AFTER), Err(RecvTimeoutError::Disconnected)) {
+                return true;
+            }
+            if clock::instant() - start >= max {
+                return false;
+            }
+        }
+        let left = max.saturating_sub(clock::instant() - start);
+        matches!(ended.recv_timeout(left), Err(RecvTimeoutError::Disconnected))
     }
 
     /// Answered requests that nothing was learned from.
@@ -176,17 +205,20 @@ struct Thread {
     lines: Option<Lines>,
     drifting: Option<Drifting>,
     learned: Arc<Mutex<Learned>>,
+    dropped: Arc<AtomicU64>,
     log: Log,
+    /// Gone when the thread is.
+    _end: Sender<()>,
 }
 
 impl Thread {
-    fn run(mut self, observations: &Receiver<Observation>) {
+    fn run(mut self, observations: &Receiver<Option<Observation>>) {
         let mut looked = clock::instant();
         loop {
             match observations.recv_timeout(LOOK_EVERY) {
-                Ok(observation) => self.learn(&observation),
+                Ok(Some(observation)) => self.learn(&observation),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                Ok(None) | Err(RecvTimeoutError::Disconnected) => break,
             }
             if clock::instant() - looked >= LOOK_EVERY {
                 looked = clock::instant();
@@ -203,6 +235,7 @@ impl Thread {
         if let Some(lines) = &mut self.lines
             && let Err(error) = lines.write(observation, &rows)
         {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
             self.log.warn("a line of the prediction log was not written", &[("reason", &error)]);
         }
         if !observation.is_default {

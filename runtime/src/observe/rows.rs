@@ -2,7 +2,7 @@
 
 use super::Observation;
 use crate::request::Port;
-use crate::tensor::{Data, Tensor};
+use crate::tensor::{Data, Element, Tensor};
 
 /// The rows of one request. Inputs with more than one value in a row that have no columns are left out.
 pub(super) struct Rows {
@@ -52,6 +52,12 @@ impl Rows {
         Self { columns, named, count, places, tensors, decisions: decisions(observation) }
     }
 
+    /// The type in which the model takes a column.
+    pub(super) fn element(&self, column: usize) -> Option<Element> {
+        let place = self.places.get(column)?;
+        Some(self.tensors.get(place.tensor)?.data().element())
+    }
+
     /// The value of a row in a column.
     pub(super) fn value(&self, row: usize, column: usize) -> Option<Value<'_>> {
         let place = self.places.get(column)?;
@@ -79,6 +85,8 @@ fn decisions(observation: &Observation) -> Vec<String> {
     let scores = served.reading.scores(&done.outputs);
     let text = |tensor: &Tensor, index: usize| match tensor.data() {
         Data::Text(texts) => texts.get(index).cloned(),
+        // The shortest decimal, as the answer has it, not the one of the same number in 64 bits.
+        Data::Float(numbers) => numbers.get(index).map(f32::to_string),
         data => data.number(index).map(|number| number.to_string()),
     };
     let by_class = done.outputs.classes.is_some() || !served.names.is_empty();

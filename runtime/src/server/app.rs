@@ -116,14 +116,28 @@ impl App {
 
     /// The model that a path names.
     pub(super) fn hosted(&self, named: &Named) -> Result<&Hosted, Refusal> {
+        Ok(self.stage(named)?.0)
+    }
+
+    /// The same, with what answers for it: the very model whose version was looked at, whatever takes over meanwhile.
+    pub(super) fn asked(&self, named: &Named) -> Result<(&Hosted, Arc<Served>), Refusal> {
+        let (hosted, stage) = self.stage(named)?;
+        Ok((hosted, at(stage)?))
+    }
+
+    fn stage(&self, named: &Named) -> Result<(&Hosted, Stage), Refusal> {
         let unknown = || Refusal::new(Code::ModelNotFound, "there is no model of this name");
         let hosted = self.host.named(&named.model).ok_or_else(unknown)?;
-        let served = hosted.served();
+        let stage = hosted.stage();
+        let served = match &stage {
+            Stage::Ready(served) => Some(served),
+            Stage::Loading | Stage::Failed(_) => None,
+        };
         let version = named.version.as_deref();
-        if version.is_some() && version != hosted.version(served.as_deref()) {
+        if version.is_some() && version != hosted.version(served.map(AsRef::as_ref)) {
             return Err(Refusal::new(Code::ModelNotFound, "the model does not have this version"));
         }
-        Ok(hosted)
+        Ok((hosted, stage))
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -148,7 +162,11 @@ impl App {
 
 /// The model that answers, or why none does.
 pub(super) fn served(hosted: &Hosted) -> Result<Arc<Served>, Refusal> {
-    match hosted.stage() {
+    at(hosted.stage())
+}
+
+fn at(stage: Stage) -> Result<Arc<Served>, Refusal> {
+    match stage {
         Stage::Ready(served) => Ok(served),
         Stage::Loading => Err(Refusal::new(Code::ModelNotLoaded, "the model is still being loaded")),
         Stage::Failed(reason) => Err(Refusal::new(Code::ModelNotLoaded, reason)),

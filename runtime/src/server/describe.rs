@@ -200,8 +200,7 @@ pub(super) fn v2_ready(app: &App) -> Reply {
 
 /// `GET /v2/models/{model}`
 pub(super) fn v2_model(app: &App, named: &Named) -> Result<Reply, Refusal> {
-    let hosted = app.hosted(named)?;
-    let served = served(hosted)?;
+    let (hosted, served) = app.asked(named)?;
     let versions: Vec<&str> = hosted.version(Some(&served)).into_iter().collect();
     Ok(Reply::value(&json!({
         "name": hosted.spec.name,

@@ -15,8 +15,10 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request};
 use prost::Message;
+use prost::bytes::Buf as _;
+use prost::encoding::{DecodeContext, decode_key, skip_field};
 
-use super::app::{App, RequestId, served};
+use super::app::{App, RequestId};
 use super::messages::{
     Choice, Contents, Empty, InferRequest, InferResponse, InputTensor, LiveResponse, ModelMetadata,
     ModelRequest, OutputTensor, ReadyResponse, ServerMetadata, TensorMetadata,
@@ -37,6 +39,8 @@ type Response = hyper::Response<WithTrailers<Full<Bytes>, Trailers>>;
 const SERVICE: &str = "/inference.GRPCInferenceService/";
 /// Bytes in front of a message: whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
+/// Inputs, outputs and parameters of a call at most, all together.
+const PARTS_MAX: usize = 20_000;
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -88,6 +92,10 @@ async fn call(
     body: Incoming,
     model: &mut Option<usize>,
 ) -> Result<Vec<u8>, Refusal> {
+    if method == "ModelInfer" {
+        // Before the body: what it stands for may be far larger than it is.
+        app.settings.opens_predictions(headers)?;
+    }
     let message = framed(&predict::read(headers, body).await?)?;
     Ok(match method {
         "ServerLive" => {
@@ -111,9 +119,9 @@ async fn call(
             metadata(app, &named(&name, &version))?.encode_to_vec()
         }
         "ModelInfer" => {
+            bounded(&message)?;
             let request: InferRequest = decode(&message)?;
             *model = app.host.named(&request.model_name).map(|hosted| hosted.index);
-            app.settings.opens_predictions(headers)?;
             infer(app, id, headers, request).await?.encode_to_vec()
         }
         _ => return Err(Refusal::new(Code::MethodNotAllowed, "there is no such method")),
@@ -147,9 +155,25 @@ fn decode<M: Message + Default>(message: &Bytes) -> Result<M, Refusal> {
         .map_err(|_| Refusal::new(Code::Validation, "the message is not one of this method"))
 }
 
+/// Refuses a message with more parts than a model has inputs, before there is anything in memory for each of them.
+fn bounded(message: &Bytes) -> Result<(), Refusal> {
+    let malformed = |_| Refusal::new(Code::Validation, "the message is not one of this method");
+    let mut rest = message.clone();
+    let mut parts = 0;
+    while rest.has_remaining() {
+        let (tag, wire) = decode_key(&mut rest).map_err(malformed)?;
+        skip_field(wire, tag, &mut rest, DecodeContext::default()).map_err(malformed)?;
+        parts += 1;
+        if parts > PARTS_MAX {
+            let message = format!("the message has more than {PARTS_MAX} parts");
+            return Err(Refusal::new(Code::Validation, message));
+        }
+    }
+    Ok(())
+}
+
 fn metadata(app: &App, named: &Named) -> Result<ModelMetadata, Refusal> {
-    let hosted = app.hosted(named)?;
-    let served = served(hosted)?;
+    let (hosted, served) = app.asked(named)?;
     let port = |port: &Port| TensorMetadata {
         name: port.name.clone(),
         datatype: port.element.datatype().to_owned(),
@@ -175,8 +199,7 @@ async fn infer(
     request: InferRequest,
 ) -> Result<InferResponse, Refusal> {
     let named = named(&request.model_name, &request.model_version);
-    let hosted = app.hosted(&named)?;
-    let served = served(hosted)?;
+    let (hosted, served) = app.asked(&named)?;
     let arriving = served.queue.arriving();
     let own = headers.get(TIMEOUT).and_then(|text| timeout(text.to_str().ok()?));
     let parameter = request.parameters.get("timeout").and_then(|parameter| match parameter.choice {

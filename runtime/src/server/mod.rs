@@ -126,13 +126,33 @@ pub(crate) async fn serve(entrance: Entrance, app: Arc<App>, mut phase: watch::R
             _ = phase.changed() => break,
         }
     }
-    drop(listener);
+    // Who has a connection already that nobody accepted is answered too.
+    for stream in waiting(listener) {
+        let Some(link) = connections.add() else { break };
+        let (app, endpoints, phase) = (Arc::clone(&app), endpoints.clone(), phase.clone());
+        tasks.spawn(Talk { link, side, app, endpoints, phase }.begin(stream, tls.clone()));
+    }
     loop {
         tokio::select! {
             ended = tasks.join_next() => if ended.is_none() { return },
             _ = sweep.tick() => connections.sweep(&Limits::CLOSING),
         }
     }
+}
+
+/// The connections that are there already; the listener is closed after the last.
+fn waiting(listener: TcpListener) -> impl Iterator<Item = TcpStream> {
+    // The system is asked, not tokio, which may not have heard of them yet.
+    let mut listener = listener.into_std().ok();
+    std::iter::from_fn(move || {
+        let accepted = listener.as_ref()?.accept();
+        if accepted.is_err() {
+            listener = None;
+        }
+        let (stream, _) = accepted.ok()?;
+        stream.set_nonblocking(true).ok()?;
+        TcpStream::from_std(stream).ok()
+    })
 }
 
 fn connections_max() -> usize {
@@ -189,7 +209,7 @@ impl Talk {
             state.now(Doing::Request);
             async move {
                 let response = routes::answer(app, endpoints, request).await;
-                state.now(Doing::Nothing);
+                state.now(Doing::Answer);
                 Ok::<_, std::convert::Infallible>(response)
             }
         });
@@ -201,7 +221,14 @@ impl Talk {
             .max_header_size(HEAD_BYTES_MAX)
             .serve_connection(stream, service);
         let connection = pin!(connection);
-        attend(connection, &self.link.state, self.phase.clone(), http1::Connection::graceful_shutdown).await;
+        let end = |connection: Pin<&mut http1::Connection<_, _>>| {
+            // hyper would close a connection on which nothing came yet, though its request may be on its way: that
+            // one is cut by its time, or closed by the answer.
+            if state.get().0 != Doing::Opened {
+                connection.graceful_shutdown();
+            }
+        };
+        attend(connection, &self.link.state, self.phase.clone(), end).await;
     }
 
     /// Many requests at once: the connection is at rest when none is left.
@@ -274,6 +301,8 @@ enum Doing {
     Head,
     /// Its request is being read or answered.
     Request,
+    /// The answer is being sent, and the other side took some of it at this time.
+    Answer,
 }
 
 struct ConnectionState {
@@ -290,6 +319,22 @@ impl ConnectionState {
         *self.get() = (doing, clock::instant());
     }
 
+    /// Some of the answer was taken.
+    fn sent(&self) {
+        let mut state = self.get();
+        if state.0 == Doing::Answer {
+            state.1 = clock::instant();
+        }
+    }
+
+    /// Everything was taken.
+    fn flushed(&self) {
+        let mut state = self.get();
+        if state.0 == Doing::Answer {
+            *state = (Doing::Nothing, clock::instant());
+        }
+    }
+
     /// Bytes have come: after a pause, they begin a head.
     fn received(&self) {
         let mut state = self.get();
@@ -303,11 +348,13 @@ impl ConnectionState {
 struct Limits {
     head: Duration,
     idle: Duration,
+    /// Without any of the answer being taken.
+    answer: Duration,
 }
 
 impl Limits {
-    const SERVING: Limits = Limits { head: HEAD_TIME_MAX, idle: IDLE_TIME_MAX };
-    const CLOSING: Limits = Limits { head: HEAD_TIME_AT_END, idle: HEAD_TIME_AT_END };
+    const SERVING: Limits = Limits { head: HEAD_TIME_MAX, idle: IDLE_TIME_MAX, answer: IDLE_TIME_MAX };
+    const CLOSING: Limits = Limits { head: HEAD_TIME_AT_END, idle: HEAD_TIME_AT_END, answer: IDLE_TIME_MAX };
 }
 
 /// All connections by number; lower ones are older.
@@ -343,7 +390,8 @@ impl Connections {
     fn add(self: &Arc<Self>) -> Option<Link> {
         let mut open = self.open();
         if open.1.len() >= self.max {
-            let without = open.1.iter().filter(|(_, state)| state.get().0 != Doing::Request);
+            let without =
+                open.1.iter().filter(|(_, state)| !matches!(state.get().0, Doing::Request | Doing::Answer));
             let oldest = without.map(|(number, _)| *number).min()?;
             if let Some(state) = open.1.remove(&oldest) {
                 state.cut.notify_one();
@@ -365,6 +413,7 @@ impl Connections {
             let max = match doing {
                 Doing::Opened | Doing::Head => limits.head,
                 Doing::Nothing => limits.idle,
+                Doing::Answer => limits.answer,
                 Doing::Request | Doing::Resting => continue,
             };
             if now.saturating_duration_since(since) > max {
@@ -401,11 +450,19 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if polled.is_ready() {
+            self.state.sent();
+        }
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        if polled.is_ready() {
+            self.state.flushed();
+        }
+        polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
@@ -417,7 +474,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         slices: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        if polled.is_ready() {
+            self.state.sent();
+        }
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {

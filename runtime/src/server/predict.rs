@@ -68,8 +68,7 @@ pub(super) async fn predict(call: Call) -> Result<Reply, Refusal> {
 pub(super) async fn infer(call: Call) -> Result<Reply, Refusal> {
     let Call { app, id, named, head, body } = call;
     let (app, id) = (app.as_ref(), &id);
-    let hosted = app.hosted(&named)?;
-    let served = served(hosted)?;
+    let (hosted, served) = app.asked(&named)?;
     let arriving = served.queue.arriving();
     let deadline = deadline(app, &head.headers)?;
     let json_bytes = json_bytes(&head.headers)?;

@@ -162,6 +162,7 @@ fn what_is_refused_has_a_status_of_its_own() {
     let (server, port) = server(&["--api-key", "sesame"]);
     let bytes = request(true).encode_to_vec();
     assert_eq!(call(port, "ModelInfer", &bytes).0, "16", "no key");
+    assert_eq!(call(port, "ModelInfer", &[0x2a, 0].repeat(100_000)).0, "16", "the key is looked at first");
     drop(server);
     let (server, port) = self::server(&[]);
     let with = |change: fn(&mut InferRequest)| {
@@ -188,6 +189,8 @@ fn what_is_refused_has_a_status_of_its_own() {
         assert_eq!(with(change), (status.to_owned(), message.to_owned()));
     }
     assert_eq!(call(port, "NoSuchMethod", &[]).0, "12");
+    let (status, message, _) = call(port, "ModelInfer", &[0x2a, 0].repeat(100_000));
+    assert_eq!((status.as_str(), message.as_str()), ("3", "the message has more than 20000 parts"));
     for body in [vec![], vec![0, 0, 0, 0, 9, 1], vec![0, 255, 255, 255, 255], vec![0, 0, 0, 0, 2, 0xff, 0xff]]
     {
         assert_eq!(send(port, "ModelInfer", body.clone()).0, "3", "{body:?}");

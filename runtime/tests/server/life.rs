@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -214,6 +214,48 @@ fn while_a_load_balancer_notices_the_server_answers_but_is_not_ready() {
     assert_eq!(server.post("/predict", r#"{"instances":[[1,2]]}"#).status, 200);
     let (status, took) = server.ended();
     assert!(status.success() && took > Duration::from_secs(1), "{status} after {took:?}");
+}
+
+/// Asks on one connection until an answer says that it is the last; how many requests were sent and not answered.
+fn lost(address: std::net::SocketAddr) -> usize {
+    let body = r#"{"instances":[[1,2]]}"#;
+    let request =
+        format!("POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    loop {
+        if stream.write_all(request.as_bytes()).is_err() {
+            return 1;
+        }
+        let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
+        // The body ends with the outermost of its braces.
+        while !answer.ends_with(b"}") {
+            match stream.read(&mut buffer) {
+                Ok(count) if count > 0 => answer.extend(&buffer[..count]),
+                _ => return 1,
+            }
+        }
+        let answer = String::from_utf8_lossy(&answer).to_lowercase();
+        if !answer.starts_with("http/1.1 200") {
+            return 1;
+        }
+        if answer.contains("connection: close") {
+            return 0;
+        }
+    }
+}
+
+#[test]
+fn a_stop_loses_no_request_of_callers_that_keep_their_connections() {
+    for _ in 0..3 {
+        let mut server = Server::ready(&onnx::classifier(), &["--lame-duck-seconds", "1"]);
+        let address = server.address;
+        let callers: Vec<_> = (0..16).map(|_| std::thread::spawn(move || lost(address))).collect();
+        until("calls", || server.get("/metrics").body.contains("endpoint=\"/predict\"").then_some(()));
+        server.signal(Signal::TERM);
+        let lost: usize = callers.into_iter().map(|caller| caller.join().unwrap()).sum();
+        assert_eq!(lost, 0, "{}", server.log());
+        assert!(server.ended().0.success(), "{}", server.log());
+    }
 }
 
 #[test]

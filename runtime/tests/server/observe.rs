@@ -137,6 +137,41 @@ fn what_comes_is_compared_with_the_reference() {
 }
 
 #[test]
+fn the_reference_itself_is_no_drift_though_the_model_takes_numbers_of_32_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let reference = reference();
+    let file = lay(folder.path(), "reference.csv", reference.as_bytes());
+    let arguments =
+        ["--reference", file.to_str().unwrap(), "--drift-rows", "200", "--feature", "a", "--feature", "b"];
+    let server = Server::ready(&onnx::classifier(), &arguments);
+    let row =
+        |line: &str| -> Vec<f64> { line.split(',').take(2).map(|number| number.parse().unwrap()).collect() };
+    let rows: Vec<Vec<f64>> = reference.lines().skip(1).map(row).collect();
+    server.predict(&json!({ "instances": rows }));
+    let report = until("the verdict", || {
+        let report = server.get("/drift-status").json();
+        (report["window_rows"] == 200).then_some(report)
+    });
+    for feature in report["features"].as_array().unwrap() {
+        assert_eq!(feature["value"], 1.0, "{report}");
+    }
+    assert_eq!(report["drifted_features"], json!([]), "{report}");
+}
+
+#[test]
+#[cfg(unix)]
+fn every_answer_before_the_end_is_in_the_prediction_log() {
+    let mut server = Server::ready(&onnx::classifier(), &["--prediction-log", "predictions.jsonl"]);
+    for index in 0..200 {
+        ask(&server, &format!("n{index}"), &json!({"features": [1, 2]}));
+    }
+    server.signal(rustix::process::Signal::TERM);
+    assert!(server.ended().0.success(), "{}", server.log());
+    let text = std::fs::read_to_string(server.folder.path().join("predictions.jsonl")).unwrap();
+    assert_eq!(text.lines().count(), 200);
+}
+
+#[test]
 fn without_a_reference_there_is_no_report() {
     let server = Server::ready(&onnx::classifier(), &[]);
     let expected =

@@ -236,6 +236,55 @@ fn rows_that_depend_on_one_another_never_share_a_run() {
     });
 }
 
+/// A layer whose input is quantised by the range of everything in the run, as dynamically quantised models are.
+fn quantised() -> Vec<u8> {
+    onnx::bytes(onnx::Graph {
+        name: "quantised".to_owned(),
+        node: vec![
+            onnx::node("DynamicQuantizeLinear", &["X"], &["q", "scale", "zero"]),
+            onnx::node("DequantizeLinear", &["q", "scale", "zero"], &["Y"]),
+        ],
+        input: vec![onnx::port("X", kind::FLOAT, &[None, Some(8)])],
+        output: vec![onnx::port("Y", kind::FLOAT, &[None, Some(8)])],
+        ..onnx::Graph::default()
+    })
+}
+
+#[test]
+fn what_is_taken_over_a_whole_run_keeps_rows_apart() {
+    // Without a length for its rows the second cannot be tried on rows of its own.
+    let centred = onnx::bytes(onnx::Graph {
+        name: "centred".to_owned(),
+        node: vec![
+            onnx::node("MatMul", &["X", "W"], &["Z"]),
+            onnx::node("ReduceMean", &["Z"], &["M"]).with(onnx::Attribute::ints("axes", &[0])),
+            onnx::node("Sub", &["Z", "M"], &["Y"]),
+        ],
+        initializer: vec![onnx::floats("W", &[3, 1], &[1.0, 1.0, 1.0])],
+        input: vec![onnx::port("X", kind::FLOAT, &[None, None])],
+        output: vec![onnx::port("Y", kind::FLOAT, &[None, Some(1)])],
+        ..onnx::Graph::default()
+    });
+    for model in [quantised(), centred] {
+        assert_eq!(Server::ready(&model, &[]).get("/model/info").json()["batching"], "alone");
+    }
+    let server = Server::ready(&quantised(), &["--batch-delay-us", "20000"]);
+    let row = json!({"features": [[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]]});
+    let alone = server.predict(&row);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    server.predict(&json!({"features": [vec![10_000.0; 8]]}));
+                }
+            });
+        }
+        for _ in 0..20 {
+            assert_eq!(server.predict(&row), alone);
+        }
+    });
+}
+
 #[test]
 fn null_is_a_missing_number_where_the_operator_says_so() {
     let shape = [None, Some(2)];

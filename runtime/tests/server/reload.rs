@@ -286,6 +286,26 @@ fn a_run_that_does_not_end_ends_the_process_for_its_supervisor() {
 }
 
 #[test]
+fn many_rows_of_a_model_for_one_row_are_many_runs_to_the_watchdog() {
+    let size = 1024;
+    let weights = vec![0.001; size * size];
+    let layer = |from, to| onnx::node("MatMul", &[from, "W"], &[to]);
+    let slow = onnx::bytes(onnx::Graph {
+        name: "slow".to_owned(),
+        node: vec![layer("X", "A"), layer("A", "B"), layer("B", "Y")],
+        initializer: vec![onnx::floats("W", &[1024, 1024], &weights)],
+        input: vec![onnx::port("X", onnx::kind::FLOAT, &[Some(1), Some(1024)])],
+        output: vec![onnx::port("Y", onnx::kind::FLOAT, &[Some(1), Some(1024)])],
+        ..onnx::Graph::default()
+    });
+    let server = Server::ready(&slow, &["--run-seconds", "1"]);
+    let rows = vec![vec![0; size]; 1000];
+    let reply = server.post("/predict", json!({ "features": rows }).to_string());
+    assert_eq!(reply.status, 200, "{}", server.log());
+    assert_eq!(server.get("/ready").status, 200);
+}
+
+#[test]
 fn broken_copies_of_a_model_never_take_the_server_down() {
     let server = Server::ready(&times(2.0), &["--admin-token", TOKEN, "--load-seconds", "20"]);
     let good = onnx::classifier();
