@@ -26,7 +26,7 @@ fn what_the_first_formats_hold_is_read() {
         assert_eq!(run(&["state", "history"]).out.lines().count(), serials + 1, "{kind}");
         if kind == "sealed" {
             // Its first serial is from before there was a key.
-            run(&["state", "rekey"]).ends_with(0);
+            run(&["state", "rekey", "--from-clear", "--auto-approve"]).ends_with(0);
         }
         run(&["state", "verify"]).ends_with(0);
         // It is written on, and read again.

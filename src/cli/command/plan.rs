@@ -22,8 +22,11 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     if options.shown.show_sensitive {
         screen.show_everything();
     }
-    let evaluator = policy_process::start();
     let report = Report::new(&options.shown, options.source.format(&options.shown), screen);
+    if let Err(messages) = report.check_files() {
+        return report.refuse(screen, &messages);
+    }
+    let evaluator = policy_process::start();
     if let Some(path) = &options.generate_config {
         match generate::write(path, &options.source, &options.engine, screen) {
             Ok(blocks) => report.generated(blocks),

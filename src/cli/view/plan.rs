@@ -344,12 +344,12 @@ pub(in crate::cli) fn policy(decision: &Decision, paint: Paint) -> String {
 pub(in crate::cli) fn counted(decision: &Decision) -> String {
     let models = || decision.evaluations.iter().flat_map(|evaluation| &evaluation.rules);
     let rules = || models().chain(&decision.deployment);
-    let is_quiet = models().next().is_none() && rules().all(|rule| rule.passed);
+    let waiting = decision.undetermined();
+    let is_quiet = models().next().is_none() && rules().all(|rule| rule.passed) && waiting.is_empty();
     if is_quiet {
         return String::new();
     }
     let passed = rules().filter(|rule| rule.passed).count();
-    let waiting = decision.undetermined();
     let undetermined = waiting.len();
     let passed_by = rules().filter(|rule| !rule.passed && !waiting.contains(rule.rule.as_str())).count();
     let counts = [(passed, "rules passed"), (passed_by, "passed by"), (undetermined, "undetermined")];

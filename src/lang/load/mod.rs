@@ -9,7 +9,6 @@ mod blocks;
 mod calls;
 mod changes;
 mod elsewhere;
-mod engine;
 mod environment;
 mod files;
 mod names;
@@ -158,24 +157,6 @@ pub fn states(request: &LoadRequest<'_>, sources: &mut SourceMap) -> Result<Stat
 
 /// The same, but the module is there also if there are errors, as far as it could be decoded: to look for more.
 pub fn load_partly(request: &LoadRequest<'_>, sources: &mut SourceMap) -> (Option<Module>, Diagnostics) {
-    load_for(engine::CARRIED_OUT, request, sources)
-}
-
-/// The value of an expression of the root module that is needed before any state is read: made of variables that are
-/// given or have a default, and of local values.
-///
-/// # Errors
-/// If something in it is not known by then.
-pub fn known_value(root: &Module, expr: &Expr, given: &Given) -> Result<Value, Diagnostics> {
-    Statics::new(root, None).evaluate(expr, given)
-}
-
-/// The same for an engine that carries out all of these.
-fn load_for(
-    carried_out: &[engine::Feature],
-    request: &LoadRequest<'_>,
-    sources: &mut SourceMap,
-) -> (Option<Module>, Diagnostics) {
     let mut diagnostics = Diagnostics::new();
     let root = root_location(request.root);
     let module = match Files::new(request) {
@@ -195,11 +176,17 @@ fn load_for(
             None
         }
     };
-    if let Some(module) = &module {
-        engine::refuse(module, carried_out, &mut diagnostics);
-    }
     diagnostics.sort();
     (module, diagnostics)
+}
+
+/// The value of an expression of the root module that is needed before any state is read: made of variables that are
+/// given or have a default, and of local values.
+///
+/// # Errors
+/// If something in it is not known by then.
+pub fn known_value(root: &Module, expr: &Expr, given: &Given) -> Result<Value, Diagnostics> {
+    Statics::new(root, None).evaluate(expr, given)
 }
 
 fn root_location(root: Root<'_>) -> Location {

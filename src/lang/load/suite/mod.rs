@@ -209,9 +209,6 @@ impl Loader<'_, '_> {
         let before = self.given.take();
         let module = self.load(&location, Vec::new(), &mut Vec::new(), None);
         self.given = before;
-        if let Some(module) = &module {
-            super::engine::refuse(module, super::engine::CARRIED_OUT, self.diagnostics);
-        }
         module
     }
 }
