@@ -28,7 +28,7 @@ const MOTO: Tool = Tool { name: "moto", version: "5.2.5", source: "moto[server]"
 
 /// Starts moto's server with what is installed beside it.
 const MOTO_SERVER: &str = "#!/bin/sh
-PYTHONPATH=\"$(dirname \"$0\")/../packages\" exec PYTHON -c 'from moto.server import main; main()' \"$@\"
+PYTHONPATH=\"$(dirname \"$0\")/../packages\" exec @PYTHON@ -c 'from moto.server import main; main()' \"$@\"
 ";
 
 /// Licences, bans and sources of the dependencies.
@@ -158,7 +158,7 @@ pub(crate) fn moto(cache: &Cache) -> Result<PathBuf, Failure> {
         let bin = folder.join("bin");
         fs::create_dir(&bin).map_err(|error| Failure::io("making", &bin, &error))?;
         let program = python.program().display().to_string();
-        write_program(&bin.join("moto_server"), &MOTO_SERVER.replace("PYTHON", &program))
+        write_program(&bin.join("moto_server"), &MOTO_SERVER.replace("@PYTHON@", &program))
     })
 }
 
