@@ -64,8 +64,8 @@ const ARROWS: &[Row] = &[
 /// Packages of this workspace by the folder of their `Cargo.toml`, and the others that each may depend on.
 const PACKAGES: [(&str, &[&str]); 7] = [
     ("", &["mlo-aws", "mlo-model", "mlo-state", "mlo-stats"]),
-    ("aws/", &[]),
     ("state/", &["mlo-aws"]),
+    ("state/aws/", &[]),
     ("runtime/", &["mlo-model", "mlo-stats"]),
     ("runtime/model/", &[]),
     ("runtime/stats/", &[]),

@@ -10,7 +10,6 @@ const ROOT: &[&str] = &[
     "Cargo.toml",
     "LICENSE",
     "README.md",
-    "aws",
     "clippy.toml",
     "deny.toml",
     "docs",
