@@ -8,7 +8,10 @@
 #
 #   All objects of the plan are looked at, those that stay as they are as well: what somebody named on the command line
 #   does not narrow the view. `data.mlo.deployment` overrides the settings below, which hold where nothing is said.
+#   Values of objects are looked at of the types below alone; of the others there are address, type and actions.
 # scope: package
+# custom:
+#   values_of: ["aws_*", "kubernetes_*", local_inference_service]
 package deployment.policy
 
 # ---- What is answered
@@ -200,6 +203,7 @@ plan_faults contains "plan.resource_changes must be a list" if {
 }
 
 plan_faults contains sprintf("plan.resource_changes[%d] is not a change", [index]) if {
+	count(changes) != count(listed)
 	some index, entry in listed
 	not is_change(entry)
 }
@@ -216,15 +220,29 @@ is_change(entry) if {
 	is_array(entry.change.actions)
 }
 
-changes := [entry | some entry in listed; is_change(entry)]
+changes := [entry |
+	some entry in listed
+	is_string(entry.address)
+	is_string(entry.type)
+	is_array(entry.change.actions)
+]
 
 # What is there afterwards: what is made or changed, and what stays.
 kept := [entry |
 	some entry in changes
-	object.get(entry, "mode", "managed") == "managed"
-	is_object(object.get(entry.change, "after", null))
+	is_object(entry.change.after)
 	not entry.change.actions in [["delete"], ["forget"]]
+	object.get(entry, "mode", "managed") == "managed"
 ]
+
+# Of these, what a cloud or a cluster runs: no other type has anything that the rules on such objects look at.
+hosted := [entry | some entry in kept; startswith(entry.type, "aws_")]
+
+manifested := [entry | some entry in kept; startswith(entry.type, "kubernetes_")]
+
+serving := [entry | some entry in kept; entry.type == "local_inference_service"]
+
+deleted := [entry | some entry in changes; entry.change.actions != ["no-op"]; "delete" in entry.change.actions]
 
 # Whether only applying tells a value.
 is_unknown_at(entry, key) if object.get(object_or_empty(object.get(entry.change, "after_unknown", {})), key, false) == true
@@ -253,8 +271,7 @@ block(parent, key) := parent[key] if {
 #   actions:
 #     - Leave the object in the configuration, or give `--override deletion=REASON`
 problem contains p if {
-	some entry in changes
-	"delete" in entry.change.actions
+	some entry in deleted
 	entry.type in given("stateful")
 	msg := sprintf("%s keeps data, and would be %s", [entry.address, deleted_how(entry)])
 	p := found("deletion", entry.address, "", msg, "Leave the object in the configuration, or give `--override deletion=REASON`")
@@ -262,8 +279,7 @@ problem contains p if {
 
 # Objects that are written as Kubernetes has them. One of which the kind is not told may be any.
 problem contains p if {
-	some entry in changes
-	"delete" in entry.change.actions
+	some entry in deleted
 	entry.type == "kubernetes_manifest"
 	kind := object_text(block(object_or_empty(object.get(entry.change, "before", {})), "manifest"), "kind")
 	keeps_data(kind)
@@ -295,7 +311,7 @@ bucket_blocks := ["block_public_acls", "block_public_policy", "ignore_public_acl
 #   actions:
 #     - Block public access, and use a private ACL
 problem contains p if {
-	some entry in kept
+	some entry in hosted
 	entry.type in ["aws_s3_bucket_public_access_block", "aws_s3_account_public_access_block"]
 	some key in bucket_blocks
 	not object.get(entry.change.after, key, false) == true
@@ -303,7 +319,7 @@ problem contains p if {
 }
 
 problem contains p if {
-	some entry in kept
+	some entry in hosted
 	entry.type in ["aws_s3_bucket", "aws_s3_bucket_acl"]
 	acl := object.get(entry.change.after, "acl", null)
 	acl != null
@@ -312,7 +328,7 @@ problem contains p if {
 }
 
 problem contains p if {
-	some entry in kept
+	some entry in hosted
 	entry.type in ["aws_s3_bucket", "aws_s3_bucket_acl"]
 	some key in ["grant", "access_control_policy"]
 	text := json.marshal(object.get(entry.change.after, key, []))
@@ -322,7 +338,7 @@ problem contains p if {
 }
 
 problem contains p if {
-	some entry in kept
+	some entry in hosted
 	entry.type in ["aws_s3_bucket", "aws_s3_bucket_policy"]
 	policy := object.get(entry.change.after, "policy", null)
 	is_open_policy(policy)
@@ -379,7 +395,7 @@ is_everybody(principal) if {
 #   actions:
 #     - Switch encryption on
 problem contains p if {
-	some entry in kept
+	some entry in hosted
 	some need in encryption_needs
 	need.type == entry.type
 	not object.get(entry.change.after, need.key, false) == true
@@ -387,7 +403,7 @@ problem contains p if {
 }
 
 problem contains p if {
-	some entry in kept
+	some entry in hosted
 	entry.type == "aws_eks_cluster"
 	not "secrets" in list_at(block(entry.change.after, "encryption_config"), "resources")
 	p := found("encryption", entry.address, "encryption_config[0].resources", sprintf("%s: secrets of the cluster must be encrypted with a key", [entry.address]), "Switch encryption on")
@@ -412,7 +428,7 @@ encryption_needs := [
 #   actions:
 #     - Set endpoint_public_access to false, or limit public_access_cidrs to listed networks
 problem contains p if {
-	some entry in kept
+	some entry in hosted
 	entry.type == "aws_eks_cluster"
 	network := block(entry.change.after, "vpc_config")
 	not object.get(network, "endpoint_public_access", true) == false
@@ -446,7 +462,7 @@ is_limited(network) if {
 #   actions:
 #     - Add the taint nvidia.com/gpu with the effect NO_SCHEDULE
 problem contains p if {
-	some entry in kept
+	some entry in hosted
 	entry.type == "aws_eks_node_group"
 	has_gpu(entry)
 	not has_taint(entry.change.after)
@@ -496,7 +512,7 @@ has_taint(after) if {
 #   actions:
 #     - Add the tag to the object, or to default_tags of its provider
 problem contains p if {
-	some entry in kept
+	some entry in hosted
 	has_tags(entry)
 	some tag in given("required_tags")
 	not tag_is_there(entry.change.after, tag)
@@ -522,7 +538,7 @@ workload_types := ["deployment", "stateful_set", "daemon_set", "job", "cron_job"
 
 # Objects of a type of their own, such as kubernetes_deployment_v1: blocks are lists of one.
 workloads contains {"entry": entry, "spec": spec, "at": "spec"} if {
-	some entry in kept
+	some entry in manifested
 	some type in workload_types
 	entry.type in [sprintf("kubernetes_%s", [type]), sprintf("kubernetes_%s_v1", [type])]
 	spec := block(entry.change.after, "spec")
@@ -530,7 +546,7 @@ workloads contains {"entry": entry, "spec": spec, "at": "spec"} if {
 
 # Objects that are written as Kubernetes has them.
 workloads contains {"entry": entry, "spec": spec, "at": "manifest.spec"} if {
-	some entry in kept
+	some entry in manifested
 	entry.type == "kubernetes_manifest"
 	manifest := block(entry.change.after, "manifest")
 	object_text(manifest, "kind") in ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet", "ReplicationController"]
@@ -839,7 +855,7 @@ gpu_memory_gib := min(known_gpu_memory) if {
 } else := given("gpu_memory_gib")
 
 known_gpu_memory contains gib if {
-	some entry in kept
+	some entry in hosted
 	entry.type == "aws_eks_node_group"
 	some kind in list_at(entry.change.after, "instance_types")
 	is_string(kind)
@@ -896,7 +912,7 @@ is_fixed(size) if {
 #   actions:
 #     - Serve it under another name beside the old one, or tell the callers and give `--override signature=REASON`
 problem contains p if {
-	some entry in kept
+	some entry in serving
 	before := ports_at(object.get(entry.change, "before", null))
 	after := ports_at(entry.change.after)
 	some fault in signature_faults(before, after)
@@ -995,14 +1011,14 @@ is_shown(value) if {
 unknown_in(entry, key) if object.get(object_or_empty(object.get(entry.change, "after_unknown", {})), key, false) != false
 
 hidden_parts contains {"entry": entry, "path": "manifest"} if {
-	some entry in kept
+	some entry in manifested
 	entry.type == "kubernetes_manifest"
 	not unknown_in(entry, "manifest")
 	not is_object(object.get(entry.change.after, "manifest", null))
 }
 
 hidden_parts contains {"entry": entry, "path": "manifest.kind"} if {
-	some entry in kept
+	some entry in manifested
 	entry.type == "kubernetes_manifest"
 	not unknown_in(entry, "manifest")
 	manifest := object.get(entry.change.after, "manifest", null)
@@ -1029,7 +1045,7 @@ hidden_parts contains {"entry": w.entry, "path": sprintf("%s.%s[%d]", [inner.at,
 }
 
 hidden_parts contains {"entry": entry, "path": "instance_types"} if {
-	some entry in kept
+	some entry in hosted
 	entry.type == "aws_eks_node_group"
 	not unknown_in(entry, "instance_types")
 	value := object.get(entry.change.after, "instance_types", null)
@@ -1038,7 +1054,7 @@ hidden_parts contains {"entry": entry, "path": "instance_types"} if {
 }
 
 hidden_parts contains {"entry": entry, "path": "ami_type"} if {
-	some entry in kept
+	some entry in hosted
 	entry.type == "aws_eks_node_group"
 	value := object.get(entry.change.after, "ami_type", null)
 	value != null
@@ -1046,7 +1062,7 @@ hidden_parts contains {"entry": entry, "path": "ami_type"} if {
 }
 
 hidden_parts contains {"entry": entry, "path": "signature"} if {
-	some entry in kept
+	some entry in serving
 	some side in ["before", "after"]
 	value := object.get(object_or_empty(object.get(entry.change, side, {})), "signature", null)
 	value != null

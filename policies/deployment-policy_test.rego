@@ -232,7 +232,7 @@ test_a_label_for_each_class if {
 }
 
 served(before, after) := {"plan": {"resource_changes": [{
-	"address": "s.a", "type": "s",
+	"address": "local_inference_service.a", "type": "local_inference_service",
 	"change": {"actions": ["update"], "before": {"signature": before}, "after": {"signature": after}, "after_unknown": {}},
 }]}}
 
@@ -264,7 +264,7 @@ test_callers_of_a_served_model_are_not_broken if {
 
 test_a_signature_says_which_port_is_another if {
 	found := policy.deny with input as served("input:0: float32[?,4] -> y: map(string,float32)", "input:0: float32[?,5] -> y: map(string,float32)") with data.mlo as prod
-	found == {"s.a: callers of the version that serves now break: input 'input:0' has the shape [?,5] and had [?,4]"}
+	found == {"local_inference_service.a: callers of the version that serves now break: input 'input:0' has the shape [?,5] and had [?,4]"}
 }
 
 test_an_environment_that_settings_do_not_name_gets_the_strictest if {

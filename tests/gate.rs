@@ -298,6 +298,31 @@ fn a_rule_that_says_nothing_of_what_is_not_known_is_asked_again_too() {
 }
 
 #[test]
+fn a_policy_that_says_at_which_types_it_looks_gets_no_other_values_and_is_not_asked_again_about_them() {
+    let project = told_late("content == \"bad\"");
+    let rules = project.read("rules/deployment-policy.rego");
+    let looking_at = |types: &str| {
+        let comment = format!("# METADATA\n# scope: package\n# custom:\n#   values_of: {types}\n");
+        project.write("rules/deployment-policy.rego", comment + &rules);
+    };
+    let apply = ["apply", "--auto-approve", "--policies", "rules", "--var", "text=bad"];
+    // It is as good as its word: it does not see what it says it does not look at.
+    looking_at("[\"aws_*\", terraform_data]");
+    project.ok(&apply);
+    let ended = project.json(&["audit", "show"], 0)["what"].clone();
+    assert!(ended["asked_again"].is_null(), "{ended}");
+    project.ok(&["destroy", "--auto-approve"]);
+    looking_at("[\"local_*\"]");
+    assert_eq!(project.json(&apply, 3)["denied"][0], "local_file.late");
+    looking_at("local_file");
+    project.mlo(&["plan", "--policies", "rules", "--var", "text=bad"]).ends_with(3).has(&[
+        "MLO5002",
+        "rules/deployment-policy.rego",
+        "`values_of` is a list of types of objects",
+    ]);
+}
+
+#[test]
 fn what_only_the_provider_makes_up_denies_as_what_is_missing() {
     let project = told_late("object.get(c.change.after, \"id\", \"\") == \"\"");
     let policy =
@@ -382,10 +407,11 @@ fn a_version_that_breaks_callers_is_stopped_unless_somebody_says_why() {
         let text = format!("resource \"terraform_data\" \"s\" {{\n  input = \"{signature}\"\n}}\n");
         project.write("main.hcl", text);
     };
-    // Any object that says so is judged; here one that needs no server.
+    // Here one that needs no server says so.
     let rules = project
         .read("rules/deployment-policy.rego")
-        .replace("object_text(object, \"signature\")", "object_text(object, \"input\")");
+        .replace("object_text(object, \"signature\")", "object_text(object, \"input\")")
+        .replace("local_inference_service", "terraform_data");
     project.write("rules/deployment-policy.rego", rules);
     main(other);
     project.ok(&["apply", "--auto-approve", "--policies", "rules"]);

@@ -26,7 +26,8 @@ fn a_hostile_policy_denies_with_a_message_of_its_own() {
         ("deny contains \"x\" if x\n\nx if x", &["MLO5003", "a rule needs itself"][..]),
         (&nested, &["MLO5003", "more than 16 brackets within each other"]),
         (&slow, &["MLO5002", "the policy took longer than 2000 ms while reading the bundle"]),
-        (ENDLESS, &["MLO5002", "the policy took longer than 2000 ms while judging `iris`"]),
+        // Which limit comes first, that of processor time or of the clock, is the machine's.
+        (ENDLESS, &["MLO5002", "ms while judging `iris`"]),
         (
             "deny contains \"x\" if count(numbers.range(1, 400000000)) == 1",
             &["MLO5002", "the policy needs more than 512 MiB of memory while judging `iris`"],

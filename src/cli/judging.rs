@@ -3,7 +3,7 @@
 //! Goes in: a project, its plan, the environment variables of the pipeline. Comes out: a verdict. Never happens: a plan is
 //! judged by less than all of it, or something sensitive is handed to a policy.
 
-use super::args::{Engine, Source};
+use super::args::Engine;
 use super::discretion;
 use super::environment::Chosen;
 use super::session::{self, Session};
@@ -14,10 +14,10 @@ use crate::lang::value::{Kind as Shape, Value};
 use crate::manifest::{Manifest, Manifests};
 use crate::plan::{Context, Kind, Operation, Plan, Waiting, block_of};
 use crate::policy::{
-    self, Approved, Bundle, Decision, Denial, Deployment, Evaluator, Gate, Level, PolicyError, Setting,
+    self, Approved, Decision, Denial, Deployment, Evaluator, Gate, Level, PolicyError, Setting, Sight,
     Subject, Verdict, Warning,
 };
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ const INPUT_FORMAT: &str = "1.0";
 pub(super) struct StartedGate<'s> {
     gate: RefCell<Result<Gate, PolicyError>>,
     asked: Asked<'s>,
+    /// What was asked about the plan before anybody waits for it.
+    input: RefCell<Option<Json>>,
     recheck: RefCell<Option<Recheck>>,
     /// What was asked again, and what came of it.
     again: RefCell<Vec<Again>>,
@@ -65,12 +67,7 @@ impl Session {
     /// Starts the gate, which reads the policies and looks at the manifests while the plan is made. Taking everything
     /// away asks about no manifest: a model that may not run may always be stopped. Neither does a plan that changes no
     /// object. The rules for plans are asked always.
-    pub(super) fn start_gate(
-        &self,
-        kind: Kind,
-        (source, engine): (&Source, &Engine),
-        evaluator: Evaluator,
-    ) -> StartedGate<'_> {
+    pub(super) fn start_gate(&self, kind: Kind, engine: &Engine, evaluator: Evaluator) -> StartedGate<'_> {
         let asked = Asked {
             sources: &self.sources,
             context: &self.context,
@@ -80,13 +77,14 @@ impl Session {
         };
         let overrides = engine.overrides.iter().cloned().collect();
         let setting = Setting { overrides, ..setting(&self.environment) };
-        let mut gate = gate(source, setting, evaluator);
+        let mut gate = Gate::start(setting, evaluator);
         if let Ok(gate) = &mut gate {
             asked.with_subjects(|subjects| gate.ask_early(subjects));
         }
         StartedGate {
             gate: RefCell::new(gate),
             asked,
+            input: RefCell::default(),
             recheck: RefCell::default(),
             again: RefCell::default(),
         }
@@ -95,13 +93,9 @@ impl Session {
 
 impl Session {
     /// What the policies say of the manifests alone: no plan is made and no object is looked at.
-    pub(super) fn judge_manifests(
-        &self,
-        source: &Source,
-        evaluator: Evaluator,
-    ) -> Result<Decision, Box<Denial>> {
+    pub(super) fn judge_manifests(&self, evaluator: Evaluator) -> Result<Decision, Box<Denial>> {
         let failed = |error: PolicyError| Box::new(Denial::from(error));
-        let mut gate = gate(source, setting(&self.environment), evaluator).map_err(failed)?;
+        let mut gate = Gate::start(setting(&self.environment), evaluator).map_err(failed)?;
         let asked = Asked {
             sources: &self.sources,
             context: &self.context,
@@ -114,10 +108,22 @@ impl Session {
 }
 
 impl StartedGate<'_> {
+    /// Has the policies look at the plan while it is shown. [`judge`](Self::judge) waits for what they say.
+    pub(super) fn begin_to_judge(&self, plan: &Plan) {
+        if let Ok(gate) = &mut *self.gate.borrow_mut() {
+            let input = self.asked.input(plan, &gate.sight());
+            gate.ask_about_plan_early(&input);
+            self.input.replace(Some(input));
+        }
+    }
+
     /// Asks the policies about the plan.
     pub(super) fn judge(&self, plan: Plan) -> Verdict {
         match &mut *self.gate.borrow_mut() {
-            Ok(gate) => self.asked.judge(plan, gate),
+            Ok(gate) => {
+                let input = self.input.take().unwrap_or_else(|| self.asked.input(&plan, &gate.sight()));
+                self.asked.judge_input(plan, input, gate)
+            }
             Err(error) => Verdict::Denied(Denial::from(error.clone())),
         }
     }
@@ -130,7 +136,7 @@ impl StartedGate<'_> {
         value: &Value,
     ) -> Result<(), Box<Denial>> {
         let mut recheck = self.recheck.borrow_mut();
-        let recheck = recheck.get_or_insert_with(|| self.asked.recheck(approved.plan(), approved.waiting()));
+        let recheck = recheck.get_or_insert_with(|| self.asked.recheck(approved));
         let said = match &mut *self.gate.borrow_mut() {
             Ok(gate) => self.asked.judge_again(approved.plan(), (operation, value), recheck, gate),
             Err(error) => Err(Box::new(Denial::from(error.clone()))),
@@ -156,12 +162,6 @@ impl StartedGate<'_> {
     }
 }
 
-/// The gate of an environment, with the policies that the command line names, or the built-in ones.
-pub(super) fn gate(source: &Source, setting: Setting, evaluator: Evaluator) -> Result<Gate, PolicyError> {
-    let bundle = source.policies.as_deref().map_or_else(Bundle::builtin, Bundle::from_folder);
-    Gate::start(&bundle?, setting, evaluator)
-}
-
 /// An environment today, with the levels that its block sets.
 pub(super) fn setting(environment: &Chosen) -> Setting {
     let today = session::now().strftime("%Y-%m-%d").to_string();
@@ -181,7 +181,11 @@ fn level(said: PolicyLevel) -> Level {
 impl Asked<'_> {
     /// What the gate says of a plan.
     pub(super) fn judge(&self, plan: Plan, gate: &mut Gate) -> Verdict {
-        let input = self.input(&plan);
+        let input = self.input(&plan, &gate.sight());
+        self.judge_input(plan, input, gate)
+    }
+
+    fn judge_input(&self, plan: Plan, input: Json, gate: &mut Gate) -> Verdict {
         let config = Arc::clone(&plan.config);
         let place = |address: &str, path: &str| self.place(&config, address, path);
         self.with_subjects(|subjects| {
@@ -190,8 +194,11 @@ impl Asked<'_> {
     }
 
     /// What a plan is asked about again with: the whole of it, of which more and more is known.
-    pub(super) fn recheck(&self, plan: &Plan, waiting: &Waiting) -> Recheck {
-        Recheck { document: self.input(plan), waiting: waiting.clone() }
+    pub(super) fn recheck(&self, approved: &Approved) -> Recheck {
+        Recheck {
+            document: self.input(approved.plan(), approved.sight()),
+            waiting: approved.waiting().clone(),
+        }
     }
 
     /// What the gate says of a plan once all is known of one change that its configuration says.
@@ -232,29 +239,32 @@ impl Asked<'_> {
         then(&subjects)
     }
 
-    /// The document that rules for plans get.
-    fn input(&self, plan: &Plan) -> Json {
+    /// The document that rules for plans get, with the values that they look at.
+    fn input(&self, plan: &Plan, sight: &Sight) -> Json {
+        let sees = |type_name: &str| sight.sees(type_name);
         let plan = if self.is_real {
-            json::judged(&discretion::shown(plan, false))
+            json::judged(&discretion::judged_in_part(plan, sees), &sees)
         } else {
             json!({ "resource_changes": [] })
         };
-        self.document(&plan)
+        self.document(plan)
     }
 
-    fn document(&self, plan: &Json) -> Json {
+    fn document(&self, plan: Json) -> Json {
         let manifests = self.manifests.iter();
-        let manifests: Map<_, _> =
-            manifests.map(|manifest| (manifest.name().to_owned(), manifest.as_written())).collect();
-        json!({
-            "format_version": INPUT_FORMAT,
-            "plan": plan,
-            "manifests": manifests,
-            "models": models(&self.context.manifests),
-            "drift": null,
-            "environment": { "name": self.context.environment },
-            "run": run(),
-        })
+        let manifests = manifests.map(|manifest| (manifest.name().to_owned(), manifest.as_written()));
+        let manifests = Json::Object(manifests.collect());
+        // Not by `json!`, which copies what it is given.
+        let parts = [
+            ("format_version", INPUT_FORMAT.into()),
+            ("plan", plan),
+            ("manifests", manifests),
+            ("models", models(&self.context.manifests)),
+            ("drift", Json::Null),
+            ("environment", json!({ "name": self.context.environment })),
+            ("run", run()),
+        ];
+        Json::Object(parts.into_iter().map(|(name, part)| (name.to_owned(), part)).collect())
     }
 
     /// The argument of the block, or its header; of a model, its manifest; of what stands in a built-in module, whose author has never seen it, the

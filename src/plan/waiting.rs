@@ -16,11 +16,12 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Of all objects of a plan that are made or changed.
-    pub fn of(plan: &Plan) -> Self {
+    /// Of all objects of a plan that are made or changed, and of whose type somebody looks at the values.
+    pub fn of(plan: &Plan, is_looked_at: impl Fn(&str) -> bool) -> Self {
         let waits = |operation: &Operation| {
             let is_made = matches!(operation.action, Action::Create | Action::Update | Action::Replace);
-            let wanted = operation.wanted.as_ref().filter(|_| is_made)?;
+            let is_looked_at = is_made && is_looked_at(&operation.address.type_name);
+            let wanted = operation.wanted.as_ref().filter(|_| is_looked_at)?;
             Some((operation.address.clone(), wanted.clone()))
         };
         Self { by_address: plan.operations.iter().filter_map(waits).collect() }

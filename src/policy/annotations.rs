@@ -1,7 +1,7 @@
 //! What `# METADATA` comments say of rules. OPA reads them too; the engine does not.
 //!
-//! Goes in: the texts of policies. Comes out: the level of each rule that says one. Never happens: a level that is
-//! misspelt counts as a weaker one.
+//! Goes in: the texts of policies. Comes out: the level of each rule that says one, and of which types of objects a policy
+//! looks at the values. Never happens: a level that is misspelt counts as a weaker one, or a limit where one is missing.
 
 use super::Level;
 use super::wire::Fault;
@@ -34,6 +34,43 @@ pub(super) fn levels(rules: &BTreeMap<String, String>) -> Result<BTreeMap<String
         }
     }
     Ok(levels)
+}
+
+/// Patterns of the types of objects whose values these files look at, as `custom.values_of` of their packages says; nothing
+/// if one of them does not say it: it may look at any.
+pub(super) fn values_of<'t>(
+    files: impl IntoIterator<Item = (&'t str, &'t str)>,
+) -> Result<Option<Vec<String>>, Fault> {
+    let mut types = Some(Vec::new());
+    for (file, text) in files {
+        let said = values_of_file(file, text)?;
+        types = types.zip(said).map(|(types, said)| [types, said].concat());
+    }
+    Ok(types)
+}
+
+fn values_of_file(file: &str, text: &str) -> Result<Option<Vec<String>>, Fault> {
+    for (line, block) in blocks(text) {
+        let refuse = |reason: &str| Fault::Refused {
+            file: file.to_owned(),
+            line,
+            column: 1,
+            reason: reason.to_owned(),
+        };
+        let annotation = read(&block).unwrap_or_default();
+        let Some(said) = annotation.pointer("/custom/values_of").filter(|said| !said.is_null()) else {
+            continue;
+        };
+        if annotation.get("scope").and_then(Json::as_str) != Some("package") {
+            return Err(refuse("`values_of` is said of a package: write `scope: package`"));
+        }
+        let types = said.as_array().map(|types| types.iter().map(Json::as_str).collect::<Option<Vec<_>>>());
+        return match types.flatten() {
+            Some(types) => Ok(Some(types.into_iter().map(str::to_owned).collect())),
+            None => Err(refuse("`values_of` is a list of types of objects, such as `aws_*`")),
+        };
+    }
+    Ok(None)
 }
 
 /// The comments that begin with `# METADATA`, each with its line, from 1, and its text without `#`.
@@ -92,6 +129,23 @@ mod tests {
         for text in ["# METADATA\n# custom: { rule: a, level: advisery }\n", "# METADATA\n# custom: [\n"] {
             let said = of(&format!("package p\n\n{text}")).unwrap_err();
             assert!(said.contains("line: 3"), "{said}");
+        }
+    }
+
+    #[test]
+    fn files_look_at_the_types_that_each_of_them_names_and_at_all_if_one_names_none() {
+        let said = |texts: &[&str]| values_of(texts.iter().map(|text| ("a.rego", *text)));
+        let file = |types: &str| {
+            format!("# METADATA\n# scope: package\n# custom:\n#   values_of: {types}\npackage p\n")
+        };
+        let (one, two) = (file("[\"aws_*\", b]"), file("[c]"));
+        let named = |types: &[&str]| Some(types.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(said(&[&one, &two]).unwrap(), named(&["aws_*", "b", "c"]));
+        assert_eq!(said(&[&file("[]")]).unwrap(), named(&[]));
+        assert_eq!(said(&[&one, "package p\n", &two]).unwrap(), None);
+        for wrong in [file("aws_*"), file("[1]"), one.replace("package\n# custom", "rule\n# custom")] {
+            let fault = format!("{:?}", said(&[&wrong]).unwrap_err());
+            assert!(fault.contains("values_of") && fault.contains("line: 1"), "{fault}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The one function that approves. `Approved` has no other maker: its fields are private to this file.
 
-use super::{Decision, Denial, Deployment, Gate, Subject};
+use super::{Decision, Denial, Deployment, Gate, Sight, Subject};
 use crate::plan::{Operation, Plan, Waiting};
 
 /// A plan that every rule let through.
@@ -10,6 +10,8 @@ pub struct Approved {
     decision: Decision,
     /// Objects of which the rules have not seen everything.
     waiting: Waiting,
+    /// Whose values the rules look at.
+    sight: Sight,
 }
 
 impl Approved {
@@ -32,6 +34,11 @@ impl Approved {
     pub fn waiting(&self) -> &Waiting {
         &self.waiting
     }
+
+    /// Whose values the rules look at.
+    pub fn sight(&self) -> &Sight {
+        &self.sight
+    }
 }
 
 /// What the gate says.
@@ -49,9 +56,10 @@ pub enum Verdict {
 /// A failure of the gate denies. All subjects are evaluated even if the first is denied, so that everything is
 /// said at once. Without subjects (a plan of infrastructure alone) only the rules for plans have something to look at.
 pub fn check(plan: Plan, subjects: &[Subject<'_>], deployment: &Deployment<'_>, gate: &mut Gate) -> Verdict {
-    let waiting = Waiting::of(&plan);
+    let sight = gate.sight();
+    let waiting = Waiting::of(&plan, |type_name| sight.sees(type_name));
     match gate.decide_waiting(subjects, Some(deployment), &waiting) {
-        Ok(decision) => Verdict::Approved(Approved { plan, decision, waiting }),
+        Ok(decision) => Verdict::Approved(Approved { plan, decision, waiting, sight }),
         Err(denial) => Verdict::Denied(*denial),
     }
 }

@@ -4,9 +4,9 @@
 //! Goes in: how to start it, and requests. Comes out: a reply for each, in their order, or why there is none. Never
 //! happens: whatever becomes of that process, this one waits for ever or ends with it.
 
-use super::PolicyError;
 use super::serve::{CPU_SECONDS, MEMORY_MIB, STACK_MIB};
 use super::wire::{self, Reply, Request};
+use super::{Bundle, PolicyError};
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -74,9 +74,9 @@ impl Child {
         Self { requests, replies, process: None, ended: None }
     }
 
-    /// Asks to read a bundle.
-    pub(super) fn load(&self, request: &Request) {
-        self.send(vec![wire::bytes_of(request)]);
+    /// Asks to read the rules of a bundle.
+    pub(super) fn read(&self, bundle: &Bundle) {
+        self.request(&Request::Read { rules: bundle.rules.clone() }, None);
     }
 
     /// Asks what a package says of an input.

@@ -8,7 +8,7 @@ use super::child::{Child, Program};
 use super::weigh::{Judged, Weighed, Weights};
 use super::wire::{Answer, Fault, Reply, Request, Violation as RawViolation};
 use super::{
-    Bundle, DEPLOYMENT, Decision, Denial, Evaluated, Evaluation, Level, MODEL, PolicyError, Violation,
+    Bundle, DEPLOYMENT, Decision, Denial, Evaluated, Evaluation, Level, MODEL, PolicyError, Sight, Violation,
     Warning,
 };
 use crate::diag::Span;
@@ -57,14 +57,23 @@ impl Setting {
     }
 }
 
-/// The process that evaluates policy, which was asked nothing yet. To start it takes as long as to read a project of
-/// hundreds of blocks, so it is started before.
-pub struct Evaluator(Result<Child, PolicyError>);
+/// A bundle, and the process that evaluates it. To start that and to read the rules takes as long as to read a project of
+/// hundreds of blocks, so both is done meanwhile.
+pub struct Evaluator(Result<(Child, Bundle), PolicyError>);
 
 impl Evaluator {
-    /// Starts it. That it cannot be started is said by who asks it.
-    pub fn start(program: Result<Program, PolicyError>) -> Self {
-        Self(program.and_then(|program| Child::start(&program)))
+    /// Starts it. That it cannot be started, or that there is no bundle, is said by who asks it.
+    pub fn start(program: Result<Program, PolicyError>, bundle: Result<Bundle, PolicyError>) -> Self {
+        let child = program.and_then(|program| Child::start(&program));
+        Self(child.and_then(|child| Ok((child, bundle?))).inspect(|(child, bundle)| child.read(bundle)))
+    }
+
+    /// The same without a process.
+    #[cfg(test)]
+    pub(super) fn thread(bundle: &Bundle) -> Self {
+        let child = Child::thread();
+        child.read(bundle);
+        Self(Ok((child, bundle.clone())))
     }
 }
 
@@ -77,8 +86,12 @@ pub struct Gate {
     unlimited: Vec<String>,
     /// How much each rule weighs, and what may be passed by.
     weights: Weights,
-    /// Inputs that were asked about before anybody wants to know.
+    /// Whose values the rules for plans look at. Everybody's, until the bundle is compiled.
+    sight: Sight,
+    /// Manifests that were asked about before anybody wants to know.
     early: Vec<String>,
+    /// The same of a plan.
+    early_plan: Option<String>,
     bundle: String,
     environment: String,
 }
@@ -93,14 +106,22 @@ impl std::fmt::Debug for Gate {
 }
 
 impl Gate {
-    /// Has the process compile a bundle for an environment. `data.mlo.environment` is the environment, whatever
+    /// Has the process compile its bundle for an environment. `data.mlo.environment` is the environment, whatever
     /// a manifest says. That the bundle is refused, does not compile or lacks the package is said when it is asked.
     ///
     /// # Errors
     /// The process could not be started, or the data or the waivers of the bundle cannot be used. Each of these denies: a
     /// [`Denial`] is made `From` the error.
-    pub fn start(bundle: &Bundle, setting: Setting, evaluator: Evaluator) -> Result<Self, PolicyError> {
-        Self::with(bundle, setting, || evaluator.0)
+    pub fn start(setting: Setting, evaluator: Evaluator) -> Result<Self, PolicyError> {
+        let (child, bundle) = evaluator.0?;
+        let data = data_for(&bundle.data, &setting.environment)?;
+        let environment = setting.environment.clone();
+        let weights = Weights::of(&bundle, setting)?;
+        child.request(&Request::Load { data }, None);
+        let (bundle, unlimited, early) = (bundle.digest().to_owned(), Vec::new(), Vec::new());
+        let sight = Sight::default();
+        let early_plan = None;
+        Ok(Self { child, loaded: None, unlimited, weights, sight, early, early_plan, bundle, environment })
     }
 
     /// The same without a process, and waits until the bundle is compiled.
@@ -112,23 +133,9 @@ impl Gate {
     /// The same with overrides and levels.
     #[cfg(test)]
     pub(super) fn set(bundle: &Bundle, setting: Setting) -> Result<Self, PolicyError> {
-        let mut gate = Self::with(bundle, setting, || Ok(Child::thread()))?;
+        let mut gate = Self::start(setting, Evaluator::thread(bundle))?;
         gate.load()?;
         Ok(gate)
-    }
-
-    fn with(
-        bundle: &Bundle,
-        setting: Setting,
-        child: impl FnOnce() -> Result<Child, PolicyError>,
-    ) -> Result<Self, PolicyError> {
-        let data = data_for(&bundle.data, &setting.environment)?;
-        let environment = setting.environment.clone();
-        let weights = Weights::of(bundle, setting)?;
-        let child = child()?;
-        child.load(&Request::Load { rules: bundle.rules.clone(), data });
-        let (bundle, unlimited, early) = (bundle.digest().to_owned(), Vec::new(), Vec::new());
-        Ok(Self { child, loaded: None, unlimited, weights, early, bundle, environment })
     }
 
     /// Has these subjects evaluated while something else is done. [`check`](super::check) then finds the answers there,
@@ -138,15 +145,31 @@ impl Gate {
         self.early.iter().for_each(|input| self.child.ask(MODEL, input));
     }
 
+    /// Has a plan evaluated while something else is done; [`check`](super::check) finds the answer there, if it asks about the same.
+    pub fn ask_about_plan_early(&mut self, input: &Json) {
+        let input = input.to_string();
+        self.child.ask(DEPLOYMENT, &input);
+        self.early_plan = Some(input);
+    }
+
+    /// Whose values the rules for plans look at. Waits until the bundle is compiled; that it does not compile is said when
+    /// it is asked.
+    pub fn sight(&mut self) -> Sight {
+        let _ = self.load();
+        self.sight.clone()
+    }
+
     /// Waits until the bundle is compiled.
     fn load(&mut self) -> Result<(), PolicyError> {
         if let Some(loaded) = &self.loaded {
             return loaded.clone();
         }
         let during = "reading the bundle";
-        let loaded = match self.child.reply(during) {
-            Ok(Reply::Loaded { unlimited, levels }) => {
+        let read = self.child.reply(during);
+        let loaded = match read.and_then(|_| self.child.reply(during)) {
+            Ok(Reply::Loaded { unlimited, levels, values_of }) => {
                 self.unlimited = unlimited;
+                self.sight = Sight::of(values_of);
                 self.weights.annotate(levels)
             }
             Ok(Reply::Fault(fault)) => Err(fault.about("bundle", MODEL, during)),
@@ -217,22 +240,28 @@ impl Gate {
     /// Asks about all that was not asked about early. Gives the digests of what was asked about.
     fn ask(&mut self, subjects: &[Subject<'_>], deployment: Option<&Deployment<'_>>) -> Asked {
         let inputs: Vec<_> = subjects.iter().map(|subject| subject.manifest.to_string()).collect();
-        let early = std::mem::take(&mut self.early);
-        if early != inputs {
+        let plan = deployment.map(|deployment| deployment.input.to_string());
+        let (early, early_plan) = (std::mem::take(&mut self.early), self.early_plan.take());
+        if early != inputs || early_plan.is_some() && early_plan != plan {
             // Somebody asked about something else: those answers come first, and are not wanted.
-            for _ in &early {
+            for _ in early.iter().chain(&early_plan) {
                 let _ = self.child.reply("judging");
             }
             for input in &inputs {
                 self.child.ask(MODEL, input);
             }
+            self.ask_about(plan.as_deref());
+        } else if early_plan.is_none() {
+            self.ask_about(plan.as_deref());
         }
-        let plan = deployment.map(|deployment| {
-            let input = deployment.input.to_string();
-            self.child.ask(DEPLOYMENT, &input);
-            digest(&input)
-        });
+        let plan = plan.map(|input| digest(&input));
         Asked { subjects: inputs.iter().map(|input| digest(input)).collect(), plan }
+    }
+
+    fn ask_about(&self, plan: Option<&str>) {
+        if let Some(input) = plan {
+            self.child.ask(DEPLOYMENT, input);
+        }
     }
 
     /// The answer that is next, consistent in itself.

@@ -11,6 +11,7 @@
 //! - `weigh`     levels, overrides and waivers: what denies, what is only told
 //! - `verdict`   findings to what people and records see
 //! - `schema`    what the rules are asked about, for who writes them
+//! - `sight`     of which objects the rules look at the values
 //! - `loaded`    rules and their tests, to be asked anything: what `mlo policy` does
 //! - `input`     what the inputs of the packages that are asked may hold
 //! - `approved`  the one function that approves
@@ -36,6 +37,7 @@ mod loaded;
 mod scan;
 mod schema;
 mod serve;
+mod sight;
 mod verdict;
 mod waivers;
 mod weigh;
@@ -52,6 +54,7 @@ pub use gate::{Deployment, Evaluator, Gate, Setting, Subject};
 pub use loaded::{Answered, Loaded, TestOutcome};
 pub use schema::input_schema;
 pub use serve::serve;
+pub use sight::Sight;
 pub use verdict::{Decision, Denial, Evaluated, Evaluation, Level, Violation, Warning};
 pub use waivers::Waiver;
 pub use wire::{Covered, Expression, Row, TestRule};

@@ -3,8 +3,9 @@
 //! Goes in: requests. Comes out: one reply for each. Never happens: a file, a connection or the environment is looked at;
 //! a policy takes more time, memory or stack than the limits below, which end this process and nothing else.
 
-use super::engine::{Judge, TIME_MAX, Workbench};
+use super::engine::{Judge, Parsed, TIME_MAX, Workbench};
 use super::wire::{self, Fault, Reply, Request};
+use serde_json::Value as Json;
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -69,16 +70,22 @@ fn answer_loop(
 /// What was compiled.
 #[derive(Default)]
 struct Held {
+    /// Rules that have no data yet, or what is wrong with them.
+    parsed: Option<Result<Parsed, Fault>>,
     judge: Option<Judge>,
     workbench: Option<Workbench>,
 }
 
 fn answer(held: &mut Held, request: Request, document: Option<&[u8]>, unlimited: &[String]) -> Reply {
     let answered = match request {
-        Request::Load { rules, data } => Judge::load(&rules, &data).map(|loaded| {
-            let levels = loaded.levels.clone();
+        Request::Read { rules } => {
+            held.parsed = Some(Parsed::read(&rules));
+            Ok(Reply::Read)
+        }
+        Request::Load { data } => held.load(data).map(|loaded| {
+            let (levels, values_of) = (loaded.levels.clone(), loaded.values_of.clone());
             held.judge = Some(loaded);
-            Reply::Loaded { unlimited: unlimited.to_vec(), levels }
+            Reply::Loaded { unlimited: unlimited.to_vec(), levels, values_of }
         }),
         Request::Ask { package } => match (&mut held.judge, document.map(std::str::from_utf8)) {
             (Some(judge), Some(Ok(input))) => judge.ask(&package, input).map(Reply::Answer),
@@ -106,13 +113,22 @@ impl Request {
     /// Processor time that it may take.
     fn cpu_seconds(&self) -> u64 {
         match self {
-            Self::Load { .. } | Self::Ask { .. } | Self::Open { .. } | Self::Check { .. } => CPU_SECONDS,
+            Self::Read { .. }
+            | Self::Load { .. }
+            | Self::Ask { .. }
+            | Self::Open { .. }
+            | Self::Check { .. } => CPU_SECONDS,
             Self::Test { .. } | Self::Eval { .. } | Self::Coverage => TIME_MAX.as_secs(),
         }
     }
 }
 
 impl Held {
+    /// What was read, with its data.
+    fn load(&mut self, data: Json) -> Result<Judge, Fault> {
+        self.parsed.take().unwrap_or_else(|| Err(nothing_to_answer_for()))?.with_data(data)
+    }
+
     fn opened(&mut self) -> Result<&mut Workbench, Fault> {
         self.workbench.as_mut().ok_or_else(nothing_to_answer_for)
     }

@@ -211,7 +211,7 @@ fn is_day(text: &str) -> bool {
 }
 
 /// Whether a pattern of `*`, `?` and plain characters is that of a whole text. Linear for each `*`.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     // Where the last `*` stands, and how far the text had come.

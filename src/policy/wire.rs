@@ -18,10 +18,13 @@ pub(super) const REPLY_BYTES_MAX: u32 = 64 * 1024 * 1024;
 /// What is asked of the process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request {
-    /// To read and compile a bundle. Answered once, before all questions.
-    Load {
+    /// To parse and check the rules of a bundle.
+    Read {
         /// Name relative to the bundle to text.
         rules: BTreeMap<String, String>,
+    },
+    /// To give the rules that were read their data, once, before all questions.
+    Load {
         /// What `data` holds, the environment included.
         data: Json,
     },
@@ -70,12 +73,16 @@ impl Request {
 /// What it says.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Reply {
+    /// The rules are read. What is wrong with them is said once they have their data.
+    Read,
     /// The bundle compiles.
     Loaded {
         /// What this system cannot limit, in words: `memory`.
         unlimited: Vec<String>,
         /// The levels that comments say of rules.
         levels: BTreeMap<String, Level>,
+        /// Patterns of the types of objects whose values the rules for plans look at; nothing if that may be any.
+        values_of: Option<Vec<String>>,
     },
     /// What the rules of a package say.
     Answer(Answer),

@@ -42,7 +42,7 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
     if let Err(messages) = report.check_files() {
         return report.refuse(screen, &messages);
     }
-    let evaluator = policy_process::start();
+    let evaluator = policy_process::start(&options.source);
     let (kind, mut session, saved, messages) = match open(options, destroy, screen) {
         Ok(opened) => opened,
         Err((failed, exit)) => return report.fail(screen, &failed.messages, &failed.sources, exit),
@@ -54,7 +54,7 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
     let result = match session::runtime() {
         Ok(runtime) => {
             let engine = saved.map_or_else(|| options.engine.clone(), |saved| saved.engine(&options.engine));
-            let gate = session.start_gate(kind, (&options.source, &engine), evaluator);
+            let gate = session.start_gate(kind, &engine, evaluator);
             let holder = session::holder(if kind == Kind::Destroy { "destroy" } else { "apply" });
             let run = Run { options, kind, saved, session: &session, holder, gate, report: &report };
             runtime.block_on(run.run(screen))
@@ -178,6 +178,7 @@ impl Run<'_> {
         self.saved.map_or(Ok(()), |saved| saved.check(&plan))?;
         self.session.backend.check_secrets(&plan, &self.session.keys.vault)?;
         let (applyable, drift) = (plan.is_applyable(), plan.has_drift());
+        self.gate.begin_to_judge(&plan);
         self.report.environment(screen, &self.session.environment);
         self.report.plan(screen, &plan, false);
         let notes = Notes::new(self.session, (&self.holder, engine), self.saved, &snapshot);

@@ -26,7 +26,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     if let Err(messages) = report.check_files() {
         return report.refuse(screen, &messages);
     }
-    let evaluator = policy_process::start();
+    let evaluator = policy_process::start(&options.source);
     if let Some(path) = &options.generate_config {
         match generate::write(path, &options.source, &options.engine, screen) {
             Ok(blocks) => report.generated(blocks),
@@ -46,7 +46,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
         Ok(key) => key,
         Err(messages) => return report.fail(screen, &messages, &session.sources, Exit::Error),
     };
-    let gate = session.start_gate(kind, (&options.source, &options.engine), evaluator);
+    let gate = session.start_gate(kind, &options.engine, evaluator);
     let made = match session::runtime() {
         Ok(runtime) => runtime.block_on(async {
             // What runs to read an object ends with the future that waits for it.
@@ -71,6 +71,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     secrets::hide_secrets(screen, &plan);
     report.messages(screen, &said, &session.sources);
     let applyable = plan.is_applyable();
+    gate.begin_to_judge(&plan);
     report.environment(screen, &session.environment);
     report.plan(screen, &plan, false);
     let verdict = gate.judge(plan);

@@ -1,7 +1,8 @@
 //! The process that evaluates policy: `mlo` itself, started with one argument that no command has.
 
+use crate::cli::args::Source;
 use crate::cli::exit::Exit;
-use crate::policy::{self, Evaluator, PolicyError, Program};
+use crate::policy::{self, Bundle, Evaluator, PolicyError, Program};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -27,9 +28,10 @@ pub(in crate::cli) fn run() -> Exit {
     }
 }
 
-/// Starts the process.
-pub(in crate::cli) fn start() -> Evaluator {
-    Evaluator::start(program())
+/// Starts the process, and has it read the policies that a command line names, or the built-in ones.
+pub(in crate::cli) fn start(source: &Source) -> Evaluator {
+    let program = program();
+    Evaluator::start(program, source.policies.as_deref().map_or_else(Bundle::builtin, Bundle::from_folder))
 }
 
 /// How the process is started: from the file that runs now, even if another has taken its name since.

@@ -286,14 +286,29 @@ pub(super) fn judged(operation: &Operation, planned: &Value) -> Operation {
 
 /// A plan as it is shown: with marks on what is not, or, if everything is shown, without any.
 pub(super) fn shown(plan: &Plan, everything: bool) -> Shown<'_> {
+    shown_in_part(plan, everything, |_| true)
+}
+
+/// A plan as it is handed to policies that get the values of some types of objects: the others are not looked at here either.
+pub(super) fn judged_in_part(plan: &Plan, sees: impl Fn(&str) -> bool) -> Shown<'_> {
+    shown_in_part(plan, false, sees)
+}
+
+fn shown_in_part(plan: &Plan, everything: bool, sees: impl Fn(&str) -> bool) -> Shown<'_> {
     let both = |before: Option<&Value>, after: Option<&Value>| shown_pair(before, after, everything);
     let operations = replaced(&plan.operations, |operation| {
+        if !sees(&operation.address.type_name) {
+            return None;
+        }
         let (prior, planned) = both(operation.prior.as_ref(), operation.planned.as_ref())?;
         let (prior, planned) =
             (prior.or_else(|| operation.prior.clone()), planned.or_else(|| operation.planned.clone()));
         Some(Operation { prior, planned, ..operation.clone() })
     });
     let drift = replaced(&plan.drift, |drift| {
+        if !sees(&drift.address.type_name) {
+            return None;
+        }
         let (before, after) = both(Some(&drift.before), drift.after.as_ref())?;
         let (before, after) =
             (before.unwrap_or_else(|| drift.before.clone()), after.or_else(|| drift.after.clone()));

@@ -23,12 +23,21 @@ pub(super) use workbench::{TIME_MAX, Workbench};
 
 use super::wire::{Answer, Fault, Violation};
 use super::{Level, annotations};
-use super::{PACKAGES, verdict::Evaluated};
+use super::{MODEL, PACKAGES, verdict::Evaluated};
 use compile::EVALUATION_TIME_MAX;
 use regorus::{Engine, LimitError, Value};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+/// Rules that were parsed and checked. They have no data yet: an environment may decide what that is.
+pub(super) struct Parsed {
+    engine: Engine,
+    /// File to package, such as `data.model.governance`.
+    packages: BTreeMap<String, String>,
+    levels: BTreeMap<String, Level>,
+    values_of: Option<Vec<String>>,
+}
 
 /// A compiled bundle.
 pub(super) struct Judge {
@@ -37,26 +46,39 @@ pub(super) struct Judge {
     queries: BTreeMap<&'static str, String>,
     /// The levels that comments say of rules.
     pub(super) levels: BTreeMap<String, Level>,
+    /// Patterns of the types of objects whose values the rules for plans look at; nothing if that may be any.
+    pub(super) values_of: Option<Vec<String>>,
 }
 
-impl Judge {
-    /// Scans, parses and analyses the rules.
-    pub(super) fn load(rules: &BTreeMap<String, String>, data: &Json) -> Result<Self, Fault> {
+impl Parsed {
+    /// Scans, parses and checks the rules.
+    pub(super) fn read(rules: &BTreeMap<String, String>) -> Result<Self, Fault> {
         let levels = annotations::levels(rules)?;
-        let (mut engine, packages) = compile(rules, data, Strictness::Strict)?;
+        let (engine, packages) = compile(rules, &Json::Object(serde_json::Map::new()), Strictness::Strict)?;
+        // Rules on models see manifests alone. Any others may be asked by the rules for plans.
+        let is_of_models =
+            |file: &String| packages.get(file).is_some_and(|package| is_package(package, MODEL));
+        let others = rules.iter().filter(|(file, _)| !is_of_models(file));
+        let values_of = annotations::values_of(others.map(|(file, text)| (file.as_str(), text.as_str())))?;
+        Ok(Self { engine, packages, levels, values_of })
+    }
+
+    /// Gives the rules their data, and analyses them.
+    pub(super) fn with_data(self, data: Json) -> Result<Judge, Fault> {
+        let Self { mut engine, packages, levels, values_of } = self;
         let mut files_of: BTreeMap<&'static str, Vec<&String>> = BTreeMap::new();
         for (file, package) in &packages {
-            if holds_something_at(data, package) {
+            if holds_something_at(&data, package) {
                 return Err(compile_fault(
                     file,
                     &format!("data of the bundle says something about `{package}`, which the rules say"),
                 ));
             }
-            let package = package.strip_prefix("data.").unwrap_or(package);
-            if let Some(ours) = PACKAGES.into_iter().find(|ours| *ours == package) {
+            if let Some(ours) = PACKAGES.into_iter().find(|ours| is_package(package, ours)) {
                 files_of.entry(ours).or_default().push(file);
             }
         }
+        engine.add_data(Value::from(data)).map_err(|error| compile_fault("data", &error))?;
         let mut queries = BTreeMap::new();
         for package in PACKAGES {
             let files = files_of.remove(package).unwrap_or_default();
@@ -70,9 +92,11 @@ impl Judge {
         }
         // Analysis is lazy in the engine: ask for something, so that what is wrong shows now.
         engine.eval_query("true".to_owned(), false).map_err(|error| compile_fault("bundle", &error))?;
-        Ok(Self { engine, queries, levels })
+        Ok(Judge { engine, queries, levels, values_of })
     }
+}
 
+impl Judge {
     /// What a package says of an input, which is JSON.
     pub(super) fn ask(&mut self, package: &str, input: &str) -> Result<Answer, Fault> {
         let query = self.queries.get(package).cloned();
@@ -92,6 +116,11 @@ fn query(package: &str, declares: impl Fn(&str) -> bool) -> String {
 
 fn compile_fault(file: &str, reason: &dyn std::fmt::Display) -> Fault {
     Fault::Compile { file: file.to_owned(), reason: reason.to_string() }
+}
+
+/// Whether a package as the engine names it, such as `data.model.governance`, is one that we know.
+fn is_package(package: &str, ours: &str) -> bool {
+    package.strip_prefix("data.").unwrap_or(package) == ours
 }
 
 /// Whether data stands at, or in the way of, a path such as `data.model.governance`.

@@ -40,7 +40,7 @@ pub(super) fn plans() -> Vec<(String, Json)> {
     let mut plans = vec![("plan".to_owned(), plan())];
     let port = |name: &str, shape: &[&str]| json!({ "name": name, "dtype": "float", "shape": shape });
     let service = json!({
-        "address": "s.a", "type": "s", "change": {
+        "address": "local_inference_service.a", "type": "local_inference_service", "change": {
             "actions": ["update"],
             "before": { "signature": "x: float[?,4] -> y: int64[?], z: float[?,3]" },
             "after": { "signature": "x: float[?,5] -> y: int64, w: float" },

@@ -107,7 +107,7 @@ impl Gates<'_> {
         }
         let plan = approved.plan();
         let judged = self.asked(plan.kind, asked);
-        let mut recheck = judged.recheck(plan, approved.waiting());
+        let mut recheck = judged.recheck(approved);
         let said = self.with_gate(|gate| judged.judge_again(plan, (operation, value), &mut recheck, gate));
         said.map_err(|error| Box::new(Denial::from(error)))?.map(drop)
     }
@@ -129,6 +129,7 @@ impl Gates<'_> {
             return Ok(then(gate));
         }
         let setting = judging::setting(&self.opened.environment);
-        Ok(then(gate.insert(judging::gate(&self.options.source, setting, policy_process::start())?)))
+        let evaluator = policy_process::start(&self.options.source);
+        Ok(then(gate.insert(Gate::start(setting, evaluator)?)))
     }
 }

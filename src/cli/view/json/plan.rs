@@ -30,7 +30,7 @@ pub(in crate::cli) fn plan(plan: &Plan, errored: bool, everything: bool) -> Json
         "destroy": plan.kind == Kind::Destroy,
         "variables": variables,
         "planned_values": planned_values(plan),
-        "resource_changes": plan.operations.iter().map(resource_change).collect::<Vec<_>>(),
+        "resource_changes": plan.operations.iter().map(|each| resource_change(each, &all)).collect::<Vec<_>>(),
         "output_changes": outputs,
         "prior_state": {
             "format_version": FORMAT,
@@ -49,7 +49,7 @@ pub(in crate::cli) fn plan(plan: &Plan, errored: bool, everything: bool) -> Json
     });
     if let Some(document) = document.as_object_mut() {
         if plan.has_drift() {
-            document.insert("resource_drift".into(), drift(plan));
+            document.insert("resource_drift".into(), drift(plan, &all));
         }
         let empty = |document: &Map<String, Json>, name: &str| {
             document.get(name).and_then(Json::as_object).is_some_and(Map::is_empty)
@@ -64,26 +64,33 @@ pub(in crate::cli) fn plan(plan: &Plan, errored: bool, everything: bool) -> Json
 }
 
 /// A plan as policies get it: its changes, and without what says the same again (the values before and after by module,
-/// the configuration). Sensitive values are masked.
-pub(in crate::cli) fn judged(plan: &Plan) -> Json {
+/// the configuration). Sensitive values are masked. `sees` says of which types of objects the values are there.
+pub(in crate::cli) fn judged(plan: &Plan, sees: &dyn Fn(&str) -> bool) -> Json {
     let outputs: Map<String, Json> =
         plan.outputs.iter().map(|(name, output)| (name.to_string(), output_change(output))).collect();
-    json!({
-        "format_version": PLAN_FORMAT,
-        "mlo_version": env!("CARGO_PKG_VERSION"),
-        "environment": plan.environment,
-        "destroy": plan.kind == Kind::Destroy,
-        "resource_changes": plan.operations.iter().map(resource_change).collect::<Vec<_>>(),
-        "resource_drift": drift(plan),
-        "output_changes": outputs,
-        "applyable": plan.is_applyable(),
-        "complete": plan.complete,
-    })
+    // Not by `json!`, which copies what it is given.
+    let parts: [(&str, Json); 9] = [
+        ("format_version", PLAN_FORMAT.into()),
+        ("mlo_version", env!("CARGO_PKG_VERSION").into()),
+        ("environment", plan.environment.as_str().into()),
+        ("destroy", (plan.kind == Kind::Destroy).into()),
+        ("resource_changes", plan.operations.iter().map(|each| resource_change(each, sees)).collect()),
+        ("resource_drift", drift(plan, sees)),
+        ("output_changes", Json::Object(outputs)),
+        ("applyable", plan.is_applyable().into()),
+        ("complete", plan.complete.into()),
+    ];
+    Json::Object(parts.into_iter().map(|(name, part)| (name.to_owned(), part)).collect())
 }
 
 /// One change of a plan as policies get it.
 pub(in crate::cli) fn judged_change(operation: &Operation) -> Json {
-    resource_change(operation)
+    resource_change(operation, &all)
+}
+
+/// Of every type the values are there.
+fn all(_: &str) -> bool {
+    true
 }
 
 /// `timestamp`: when the plan was made.
@@ -172,7 +179,10 @@ fn output(value: Option<&Value>, is_sensitive: bool) -> Json {
     Json::Object(json)
 }
 
-fn drift(plan: &Plan) -> Json {
+fn drift(plan: &Plan, sees: &dyn Fn(&str) -> bool) -> Json {
+    if plan.drift.is_empty() {
+        return json!([]);
+    }
     let providers: BTreeMap<&Address, &str> =
         plan.operations.iter().map(|each| (&each.address, each.provider.as_str())).collect();
     let one = |drift: &Drift| {
@@ -180,13 +190,18 @@ fn drift(plan: &Plan) -> Json {
         let first_word = drift.address.type_name.split('_').next().unwrap_or("");
         let provider = providers.get(&drift.address).copied().unwrap_or(first_word);
         let mut json = named(&drift.address, provider);
-        json.insert("change".into(), change(actions, Some(&drift.before), drift.after.as_ref()));
+        let change = if sees(&drift.address.type_name) {
+            change(actions, Some(&drift.before), drift.after.as_ref())
+        } else {
+            json!({ "actions": actions })
+        };
+        json.insert("change".into(), change);
         Json::Object(json)
     };
     plan.drift.iter().map(one).collect()
 }
 
-fn resource_change(operation: &Operation) -> Json {
+fn resource_change(operation: &Operation, sees: &dyn Fn(&str) -> bool) -> Json {
     let actions: &[&str] = match operation.action {
         Action::NoOp => &["no-op"],
         Action::Create => &["create"],
@@ -200,7 +215,11 @@ fn resource_change(operation: &Operation) -> Json {
     let mut json = named(&operation.address, &operation.provider);
     let after =
         operation.planned.as_ref().filter(|_| !matches!(operation.action, Action::Delete | Action::Forget));
-    let mut change = change(actions, operation.prior.as_ref(), after);
+    let mut change = if sees(&operation.address.type_name) {
+        change(actions, operation.prior.as_ref(), after)
+    } else {
+        json!({ "actions": actions })
+    };
     if let Some(change) = change.as_object_mut().filter(|_| !operation.replace.is_empty()) {
         change.insert("replace_paths".into(), operation.replace.iter().map(path).collect());
     }
