@@ -38,6 +38,8 @@ pub(crate) fn run(workspace: &Workspace, cache: &Cache, full: bool) -> Result<()
     let versitygw = steps.step("versitygw", || tools::versitygw(cache))?;
     let moto = steps.step("moto", || tools::moto(cache))?;
     let triton = steps.step("tritonclient", || tools::python_packages(cache, &tools::TRITON))?;
+    let mlserver = steps.step("MLServer", || tools::python_packages(cache, &tools::MLSERVER))?;
+    let mlflow = steps.step("MLflow", || tools::python_packages(cache, &tools::MLFLOW))?;
     let parts = [
         ("MLO_TEST_OPA", &*opa),
         ("MLO_TEST_OPA_CASES", &*cases),
@@ -45,6 +47,8 @@ pub(crate) fn run(workspace: &Workspace, cache: &Cache, full: bool) -> Result<()
         ("MLO_TEST_VERSITYGW", &*versitygw),
         ("MLO_TEST_MOTO", &*moto),
         ("MLO_TEST_TRITON_PYTHON", &*triton),
+        ("MLO_TEST_MLSERVER_PYTHON", &*mlserver),
+        ("MLO_TEST_MLFLOW_PYTHON", &*mlflow),
     ];
     steps.step("tests", || command::show(&mut tests(workspace, parts, full)))?;
 

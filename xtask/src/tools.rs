@@ -178,6 +178,20 @@ pub(crate) const TRITON: PythonPackages = PythonPackages {
     requirements: &["tritonclient[http,grpc]==2.73.0"],
 };
 
+/// A server of that protocol with clients of its own; it is measured too.
+pub(crate) const MLSERVER: PythonPackages = PythonPackages {
+    name: "mlserver",
+    version: "1.7.1",
+    requirements: &["mlserver==1.7.1", "onnxruntime==1.31.1"],
+};
+
+/// The registry that models come from.
+pub(crate) const MLFLOW: PythonPackages = PythonPackages {
+    name: "mlflow",
+    version: "3.17.2",
+    requirements: &["mlflow==3.17.2", "onnx==1.23.2", "onnxruntime==1.31.1"],
+};
+
 /// Starts Python with what is installed beside it.
 const PYTHON_BESIDE: &str = "#!/bin/sh
 PYTHONPATH=\"$(dirname \"$0\")/../packages\" exec PYTHON \"$@\"

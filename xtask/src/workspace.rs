@@ -48,7 +48,7 @@ impl Workspace {
         command
     }
 
-    /// Builds packages and gives the path of `mlo`, one of them. What else they make lies beside it, where it looks.
+    /// Builds packages and gives the path of the first one's program. What else they make lies beside it, where it looks.
     pub(crate) fn build(&self, packages: &[&str], profile: Profile) -> Result<PathBuf, Failure> {
         let mut cargo = self.cargo(&["build", "--locked", "--message-format=json-render-diagnostics"]);
         for package in packages {
@@ -58,7 +58,8 @@ impl Workspace {
             cargo.arg("--release");
         }
         let said = command::read_shown(&mut cargo)?;
-        executable(&said, "mlo").ok_or_else(|| Failure::new("the build made no `mlo`"))
+        let program = packages.first().copied().unwrap_or_default();
+        executable(&said, program).ok_or_else(|| Failure::new(format!("the build made no `{program}`")))
     }
 }
 

@@ -94,7 +94,7 @@ fn of_mlo(place: &Place<'_>, folder: &Path, size: usize) -> Result<Vec<Usage>, F
                 "-var" => "--var",
                 word => word,
             });
-            let mut command = Command::new(&place.mlo);
+            let mut command = Command::new(&place.program);
             command.args(words).current_dir(folder);
             command
         })

@@ -28,7 +28,7 @@ pub(crate) fn run(place: &Place<'_>) -> Result<(), Failure> {
         Shape::Tree.write(&folder, size)?;
         let log = place.folder.join("mlo.log");
         let ours = child::median(RUNS, &log, || {
-            let mut command = Command::new(&place.mlo);
+            let mut command = Command::new(&place.program);
             command.arg("validate").current_dir(&folder);
             command
         })?;

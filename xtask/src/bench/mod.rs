@@ -23,7 +23,7 @@ use crate::workspace::{Profile, Workspace};
 struct Bench {
     name: &'static str,
     about: &'static str,
-    /// What is built for it, `mlo` among them.
+    /// What is built for it.
     packages: &'static [&'static str],
     run: fn(&Place<'_>) -> Result<(), Failure>,
 }
@@ -50,21 +50,27 @@ const BENCHES: &[Bench] = &[
     Bench {
         name: "serve",
         about: "predictions under load, beside a loop of ONNX Runtime, FastAPI and MLServer",
-        packages: &["mlo", "mlo-runtime"],
+        packages: &["mlo-runtime"],
         run: serve::run,
+    },
+    Bench {
+        name: "serve-strain",
+        about: "predictions at twice what can be answered, and a million of them: times, refusals, memory",
+        packages: &["mlo-runtime"],
+        run: serve::run_under_strain,
     },
     Bench {
         name: "serve-gpu",
         about: "the same on an NVIDIA GPU: throughput beside a loop with CUDA, memory of the GPU",
-        packages: &["mlo", "mlo-runtime"],
+        packages: &["mlo-runtime"],
         run: serve::run_on_gpu,
     },
 ];
 
 /// What a bench works with.
 pub(crate) struct Place<'c> {
-    /// `mlo` of a release build.
-    mlo: PathBuf,
+    /// The first package's program, of a release build.
+    program: PathBuf,
     /// Empty, and the bench's own: below `target/`, and left there to be looked at.
     folder: PathBuf,
     /// What was obtained.
@@ -74,7 +80,7 @@ pub(crate) struct Place<'c> {
 /// The benches, one a line: name and what it measures.
 pub(crate) fn list() -> String {
     let lines: Vec<_> =
-        BENCHES.iter().map(|bench| format!("  bench {:9} {}\n", bench.name, bench.about)).collect();
+        BENCHES.iter().map(|bench| format!("  bench {:12} {}\n", bench.name, bench.about)).collect();
     lines.concat()
 }
 
@@ -88,12 +94,12 @@ pub(crate) fn run(workspace: &Workspace, cache: &Cache, name: &str) -> Result<()
     let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
         return Err(Failure::new(format!("no bench is called `{name}`")).mend(list()));
     };
-    let mlo = workspace.build(bench.packages, Profile::Release)?;
+    let program = workspace.build(bench.packages, Profile::Release)?;
     let folder = workspace.root().join("target/bench").join(name);
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(|error| Failure::io("emptying", &folder, &error))?;
     }
     fs::create_dir_all(&folder).map_err(|error| Failure::io("making", &folder, &error))?;
     println!("{}", child::pin()?);
-    (bench.run)(&Place { mlo, folder, cache })
+    (bench.run)(&Place { program, folder, cache })
 }

@@ -56,7 +56,7 @@ pub(crate) fn run(place: &Place<'_>) -> Result<(), Failure> {
         let words = words.iter().chain(&["--data", "rules", "--input", "input.json", "data.bench.deny"]);
         measured(place, program, &words.copied().collect::<Vec<_>>())
     };
-    compare("whole process", eval(&opa, &["eval"])?, eval(&place.mlo, &["policy", "eval"])?);
+    compare("whole process", eval(&opa, &["eval"])?, eval(&place.program, &["policy", "eval"])?);
     let each = |program: &Path, words: &[&str]| {
         let one = measured(place, program, &[words, &["one"]].concat())?;
         let many = measured(place, program, &[words, &["many"]].concat())?;
@@ -67,7 +67,7 @@ pub(crate) fn run(place: &Place<'_>) -> Result<(), Failure> {
             peak: many.peak,
         })
     };
-    compare("one evaluation", each(&opa, &["test"])?, each(&place.mlo, &["policy", "test"])?);
+    compare("one evaluation", each(&opa, &["test"])?, each(&place.program, &["policy", "test"])?);
     println!("{table}");
     println!("{}\n{GOAL}", gate(place)?);
     Ok(())
@@ -78,8 +78,9 @@ pub(crate) fn run(place: &Place<'_>) -> Result<(), Failure> {
 fn gate(place: &Place<'_>) -> Result<Table, Failure> {
     let folder = place.folder.join("plan");
     Shape::ForEach.write(&folder, CHANGES)?;
-    let planned = measured(place, &place.mlo, &["plan", "--chdir", "plan", "--concise", "--out", "saved"])?;
-    let drawn = measured(place, &place.mlo, &["graph", "--chdir", "plan", "--type", "apply"])?;
+    let planned =
+        measured(place, &place.program, &["plan", "--chdir", "plan", "--concise", "--out", "saved"])?;
+    let drawn = measured(place, &place.program, &["graph", "--chdir", "plan", "--type", "apply"])?;
     let mut table = Table::new(&["a plan of 1,000", "wall", "processor", "peak"]);
     for (what, usage) in [("with the gate", planned), ("drawn, without the gate", drawn)] {
         let figures = [milliseconds(usage.wall), milliseconds(usage.cpu), megabytes(usage.peak)];

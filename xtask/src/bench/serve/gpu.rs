@@ -11,7 +11,6 @@ use super::load::{self, Pace};
 use super::{Form, MODELS, Server, mlo, raw, request, write};
 use crate::bench::Place;
 use crate::bench::table::Table;
-use crate::cache::Cache;
 use crate::command;
 use crate::failure::Failure;
 use crate::tools::{self, PythonPackages};
@@ -35,14 +34,12 @@ const PACKAGES: PythonPackages = PythonPackages {
 
 pub(crate) fn run(place: &Place) -> Result<(), Failure> {
     let before = memory()?;
-    let cache = Cache::locate(false)?;
-    let python = tools::python_packages(&cache, &PACKAGES)?;
+    let python = tools::python_packages(place.cache, &PACKAGES)?;
     let packages =
         python.parent().and_then(Path::parent).map(|folder| folder.join("packages")).unwrap_or_default();
     let library = library(&packages)?;
-    write(&place.folder, "models.py", include_str!("models.py"))?;
+    super::models(&python, &place.folder)?;
     write(&place.folder, "raw.py", include_str!("raw.py"))?;
-    command::read(Command::new(&python).arg(place.folder.join("models.py")).arg(&place.folder))?;
     println!("{before} MiB of the GPU's memory are taken before the run");
     let mut table = Table::new(&["model", "rows", "loop rows/s", "server rows/s", "share", "p99 ms"]);
     for model in MODELS.iter().filter(|model| model.name != "iris") {
@@ -55,14 +52,14 @@ pub(crate) fn run(place: &Place) -> Result<(), Failure> {
             let answers = load::run(server.address, &request, CONNECTIONS, Pace::Closed, LOAD_TIME)?;
             #[expect(clippy::cast_precision_loss, reason = "counts of some seconds")]
             let (ours, theirs) =
-                ((answers.count() * rows) as f64 / answers.wall.as_secs_f64(), rows as f64 * 1e6 / wall);
+                (answers.given.per_second(answers.wall) * rows as f64, rows as f64 * 1e6 / wall);
             table.row([
                 model.name.to_owned(),
                 rows.to_string(),
                 format!("{theirs:.0}"),
                 format!("{ours:.0}"),
                 format!("{:.0} %", ours / theirs * 100.0),
-                format!("{:.3}", answers.percentile(0.99).as_secs_f64() * 1e3),
+                format!("{:.3}", answers.given.milliseconds(0.99)),
             ]);
         }
         stays_flat(&server, model, &path)?;
@@ -91,7 +88,7 @@ fn stays_flat(server: &Server, model: &super::Model, path: &Path) -> Result<(), 
     println!(
         "{}: MiB of the GPU's memory: {warm} warm, {after_requests} after {} requests, {after_reloads} after {RELOADS} reloads",
         model.name,
-        answers.count()
+        answers.given.count()
     );
     Ok(())
 }

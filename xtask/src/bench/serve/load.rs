@@ -28,19 +28,38 @@ pub(super) enum Pace {
 /// What came back.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    /// Of each answered request, in the order of their times once sorted.
-    times: Vec<Duration>,
+    /// Answers with 200.
+    pub(super) given: Times,
     /// Answers with 503.
-    pub(super) refused: u64,
+    pub(super) refused: Times,
     pub(super) wall: Duration,
 }
 
-impl Answers {
+/// How long each answer took: from when its request was sent or, where a pace says when, from when it was due.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    /// Sorted at the end.
+    times: Vec<Duration>,
+}
+
+impl Times {
     pub(super) fn count(&self) -> usize {
         self.times.len()
     }
 
-    /// The time below which this share of the answers came: `0.99`.
+    /// How many there are in a second.
+    pub(super) fn per_second(&self, wall: Duration) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a count of some seconds")]
+        let count = self.times.len() as f64;
+        count / wall.as_secs_f64()
+    }
+
+    /// The time below which this share of the answers came, in milliseconds: `0.99`.
+    pub(super) fn milliseconds(&self, share: f64) -> f64 {
+        self.percentile(share).as_secs_f64() * 1e3
+    }
+
+    /// The same as a duration.
     pub(super) fn percentile(&self, share: f64) -> Duration {
         #[expect(
             clippy::cast_precision_loss,
@@ -92,25 +111,45 @@ pub(super) fn run(
                 u64::try_from(so_far).unwrap_or(u64::MAX).saturating_sub(due)
             }
         };
-        due = due.saturating_add(send(&mut all, request, wanted).map_err(failed)?);
-        wait(&all, matches!(pace, Pace::Open { .. }))?;
-        for connection in all.iter_mut().filter(|connection| connection.sent.is_some()) {
+        let was_due = |number: u64| match pace {
+            Pace::Closed => Instant::now(),
+            Pace::Open { per_second } => {
+                start + Duration::from_secs_f64(seconds_of(due + number) / f64::from(per_second))
+            }
+        };
+        let sent = send(&mut all, request, wanted, was_due).map_err(failed)?;
+        due = due.saturating_add(sent);
+        for place in wait(&all, matches!(pace, Pace::Open { .. }))? {
+            let Some(connection) = all.get_mut(place) else { continue };
             receive(connection, &mut buffer, &mut answers)?;
         }
     }
     answers.wall = start.elapsed();
-    answers.times.sort();
+    answers.given.times.sort();
+    answers.refused.times.sort();
     Ok(answers)
 }
 
+#[expect(clippy::cast_precision_loss, reason = "requests of a minute")]
+fn seconds_of(count: u64) -> f64 {
+    count as f64
+}
+
 /// Sends on connections that are free, this many at most; how many it were.
-fn send(all: &mut [Connection], request: &[u8], wanted: u64) -> std::io::Result<u64> {
+///
+/// - `was_due`: when the request of this number was due, counted from those that are sent now.
+fn send(
+    all: &mut [Connection],
+    request: &[u8],
+    wanted: u64,
+    was_due: impl Fn(u64) -> Instant,
+) -> std::io::Result<u64> {
     let mut count = 0;
     for connection in all.iter_mut().filter(|connection| connection.sent.is_none()) {
         if count == wanted {
             break;
         }
-        let mut rest = request;
+        let (due, mut rest) = (was_due(count), request);
         while !rest.is_empty() {
             match connection.stream.write(rest) {
                 Ok(written) => rest = rest.get(written..).unwrap_or_default(),
@@ -118,21 +157,26 @@ fn send(all: &mut [Connection], request: &[u8], wanted: u64) -> std::io::Result<
                 Err(error) => return Err(error),
             }
         }
-        connection.sent = Some(Instant::now());
+        connection.sent = Some(due);
         count += 1;
     }
     Ok(count)
 }
 
-fn wait(all: &[Connection], shortly: bool) -> Result<(), Failure> {
-    let busy = all.iter().filter(|connection| connection.sent.is_some());
-    let mut fds: Vec<PollFd<'_>> =
-        busy.map(|connection| PollFd::new(&connection.stream, PollFlags::IN)).collect();
+/// The places of connections on which something came.
+fn wait(all: &[Connection], shortly: bool) -> Result<Vec<usize>, Failure> {
+    let busy = all.iter().enumerate().filter(|(_, connection)| connection.sent.is_some());
+    let (places, mut fds): (Vec<usize>, Vec<PollFd<'_>>) =
+        busy.map(|(place, connection)| (place, PollFd::new(&connection.stream, PollFlags::IN))).unzip();
     let timeout = if shortly { Duration::from_micros(200) } else { ANSWER_MAX };
     let timeout = Timespec::try_from(timeout).map_err(|_| Failure::new("a time that cannot be waited"))?;
     match poll(&mut fds, Some(&timeout)) {
         Ok(0) if !shortly => Err(Failure::new(format!("no answer in {} s", ANSWER_MAX.as_secs()))),
-        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Ok(_) => {
+            let came = places.iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty());
+            Ok(came.map(|(place, _)| *place).collect())
+        }
+        Err(rustix::io::Errno::INTR) => Ok(Vec::new()),
         Err(error) => Err(Failure::new(format!("waiting for answers: {error}"))),
     }
 }
@@ -152,8 +196,8 @@ fn receive(connection: &mut Connection, buffer: &mut [u8], answers: &mut Answers
     connection.received.clear();
     let sent = connection.sent.take();
     match status {
-        200 => answers.times.extend(sent.map(|sent| sent.elapsed())),
-        503 => answers.refused += 1,
+        200 => answers.given.times.extend(sent.map(|sent| sent.elapsed())),
+        503 => answers.refused.times.extend(sent.map(|sent| sent.elapsed())),
         other => return Err(broken(format!("answered {other}"))),
     }
     Ok(())
@@ -199,8 +243,9 @@ mod tests {
         });
         let time = Duration::from_millis(100);
         let closed = run(address, b"ping", 4, Pace::Closed, time).unwrap();
+        let closed = closed.given;
         assert!(closed.count() > 4 && closed.percentile(0.5) <= closed.percentile(0.99));
         let open = run(address, b"ping", 4, Pace::Open { per_second: 200 }, time).unwrap();
-        assert!((10..=20).contains(&open.count()), "{}", open.count());
+        assert!((10..=20).contains(&open.given.count()), "{}", open.given.count());
     }
 }

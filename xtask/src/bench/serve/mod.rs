@@ -1,10 +1,13 @@
 //! `bench serve`: `mlo-runtime` under load, beside ONNX Runtime in a loop (the limit), and beside `FastAPI` with uvicorn
 //! and `MLServer` (what people would take instead), all on the same processors in the same run.
 //!
+//! `strain` is what comes beyond: more requests than it can answer, and a million of them.
+//!
 //! The others run with one worker, as our server is one process, and with one thread for the model, as the loop has.
 
 mod gpu;
 mod load;
+mod strain;
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,7 +17,6 @@ use std::time::{Duration, Instant};
 
 use super::Place;
 use super::table::{Table, megabytes};
-use crate::cache::Cache;
 use crate::command;
 use crate::failure::Failure;
 use crate::onnxruntime;
@@ -25,8 +27,8 @@ use load::Pace;
 const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
 const ROWS: [usize; 2] = [1, 32];
 /// Time under load for each figure, and before it.
-const LOAD_TIME: Duration = Duration::from_secs(4);
-const WARM_UP_TIME: Duration = Duration::from_secs(1);
+const LOAD_TIME: Duration = Duration::from_secs(2);
+const WARM_UP_TIME: Duration = Duration::from_millis(500);
 /// Time for a server to be ready.
 const START_MAX: Duration = Duration::from_mins(1);
 /// Seconds of the loop without a server.
@@ -45,7 +47,6 @@ const PACKAGES: PythonPackages = PythonPackages {
     version: "1",
     requirements: &[
         "fastapi==0.163.2",
-        "mlserver==1.7.1",
         "numpy",
         "onnx==1.23.2",
         "onnxruntime==1.31.1",
@@ -88,17 +89,16 @@ impl Drop for Server {
 }
 
 pub(crate) use gpu::run as run_on_gpu;
+pub(crate) use strain::run as run_under_strain;
 
 pub(crate) fn run(place: &Place) -> Result<(), Failure> {
     let workspace = Workspace::locate()?;
-    let cache = Cache::locate(false)?;
-    let library = onnxruntime::obtain(&workspace, &cache)?;
-    let python = tools::python_packages(&cache, &PACKAGES)?;
-    write(&place.folder, "models.py", include_str!("models.py"))?;
+    let library = onnxruntime::obtain(&workspace, place.cache)?;
+    let python = tools::python_packages(place.cache, &PACKAGES)?;
+    let mlserver_python = tools::python_packages(place.cache, &tools::MLSERVER)?;
+    models(&python, &place.folder)?;
     write(&place.folder, "raw.py", include_str!("raw.py"))?;
     write(&place.folder, "app.py", include_str!("app.py"))?;
-    write(&place.folder, "mlserver_model.py", include_str!("mlserver_model.py"))?;
-    command::read(Command::new(&python).arg(place.folder.join("models.py")).arg(&place.folder))?;
     let mut table = Table::new(&[
         "model",
         "server",
@@ -127,10 +127,16 @@ pub(crate) fn run(place: &Place) -> Result<(), Failure> {
         half_load(model, &ours)?;
         drop(ours);
         measure(&mut table, model, &fastapi(&python, &place.folder, &path)?, Form::Rows)?;
-        measure(&mut table, model, &mlserver(&python, &place.folder, &path)?, Form::Tensors)?;
+        measure(&mut table, model, &mlserver(&mlserver_python, &place.folder, &path)?, Form::Tensors)?;
     }
     println!("{table}\n{GOALS}");
     Ok(())
+}
+
+/// Writes the models of the bench.
+fn models(python: &Path, folder: &Path) -> Result<(), Failure> {
+    write(folder, "models.py", include_str!("models.py"))?;
+    command::read(Command::new(python).arg(folder.join("models.py")).arg(folder)).map(drop)
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
@@ -167,15 +173,15 @@ fn measure(table: &mut Table, model: &Model, server: &Server, form: Form) -> Res
             let answers = load::run(server.address, &request, connections, Pace::Closed, LOAD_TIME)?;
             let cpu = processor_seconds(server.child.id()) - before;
             #[expect(clippy::cast_precision_loss, reason = "counts of some seconds")]
-            let (count, rows_of_each) = (answers.count().max(1) as f64, rows as f64);
-            let milliseconds = |share: f64| format!("{:.3}", answers.percentile(share).as_secs_f64() * 1e3);
+            let (count, rows_of_each) = (answers.given.count().max(1) as f64, rows as f64);
+            let milliseconds = |share: f64| format!("{:.3}", answers.given.milliseconds(share));
             table.row([
                 model.name.to_owned(),
                 server.name.clone(),
                 format!("{form:?}").to_lowercase(),
                 rows.to_string(),
                 connections.to_string(),
-                format!("{:.0}", count / answers.wall.as_secs_f64()),
+                format!("{:.0}", answers.given.per_second(answers.wall)),
                 milliseconds(0.5),
                 milliseconds(0.99),
                 format!("{:.1}", cpu / count * 1e6),
@@ -192,17 +198,17 @@ fn half_load(model: &Model, server: &Server) -> Result<(), Failure> {
     const CONNECTIONS: usize = 64;
     let request = request(model, 1, Form::Rows, server);
     let most = load::run(server.address, &request, CONNECTIONS, Pace::Closed, LOAD_TIME)?;
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a rate"
-    )]
-    let per_second = (most.count() as f64 / most.wall.as_secs_f64() / 2.0) as u32;
+    let per_second = whole(most.given.per_second(most.wall) / 2.0);
     let half = load::run(server.address, &request, CONNECTIONS, Pace::Open { per_second }, LOAD_TIME)?;
-    let p99 = half.percentile(0.99).as_secs_f64() * 1e3;
+    let p99 = half.given.milliseconds(0.99);
     println!("{}: p99 {p99:.3} ms at half load ({per_second} requests/s)", model.name);
     Ok(())
+}
+
+/// A rate without its fraction.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some thousands")]
+fn whole(per_second: f64) -> u32 {
+    per_second.max(1.0) as u32
 }
 
 /// A whole request with this many rows.
@@ -264,7 +270,7 @@ fn free_port() -> Result<SocketAddr, Failure> {
 
 fn mlo(place: &Place, library: &Path, model: &Path, more: &[&str]) -> Result<Server, Failure> {
     let address = free_port()?;
-    let mut command = Command::new(place.mlo.with_file_name("mlo-runtime"));
+    let mut command = Command::new(&place.program);
     command.arg("--model").arg(model).arg("--onnxruntime").arg(library);
     command.args(["--intra-op-threads", "1", "--port", &address.port().to_string()]).args(more);
     start("mlo", command, address, "/ready", &place.folder)
@@ -381,8 +387,13 @@ fn processor_seconds(id: u32) -> f64 {
 
 /// Bytes that a process had resident at once, at most.
 fn peak_bytes(id: u32) -> u64 {
+    status_bytes(id, "VmHWM:")
+}
+
+/// A size among what the kernel says of a process.
+fn status_bytes(id: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kilobytes.unwrap_or(0) * 1024
 }
