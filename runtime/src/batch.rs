@@ -19,10 +19,13 @@ use crate::answer::Outputs;
 use crate::clock;
 use crate::request::Inputs;
 use crate::session::{Session, SessionError};
-use crate::tensor::{Data, Tensor};
+use crate::tensor::{self, Data, Tensor};
 
 /// Rows from which a request is large: it waits in a line of its own.
 const LARGE_ROWS: usize = 64;
+
+/// Bytes of a request that is kept to see whether the model is well, at most.
+const KNOWN_BYTES_MAX: usize = 64 * 1024;
 
 /// A finished request.
 #[derive(Clone)]
@@ -159,9 +162,15 @@ impl Drop for Arriving {
 impl Queue {
     /// Starts a thread for each session.
     ///
+    /// - `known`: what the model is known to answer, if anything.
     /// # Errors
     /// The operating system's, where it gives no thread; none is left over then.
-    pub(crate) fn start(sessions: Vec<Session>, batching: Batching, limits: Limits) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        sessions: Vec<Session>,
+        batching: Batching,
+        limits: Limits,
+        known: Option<&Inputs>,
+    ) -> std::io::Result<Self> {
         let shared = Shared {
             lines: Mutex::default(),
             bell: Condvar::new(),
@@ -176,7 +185,7 @@ impl Queue {
         for (index, session) in sessions.into_iter().enumerate() {
             let shared = Arc::clone(&queue.0);
             shared.lines().threads += 1;
-            let thread = Thread { shared, index, session };
+            let thread = Thread { shared, index, session, known: known.cloned() };
             let started =
                 std::thread::Builder::new().name(format!("model {index}")).spawn(move || thread.run());
             if let Err(error) = started {
@@ -238,6 +247,11 @@ impl Queue {
         let lines = self.0.lines();
         let waited = self.0.ended.wait_timeout_while(lines, max, |lines| lines.threads > 0);
         waited.unwrap_or_else(PoisonError::into_inner).0.threads == 0
+    }
+
+    /// Whether nothing more is taken, whatever it is.
+    pub(crate) fn is_full(&self) -> bool {
+        self.rows_queued() >= self.0.limits.queue_rows_max
     }
 
     /// Rows that wait or run.
@@ -376,6 +390,8 @@ struct Thread {
     shared: Arc<Shared>,
     index: usize,
     session: Session,
+    /// What the model has answered once: it tells a model that fails from a request that no model could answer.
+    known: Option<Inputs>,
 }
 
 impl Drop for Thread {
@@ -408,6 +424,7 @@ impl Thread {
         let took = clock::instant() - began;
         match outcome {
             Ok(outputs) if alone || outputs.has_rows(total) => {
+                self.learn(&inputs);
                 let outputs = Arc::new(outputs);
                 let mut start = 0;
                 for job in batch {
@@ -431,8 +448,12 @@ impl Thread {
                 }
             }
             outcome => {
-                let error =
-                    outcome.err().unwrap_or(SessionError::Answer("it has other rows than were asked for"));
+                let error = match outcome {
+                    // A division by zero, a category that the model has never seen: it is what was sent.
+                    Err(SessionError::Run(reason)) if self.is_well() => SessionError::Input(reason),
+                    Err(error) => error,
+                    Ok(_) => SessionError::Answer("it has other rows than were asked for"),
+                };
                 let error = Arc::new(error);
                 let now = clock::instant();
                 for job in batch {
@@ -441,6 +462,22 @@ impl Thread {
                     let _ = job.reply.send(Err(failure));
                 }
             }
+        }
+    }
+
+    /// Whether the model still answers what it has answered before.
+    fn is_well(&mut self) -> bool {
+        let Some(known) = self.known.take() else { return false };
+        let rows = known.first().map_or(1, Tensor::rows);
+        let outcome = self.timed(&known, rows, &mut || true);
+        self.known = Some(known);
+        outcome.is_ok()
+    }
+
+    /// Keeps a small request that was answered, where nothing is known yet.
+    fn learn(&mut self, inputs: &Inputs) {
+        if self.known.is_none() && tensor::bytes(inputs) <= KNOWN_BYTES_MAX {
+            self.known = Some(inputs.clone());
         }
     }
 

@@ -1,30 +1,25 @@
 //! What the operator asks for: flags, and the environment variable behind each.
 //!
-//! In: arguments and the environment. Out: [`Options`] and [`Surroundings`], checked as far as one value alone can be.
+//! In: arguments and the environment. Out: [`Options`], checked as far as one value alone can be.
 //! Never: a look at the model or the network.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
-use serde_json::Value;
+use clap::builder::Resettable;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 
 use crate::batch::Limits;
 use crate::observe::{LineSettings, Observing};
 use crate::request::Missing;
 use crate::session::Execution;
+use crate::surroundings::{Credentials, Surroundings};
 
-/// Bytes of a `--metrics-json` file at most. A manifest's metrics are a few dozen lines.
-const METRICS_BYTES_MAX: u64 = 64 * 1024;
-/// Figures in it at most.
-const METRICS_MAX: usize = 256;
 /// Characters of a name, version, label or instance token at most.
 const NAME_CHARS_MAX: usize = 253;
 
-/// Serves one ONNX model over HTTP.
+/// Serves ONNX models over HTTP and gRPC.
 ///
 /// Without a model, or with one that cannot be loaded, the server is alive but not ready, and says why.
 #[derive(Debug, Clone, Parser)]
@@ -208,6 +203,9 @@ pub struct Options {
     /// Rows that may wait; beyond, requests are refused with 503
     #[arg(long, value_name = "N", default_value_t = 8000, env = "MLO_RUNTIME_QUEUE_ROWS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub queue_rows: u32,
+    /// Megabytes that the bodies and tensors of all requests may take; beyond, requests are refused with 503
+    #[arg(long, value_name = "MB", default_value_t = 128, env = "MLO_RUNTIME_REQUESTS_MB", value_parser = clap::value_parser!(u32).range(32..=1_000_000))]
+    pub requests_mb: u32,
     /// Milliseconds for an answer, waiting included; a request may ask for less by `X-Request-Timeout-Ms`
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 30_000, env = "MLO_RUNTIME_REQUEST_TIMEOUT_MS", value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
     pub request_timeout_ms: u32,
@@ -218,8 +216,8 @@ pub struct Options {
     /// where it is detached]
     #[arg(long, value_name = "SECONDS", env = "MLO_RUNTIME_LAME_DUCK_SECONDS", value_parser = clap::value_parser!(u16).range(0..=3600))]
     pub lame_duck_seconds: Option<u16>,
-    /// Seconds that accepted requests get to finish after that
-    #[arg(long, value_name = "SECONDS", default_value_t = 25, env = "MLO_RUNTIME_DRAIN_SECONDS", value_parser = clap::value_parser!(u16).range(0..=3600))]
+    /// Seconds that accepted requests get to finish after that; all together are less than the 30 of Kubernetes
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, env = "MLO_RUNTIME_DRAIN_SECONDS", value_parser = clap::value_parser!(u16).range(0..=3600))]
     pub drain_seconds: u16,
     /// How log lines on stderr look
     #[arg(long, value_enum, default_value_t = LogFormat::Plain, env = "MLO_RUNTIME_LOG_FORMAT")]
@@ -230,7 +228,7 @@ pub struct Options {
 }
 
 /// Load balancers look every few seconds.
-const LAME_DUCK_SECONDS: u16 = 5;
+pub(crate) const LAME_DUCK_SECONDS: u16 = 5;
 
 const EXAMPLES: &str = "Examples:
   mlo-runtime --model iris.onnx
@@ -328,98 +326,23 @@ pub enum LogLevel {
     Debug,
 }
 
-/// What models are fetched with.
-#[derive(Clone, Default)]
-pub(crate) struct Credentials {
-    pub(crate) mlflow_uri: Option<String>,
-    pub(crate) mlflow_username: Option<String>,
-    pub(crate) mlflow_password: Option<String>,
-    pub(crate) mlflow_token: Option<String>,
-    pub(crate) oci_username: Option<String>,
-    pub(crate) oci_password: Option<String>,
-    pub(crate) aws_key_id: Option<String>,
-    pub(crate) aws_secret: Option<String>,
-    pub(crate) aws_token: Option<String>,
-    pub(crate) aws_region: Option<String>,
-    pub(crate) aws_endpoint: Option<String>,
-    pub(crate) aws_role: Option<String>,
-    pub(crate) aws_identity_file: Option<PathBuf>,
-}
-
-/// What the process has around it: read once, at the edge.
-#[derive(Debug, Clone, Default)]
-pub struct Surroundings {
-    /// The running program.
-    pub executable: Option<PathBuf>,
-    /// Where relative model paths start.
-    pub folder: PathBuf,
-    /// The user's cache folder.
-    pub cache: Option<PathBuf>,
-    /// The active Python environment.
-    pub virtual_env: Option<PathBuf>,
-    /// `ORT_DYLIB_PATH`, the variable of the `ort` crate.
-    pub ort_dylib_path: Option<PathBuf>,
-    /// `LD_LIBRARY_PATH`, by which the libraries of a device are found.
-    pub library_path: Option<OsString>,
-    /// What the variables of AWS say, by their names.
-    pub aws: BTreeMap<&'static str, String>,
-    /// What the variables of `OpenTelemetry` say, by their names.
-    pub opentelemetry: BTreeMap<&'static str, String>,
-}
-
-/// The variables of `OpenTelemetry` that are heeded.
-const OPENTELEMETRY: [&str; 7] = [
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_HEADERS",
-    "OTEL_SERVICE_NAME",
-    "OTEL_TRACES_SAMPLER",
-    "OTEL_TRACES_SAMPLER_ARG",
-    "OTEL_SDK_DISABLED",
-];
-
-/// The variables of AWS that are heeded, by the names that AWS gave them.
-const AWS: [&str; 9] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-];
-
-impl Surroundings {
-    /// Those of this process.
-    pub fn of_process() -> Self {
-        let set = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
-        let texts = |names: &[&'static str]| {
-            names.iter().filter_map(|name| Some((*name, set(name)?.into_string().ok()?))).collect()
-        };
-        let home = set("HOME").map(PathBuf::from);
-        let cache = if cfg!(target_os = "windows") {
-            set("LOCALAPPDATA").map(PathBuf::from)
-        } else if cfg!(target_os = "macos") {
-            home.map(|home| home.join("Library/Caches"))
-        } else {
-            set("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| home.map(|home| home.join(".cache")))
-        };
-        Self {
-            executable: std::env::current_exe().ok(),
-            folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
-            cache,
-            virtual_env: set("VIRTUAL_ENV").or_else(|| set("CONDA_PREFIX")).map(PathBuf::from),
-            ort_dylib_path: set("ORT_DYLIB_PATH").map(PathBuf::from),
-            library_path: set("LD_LIBRARY_PATH"),
-            aws: texts(&AWS),
-            opentelemetry: texts(&OPENTELEMETRY),
-        }
-    }
-}
-
 impl Options {
+    /// Those of this process. A variable that is empty is not set, as for shells and containers.
+    ///
+    /// # Errors
+    /// What clap refuses, and the texts of `--help` and `--version`.
+    pub fn of_process() -> Result<Self, clap::Error> {
+        let command = Self::command().mut_args(|argument| {
+            let value = argument.get_env().and_then(std::env::var_os);
+            if value.is_some_and(|value| value.is_empty()) {
+                argument.env(Resettable::Reset)
+            } else {
+                argument
+            }
+        });
+        Self::from_arg_matches(&command.try_get_matches()?)
+    }
+
     /// Seconds between the stop signal and the end of serving as usual.
     pub(crate) fn lame_duck(&self, signal: &str) -> Duration {
         // A person at a terminal has no load balancer in front.
@@ -532,6 +455,11 @@ impl Options {
         }
     }
 
+    /// Bytes that all requests may take.
+    pub(crate) fn requests_bytes_max(&self) -> usize {
+        usize::try_from(self.requests_mb).unwrap_or(usize::MAX).saturating_mul(1024 * 1024)
+    }
+
     /// Time for an answer.
     pub(crate) fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms.into())
@@ -541,56 +469,6 @@ impl Options {
     pub(crate) fn http_threads(&self, processors: usize) -> usize {
         self.http_threads.map_or((processors / 2).clamp(1, 4), usize::from)
     }
-}
-
-/// What is wrong with the figures of `--metrics-json`.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MetricsError {
-    /// The file cannot be read.
-    #[error("cannot read the metrics file {}: {source}", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It is not JSON.
-    #[error("the metrics are not JSON: {0}")]
-    Json(serde_json::Error),
-    /// It is JSON of another shape.
-    #[error("the metrics must be an object of at most {METRICS_MAX} numbers; `{0}` is not one")]
-    Shape(String),
-}
-
-/// The figures of `--metrics-json`: an object if it starts with `{`, else a file that holds one.
-pub(crate) fn metrics(text: Option<&str>, folder: &Path) -> Result<BTreeMap<String, f64>, MetricsError> {
-    let text = match text.map(str::trim) {
-        None | Some("") => return Ok(BTreeMap::new()),
-        Some(inline) if inline.starts_with('{') => inline.to_owned(),
-        Some(file) => {
-            use std::io::Read as _;
-            let path = folder.join(file);
-            let mut text = String::new();
-            std::fs::File::open(&path)
-                .and_then(|file| file.take(METRICS_BYTES_MAX).read_to_string(&mut text))
-                .map_err(|source| MetricsError::Read { path, source })?;
-            text
-        }
-    };
-    let value: Value = serde_json::from_str(&text).map_err(MetricsError::Json)?;
-    let Value::Object(figures) = value else {
-        return Err(MetricsError::Shape("the whole".to_owned()));
-    };
-    if figures.len() > METRICS_MAX {
-        return Err(MetricsError::Shape("the whole".to_owned()));
-    }
-    figures
-        .into_iter()
-        .map(|(name, value)| match value.as_f64() {
-            Some(figure) => Ok((name, figure)),
-            None => Err(MetricsError::Shape(name)),
-        })
-        .collect()
 }
 
 fn host(text: &str) -> Result<IpAddr, String> {
@@ -667,20 +545,6 @@ mod tests {
             let options = parsed(&["--sha256", &text]).unwrap();
             assert_eq!(options.sha256, Some(format!("sha256:{}", "a".repeat(64))));
         }
-    }
-
-    #[test]
-    fn metrics_are_an_object_of_numbers() {
-        let read = |text: &str| metrics(Some(text), Path::new("/")).map_err(|error| error.to_string());
-        let expected = BTreeMap::from([("accuracy".to_owned(), 0.97), ("f1_score".to_owned(), 1.0)]);
-        assert_eq!(read(r#"{"accuracy":0.97,"f1_score":1}"#).unwrap(), expected);
-        assert_eq!(read("").unwrap().len(), 0);
-        assert_eq!(
-            read(r#"{"accuracy":"high"}"#).unwrap_err(),
-            "the metrics must be an object of at most 256 numbers; `accuracy` is not one"
-        );
-        assert!(read("{").unwrap_err().starts_with("the metrics are not JSON"));
-        assert!(read("nowhere.json").unwrap_err().starts_with("cannot read the metrics file /nowhere.json"));
     }
 
     #[test]

@@ -1,10 +1,12 @@
-//! The inference server of mlo: an ONNX model over HTTP.
+//! The inference server of mlo: ONNX models over HTTP and gRPC.
 //!
 //! In reading order:
 //!
-//! - `config`       what the operator asks for: flags and environment
+//! - `config`       what the operator asks for: flags, and variables behind them
+//! - `surroundings` what else the environment says
 //! - `onnxruntime`  where ONNX Runtime's library is
 //! - `spec`         which models are served, and what the operator says of each
+//! - `figures`      what is stated of a model's quality
 //! - `host`         the models of this process, and their exchange
 //! - `model`        from a URI to a model that answers
 //! - `source`       from a URI to a model's bytes
@@ -30,6 +32,7 @@ mod answer;
 mod batch;
 mod clock;
 mod config;
+mod figures;
 mod golden;
 mod host;
 mod life;
@@ -46,13 +49,13 @@ mod server;
 mod session;
 mod source;
 mod spec;
+mod surroundings;
 mod tensor;
 mod trace;
 mod warm_up;
 mod watchdog;
 
 use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -60,8 +63,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-pub use config::{Compat, LogFormat, LogLevel, Nulls, Options, Provider, Surroundings};
+pub use config::{Compat, LogFormat, LogLevel, Nulls, Options, Provider};
 pub use life::ListenError;
+pub use surroundings::Surroundings;
 
 use observe::ObserveError;
 use server::TlsError;
@@ -78,11 +82,11 @@ use server::{App, Beside, Entrance, Phase, Settings, Side};
 use spec::Spec;
 use trace::{Tracer, Tracing};
 
-/// Time for the model's threads to end once nothing is asked of them.
+/// Time for the model's threads, and for a loading, to end once nothing is asked of them.
 const THREADS_END_MAX: Duration = Duration::from_secs(1);
 
 /// Time for what was learned of the last answers to be written.
-const OBSERVER_END_MAX: Duration = Duration::from_secs(5);
+const OBSERVER_END_MAX: Duration = Duration::from_secs(2);
 
 /// Why the server ended without being told to.
 #[derive(Debug, thiserror::Error)]
@@ -105,22 +109,21 @@ enum RunError {
     NoToken,
 }
 
-/// Serves until a signal comes: 0 then, and 1 where it cannot.
-pub fn run(options: Options, around: Surroundings) -> ExitCode {
+/// Serves until a signal comes, and ends the process: with 0 then, and with 1 where it cannot.
+pub fn run(options: Options, around: Surroundings) -> ! {
     if options.detached {
         life::detach();
     }
     let log = Log::start(options.log_format, options.log_level);
     if options.probe {
-        let said = probe::child(&options, &log);
-        return if said.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        life::leave(i32::from(probe::child(&options, &log).is_err()));
     }
     let outcome = start(options, around, &log);
     if let Err(error) = &outcome {
         log.error("stopped", &[("reason", error)]);
     }
     log.flush();
-    if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    life::leave(i32::from(outcome.is_err()))
 }
 
 fn start(options: Options, around: Surroundings, log: &Log) -> Result<(), RunError> {
@@ -176,11 +179,12 @@ async fn serve(options: Options, around: Surroundings, log: &Log) -> Result<(), 
         },
     };
     app.draining.store(true, Ordering::Relaxed);
+    app.host.stop_loading();
     if let Ok(signal) = outcome {
         drain(&options, options.lame_duck(signal), &app, phase, servers, &mut signals).await;
     }
     let host = Arc::clone(&app.host);
-    // They end with the process otherwise.
+    // It does not panic, and if it did the process would end all the same.
     let _ = tokio::task::spawn_blocking(move || host.stop(THREADS_END_MAX)).await;
     finish_observing(&app).await;
     if let Some(run_file) = run_file {
@@ -235,6 +239,7 @@ fn app(options: &Options, specs: Vec<Spec>, around: Surroundings, beside: Beside
     let settings = Settings {
         instance: options.instance.clone().filter(|token| !token.is_empty()),
         request_timeout: options.request_timeout(),
+        requests_bytes_max: options.requests_bytes_max(),
         api_key: Key::new(options.api_key.as_deref()),
         admin_token: Key::new(options.admin_token.as_deref()),
         admin_apart: options.admin_port.is_some(),
@@ -349,5 +354,20 @@ async fn drain(
         let requests = app.inflight();
         servers.abort_all();
         app.log.warn("cut what was left", &[("requests", &requests)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn a_stop_takes_less_than_kubernetes_gives_it() {
+        let options = Options::parse_from(["mlo-runtime"]);
+        let all = [options.lame_duck("SIGTERM"), options.drain(), THREADS_END_MAX, OBSERVER_END_MAX];
+        let all: Duration = all.iter().sum();
+        assert!(all <= Duration::from_secs(28), "{all:?}, and the last lines of the log");
     }
 }

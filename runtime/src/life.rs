@@ -111,6 +111,20 @@ pub(crate) fn detach() {
     }
 }
 
+/// Ends the process at once, with this code.
+///
+/// Nothing that a library left to be done at the end is done: a thread may still be in ONNX Runtime, whose destructors
+/// would take from under it what it works with.
+pub(crate) fn leave(code: i32) -> ! {
+    // Standard output is the prediction log's, where it is anybody's. What cannot be written is lost either way.
+    let _ = std::io::stdout().flush();
+    #[cfg(unix)]
+    signal_hook::low_level::exit(code);
+    // Windows ends the other threads before it unloads libraries.
+    #[cfg(not(unix))]
+    std::process::exit(code)
+}
+
 /// Why the server could not listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {

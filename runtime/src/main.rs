@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use mlo_runtime::{Options, Surroundings};
 
 fn main() -> ExitCode {
-    match Options::try_parse() {
+    match Options::of_process() {
         Ok(options) => mlo_runtime::run(options, Surroundings::of_process()),
         Err(message) => {
             let failed = message.use_stderr();

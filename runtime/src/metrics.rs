@@ -80,6 +80,8 @@ pub(crate) struct Gauges {
     pub(crate) usage: Usage,
     pub(crate) uptime_seconds: f64,
     pub(crate) inflight: u64,
+    /// Bytes that requests hold.
+    pub(crate) inflight_bytes: usize,
     pub(crate) log_lines_dropped: u64,
     pub(crate) observations_dropped: u64,
     pub(crate) spans_dropped: u64,
@@ -94,6 +96,8 @@ pub(crate) struct ModelGauges {
     pub(crate) loaded: bool,
     pub(crate) accuracy: Option<f64>,
     pub(crate) rows_queued: usize,
+    /// ONNX Runtime's names of what may compute.
+    pub(crate) providers: Vec<&'static str>,
 }
 
 fn seconds() -> Histogram {
@@ -290,6 +294,8 @@ fn api(page: &mut Page, counts: &Counts, gauges: &Gauges) {
     }
     page.family("api_inflight_requests", "gauge", "Requests being answered now.");
     page.line("api_inflight_requests", &[], gauges.inflight);
+    page.family("api_inflight_bytes", "gauge", "Bytes of memory that requests hold now.");
+    page.line("api_inflight_bytes", &[], gauges.inflight_bytes);
     page.family("inference_queue_rows", "gauge", "Rows that wait for a model or are with it.");
     page.line(
         "inference_queue_rows",
@@ -305,6 +311,13 @@ fn model_lines(page: &mut Page, counts: &Counts, models: &[(&Model, &ModelGauges
     }
     page.family("ml_model_loaded", "gauge", "1 when every model answers, else 0.");
     page.line("ml_model_loaded", &[], u8::from(models.iter().all(|(_, gauges)| gauges.loaded)));
+    page.family("ml_model_execution_provider", "gauge", "1 for what computes the model, or a part of it.");
+    for (_, gauges) in models {
+        for provider in &gauges.providers {
+            let [model, version] = labels(gauges);
+            page.line("ml_model_execution_provider", &[model, version, ("provider", *provider)], 1);
+        }
+    }
     page.family("ml_model_accuracy", "gauge", "Accuracy that the model's manifest states.");
     for (_, gauges) in models {
         if let Some(accuracy) = gauges.accuracy {

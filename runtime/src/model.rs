@@ -4,22 +4,24 @@
 //! checked, or a reason for outsiders that holds a path or another program's words.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use mlo_model::{ModelError, ModelFacts};
+use mlo_model::{ModelError, ModelFacts, ModelFiles};
 
 use crate::answer::{Labels, Outputs, Reading};
 use crate::batch::Batching;
 pub(crate) use crate::batch::Queue;
 use crate::clock;
-use crate::config::{Options, Provider, Surroundings};
+use crate::config::Options;
 use crate::golden::{self, GoldenError};
 use crate::log::Log;
 use crate::onnxruntime::{self, NotFound};
 use crate::probe::{self, ProbeError, Trial};
 use crate::request::{Port, Taking};
-use crate::session::{Engine, Session, SessionError, Signature};
+use crate::session::{Engine, Placement, Session, SessionError, Signature};
 use crate::source::{Fetched, SourceError, Sources};
 use crate::spec::Spec;
+use crate::surroundings::Surroundings;
 use crate::warm_up::{self, WarmUp};
 
 /// The entry of a model's metadata that names its columns.
@@ -52,7 +54,7 @@ pub(crate) struct Served {
     /// The operator's names for them, as many as there are scores; or none.
     pub(crate) names: Vec<String>,
     pub(crate) batching: Batching,
-    pub(crate) provider: Provider,
+    pub(crate) placement: Placement,
     pub(crate) loaded_at: jiff::Timestamp,
     pub(crate) queue: Queue,
 }
@@ -91,12 +93,15 @@ pub(crate) enum LoadError {
     Probe(ProbeError),
     #[error(transparent)]
     Golden(#[from] GoldenError),
+    #[error("the server is stopping")]
+    Stopped,
 }
 
 impl From<ProbeError> for LoadError {
     fn from(error: ProbeError) -> Self {
         match error {
             ProbeError::Session(error) => LoadError::Session(error),
+            ProbeError::Stopped => LoadError::Stopped,
             other => LoadError::Probe(other),
         }
     }
@@ -128,6 +133,7 @@ impl LoadError {
             LoadError::Probe(ProbeError::Start(_)) => "the model could not be tried",
             LoadError::Probe(_) => "the model ends the process that loads it",
             LoadError::Golden(_) => "the model does not give the answers that are known",
+            LoadError::Stopped => "the server is stopping",
             LoadError::Model(error) => match error {
                 ModelError::Scheme { .. } | ModelError::Uri { .. } => "the model URI is not supported",
                 ModelError::Missing { .. } => "the model file was not found",
@@ -141,7 +147,7 @@ impl LoadError {
                 | ModelError::Corrupt { .. }
                 | ModelError::Limit { .. } => "the model file is not a usable ONNX model",
                 ModelError::ExternalData { .. } => {
-                    "the model keeps data in other files, which is not allowed"
+                    "the model keeps data in other files than those in its own folder, or they are not there"
                 }
             },
             LoadError::Session(error) => match error {
@@ -165,15 +171,23 @@ pub(crate) struct Loader {
     around: Surroundings,
     log: Log,
     engine: Option<Engine>,
+    /// Set when the server is being stopped: nothing is loaded any more.
+    stopping: Arc<AtomicBool>,
 }
 
 impl Loader {
-    pub(crate) fn new(options: Options, around: Surroundings, log: Log) -> Self {
-        Self { options, around, log, engine: None }
+    pub(crate) fn new(options: Options, around: Surroundings, log: Log, stopping: Arc<AtomicBool>) -> Self {
+        Self { options, around, log, engine: None, stopping }
+    }
+
+    /// Whether it is worth going on.
+    fn wanted(&self) -> Result<(), LoadError> {
+        if self.stopping.load(Ordering::Relaxed) { Err(LoadError::Stopped) } else { Ok(()) }
     }
 
     /// Loads what is newest; nothing where that is what answers already.
     pub(crate) fn load(&mut self, spec: &Spec, before: Option<&Served>) -> Result<Option<Served>, LoadError> {
+        self.wanted()?;
         let uri = spec.uri.as_deref().ok_or(LoadError::NotConfigured)?;
         let credentials = self.options.credentials(&self.around);
         let sources = Sources {
@@ -182,22 +196,22 @@ impl Loader {
             credentials: &credentials,
             expected: spec.sha256.as_deref(),
         };
-        let Fetched { bytes, version } = sources.fetch(uri)?;
-        let facts = mlo_model::inspect_bytes(&bytes)?;
+        let Fetched { files, version } = sources.fetch(uri)?;
+        let facts = mlo_model::inspect_files(&files)?;
         if let Some(expected) = spec.sha256.as_ref().filter(|expected| **expected != facts.digest) {
             return Err(LoadError::Digest { expected: expected.clone(), got: facts.digest });
         }
         if before.is_some_and(|before| before.facts.digest == facts.digest) {
             return Ok(None);
         }
-        self.serve(spec, facts, &bytes, version).map(Some)
+        self.serve(spec, facts, &files, version).map(Some)
     }
 
     fn serve(
         &mut self,
         spec: &Spec,
         facts: ModelFacts,
-        bytes: &[u8],
+        files: &ModelFiles,
         version: Option<String>,
     ) -> Result<Served, LoadError> {
         let (options, log) = (&self.options, &self.log);
@@ -205,23 +219,32 @@ impl Loader {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let execution = options.execution(processors);
         let max = options.load_time();
-        let trial = Trial { model: bytes, digest: &facts.digest, library: &library, execution, max };
+        let (digest, stopping) = (facts.digest.as_str(), self.stopping.as_ref());
+        let trial = Trial { files, digest, library: &library, execution, max, stopping };
         probe::run(&trial, options, &self.around)?;
+        // What ONNX Runtime has begun cannot be ended.
+        self.wanted()?;
         let engine = match &self.engine {
             Some(engine) => engine.clone(),
             None => self.engine.insert(Engine::load(&library, log)?).clone(),
         };
         let mut sessions = Vec::new();
         for _ in 0..options.instances {
-            sessions.push(Session::load(&engine, bytes, execution)?);
+            self.wanted()?;
+            sessions.push(Session::load(&engine, files, execution)?);
         }
-        let signature = sessions.first().map(|session| Arc::clone(session.signature()));
-        let signature = signature.ok_or(LoadError::NotConfigured)?;
+        let first = sessions.first().map(|session| (Arc::clone(session.signature()), session.placement()));
+        let (signature, placement) = first.ok_or(LoadError::NotConfigured)?;
+        if placement.provider != options.provider || placement.mixed {
+            let values: [(&str, &dyn std::fmt::Display); 2] =
+                [("wanted", &options.provider), ("computes", &placement.names().join(", "))];
+            log.warn("the provider that is wanted does not compute all of the model", &values);
+        }
         let taking = taking(spec, options, &facts, &signature)?;
         let warm_up = warm_up(&mut sessions, &signature, &taking, log)?;
         let reading = Reading::of(&signature.outputs);
         let names = class_names(spec, reading, &warm_up.outputs)?;
-        let queue = Queue::start(sessions, warm_up.batching, options.limits())?;
+        let queue = Queue::start(sessions, warm_up.batching, options.limits(), warm_up.asked.as_ref())?;
         let served = Served {
             facts,
             version,
@@ -231,7 +254,7 @@ impl Loader {
             classes: warm_up.outputs.classes,
             names,
             batching: warm_up.batching,
-            provider: options.provider,
+            placement,
             loaded_at: clock::now(),
             queue,
         };
@@ -245,7 +268,8 @@ impl Loader {
 
 /// Runs every instance once: the first run allocates and optimises, and shows that the model runs at all.
 ///
-/// Where the model leaves lengths open, a refusal only says that these are not the right ones.
+/// A refusal only says that what was made up is not what the model takes: it may want another length, or a category that
+/// it has seen. Whether it answers at all, golden requests show.
 fn warm_up(
     sessions: &mut [Session],
     signature: &Signature,
@@ -255,25 +279,22 @@ fn warm_up(
     let mut first = None;
     for session in sessions {
         let warm_up = match warm_up::run(session, taking) {
-            Err(SessionError::Input(reason) | SessionError::Run(reason))
-                if warm_up::has_open_lengths(signature) =>
-            {
-                log.warn(
-                    "not warmed up, since the model does not say how long its input is",
-                    &[("reason", &reason)],
-                );
+            Err(SessionError::Input(reason) | SessionError::Run(reason)) => {
+                let message = "not warmed up, since the model does not take rows that are made up; golden requests show \
+                               whether it answers";
+                log.warn(message, &[("reason", &reason)]);
                 // What was not seen to be right is not done.
                 let batching = match warm_up::declared(signature) {
                     Batching::Merged => Batching::Alone,
                     declared => declared,
                 };
-                WarmUp { batching, outputs: Outputs::default() }
+                WarmUp { batching, asked: None, outputs: Outputs::default() }
             }
             outcome => outcome?,
         };
         first.get_or_insert(warm_up);
     }
-    Ok(first.unwrap_or(WarmUp { batching: Batching::Alone, outputs: Outputs::default() }))
+    Ok(first.unwrap_or(WarmUp { batching: Batching::Alone, asked: None, outputs: Outputs::default() }))
 }
 
 /// What requests are read against: the model's inputs, and the names of the columns of its only one.

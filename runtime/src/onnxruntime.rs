@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::config::{Options, Surroundings};
+use crate::config::Options;
+use crate::surroundings::Surroundings;
 
 /// The pinned release, shared with the chores that fetch it.
 const PINNED: &str = include_str!("../onnxruntime.json");

@@ -4,25 +4,30 @@
 //! Never: the server's environment in the child, or a child that outlives its time.
 
 use std::ffi::OsString;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead, ErrorKind, Read as _, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use mlo_model::ModelFiles;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::clock;
-use crate::config::{Options, Surroundings};
+use crate::config::Options;
 use crate::log::Log;
 use crate::request::Taking;
 use crate::session::{Engine, Execution, Session, SessionError};
+use crate::surroundings::Surroundings;
 use crate::warm_up;
 
 /// How often the parent looks after the child.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Bytes of what the child says at most.
 const SAID_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes of the line that says which files come, at most: a thousand names.
+const HEAD_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Memory that a model may ask for: this, and so many times its own size. ONNX Runtime keeps two or three copies of
 /// the weights while it prepares them.
 const MEMORY_BYTES: u64 = 8 * 1024 * 1024 * 1024;
@@ -39,6 +44,9 @@ pub(crate) enum ProbeError {
     /// It did not end.
     #[error("loading the model and running it once took more than {0} seconds")]
     Hangs(u64),
+    /// Nobody will ask it any more.
+    #[error("the server is stopping")]
+    Stopped,
     /// There is no child.
     #[error("cannot start a process to try the model in: {0}")]
     Start(std::io::Error),
@@ -68,12 +76,14 @@ enum Kind {
 
 /// What a trial is about.
 pub(crate) struct Trial<'a> {
-    pub(crate) model: &'a [u8],
+    pub(crate) files: &'a ModelFiles,
     /// `sha256:…` of the model.
     pub(crate) digest: &'a str,
     pub(crate) library: &'a Path,
     pub(crate) execution: Execution,
     pub(crate) max: Duration,
+    /// Set when the server is being stopped, which ends the trial.
+    pub(crate) stopping: &'a AtomicBool,
 }
 
 /// Tries a model in a child, unless it is known from an earlier time that it is good.
@@ -123,20 +133,20 @@ fn try_in_child(
     let outcome = std::thread::scope(|scope| {
         scope.spawn(move || {
             // A child that has ended reads no more.
-            let _ = input.map(|mut input| input.write_all(trial.model));
+            let _ = input.map(|mut input| send(&mut input, trial.files));
         });
         let said = scope.spawn(move || {
             let mut said = String::new();
             let _ = output.map(|output| output.take(SAID_BYTES_MAX).read_to_string(&mut said));
             said
         });
-        let ended = ended(&mut child, clock::instant() + trial.max);
+        let ended = ended(&mut child, trial);
         // Its pipes end with it.
         let _ = child.kill();
         let _ = child.wait();
         ended.map(|status| (status, said.join().unwrap_or_default()))
     });
-    let (status, said) = outcome.ok_or(ProbeError::Hangs(trial.max.as_secs()))?;
+    let (status, said) = outcome?;
     let said: Said = serde_json::from_str(&said).map_err(|_| ProbeError::Crashed(status.to_string()))?;
     let text = said.text;
     Err(ProbeError::Session(match said.kind {
@@ -150,14 +160,18 @@ fn try_in_child(
     }))
 }
 
-/// Waits for the end, until then at most.
-fn ended(child: &mut Child, until: Instant) -> Option<std::process::ExitStatus> {
+/// Waits for the end, as long as the trial may take and somebody wants to know.
+fn ended(child: &mut Child, trial: &Trial<'_>) -> Result<ExitStatus, ProbeError> {
+    let until = clock::instant() + trial.max;
     loop {
         if let Ok(Some(status)) = child.try_wait() {
-            return Some(status);
+            return Ok(status);
+        }
+        if trial.stopping.load(Ordering::Relaxed) {
+            return Err(ProbeError::Stopped);
         }
         if clock::instant() > until {
-            return None;
+            return Err(ProbeError::Hangs(trial.max.as_secs()));
         }
         std::thread::park_timeout(LOOK_EVERY);
     }
@@ -185,10 +199,9 @@ fn arguments(trial: &Trial<'_>, options: &Options) -> Vec<OsString> {
 
 /// What the child does: reads a model from its input, loads it, runs it once, and says what became of it.
 pub(crate) fn child(options: &Options, log: &Log) -> std::io::Result<()> {
-    let mut model = Vec::new();
-    std::io::stdin().lock().take(mlo_model::MODEL_BYTES_MAX).read_to_end(&mut model)?;
-    limit(options, model.len() as u64);
-    let (kind, text) = match attempt(options, &model, log) {
+    let files = receive(&mut std::io::stdin().lock())?;
+    limit(options, files.bytes());
+    let (kind, text) = match attempt(options, &files, log) {
         Ok(()) => (Kind::Good, String::new()),
         Err(error) => match error {
             SessionError::Library(text) => (Kind::Library, text),
@@ -204,19 +217,38 @@ pub(crate) fn child(options: &Options, log: &Log) -> std::io::Result<()> {
     std::io::stdout().lock().write_all(&said)
 }
 
-fn attempt(options: &Options, model: &[u8], log: &Log) -> Result<(), SessionError> {
+/// Hands files on: a line of JSON with the names of those beside the model and the bytes of all, then their bytes.
+fn send(to: &mut impl Write, files: &ModelFiles) -> std::io::Result<()> {
+    let data = files.data.iter().map(|(name, data)| (name, data.len()));
+    serde_json::to_writer(&mut *to, &(files.model.len(), data.collect::<Vec<_>>()))?;
+    to.write_all(b"\n")?;
+    to.write_all(&files.model)?;
+    files.data.iter().try_for_each(|(_, data)| to.write_all(data))
+}
+
+fn receive(from: &mut impl BufRead) -> std::io::Result<ModelFiles> {
+    let mut line = String::new();
+    from.take(HEAD_BYTES_MAX).read_line(&mut line)?;
+    let (model, data): (u64, Vec<(String, u64)>) = serde_json::from_str(&line)?;
+    let mut take = |length: u64| {
+        let mut bytes = Vec::new();
+        let read = from.take(length.min(mlo_model::MODEL_BYTES_MAX)).read_to_end(&mut bytes)?;
+        if read as u64 == length { Ok(bytes) } else { Err(std::io::Error::from(ErrorKind::UnexpectedEof)) }
+    };
+    let model = take(model)?;
+    let data = data.into_iter().map(|(name, length)| Ok((name, take(length)?.into())));
+    Ok(ModelFiles { model, data: data.collect::<std::io::Result<_>>()? })
+}
+
+fn attempt(options: &Options, files: &ModelFiles, log: &Log) -> Result<(), SessionError> {
     let library = options.onnxruntime.as_deref().unwrap_or(Path::new(""));
     let engine = Engine::load(library, log)?;
-    let mut session = Session::load(&engine, model, options.execution(1))?;
+    let mut session = Session::load(&engine, files, options.execution(1))?;
     let inputs = session.signature().inputs.clone();
     let taking = Taking { inputs, ..Taking::default() };
     match warm_up::once(&mut session, &taking) {
-        // Only other lengths may be wanted.
-        Err(SessionError::Input(_) | SessionError::Run(_))
-            if warm_up::has_open_lengths(session.signature()) =>
-        {
-            Ok(())
-        }
+        // Only other lengths or values may be wanted.
+        Err(SessionError::Input(_) | SessionError::Run(_)) => Ok(()),
         outcome => outcome.map(drop),
     }
 }
@@ -229,6 +261,9 @@ fn limit(options: &Options, model_bytes: u64) {
         let _ = setrlimit(resource, Rlimit { current: Some(max), maximum: Some(max) });
     };
     set(Resource::Core, 0);
+    // Who is killed cannot end its trial.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     set(Resource::Cpu, u64::from(options.load_seconds).saturating_mul(options.threads_max()));
     if options.provider == crate::config::Provider::Cpu {
         // A device's driver reserves addresses without end.

@@ -17,6 +17,7 @@ use crate::request::{InputError, Port, Problem};
 pub(crate) enum Code {
     ModelNotLoaded,
     ModelLoad,
+    ReloadPending,
     Authentication,
     Forbidden,
     BadRequest,
@@ -40,6 +41,7 @@ impl Code {
         match self {
             Code::ModelNotLoaded => "MODEL_NOT_LOADED",
             Code::ModelLoad => "MODEL_LOAD_ERROR",
+            Code::ReloadPending => "RELOAD_PENDING",
             Code::Authentication => "AUTHENTICATION_ERROR",
             Code::Forbidden => "FORBIDDEN",
             Code::BadRequest => "BAD_REQUEST",
@@ -62,6 +64,7 @@ impl Code {
     pub(crate) fn status(self) -> u16 {
         match self {
             Code::ModelNotLoaded | Code::ModelLoad | Code::Overloaded => 503,
+            Code::ReloadPending => 429,
             Code::Authentication => 401,
             Code::Forbidden => 403,
             Code::BadRequest => 400,
@@ -86,7 +89,7 @@ impl Code {
                 "validation"
             }
             Code::RequestTimeout | Code::PredictionTimeout => "timeout",
-            Code::Overloaded => "overloaded",
+            Code::Overloaded | Code::ReloadPending => "overloaded",
             Code::Prediction => "prediction",
             Code::NotFound | Code::ModelNotFound | Code::MethodNotAllowed | Code::NotAcceptable => "routing",
             Code::Internal => "internal",
@@ -166,8 +169,9 @@ pub(crate) fn model_facts(served: &Served) -> Value {
         "nodes": served.facts.nodes,
         "loaded_at": clock::rfc3339(served.loaded_at),
         "batching": served.batching.text(),
-        "device": served.provider.device(),
-        "execution_provider": served.provider.onnxruntime_name(),
+        "device": served.placement.provider.device(),
+        "execution_provider": served.placement.provider.onnxruntime_name(),
+        "execution_providers": served.placement.names(),
     })
 }
 

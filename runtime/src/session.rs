@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use mlo_model::ModelFiles;
 use ort::ep;
 use ort::logging::LogLevel as OrtLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -146,20 +147,87 @@ pub(crate) struct Execution {
     pub(crate) memory_bytes: Option<usize>,
 }
 
+/// Where the nodes of a loaded model are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Placement {
+    /// What computes them, or those of them that it can.
+    pub(crate) provider: Provider,
+    /// Whether the processor computes the rest.
+    pub(crate) mixed: bool,
+}
+
+impl Placement {
+    /// ONNX Runtime's names of what may compute, the first one first.
+    pub(crate) fn names(self) -> Vec<&'static str> {
+        let more: &[Provider] = match self.provider {
+            Provider::Cpu | Provider::Cuda => &[],
+            Provider::Tensorrt => &[Provider::Cuda],
+        };
+        let rest = self.mixed.then_some(&Provider::Cpu);
+        [&self.provider].into_iter().chain(more).chain(rest).map(|it| it.onnxruntime_name()).collect()
+    }
+
+    /// What is tried, in this order: where nothing else may compute, only that.
+    fn to_try(execution: Execution) -> Vec<Placement> {
+        let whole = |provider| Placement { provider, mixed: false };
+        let part = |provider| Placement { provider, mixed: true };
+        let (cpu, cuda, tensorrt) = (Provider::Cpu, Provider::Cuda, Provider::Tensorrt);
+        match (execution.provider, execution.fallback) {
+            (provider, false) | (provider @ Provider::Cpu, true) => vec![whole(provider)],
+            (Provider::Cuda, true) => vec![whole(cuda), part(cuda), whole(cpu)],
+            (Provider::Tensorrt, true) => {
+                vec![whole(tensorrt), part(tensorrt), whole(cuda), part(cuda), whole(cpu)]
+            }
+        }
+    }
+}
+
 /// A loaded model, owned by the one thread that runs it.
 pub(crate) struct Session {
     ort: OrtSession,
     signature: Arc<Signature>,
+    placement: Placement,
 }
 
 impl Session {
-    /// Loads a model whose bytes [`mlo_model::inspect_bytes`] has let through.
-    pub(crate) fn load(engine: &Engine, model: &[u8], execution: Execution) -> Result<Self, SessionError> {
+    /// Loads a model whose files [`mlo_model::inspect_files`] has let through.
+    pub(crate) fn load(
+        engine: &Engine,
+        files: &ModelFiles,
+        execution: Execution,
+    ) -> Result<Self, SessionError> {
+        let mut outcome = Err(SessionError::Refused("nothing was tried".to_owned()));
+        for placement in Placement::to_try(execution) {
+            outcome = Self::load_at(engine, files, execution, placement);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome
+    }
+
+    fn load_at(
+        engine: &Engine,
+        files: &ModelFiles,
+        execution: Execution,
+        placement: Placement,
+    ) -> Result<Self, SessionError> {
         let refused = |error: ort::Error| SessionError::Refused(error.to_string());
-        let mut builder = builder(engine, execution)?;
-        let ort = builder.commit_from_memory(model).map_err(refused)?;
+        let mut builder = builder(engine, execution, placement)?;
+        for (name, data) in &files.data {
+            // By name: ONNX Runtime opens no file.
+            builder = builder
+                .with_external_initializer_file_in_memory(name, Arc::clone(data))
+                .map_err(|error| refused(error.into()))?;
+        }
+        let ort = builder.commit_from_memory(&files.model).map_err(refused)?;
         let signature = Arc::new(signature(ort.inputs(), ort.outputs())?);
-        Ok(Self { ort, signature })
+        Ok(Self { ort, signature, placement })
+    }
+
+    /// Where its nodes are.
+    pub(crate) fn placement(&self) -> Placement {
+        self.placement
     }
 
     /// What the model takes and gives.
@@ -206,7 +274,11 @@ fn failed(error: ort::Error) -> SessionError {
     }
 }
 
-fn builder(engine: &Engine, execution: Execution) -> Result<SessionBuilder, SessionError> {
+fn builder(
+    engine: &Engine,
+    execution: Execution,
+    placement: Placement,
+) -> Result<SessionBuilder, SessionError> {
     let refused = |error: ort::Error| SessionError::Refused(error.to_string());
     let basic = || -> ort::Result<SessionBuilder> {
         let builder = OrtSession::builder(&engine.environment)?
@@ -220,7 +292,7 @@ fn builder(engine: &Engine, execution: Execution) -> Result<SessionBuilder, Sess
         Ok(builder)
     };
     let mut builder = basic().map_err(refused)?;
-    let strict = execution.provider != Provider::Cpu && !execution.fallback;
+    let strict = placement.provider != Provider::Cpu && !placement.mixed;
     if strict {
         // Without this ONNX Runtime would give nodes to the processor and say nothing.
         builder = builder
@@ -235,22 +307,22 @@ fn builder(engine: &Engine, execution: Execution) -> Result<SessionBuilder, Sess
             None => provider,
         }
     };
-    let mut providers = match execution.provider {
+    let providers = match placement.provider {
         Provider::Cpu => Vec::new(),
         Provider::Cuda => vec![cuda().build()],
         Provider::Tensorrt => {
             vec![ep::TensorRT::default().with_device_id(device).build(), cuda().build()]
         }
     };
-    if !execution.fallback {
-        providers = providers.into_iter().map(ep::ExecutionProviderDispatch::error_on_failure).collect();
-    }
+    // Without this ONNX Runtime would go on without it, and say nothing.
+    let mut providers: Vec<_> =
+        providers.into_iter().map(ep::ExecutionProviderDispatch::error_on_failure).collect();
     if !strict && !execution.arena {
         providers.push(ep::CPU::default().with_arena_allocator(false).build());
     }
     builder
         .with_execution_providers(providers)
-        .map_err(|error| SessionError::Provider { provider: execution.provider, reason: error.to_string() })
+        .map_err(|error| SessionError::Provider { provider: placement.provider, reason: error.to_string() })
 }
 
 /// The names and types of everything that goes in and comes out.

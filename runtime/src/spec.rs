@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::config::{self, MetricsError, Options, Surroundings};
+use crate::config::{self, Options};
+use crate::figures::{self, FiguresError};
+use crate::surroundings::Surroundings;
 
 /// Bytes of the file at most.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -37,7 +39,7 @@ pub(crate) struct Spec {
 pub(crate) enum SpecError {
     /// The figures of a model.
     #[error(transparent)]
-    Metrics(#[from] MetricsError),
+    Metrics(#[from] FiguresError),
     /// The file cannot be read.
     #[error("cannot read the models file {}: {source}", path.display())]
     Read {
@@ -134,7 +136,7 @@ fn of_flags(options: &Options, around: &Surroundings) -> Result<Spec, SpecError>
         sha256: options.sha256.clone(),
         labels: named(&options.labels),
         features: named(&options.features),
-        figures: config::metrics(options.metrics_json.as_deref(), &around.folder)?,
+        figures: figures::read(options.metrics_json.as_deref(), &around.folder)?,
         golden: options.golden.as_ref().map(|path| around.folder.join(path)),
     })
 }

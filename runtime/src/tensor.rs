@@ -165,6 +165,14 @@ impl Data {
         }
     }
 
+    /// Bytes of memory that the elements take.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Data::Text(texts) => texts.iter().map(|text| size_of::<String>() + text.len()).sum(),
+            data => data.len() * data.element().bytes().unwrap_or(1),
+        }
+    }
+
     /// Elements `from..to`, as a tensor's own; fewer where there are not as many.
     pub(crate) fn slice(&self, from: usize, to: usize) -> Data {
         fn cut<T: Clone>(values: &[T], from: usize, to: usize) -> Vec<T> {
@@ -305,6 +313,11 @@ impl Tensor {
         }
         true
     }
+}
+
+/// Bytes of memory that tensors take.
+pub(crate) fn bytes(tensors: &[Tensor]) -> usize {
+    tensors.iter().map(|tensor| tensor.data.bytes()).sum()
 }
 
 /// The product of lengths, if it can be counted.

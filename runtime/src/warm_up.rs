@@ -25,7 +25,9 @@ const LARGER: f32 = -1000.0;
 /// What the first runs showed.
 pub(crate) struct WarmUp {
     pub(crate) batching: Batching,
-    /// The answer to one row; empty where there was no run.
+    /// What the model was asked; none where it took nothing that was made up.
+    pub(crate) asked: Option<Inputs>,
+    /// The answer to it; empty where there is none.
     pub(crate) outputs: Outputs,
 }
 
@@ -44,7 +46,7 @@ pub(crate) fn run(session: &mut Session, taking: &Taking) -> Result<WarmUp, Sess
         // Each request by itself is right for every model.
         Batching::Merged | Batching::Exactly(_) | Batching::Alone => Batching::Alone,
     };
-    Ok(WarmUp { batching, outputs })
+    Ok(WarmUp { batching, asked: Some(one), outputs })
 }
 
 /// Runs the model a single time; what it was given, and what it answered.
@@ -74,11 +76,6 @@ fn inputs(taking: &Taking, rows: usize, kind: Kind) -> Result<Inputs, SessionErr
     let tensor = |port: &Port| filled(port, taking, rows, kind);
     let inputs: Option<Inputs> = taking.inputs.iter().map(tensor).collect();
     inputs.ok_or_else(|| SessionError::Unsupported("its input is too large".to_owned()))
-}
-
-/// Whether the model leaves the length of something open that is not the number of rows.
-pub(crate) fn has_open_lengths(signature: &Signature) -> bool {
-    signature.inputs.iter().any(|port| port.dims.iter().skip(1).any(Option::is_none))
 }
 
 /// How rows are batched by what the model says of its shapes.

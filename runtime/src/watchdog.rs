@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::life;
 use crate::log::Log;
 
 /// How often runs are looked at.
@@ -29,7 +30,7 @@ pub(crate) fn start(
                     &[("max_seconds", &seconds)],
                 );
                 log.flush();
-                std::process::exit(EXIT_CODE);
+                life::leave(EXIT_CODE);
             }
         }
     })?;

@@ -83,11 +83,13 @@ pub enum ModelError {
     },
     /// A tensor wants to be read from another file.
     #[error(
-        "the tensor `{tensor}` of the ONNX file keeps its data in another file, which is not allowed; save the model as one file"
+        "the tensor `{tensor}` of the ONNX file keeps its data in another file, and {problem}; save the model as one file"
     )]
     ExternalData {
         /// The tensor's name; empty when it has none.
         tensor: String,
+        /// Why that file is not read.
+        problem: DataProblem,
     },
     /// The file makes its reader remember more than any real model does.
     #[error("the ONNX file has more than {max} {what}")]
@@ -97,6 +99,26 @@ pub enum ModelError {
         /// The most that is read.
         max: u64,
     },
+}
+
+/// Why data in another file is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DataProblem {
+    /// It is not a weight of the main graph.
+    #[error("only weights of the main graph may")]
+    Elsewhere,
+    /// The tensor does not say clearly where it is.
+    #[error("it does not say clearly where")]
+    Unclear,
+    /// The place is not one in the model's own folder.
+    #[error("that is not a file in the model's own folder")]
+    Outside,
+    /// Nothing is there.
+    #[error("there is no such file beside the model")]
+    Missing,
+    /// The file ends before the data does.
+    #[error("that file ends before the data does")]
+    Short,
 }
 
 /// Why a folder does not name one model.

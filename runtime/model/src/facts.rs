@@ -8,9 +8,10 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 /// An ONNX model as its file describes it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ModelFacts {
-    /// `sha256:` and 64 hexadecimal digits, over the whole file.
+    /// `sha256:` and 64 hexadecimal digits, over the whole file; where others hold some of its weights, over the lines of
+    /// `sha256sum` for all: the model as `-`, then the others by name.
     pub digest: String,
-    /// Size of the file in bytes.
+    /// Size of the file in bytes, with those that hold weights.
     pub size_bytes: u64,
     /// Version of the file format.
     pub ir_version: i64,
@@ -32,6 +33,9 @@ pub struct ModelFacts {
     pub parameters: u64,
     /// Nodes of the main graph.
     pub nodes: u64,
+    /// Names of the files beside it that hold weights.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub data_files: Vec<String>,
 }
 
 impl ModelFacts {

@@ -2,34 +2,21 @@
 //!
 //! In: a path, or bytes. Out: [`ModelFacts`]. Never: more than a few megabytes of memory however large the file, a
 //! second read of the weights (they are hashed and passed over in one go), a panic.
-//!
-//! ONNX Runtime reads files that a model names beside itself, through plain and sparse tensors, attributes and
-//! subgraphs (CVE-2022-25882, CVE-2024-27318 and their kin), so each of those is visited, in functions and training
-//! graphs too. Field numbers are those of <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3>.
 
-use data_encoding::HEXLOWER;
-use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::ModelError;
-use crate::facts::{Dim, ModelFacts, Port, PortType};
-use crate::wire::{DEPTH_MAX, Value, Wire, WireError};
+use crate::beside::{self, DataFile, ModelFiles};
+use crate::error::{DataProblem, ModelError};
+use crate::facts::ModelFacts;
+use crate::walk::{Found, walk};
 
 /// Size of a model file in bytes at most: protobuf's own limit for a message.
 pub const MODEL_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024 - 1;
-/// Length of a name in bytes at most. Exporters write scopes into names; a few hundred bytes are seen.
-const NAME_BYTES_MAX: u64 = 4096;
-/// Text kept in memory at most, in bytes, [`KEPT_OVERHEAD`] for each piece included. A language model with some
-/// thousand weights needs less than one megabyte.
-const KEPT_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// What a kept name costs besides its own bytes.
-const KEPT_OVERHEAD: u64 = 64;
-/// Entries of the author's metadata that are kept; the rest is passed over.
-const METADATA_ENTRIES_MAX: usize = 256;
 /// Bytes read from the file at a time.
 const BUFFER_BYTES: usize = 256 * 1024;
 
@@ -42,20 +29,69 @@ pub fn inspect(path: &Path) -> Result<ModelFacts, ModelError> {
     let hashing = Hashing { inner: file.take(size_bytes), hash: Sha256::new() };
     let mut input = BufReader::with_capacity(BUFFER_BYTES, hashing);
     let found = walk(&mut input, size_bytes).map_err(|stop| stop.at(path))?;
-    let digest = sha256(&input.into_inner().hash.finalize());
-    Ok(found.facts(digest, size_bytes))
+    let model = input.into_inner().hash.finalize();
+    let (mut bytes, mut hashes) = (size_bytes, Vec::new());
+    for file in found.places() {
+        let (length, hash) = hashed(&beside::find(path, &file)?)?;
+        file.check(length)?;
+        bytes = bytes.saturating_add(length);
+        check_size(bytes)?;
+        hashes.push((file.name, hash));
+    }
+    Ok(found.facts(beside::digest(&model, &hashes), bytes))
 }
 
-/// Reads and checks a model that is in memory already, such as one that [`read`] gave.
+/// How long a file is, and its digest.
+fn hashed(path: &Path) -> Result<(u64, Vec<u8>), ModelError> {
+    let failed = |source| ModelError::Read { path: path.to_owned(), source };
+    let (file, size_bytes) = open(path)?;
+    let mut input = Hashing { inner: file.take(size_bytes), hash: Sha256::new() };
+    std::io::copy(&mut input, &mut std::io::sink()).map_err(failed)?;
+    Ok((size_bytes, input.hash.finalize().to_vec()))
+}
+
+/// Reads and checks a model of one file that is in memory already.
 ///
 /// # Errors
 /// As [`inspect`], without those of the file system.
 pub fn inspect_bytes(bytes: &[u8]) -> Result<ModelFacts, ModelError> {
-    let size_bytes = bytes.len() as u64;
+    inspect_parts(bytes, &[])
+}
+
+/// Reads and checks a model that is in memory already, such as one that [`read_files`](crate::read_files) gave.
+///
+/// # Errors
+/// As [`inspect`], without those of the file system.
+pub fn inspect_files(files: &ModelFiles) -> Result<ModelFacts, ModelError> {
+    inspect_parts(&files.model, &files.data)
+}
+
+fn inspect_parts(model: &[u8], data: &[(String, Arc<[u8]>)]) -> Result<ModelFacts, ModelError> {
+    let found = found(model)?;
+    let (mut bytes, mut hashes) = (model.len() as u64, Vec::new());
+    for file in found.places() {
+        let given = data.iter().find(|(name, _)| *name == file.name);
+        let (name, data) = given.ok_or_else(|| file.wrong(DataProblem::Missing))?;
+        file.check(data.len() as u64)?;
+        bytes = bytes.saturating_add(data.len() as u64);
+        hashes.push((name.clone(), Sha256::digest(data).to_vec()));
+    }
+    Ok(found.facts(beside::digest(&Sha256::digest(model), &hashes), bytes))
+}
+
+/// The files beside a model that its tensors name, by name.
+///
+/// # Errors
+/// As [`inspect_bytes`]; that a file is not there is none.
+pub fn data_files(model: &[u8]) -> Result<Vec<DataFile>, ModelError> {
+    Ok(found(model)?.places())
+}
+
+fn found(model: &[u8]) -> Result<Found, ModelError> {
+    let size_bytes = model.len() as u64;
     check_size(size_bytes)?;
-    let mut input = bytes;
-    let found = walk(&mut input, size_bytes).map_err(|stop| stop.at(Path::new("memory")))?;
-    Ok(found.facts(sha256(&Sha256::digest(bytes)), size_bytes))
+    let mut input = model;
+    walk(&mut input, size_bytes).map_err(|stop| stop.at(Path::new("memory")))
 }
 
 /// The bytes of the regular file at `path`, at most [`MODEL_BYTES_MAX`] of them, unchecked.
@@ -108,11 +144,6 @@ fn check_size(size_bytes: u64) -> Result<(), ModelError> {
     }
 }
 
-/// A digest as it is written: `sha256:` and 64 digits.
-fn sha256(hash: &[u8]) -> String {
-    format!("sha256:{}", HEXLOWER.encode(hash))
-}
-
 /// Hashes what passes through.
 struct Hashing<R> {
     inner: R,
@@ -124,504 +155,5 @@ impl<R: Read> Read for Hashing<R> {
         let read = self.inner.read(buffer)?;
         self.hash.update(buffer.get(..read).unwrap_or_default());
         Ok(read)
-    }
-}
-
-/// Why a walk ended early.
-enum Stop {
-    Wire(WireError),
-    Model(ModelError),
-}
-
-impl Stop {
-    fn at(self, path: &Path) -> ModelError {
-        match self {
-            Stop::Model(error) => error,
-            Stop::Wire(WireError::Corrupt { offset, reason }) => ModelError::Corrupt { offset, reason },
-            Stop::Wire(WireError::Io(source)) => ModelError::Read { path: path.to_owned(), source },
-        }
-    }
-}
-
-impl From<WireError> for Stop {
-    fn from(error: WireError) -> Self {
-        Stop::Wire(error)
-    }
-}
-
-impl From<std::io::Error> for Stop {
-    fn from(error: std::io::Error) -> Self {
-        Stop::Wire(WireError::Io(error))
-    }
-}
-
-/// What is met on the way through the file.
-#[derive(Default)]
-struct Found {
-    ir_version: i64,
-    opsets: BTreeMap<String, i64>,
-    producer_name: String,
-    producer_version: String,
-    graph_name: String,
-    metadata: BTreeMap<String, String>,
-    inputs: Vec<Port>,
-    outputs: Vec<Port>,
-    weights: HashSet<String>,
-    parameters: u64,
-    nodes: u64,
-    has_graph: bool,
-}
-
-impl Found {
-    fn facts(self, digest: String, size_bytes: u64) -> ModelFacts {
-        let weights = self.weights;
-        ModelFacts {
-            digest,
-            size_bytes,
-            ir_version: self.ir_version,
-            opsets: self.opsets,
-            producer_name: self.producer_name,
-            producer_version: self.producer_version,
-            graph_name: self.graph_name,
-            metadata: self.metadata,
-            inputs: self.inputs.into_iter().filter(|port| !weights.contains(&port.name)).collect(),
-            outputs: self.outputs,
-            parameters: self.parameters,
-            nodes: self.nodes,
-        }
-    }
-}
-
-fn walk<R: BufRead>(input: &mut R, size_bytes: u64) -> Result<Found, Stop> {
-    let head = input.fill_buf()?;
-    if let Some(reason) = other_format(head) {
-        return Err(Stop::Model(ModelError::NotOnnx { reason }));
-    }
-    let mut walk = Walk { wire: Wire::new(input), kept_bytes: 0, found: Found::default() };
-    let outcome = walk.model(size_bytes);
-    let found = walk.found;
-    match outcome {
-        Err(Stop::Wire(WireError::Corrupt { .. })) if found.ir_version == 0 && !found.has_graph => {
-            Err(Stop::Model(ModelError::NotOnnx { reason: "its first bytes mean nothing in that format" }))
-        }
-        Err(stop) => Err(stop),
-        Ok(()) => match missing_part(&found) {
-            Some(reason) => Err(Stop::Model(ModelError::NotOnnx { reason })),
-            None => Ok(found),
-        },
-    }
-}
-
-fn missing_part(found: &Found) -> Option<&'static str> {
-    if found.ir_version < 1 {
-        Some("it does not say which version of the format it has")
-    } else if !found.has_graph {
-        Some("it has no graph")
-    } else if found.opsets.is_empty() {
-        Some("it does not say which operators it uses")
-    } else {
-        None
-    }
-}
-
-/// Formats that are taken for ONNX often, and ONNX Runtime's own, which it would load in place of the protobuf.
-fn other_format(head: &[u8]) -> Option<&'static str> {
-    if head.get(4..8) == Some(b"ORTM") {
-        return Some("it is in ONNX Runtime's own format (ORT)");
-    }
-    match head {
-        [0x80, 2..=5, ..] => Some("it is a Python pickle"),
-        [b'P', b'K', 3, 4, ..] => Some("it is a ZIP archive, such as PyTorch and Keras write"),
-        [0x89, b'H', b'D', b'F', ..] => Some("it is an HDF5 file, such as Keras writes"),
-        _ if head.starts_with(b"version https://git-lfs") => {
-            Some("it is a Git LFS pointer, not the file that it stands for")
-        }
-        _ => None,
-    }
-}
-
-/// A tensor without its numbers.
-#[derive(Default)]
-struct TensorHead {
-    name: String,
-    elements: u64,
-}
-
-struct Walk<R> {
-    wire: Wire<R>,
-    kept_bytes: u64,
-    found: Found,
-}
-
-impl<R: BufRead> Walk<R> {
-    /// `ModelProto`, up to `end`.
-    fn model(&mut self, end: u64) -> Result<(), Stop> {
-        while let Some((number, value)) = self.wire.field(end)? {
-            match (number, value) {
-                (1, Value::Varint(version)) => self.found.ir_version = version.cast_signed(),
-                (2, Value::Bytes(length)) => self.found.producer_name = self.name(length)?,
-                (3, Value::Bytes(length)) => self.found.producer_version = self.name(length)?,
-                (7, Value::Bytes(length)) => {
-                    self.found.has_graph = true;
-                    self.graph(length, 1, true)?;
-                }
-                (8, Value::Bytes(length)) => self.opset(length)?,
-                (14, Value::Bytes(length)) => self.metadata(length)?,
-                (20, Value::Bytes(length)) => self.training(length)?,
-                (25, Value::Bytes(length)) => self.function(length)?,
-                (_, value) => self.pass(value, end)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// `GraphProto`. Only the main graph's ports, weights and nodes are facts; every graph is checked.
-    fn graph(&mut self, length: u64, depth: u32, main: bool) -> Result<(), Stop> {
-        let end = self.enter(length, depth)?;
-        while let Some((number, value)) = self.wire.field(end)? {
-            match (number, value) {
-                (1, Value::Bytes(length)) => {
-                    self.found.nodes += u64::from(main);
-                    self.node(length, depth + 1, 5)?;
-                }
-                (2, Value::Bytes(length)) if main => self.found.graph_name = self.name(length)?,
-                (5, Value::Bytes(length)) => {
-                    let tensor = self.tensor(length, depth + 1)?;
-                    if main {
-                        self.weight(tensor)?;
-                    }
-                }
-                (11, Value::Bytes(length)) if main => {
-                    let port = self.port(length, depth + 1)?;
-                    self.found.inputs.push(port);
-                }
-                (12, Value::Bytes(length)) if main => {
-                    let port = self.port(length, depth + 1)?;
-                    self.found.outputs.push(port);
-                }
-                (15, Value::Bytes(length)) => {
-                    let tensor = self.sparse(length, depth + 1)?;
-                    if main {
-                        self.weight(tensor)?;
-                    }
-                }
-                (_, value) => self.pass(value, end)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn weight(&mut self, tensor: TensorHead) -> Result<(), Stop> {
-        self.found.parameters = self.found.parameters.saturating_add(tensor.elements);
-        self.keep(tensor.name.len() as u64)?;
-        self.found.weights.insert(tensor.name);
-        Ok(())
-    }
-
-    /// `NodeProto` (attributes in field 5) and `FunctionProto`'s own attributes (field 11).
-    fn node(&mut self, length: u64, depth: u32, attributes: u32) -> Result<(), Stop> {
-        let end = self.enter(length, depth)?;
-        while let Some((number, value)) = self.wire.field(end)? {
-            match value {
-                Value::Bytes(length) if number == attributes => self.attribute(length, depth + 1)?,
-                value => self.pass(value, end)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// `AttributeProto`: what can hold tensors or graphs is visited.
-    fn attribute(&mut self, length: u64, depth: u32) -> Result<(), Stop> {
-        let end = self.enter(length, depth)?;
-        while let Some((number, value)) = self.wire.field(end)? {
-            match (number, value) {
-                (5 | 10, Value::Bytes(length)) => self.tensor(length, depth + 1).map(drop)?,
-                (6 | 11, Value::Bytes(length)) => self.graph(length, depth + 1, false)?,
-                (22 | 23, Value::Bytes(length)) => self.sparse(length, depth + 1).map(drop)?,
-                (_, value) => self.pass(value, end)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// `FunctionProto`: nodes in field 7, attribute defaults in field 11.
-    fn function(&mut self, length: u64) -> Result<(), Stop> {
-        let end = self.enter(length, 1)?;
-        while let Some((number, value)) = self.wire.field(end)? {
-            match (number, value) {
-                (7, Value::Bytes(length)) => self.node(length, 2, 5)?,
-                (11, Value::Bytes(length)) => self.attribute(length, 2)?,
-                (_, value) => self.pass(value, end)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// `TrainingInfoProto`: two graphs.
-    fn training(&mut self, length: u64) -> Result<(), Stop> {
-        let end = self.enter(length, 1)?;
-        while let Some((number, value)) = self.wire.field(end)? {
-            match (number, value) {
-                (1 | 2, Value::Bytes(length)) => self.graph(length, 2, false)?,
-                (_, value) => self.pass(value, end)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// `TensorProto`, its numbers passed over.
-    fn tensor(&mut self, length: u64, depth: u32) -> Result<TensorHead, Stop> {
-        let end = self.enter(length, depth)?;
-        let mut tensor = TensorHead { name: String::new(), elements: 1 };
-        let mut external = false;
-        while let Some((number, value)) = self.wire.field(end)? {
-            match (number, value) {
-                (1, Value::Varint(dim)) => self.dim(&mut tensor, dim)?,
-                (1, Value::Bytes(length)) => {
-                    let packed_end = self.wire.offset() + length;
-                    while self.wire.offset() < packed_end {
-                        let dim = self.wire.varint(packed_end)?;
-                        self.dim(&mut tensor, dim)?;
-                    }
-                }
-                (8, Value::Bytes(length)) => tensor.name = self.short_text(length)?,
-                (13, Value::Bytes(length)) => {
-                    external = true;
-                    self.wire.skip(length, end)?;
-                }
-                (14, Value::Varint(location)) => external |= location != 0,
-                (_, value) => self.pass(value, end)?,
-            }
-        }
-        if external {
-            return Err(Stop::Model(ModelError::ExternalData { tensor: tensor.name }));
-        }
-        Ok(tensor)
-    }
-
-    fn dim(&mut self, tensor: &mut TensorHead, dim: u64) -> Result<(), Stop> {
-        if dim.cast_signed() < 0 {
-            return Err(self.wire.corrupt("a tensor has a negative dimension").into());
-        }
-        tensor.elements = tensor.elements.saturating_mul(dim);
-        Ok(())
-    }
-
-    /// `SparseTensorProto`: its values and their places are tensors.
-    fn sparse(&mut self, length: u64, depth: u32) -> Result<TensorHead, Stop> {
-        let end = self.enter(length, depth)?;
-        let mut values = TensorHead::default();
-        while let Some((number, value)) = self.wire.field(end)? {
-            match (number, value) {
-                (1, Value::Bytes(length)) => values = self.tensor(length, depth + 1)?,
-                (2, Value::Bytes(length)) => self.tensor(length, depth + 1).map(drop)?,
-                (_, value) => self.pass(value, end)?,
-            }
-        }
-        Ok(values)
-    }
-
-    /// `OperatorSetIdProto`.
-    fn opset(&mut self, length: u64) -> Result<(), Stop> {
-        let end = self.enter(length, 1)?;
-        let (mut domain, mut version) = (String::new(), 0);
-        while let Some((number, value)) = self.wire.field(end)? {
-            match (number, value) {
-                (1, Value::Bytes(length)) => domain = self.name(length)?,
-                (2, Value::Varint(number)) => version = number.cast_signed(),
-                (_, value) => self.pass(value, end)?,
-            }
-        }
-        if domain.is_empty() {
-            "ai.onnx".clone_into(&mut domain);
-        }
-        self.keep(0)?;
-        self.found.opsets.insert(domain, version);
-        Ok(())
-    }
-
-    /// `StringStringEntryProto` of the author.
-    fn metadata(&mut self, length: u64) -> Result<(), Stop> {
-        let end = self.enter(length, 1)?;
-        if self.found.metadata.len() >= METADATA_ENTRIES_MAX || length > NAME_BYTES_MAX {
-            return Ok(self.wire.skip(length, end)?);
-        }
-        let (mut key, mut text) = (String::new(), String::new());
-        while let Some((number, value)) = self.wire.field(end)? {
-            match (number, value) {
-                (1, Value::Bytes(length)) => key = self.name(length)?,
-                (2, Value::Bytes(length)) => text = self.name(length)?,
-                (_, value) => self.pass(value, end)?,
-            }
-        }
-        self.found.metadata.insert(key, text);
-        Ok(())
-    }
-
-    /// `ValueInfoProto`.
-    fn port(&mut self, length: u64, depth: u32) -> Result<Port, Stop> {
-        let end = self.enter(length, depth)?;
-        let mut port = Port { name: String::new(), kind: PortType::Other };
-        while let Some((number, value)) = self.wire.field(end)? {
-            match (number, value) {
-                (1, Value::Bytes(length)) => port.name = self.name(length)?,
-                (2, Value::Bytes(length)) => port.kind = self.kind(length, depth + 1)?,
-                (_, value) => self.pass(value, end)?,
-            }
-        }
-        self.keep(0)?;
-        Ok(port)
-    }
-
-    /// `TypeProto`: one of tensor (1), sequence (4), map (5), optional (9); the rest is [`PortType::Other`].
-    fn kind(&mut self, length: u64, depth: u32) -> Result<PortType, Stop> {
-        let end = self.enter(length, depth)?;
-        let mut kind = PortType::Other;
-        while let Some((number, value)) = self.wire.field(end)? {
-            match (number, value) {
-                (1, Value::Bytes(length)) => kind = self.tensor_kind(length, depth + 1)?,
-                (4, Value::Bytes(length)) => {
-                    kind = PortType::Sequence(Box::new(self.element_kind(length, depth + 1)?));
-                }
-                (5, Value::Bytes(length)) => kind = self.map_kind(length, depth + 1)?,
-                (9, Value::Bytes(length)) => {
-                    kind = PortType::Optional(Box::new(self.element_kind(length, depth + 1)?));
-                }
-                (_, value) => self.pass(value, end)?,
-            }
-        }
-        Ok(kind)
-    }
-
-    /// `TypeProto.Sequence` and `TypeProto.Optional`: the element's type in field 1.
-    fn element_kind(&mut self, length: u64, depth: u32) -> Result<PortType, Stop> {
-        let end = self.enter(length, depth)?;
-        let mut kind = PortType::Other;
-        while let Some((number, value)) = self.wire.field(end)? {
-            match (number, value) {
-                (1, Value::Bytes(length)) => kind = self.kind(length, depth + 1)?,
-                (_, value) => self.pass(value, end)?,
-            }
-        }
-        Ok(kind)
-    }
-
-    /// `TypeProto.Map`.
-    fn map_kind(&mut self, length: u64, depth: u32) -> Result<PortType, Stop> {
-        let end = self.enter(length, depth)?;
-        let (mut key, mut value_kind) = (element_name(0), PortType::Other);
-        while let Some((number, value)) = self.wire.field(end)? {
-            match (number, value) {
-                (1, Value::Varint(element)) => key = element_name(element),
-                (2, Value::Bytes(length)) => value_kind = self.kind(length, depth + 1)?,
-                (_, value) => self.pass(value, end)?,
-            }
-        }
-        Ok(PortType::Map { key: key.to_owned(), value: Box::new(value_kind) })
-    }
-
-    /// `TypeProto.Tensor`.
-    fn tensor_kind(&mut self, length: u64, depth: u32) -> Result<PortType, Stop> {
-        let end = self.enter(length, depth)?;
-        let (mut element, mut dims) = (element_name(0), None);
-        while let Some((number, value)) = self.wire.field(end)? {
-            match (number, value) {
-                (1, Value::Varint(number)) => element = element_name(number),
-                (2, Value::Bytes(length)) => dims = Some(self.shape(length, depth + 1)?),
-                (_, value) => self.pass(value, end)?,
-            }
-        }
-        Ok(PortType::Tensor { element: element.to_owned(), dims })
-    }
-
-    /// `TensorShapeProto`.
-    fn shape(&mut self, length: u64, depth: u32) -> Result<Vec<Dim>, Stop> {
-        let end = self.enter(length, depth)?;
-        let mut dims = Vec::new();
-        while let Some((number, value)) = self.wire.field(end)? {
-            match (number, value) {
-                (1, Value::Bytes(length)) => {
-                    let dim_end = self.enter(length, depth + 1)?;
-                    let mut dim = Dim::Any;
-                    while let Some((number, value)) = self.wire.field(dim_end)? {
-                        match (number, value) {
-                            (1, Value::Varint(length)) => dim = Dim::Known(length.cast_signed()),
-                            (2, Value::Bytes(length)) => dim = Dim::Named(self.name(length)?),
-                            (_, value) => self.pass(value, dim_end)?,
-                        }
-                    }
-                    self.keep(0)?;
-                    dims.push(dim);
-                }
-                (_, value) => self.pass(value, end)?,
-            }
-        }
-        Ok(dims)
-    }
-
-    /// Where a message of `length` bytes ends, if it may be this deep.
-    fn enter(&self, length: u64, depth: u32) -> Result<u64, Stop> {
-        if depth > DEPTH_MAX {
-            return Err(self.wire.corrupt("it is nested too deeply").into());
-        }
-        Ok(self.wire.offset() + length)
-    }
-
-    fn pass(&mut self, value: Value, end: u64) -> Result<(), Stop> {
-        match value {
-            Value::Bytes(length) => Ok(self.wire.skip(length, end)?),
-            Value::Varint(_) | Value::Fixed => Ok(()),
-        }
-    }
-
-    /// A text that stays in memory.
-    fn name(&mut self, length: u64) -> Result<String, Stop> {
-        self.keep(length)?;
-        self.short_text(length)
-    }
-
-    fn short_text(&mut self, length: u64) -> Result<String, Stop> {
-        if length > NAME_BYTES_MAX {
-            return Err(Stop::Model(ModelError::Limit { what: "bytes in one name", max: NAME_BYTES_MAX }));
-        }
-        Ok(self.wire.text(length)?)
-    }
-
-    fn keep(&mut self, length: u64) -> Result<(), Stop> {
-        self.kept_bytes = self.kept_bytes.saturating_add(length).saturating_add(KEPT_OVERHEAD);
-        if self.kept_bytes > KEPT_BYTES_MAX {
-            return Err(Stop::Model(ModelError::Limit { what: "bytes of names", max: KEPT_BYTES_MAX }));
-        }
-        Ok(())
-    }
-}
-
-/// `TensorProto.DataType`, in the words of the ONNX documentation.
-fn element_name(number: u64) -> &'static str {
-    match number {
-        1 => "float",
-        2 => "uint8",
-        3 => "int8",
-        4 => "uint16",
-        5 => "int16",
-        6 => "int32",
-        7 => "int64",
-        8 => "string",
-        9 => "bool",
-        10 => "float16",
-        11 => "double",
-        12 => "uint32",
-        13 => "uint64",
-        14 => "complex64",
-        15 => "complex128",
-        16 => "bfloat16",
-        17 => "float8e4m3fn",
-        18 => "float8e4m3fnuz",
-        19 => "float8e5m2",
-        20 => "float8e5m2fnuz",
-        21 => "uint4",
-        22 => "int4",
-        23 => "float4e2m1",
-        _ => "undefined",
     }
 }

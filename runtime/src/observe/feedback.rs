@@ -8,6 +8,12 @@ use super::rows::Rows;
 
 /// Requests that are remembered for truths to come.
 const REQUESTS_MAX: usize = 100_000;
+/// Bytes of what was decided, in all of them, at most.
+const BYTES_MAX: usize = 32 * 1024 * 1024;
+/// What a text takes beside its own bytes.
+const TEXT_BYTES: usize = 48;
+/// Bytes of a label at most; what is longer is no label of a model.
+const LABEL_BYTES_MAX: usize = 256;
 /// Truths that the figures are about: the latest.
 const WINDOW_MAX: usize = 10_000;
 
@@ -55,6 +61,10 @@ pub(crate) struct Quality {
 pub(super) struct Decisions {
     by_request: HashMap<String, Vec<String>>,
     order: VecDeque<String>,
+    /// What `by_request` takes.
+    bytes: usize,
+    /// The operator's names of the classes, which truths may have in place of numbers.
+    names: Vec<String>,
     /// What was decided, and what is true.
     window: VecDeque<(String, String)>,
     matched: u64,
@@ -62,18 +72,30 @@ pub(super) struct Decisions {
 }
 
 impl Decisions {
-    pub(super) fn add(&mut self, request_id: &str, rows: &Rows) {
+    /// - `names`: the operator's names of the classes, or none.
+    pub(super) fn add(&mut self, request_id: &str, rows: &Rows, names: &[String]) {
+        if self.names != names {
+            names.clone_into(&mut self.names);
+        }
         if rows.decisions.iter().all(String::is_empty) {
             return;
         }
-        if self.by_request.insert(request_id.to_owned(), rows.decisions.clone()).is_none() {
-            self.order.push_back(request_id.to_owned());
+        self.bytes += bytes(request_id, &rows.decisions);
+        match self.by_request.insert(request_id.to_owned(), rows.decisions.clone()) {
+            Some(before) => self.bytes -= bytes(request_id, &before),
+            None => self.order.push_back(request_id.to_owned()),
         }
-        while self.order.len() > REQUESTS_MAX {
-            if let Some(oldest) = self.order.pop_front() {
-                self.by_request.remove(&oldest);
-            }
+        while self.order.len() > REQUESTS_MAX || self.bytes > BYTES_MAX {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.forget(&oldest);
         }
+    }
+
+    /// What was decided for a request, which is known no more.
+    fn forget(&mut self, request_id: &str) -> Vec<String> {
+        let decided = self.by_request.remove(request_id);
+        self.bytes -= decided.as_ref().map_or(0, |decided| bytes(request_id, decided));
+        decided.unwrap_or_default()
     }
 
     pub(super) fn join(&mut self, truths: &Truths) -> Outcome {
@@ -90,9 +112,10 @@ impl Decisions {
                 continue;
             };
             // A truth counts once.
-            let decided = self.by_request.remove(&truth.request_id).unwrap_or_default();
+            let decided = self.forget(&truth.request_id);
             outcome.matched += decided.len();
-            self.window.extend(decided.into_iter().zip(truth.labels.iter().map(text)));
+            let names = &self.names;
+            self.window.extend(decided.into_iter().zip(truth.labels.iter().map(|label| text(label, names))));
         }
         while self.window.len() > WINDOW_MAX {
             self.window.pop_front();
@@ -133,11 +156,21 @@ impl Decisions {
     }
 }
 
-/// A label as decisions have it: `1` for 1, 1.0 and "1".
-fn text(label: &serde_json::Value) -> String {
+/// What is remembered of a request: its id twice, and a text for each row.
+fn bytes(request_id: &str, decided: &[String]) -> usize {
+    let texts: usize = decided.iter().map(|text| TEXT_BYTES + text.len()).sum();
+    2 * (TEXT_BYTES + request_id.len()) + texts
+}
+
+/// A label as decisions have it: `1` for 1, 1.0, "1", and the name of the second class.
+fn text(label: &serde_json::Value, names: &[String]) -> String {
+    let cut = |text: &str| text.get(..text.floor_char_boundary(LABEL_BYTES_MAX)).unwrap_or(text).to_owned();
     match (label.as_str(), label.as_f64()) {
-        (Some(text), _) => text.to_owned(),
+        (Some(text), _) => {
+            let place = names.iter().position(|name| name == text);
+            place.map_or_else(|| cut(text), |place| place.to_string())
+        }
         (None, Some(number)) => number.to_string(),
-        (None, None) => label.to_string(),
+        (None, None) => cut(&label.to_string()),
     }
 }

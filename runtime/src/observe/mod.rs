@@ -14,7 +14,7 @@ mod lines;
 mod rows;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,6 +27,7 @@ use crate::clock;
 use crate::log::Log;
 use crate::model::Served;
 use crate::request::Inputs;
+use crate::tensor;
 use drift::{Drifting, ReferenceError};
 use feedback::Decisions;
 use lines::{Lines, LinesError};
@@ -34,6 +35,8 @@ use rows::Rows;
 
 /// Answers that may wait to be looked at.
 const QUEUE_MAX: usize = 4096;
+/// Bytes of what waits at most.
+const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Time for a place to become free at the end.
 const ROOM_AFTER: Duration = Duration::from_millis(5);
 /// How often drift is looked at, where something came.
@@ -91,15 +94,27 @@ pub(crate) struct Observation {
     /// Whether this is the model that `/predict` asks, which drift and truths are about.
     pub(crate) is_default: bool,
     pub(crate) served: Arc<Served>,
+    /// Empty where nobody wants to know them.
     pub(crate) inputs: Inputs,
     pub(crate) done: Done,
     pub(crate) seconds: f64,
+}
+
+impl Observation {
+    /// Bytes that it keeps from being given back. Outputs that are shared with others are counted for each.
+    fn bytes(&self) -> usize {
+        tensor::bytes(&self.inputs) + tensor::bytes(&self.done.outputs.tensors) + self.request_id.len()
+    }
 }
 
 /// The callers' end.
 pub(crate) struct Observer {
     /// Nothing in place of an observation is the end.
     queue: Option<SyncSender<Option<Observation>>>,
+    /// Bytes of what waits in it.
+    waiting: Arc<AtomicUsize>,
+    /// Whether what was asked is of interest, and not only what was answered.
+    keeps_inputs: bool,
     ended: Mutex<Option<Receiver<()>>>,
     dropped: Arc<AtomicU64>,
     learned: Arc<Mutex<Learned>>,
@@ -125,20 +140,22 @@ impl Observer {
             drift: drifting.as_ref().map(Drifting::report),
             decisions: observing.feedback.then(Decisions::default),
         };
-        let nothing = lines.is_none() && drifting.is_none() && learned.decisions.is_none();
+        let keeps_inputs = lines.is_some() || drifting.is_some();
+        let nothing = !keeps_inputs && learned.decisions.is_none();
         let learned = Arc::new(Mutex::new(learned));
         let (mut queue, mut ended) = (None, None);
-        let dropped = Arc::new(AtomicU64::new(0));
+        let (dropped, waiting) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicUsize::new(0)));
         if !nothing {
             let (sender, receiver) = sync_channel(QUEUE_MAX);
             let (end, at_end) = channel();
             let (learned, dropped) = (Arc::clone(&learned), Arc::clone(&dropped));
-            let thread = Thread { lines, drifting, learned, dropped, log: log.clone(), _end: end };
+            let (waiting, log) = (Arc::clone(&waiting), log.clone());
+            let thread = Thread { lines, drifting, learned, dropped, waiting, log, _end: end };
             let builder = std::thread::Builder::new().name("observer".to_owned());
             builder.spawn(move || thread.run(&receiver)).map_err(ObserveError::Thread)?;
             (queue, ended) = (Some(sender), Some(at_end));
         }
-        Ok(Self { queue, ended: Mutex::new(ended), dropped, learned })
+        Ok(Self { queue, waiting, keeps_inputs, ended: Mutex::new(ended), dropped, learned })
     }
 
     /// Whether anybody wants to know; if not, nothing need be kept for it.
@@ -146,9 +163,18 @@ impl Observer {
         self.queue.is_some()
     }
 
+    /// Whether anybody wants to know what was asked, and not only what was answered.
+    pub(crate) fn keeps_inputs(&self) -> bool {
+        self.keeps_inputs
+    }
+
     /// Hands an answered request over, or drops it where too many wait.
     pub(crate) fn observe(&self, observation: Observation) {
-        if self.queue.as_ref().is_some_and(|queue| queue.try_send(Some(observation)).is_err()) {
+        let Some(queue) = &self.queue else { return };
+        let bytes = observation.bytes();
+        let room = self.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_BYTES_MAX;
+        if !room || queue.try_send(Some(observation)).is_err() {
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -206,6 +232,7 @@ struct Thread {
     drifting: Option<Drifting>,
     learned: Arc<Mutex<Learned>>,
     dropped: Arc<AtomicU64>,
+    waiting: Arc<AtomicUsize>,
     log: Log,
     /// Gone when the thread is.
     _end: Sender<()>,
@@ -216,7 +243,10 @@ impl Thread {
         let mut looked = clock::instant();
         loop {
             match observations.recv_timeout(LOOK_EVERY) {
-                Ok(Some(observation)) => self.learn(&observation),
+                Ok(Some(observation)) => {
+                    self.learn(&observation);
+                    self.waiting.fetch_sub(observation.bytes(), Ordering::Relaxed);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(None) | Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -245,7 +275,7 @@ impl Thread {
             drifting.add(&rows);
         }
         if let Some(decisions) = &mut lock(&self.learned).decisions {
-            decisions.add(&observation.request_id, &rows);
+            decisions.add(&observation.request_id, &rows, &observation.served.names);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Inputs and answers as rows of named values.
 
 use super::Observation;
+use crate::answer::{Labels, Outputs};
 use crate::request::Port;
 use crate::tensor::{Data, Element, Tensor};
 
@@ -77,7 +78,8 @@ fn made_up(port: &Port, single: bool, width: usize, offset: usize) -> String {
     }
 }
 
-/// What was decided: the class, by its name where it has one, or the number.
+/// What was decided, as the answer has it: the class as the model calls it, by its place where it has no name of the
+/// model's own, or the number.
 fn decisions(observation: &Observation) -> Vec<String> {
     let (served, done) = (&observation.served, &observation.done);
     let rows = done.rows.clone();
@@ -92,12 +94,21 @@ fn decisions(observation: &Observation) -> Vec<String> {
     let by_class = done.outputs.classes.is_some() || !served.names.is_empty();
     rows.map(|row| match (labels, scores) {
         (Some(labels), _) => text(labels, row),
-        (None, Some(scores)) if by_class => best(scores, row).map(|class| class.to_string()),
+        (None, Some(scores)) if by_class => best(scores, row).map(|place| class(&done.outputs, place)),
         (None, Some(scores)) if scores.row_len() == 1 => text(scores, row),
         _ => None,
     })
     .map(Option::unwrap_or_default)
     .collect()
+}
+
+fn class(outputs: &Outputs, place: usize) -> String {
+    match &outputs.classes {
+        Some(Labels::Numbers(classes)) => classes.get(place).map(i64::to_string),
+        Some(Labels::Texts(classes)) => classes.get(place).cloned(),
+        None => None,
+    }
+    .unwrap_or_else(|| place.to_string())
 }
 
 fn best(scores: &Tensor, row: usize) -> Option<usize> {

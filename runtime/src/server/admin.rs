@@ -1,14 +1,12 @@
 //! Administration: what only the operator may ask for.
 
-use std::sync::Arc;
-
 use hyper::http::request::Parts;
 use serde_json::json;
 
 use super::predict;
 use super::reply::Reply;
 use super::routes::Call;
-use crate::host::Reload;
+use crate::host::{Hosted, Reload};
 use crate::observe::Truths;
 use crate::protocol::{Code, Refusal};
 
@@ -22,19 +20,21 @@ fn model(head: &Parts) -> Option<&str> {
 pub(super) async fn reload(call: Call) -> Result<Reply, Refusal> {
     let Call { app, named, head, .. } = call;
     let by_path = Some(named.model.as_str()).filter(|name| !name.is_empty());
-    let wanted: Vec<usize> = match by_path.or_else(|| model(&head)) {
-        None => (0..app.host.models.len()).collect(),
+    let wanted: Vec<&Hosted> = match by_path.or_else(|| model(&head)) {
+        None => app.host.models.iter().collect(),
         Some(name) => {
             let hosted = app.host.named(name);
             let unknown = || Refusal::new(Code::ModelNotFound, "there is no model of this name");
-            vec![hosted.ok_or_else(unknown)?.index]
+            vec![hosted.ok_or_else(unknown)?]
         }
     };
-    let host = Arc::clone(&app.host);
+    let turns = wanted.into_iter().map(|hosted| Some((hosted.index, app.host.turn(hosted)?)));
+    let turns: Vec<_> = turns.collect::<Option<_>>().ok_or_else(|| {
+        Refusal::new(Code::ReloadPending, "a reload waits already, and will load what is newest then")
+    })?;
     // It is carried on when the caller leaves: half a reload would be none.
     let loading = tokio::task::spawn_blocking(move || {
-        let hosted = wanted.into_iter().filter_map(|index| host.models.get(index));
-        hosted.map(|hosted| (hosted.index, host.reload(hosted))).collect::<Vec<_>>()
+        turns.into_iter().map(|(index, turn)| (index, turn.reload())).collect::<Vec<_>>()
     });
     let outcomes = loading.await.map_err(|_| Refusal::new(Code::Internal, "the reload ended early"))?;
     if let Some(reason) = outcomes.iter().find_map(|(_, outcome)| match outcome {
@@ -63,7 +63,7 @@ pub(super) async fn reload(call: Call) -> Result<Reply, Refusal> {
 
 /// Joins what turned out with what was decided.
 pub(super) async fn feedback(call: Call) -> Result<Reply, Refusal> {
-    let body = predict::read(&call.head.headers, call.body).await?;
+    let (body, _share) = predict::read(&call.app, &call.head.headers, call.body).await?;
     let truths: Truths = serde_json::from_slice(&body).map_err(|_| {
         let message =
             r#"a body like {"request_id":"…","labels":[1]} or {"feedback":[…]} of several is needed"#;

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::header::{HeaderMap, HeaderValue};
+use tokio::sync::Semaphore;
 
+use super::budget::Budget;
 use super::reply::REQUEST_ID;
 use super::routes::Named;
 use crate::access::Key;
@@ -23,6 +25,8 @@ use crate::trace::Tracer;
 
 /// Characters of a caller's request id at most.
 const REQUEST_ID_CHARS_MAX: usize = 128;
+/// Large bodies that are parsed at once.
+const PARSING_MAX: usize = 2;
 
 /// The server's state.
 pub(crate) struct App {
@@ -34,6 +38,10 @@ pub(crate) struct App {
     pub(super) settings: Settings,
     pub(super) meter: Meter,
     pub(super) ids: RequestIds,
+    /// What requests hold in memory.
+    pub(super) budget: Budget,
+    /// Who parses a large body holds one of these: what is parsed may be several times larger than it was.
+    pub(super) parsing: Semaphore,
     inflight: AtomicU64,
     started: Instant,
 }
@@ -50,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) instance: Option<String>,
     /// Time for an answer, waiting included.
     pub(crate) request_timeout: Duration,
+    /// Bytes of all requests at most.
+    pub(crate) requests_bytes_max: usize,
     /// What predictions need.
     pub(crate) api_key: Option<Key>,
     /// What administration needs; without it there is none.
@@ -106,9 +116,11 @@ impl App {
             beside,
             log,
             draining: AtomicBool::new(false),
-            settings,
             meter: Meter::start(),
             ids: RequestIds::new(),
+            budget: Budget::new(settings.requests_bytes_max),
+            parsing: Semaphore::new(PARSING_MAX),
+            settings,
             inflight: AtomicU64::new(0),
             started: clock::instant(),
         }
@@ -142,6 +154,11 @@ impl App {
 
     pub(super) fn is_ready(&self) -> bool {
         !self.draining.load(Ordering::Relaxed) && self.host.is_ready()
+    }
+
+    /// Whether this model answers, and will go on to.
+    pub(super) fn answers(&self, hosted: &Hosted) -> bool {
+        !self.draining.load(Ordering::Relaxed) && hosted.served().is_some()
     }
 
     /// Begins a request; it is in progress until what is returned is dropped.

@@ -161,7 +161,8 @@ pub(super) fn metrics_text(app: &App) -> Reply {
                 .filter(|_| hosted.index == 0)
                 .map(|quality| quality.accuracy)
                 .or_else(|| hosted.spec.figures.get("accuracy").copied()),
-            rows_queued: served.map_or(0, |served| served.queue.rows_queued()),
+            rows_queued: served.as_ref().map_or(0, |served| served.queue.rows_queued()),
+            providers: served.map(|served| served.placement.names()).unwrap_or_default(),
         }
     };
     let text = app.metrics.text(&Gauges {
@@ -169,6 +170,7 @@ pub(super) fn metrics_text(app: &App) -> Reply {
         usage: app.meter.usage(),
         uptime_seconds: app.uptime_seconds(),
         inflight: app.inflight(),
+        inflight_bytes: app.budget.used(),
         log_lines_dropped: app.log.dropped(),
         observations_dropped: app.beside.observer.dropped(),
         spans_dropped: app.beside.tracer.dropped(),
@@ -214,7 +216,7 @@ pub(super) fn v2_model(app: &App, named: &Named) -> Result<Reply, Refusal> {
 /// `GET /v2/models/{model}/ready`
 pub(super) fn v2_model_ready(app: &App, named: &Named) -> Result<Reply, Refusal> {
     let hosted = app.hosted(named)?;
-    let ready = !app.draining.load(Ordering::Relaxed) && hosted.served().is_some();
+    let ready = app.answers(hosted);
     let body = json!({"name": hosted.spec.name, "ready": ready});
     Ok(Reply::value(&body).with_status(if ready { 200 } else { 503 }))
 }

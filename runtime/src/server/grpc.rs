@@ -19,6 +19,7 @@ use prost::bytes::Buf as _;
 use prost::encoding::{DecodeContext, decode_key, skip_field};
 
 use super::app::{App, RequestId};
+use super::budget::Share;
 use super::messages::{
     Choice, Contents, Empty, InferRequest, InferResponse, InputTensor, LiveResponse, ModelMetadata,
     ModelRequest, OutputTensor, ReadyResponse, ServerMetadata, TensorMetadata,
@@ -96,7 +97,8 @@ async fn call(
         // Before the body: what it stands for may be far larger than it is.
         app.settings.opens_predictions(headers)?;
     }
-    let message = framed(&predict::read(headers, body).await?)?;
+    let (body, mut held) = predict::read(app, headers, body).await?;
+    let message = framed(&body)?;
     Ok(match method {
         "ServerLive" => {
             decode::<Empty>(&message)?;
@@ -112,7 +114,7 @@ async fn call(
         "ModelReady" => {
             let ModelRequest { name, version } = decode(&message)?;
             let hosted = app.hosted(&named(&name, &version))?;
-            ReadyResponse { ready: hosted.served().is_some() }.encode_to_vec()
+            ReadyResponse { ready: app.answers(hosted) }.encode_to_vec()
         }
         "ModelMetadata" => {
             let ModelRequest { name, version } = decode(&message)?;
@@ -122,7 +124,7 @@ async fn call(
             bounded(&message)?;
             let request: InferRequest = decode(&message)?;
             *model = app.host.named(&request.model_name).map(|hosted| hosted.index);
-            infer(app, id, headers, request).await?.encode_to_vec()
+            infer(app, id, headers, request, &mut held).await?.encode_to_vec()
         }
         _ => return Err(Refusal::new(Code::MethodNotAllowed, "there is no such method")),
     })
@@ -197,6 +199,7 @@ async fn infer(
     id: &RequestId,
     headers: &HeaderMap,
     request: InferRequest,
+    held: &mut Share<'_>,
 ) -> Result<InferResponse, Refusal> {
     let named = named(&request.model_name, &request.model_version);
     let (hosted, served) = app.asked(&named)?;
@@ -216,6 +219,7 @@ async fn infer(
         (input.name.as_str(), input.datatype.as_str(), input.shape.as_slice(), bytes.as_slice())
     });
     let inputs = request::raw_contents(tensors, &served.taking)?;
+    predict::holds(held, &inputs)?;
     let wanted = wanted(&request, &served.outputs)?;
     let asked = Asked { app, id, hosted, served: &served, path: "ModelInfer" };
     let done = asked.run(inputs, deadline, arriving).await?;
@@ -322,7 +326,7 @@ fn status(code: Code) -> u8 {
         Code::PredictionTimeout | Code::RequestTimeout => 4,
         Code::NotFound | Code::ModelNotFound => 5,
         Code::Forbidden => 7,
-        Code::Overloaded | Code::PayloadTooLarge => 8,
+        Code::Overloaded | Code::PayloadTooLarge | Code::ReloadPending => 8,
         Code::MethodNotAllowed | Code::UnsupportedEncoding => 12,
         Code::Prediction | Code::Internal => 13,
         Code::ModelNotLoaded | Code::ModelLoad => 14,

@@ -4,6 +4,7 @@
 //! without a limit on its idle time and its head's time, or an end that waits for a request that never completes.
 //!
 //! - `app`       what all requests share
+//! - `budget`    bytes that they hold, all together
 //! - `admin`     what only the operator may ask for
 //! - `routes`    which endpoint a request is for, as a router of axum; ids, counts
 //! - `predict`   predictions
@@ -15,6 +16,7 @@
 
 mod admin;
 mod app;
+mod budget;
 mod describe;
 mod grpc;
 mod messages;
@@ -64,6 +66,10 @@ const CONNECTIONS_MAX: usize = 4096;
 const STREAMS_MAX: u32 = 256;
 /// The same as [`HEAD_BYTES_MAX`], for HTTP/2.
 const HEAD_BYTES_MAX_H2: u32 = 64 * 1024;
+/// Bytes of a connection that are read and not yet looked at: a head must fit, and a body is taken as it comes.
+const HTTP1_BUFFER_BYTES_MAX: usize = HEAD_BYTES_MAX + 16 * 1024;
+/// The same for HTTP/2: what the other side may send before any of it is taken.
+const HTTP2_WINDOW_BYTES: u32 = 256 * 1024;
 /// How often the other side of an HTTP/2 connection is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// How often connections are looked at.
@@ -219,6 +225,7 @@ impl Talk {
             .header_read_timeout(None)
             .max_headers(HEADERS_MAX)
             .max_header_size(HEAD_BYTES_MAX)
+            .max_buf_size(HTTP1_BUFFER_BYTES_MAX)
             .serve_connection(stream, service);
         let connection = pin!(connection);
         let end = |connection: Pin<&mut http1::Connection<_, _>>| {
@@ -254,6 +261,8 @@ impl Talk {
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(HEAD_BYTES_MAX_H2)
+            .initial_stream_window_size(HTTP2_WINDOW_BYTES)
+            .initial_connection_window_size(HTTP2_WINDOW_BYTES)
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(HEAD_TIME_MAX)
             .serve_connection(stream, service);

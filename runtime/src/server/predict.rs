@@ -3,15 +3,17 @@
 //! In: requests with bodies that are still to come. Out: answers. Never: a body read without a bound on size and time,
 //! or a long one parsed where other requests wait for it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use hyper::body::{Body, Bytes};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::timeout;
 
 use super::app::{App, RequestId, served};
+use super::budget::Share;
 use super::reply::Reply;
 use super::routes::Call;
 use crate::answer::{self, Signed};
@@ -23,6 +25,7 @@ use crate::observe::Observation;
 use crate::protocol::{By, Code, Refusal};
 use crate::request::{self, Inference, Inputs};
 use crate::session::SessionError;
+use crate::tensor;
 
 /// Bytes of a request's body at most: 1,000 rows of 1,000 numbers of ten characters.
 const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
@@ -45,8 +48,10 @@ pub(super) async fn predict(call: Call) -> Result<Reply, Refusal> {
     let arriving = served.queue.arriving();
     acceptable(&head.headers, "application/json")?;
     let deadline = deadline(app, &head.headers)?;
-    let body = read(&head.headers, body).await?;
-    let (form, inputs) = parsed(&served, body, |body, served| request::rows(body, &served.taking)).await?;
+    let (body, mut share) = read(app, &head.headers, body).await?;
+    let (form, inputs) =
+        parsed(app, &served, body, |body, served| request::rows(body, &served.taking)).await?;
+    holds(&mut share, &inputs)?;
     let rows = inputs.first().map_or(0, crate::tensor::Tensor::rows);
     let asked = Asked { app, id, hosted, served: &served, path: "/predict" };
     let done = asked.run(inputs, deadline, arriving).await?;
@@ -72,10 +77,11 @@ pub(super) async fn infer(call: Call) -> Result<Reply, Refusal> {
     let arriving = served.queue.arriving();
     let deadline = deadline(app, &head.headers)?;
     let json_bytes = json_bytes(&head.headers)?;
-    let body = read(&head.headers, body).await?;
+    let (body, mut share) = read(app, &head.headers, body).await?;
     let inference =
-        parsed(&served, body, move |body, served| read_inference(body, json_bytes, served)).await?;
+        parsed(app, &served, body, move |body, served| read_inference(body, json_bytes, served)).await?;
     let Inference { id: own_id, inputs, wanted, timeout_us } = inference;
+    holds(&mut share, &inputs)?;
     let own = timeout_us.map(|micros| clock::instant() + Duration::from_micros(micros));
     let deadline = own.map_or(deadline, |own| own.min(deadline));
     let asked = Asked { app, id, hosted, served: &served, path: "/v2/models/{model}/infer" };
@@ -114,16 +120,36 @@ fn read_inference(
 
 /// Reads a body as it should be; a large one on a thread of its own.
 async fn parsed<T: Send + 'static>(
+    app: &App,
     served: &Arc<Served>,
     body: Bytes,
     read: impl FnOnce(&[u8], &Served) -> Result<T, request::InputError> + Send + 'static,
 ) -> Result<T, Refusal> {
+    // What will be refused need not be looked at.
+    if served.queue.is_full() {
+        return Err(overloaded());
+    }
     if body.len() < BODY_BYTES_INLINE {
         return Ok(read(&body, served)?);
     }
     let served = Arc::clone(served);
+    // It is never closed.
+    let _turn = app.parsing.acquire().await;
     let parsing = tokio::task::spawn_blocking(move || read(&body, &served));
     Ok(parsing.await.map_err(|_| Refusal::new(Code::Internal, "the request could not be read"))??)
+}
+
+/// Lets a request hold its tensors in place of its body.
+pub(super) fn holds(share: &mut Share<'_>, inputs: &Inputs) -> Result<(), Refusal> {
+    if share.exchange(tensor::bytes(inputs)) { Ok(()) } else { Err(no_room()) }
+}
+
+fn overloaded() -> Refusal {
+    Refusal::new(Code::Overloaded, "too many rows are waiting already")
+}
+
+fn no_room() -> Refusal {
+    Refusal::new(Code::Overloaded, "other requests hold too much memory already")
 }
 
 /// A request that is ready to be run.
@@ -147,17 +173,18 @@ impl Asked<'_> {
         let late = || Refusal::new(Code::PredictionTimeout, "the model did not answer in time");
         let rows = inputs.first().map_or(0, crate::tensor::Tensor::rows);
         let start = clock::instant();
-        let kept = self.app.beside.observer.is_watching().then(|| inputs.clone());
+        let observer = &self.app.beside.observer;
+        let kept = if observer.keeps_inputs() { inputs.clone() } else { Inputs::new() };
         let answer =
             self.served.queue.submit(inputs, deadline, arriving).map_err(|refused| match refused {
-                Refused::Full => Refusal::new(Code::Overloaded, "too many rows are waiting already"),
+                Refused::Full => overloaded(),
                 Refused::Closed => gone(),
             })?;
         match tokio::time::timeout_at(deadline.into(), answer).await {
             Ok(Ok(Ok(done))) => {
                 self.app.metrics.predicted(self.hosted.index, rows, &done);
-                if let Some(inputs) = kept {
-                    self.observe(inputs, &done, clock::instant() - start);
+                if observer.is_watching() {
+                    self.observe(kept, &done, clock::instant() - start);
                 }
                 Ok(done)
             }
@@ -234,25 +261,67 @@ fn acceptable(headers: &HeaderMap, offered: &str) -> Result<(), Refusal> {
     if takes { Ok(()) } else { Err(Refusal::new(Code::NotAcceptable, format!("answers are {offered}"))) }
 }
 
-/// The whole body, within its bounds.
-pub(super) async fn read<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Refusal>
-where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
-{
-    let too_large =
-        || Refusal::new(Code::PayloadTooLarge, format!("the body has more than {BODY_BYTES_MAX} bytes"));
+/// The whole body, within its bounds, and the request's share of what all of them hold.
+pub(super) async fn read<'a, B: Body<Data = Bytes>>(
+    app: &'a App,
+    headers: &HeaderMap,
+    body: B,
+) -> Result<(Bytes, Share<'a>), Refusal> {
     // A few bytes could stand for gigabytes, so compressed bodies are not taken.
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Err(Refusal::new(Code::UnsupportedEncoding, "compressed bodies are not taken"));
     }
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|length: usize| length > BODY_BYTES_MAX) {
+    let declared: Option<usize> =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|length| length > BODY_BYTES_MAX) {
         return Err(too_large());
     }
-    match timeout(BODY_TIME_MAX, Limited::new(body, BODY_BYTES_MAX).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Refusal::new(Code::Validation, "the body could not be read")),
+    let mut share = app.budget.share();
+    match timeout(BODY_TIME_MAX, collected(body, declared, &mut share)).await {
+        Ok(body) => Ok((body?, share)),
         Err(_) => Err(Refusal::new(Code::RequestTimeout, "the body did not arrive in time")),
     }
+}
+
+/// A body as it comes: one that comes in one piece is not copied. What there is no room for is read to its end and thrown
+/// away, so that the caller, who may be sending still, gets to know.
+async fn collected<B: Body<Data = Bytes>>(
+    body: B,
+    declared: Option<usize>,
+    share: &mut Share<'_>,
+) -> Result<Bytes, Refusal> {
+    let (mut body, mut first, mut whole) = (pin!(body), Bytes::new(), Vec::new());
+    let (mut length, mut lost) = (0, false);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Refusal::new(Code::Validation, "the body could not be read"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length > BODY_BYTES_MAX {
+            return Err(too_large());
+        }
+        if lost || !share.grow(data.len()) {
+            (first, whole, lost) = (Bytes::new(), Vec::new(), true);
+            // Less is always there.
+            let _ = share.exchange(0);
+            continue;
+        }
+        if first.is_empty() && whole.is_empty() {
+            first = data;
+            continue;
+        }
+        if whole.is_empty() {
+            // What is not written to takes no memory.
+            whole.reserve_exact(declared.unwrap_or(0).max(first.len() + data.len()));
+        }
+        whole.extend_from_slice(&std::mem::take(&mut first));
+        whole.extend_from_slice(&data);
+    }
+    if lost {
+        return Err(no_room());
+    }
+    Ok(if whole.is_empty() { first } else { Bytes::from(whole) })
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(Code::PayloadTooLarge, format!("the body has more than {BODY_BYTES_MAX} bytes"))
 }

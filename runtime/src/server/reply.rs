@@ -70,7 +70,7 @@ impl Reply {
             (false, Compat::M | Compat::P) => (body, refusal.code.status()),
         };
         let mut reply = Self::value(&body).with_status(status);
-        if refusal.code == Code::Overloaded {
+        if matches!(refusal.code, Code::Overloaded | Code::ReloadPending) {
             reply.response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
         }
         if refusal.code == Code::Authentication {

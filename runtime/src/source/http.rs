@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use hyper::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Method, Request, Uri};
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
 use hyper_util::client::legacy::Client as Legacy;
@@ -102,7 +102,8 @@ pub(super) fn client() -> Result<Client, HttpError> {
 }
 
 impl Client {
-    /// Gets an address, redirects followed. Credentials go to the host of the address alone.
+    /// Gets an address, redirects followed. To another host go only those headers that say what is wanted: of all others
+    /// any may be a credential.
     pub(super) fn get(&self, url: &str, headers: Headers<'_>) -> Result<Answer, HttpError> {
         let mut url = url.to_owned();
         let mut headers: Vec<(&str, &str)> = headers.to_vec();
@@ -120,7 +121,7 @@ impl Client {
                 });
             }
             if authority(&url) != authority(&next) {
-                headers.retain(|(name, _)| !name.eq_ignore_ascii_case(AUTHORIZATION.as_str()));
+                headers.retain(|(name, _)| name.eq_ignore_ascii_case(ACCEPT.as_str()));
             }
             url = next;
         }
@@ -180,7 +181,7 @@ impl Client {
                     why: "a credential is no text for a header",
                 });
             };
-            value.set_sensitive(name == AUTHORIZATION);
+            value.set_sensitive(name == AUTHORIZATION || name == "x-amz-security-token");
             request = request.header(name, value);
         }
         let request = request.body(Full::new(body)).map_err(|_| HttpError::Address(url.to_owned()))?;

@@ -1,10 +1,11 @@
 //! Models of an `MLflow` registry, by its REST interface, artifacts fetched through the server.
 
 use data_encoding::BASE64;
+use mlo_model::ModelFiles;
 use serde_json::Value;
 
 use super::http::{self, Client};
-use super::{Fetched, SourceError, Sources, escaped, only_onnx};
+use super::{Fetched, SourceError, Sources, beside, escaped, only_onnx, with_data};
 
 /// Folders in folders of artifacts that are looked through, at most.
 const DEPTH_MAX: usize = 4;
@@ -58,8 +59,8 @@ pub(super) fn fetch(uri: &str, sources: &Sources<'_>) -> Result<Fetched, SourceE
         };
     let registry = Registry { base, authorization, client: http::client()? };
     let (name, version) = registry.resolve(&wanted)?;
-    let bytes = registry.artifact(&name, &version)?;
-    Ok(Fetched { bytes, version: Some(version) })
+    let files = registry.artifact(&name, &version)?;
+    Ok(Fetched { files, version: Some(version) })
 }
 
 impl Registry<'_> {
@@ -94,8 +95,8 @@ impl Registry<'_> {
         Ok(((*name).to_owned(), version))
     }
 
-    /// The one ONNX file among the version's artifacts.
-    fn artifact(&self, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
+    /// The one ONNX file among the version's artifacts, with those that its tensors name.
+    fn artifact(&self, name: &str, version: &str) -> Result<ModelFiles, SourceError> {
         let (name, version) = (escaped(name, false), escaped(version, false));
         let path = format!("/api/2.0/mlflow/model-versions/get-download-uri?name={name}&version={version}");
         let answer = self.get(&path)?.json()?;
@@ -108,7 +109,13 @@ impl Registry<'_> {
         // `//host/path` names a host, which is the registry's own.
         let files = self.files(root, DEPTH_MAX)?;
         let only = only_onnx(files.iter().map(String::as_str), &format!("version {version} of {name}"))?;
-        Ok(self.get(&format!("/api/2.0/mlflow-artifacts/artifacts/{}", escaped(only, true)))?.found()?)
+        let fetch = |path: &str| -> Result<Vec<u8>, SourceError> {
+            Ok(self.get(&format!("/api/2.0/mlflow-artifacts/artifacts/{}", escaped(path, true)))?.found()?)
+        };
+        with_data(fetch(only)?, |name| {
+            let path = beside(only, name);
+            files.contains(&path).then(|| fetch(&path)).transpose()
+        })
     }
 
     /// The paths of all files below a folder.

@@ -19,15 +19,15 @@ mod s3;
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
-use mlo_model::{ModelError, Root};
+use mlo_model::{ModelError, ModelFiles, Root};
 use sha2::{Digest as _, Sha256};
 
-use crate::config::Credentials;
+use crate::surroundings::Credentials;
 pub(crate) use http::HttpError;
 
 /// What a source gives.
 pub(crate) struct Fetched {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) files: ModelFiles,
     /// The version that the source calls it by.
     pub(crate) version: Option<String>,
 }
@@ -78,18 +78,19 @@ impl Sources<'_> {
             // The operator names the file, so its folder may be anywhere.
             let root = Root { project: Path::new("/"), base: self.folder };
             let path = mlo_model::locate(uri, &root)?;
-            return Ok(Fetched { bytes: mlo_model::read(&path)?, version: None });
+            return Ok(Fetched { files: mlo_model::read_files(&path)?, version: None });
         }
-        if let Some(bytes) = self.expected.and_then(|digest| self.cached(digest)) {
-            return Ok(Fetched { bytes, version: None });
+        if let Some(files) = self.expected.and_then(|digest| self.cached(digest)) {
+            return Ok(Fetched { files, version: None });
         }
         let fetched = match scheme.as_str() {
             "oci" => oci::fetch(uri, self)?,
             "models" => mlflow::fetch(uri, self)?,
             "s3" => s3::fetch(uri, self)?,
-            _ => Fetched { bytes: http::client()?.get(uri, &[])?.found()?, version: None },
+            // What is beside it is not known: data in other files is refused later.
+            _ => Fetched { files: http::client()?.get(uri, &[])?.found()?.into(), version: None },
         };
-        self.keep(&fetched.bytes);
+        self.keep_files(&fetched.files);
         Ok(fetched)
     }
 
@@ -98,8 +99,25 @@ impl Sources<'_> {
         Some(self.cache?.join("mlo/models/sha256").join(digits))
     }
 
-    /// The bytes of this digest, if they are there and still have it.
-    fn cached(&self, digest: &str) -> Option<Vec<u8>> {
+    /// The files of the model with this digest, if they are there and still have it.
+    fn cached(&self, digest: &str) -> Option<ModelFiles> {
+        let bytes = self.cached_bytes(digest)?;
+        let Some((model, data)) = mlo_model::listed(&bytes) else { return Some(bytes.into()) };
+        let model = self.cached_bytes(&model)?;
+        let data = data.into_iter().map(|(name, digest)| Some((name, self.cached_bytes(&digest)?.into())));
+        Some(ModelFiles { model, data: data.collect::<Option<_>>()? })
+    }
+
+    /// Keeps each file by its digest, and what is written of all by that of the model.
+    fn keep_files(&self, files: &ModelFiles) {
+        self.keep(&files.model);
+        if let Some(listing) = files.listing() {
+            files.data.iter().for_each(|(_, data)| self.keep(data));
+            self.keep(listing.as_bytes());
+        }
+    }
+
+    fn cached_bytes(&self, digest: &str) -> Option<Vec<u8>> {
         let bytes = mlo_model::read(&self.place(digest)?).ok()?;
         (sha256(&bytes) == digest).then_some(bytes)
     }
@@ -135,6 +153,35 @@ pub(crate) fn post_json(
     let mut all = vec![("content-type", "application/json")];
     all.extend(headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     http::client()?.post(url, &all, body.to_string())?.found().map(drop)
+}
+
+/// A model with the files that its tensors name.
+///
+/// - `fetch`: the file of a name, from where the model is; none where there is no such file.
+fn with_data(
+    model: Vec<u8>,
+    mut fetch: impl FnMut(&str) -> Result<Option<Vec<u8>>, SourceError>,
+) -> Result<ModelFiles, SourceError> {
+    let wanted = mlo_model::data_files(&model)?;
+    let mut files = ModelFiles::from(model);
+    for file in wanted {
+        // What is missing is said when the model is looked at as a whole.
+        let Some(bytes) = fetch(&file.name)? else { continue };
+        files.data.push((file.name, bytes.into()));
+        if files.bytes() > mlo_model::MODEL_BYTES_MAX {
+            let (size_bytes, max_bytes) = (files.bytes(), mlo_model::MODEL_BYTES_MAX);
+            return Err(ModelError::TooLarge { size_bytes, max_bytes }.into());
+        }
+    }
+    Ok(files)
+}
+
+/// The name of a file beside another one, from the folder that both are in.
+fn beside(path: &str, name: &str) -> String {
+    match path.rsplit_once('/') {
+        Some((folder, _)) => format!("{folder}/{name}"),
+        None => name.to_owned(),
+    }
 }
 
 /// `sha256:` and 64 digits.

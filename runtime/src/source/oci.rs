@@ -4,7 +4,7 @@ use data_encoding::BASE64;
 use serde_json::Value;
 
 use super::http::{self, Client};
-use super::{Fetched, SourceError, Sources, sha256};
+use super::{Fetched, SourceError, Sources, beside, sha256, with_data};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The title that a layer has as a file.
@@ -49,8 +49,7 @@ pub(super) fn fetch(uri: &str, sources: &Sources<'_>) -> Result<Fetched, SourceE
     let manifest: Value = serde_json::from_slice(&manifest).map_err(|error| wrong(&error.to_string()))?;
     let layers = manifest.get("layers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let is_onnx = |layer: &&Value| {
-        let title = layer.get("annotations").and_then(|notes| notes.get(TITLE)).and_then(Value::as_str);
-        let title = title.unwrap_or_default();
+        let title = title(layer);
         let kind = layer.get("mediaType").and_then(Value::as_str).unwrap_or_default();
         title.to_ascii_lowercase().ends_with(".onnx") || kind.contains("onnx")
     };
@@ -60,13 +59,29 @@ pub(super) fn fetch(uri: &str, sources: &Sources<'_>) -> Result<Fetched, SourceE
         (None, _, [only]) => only,
         _ => return Err(wrong("it does not have exactly one layer that is an ONNX file")),
     };
-    let digest = layer.get("digest").and_then(Value::as_str).filter(|digest| digest.starts_with("sha256:"));
-    let digest = digest.ok_or_else(|| wrong("its layer has no digest by SHA-256"))?;
-    let bytes = registry.get(&format!("blobs/{digest}"), token.as_deref())?.found()?;
-    if sha256(&bytes) != digest {
-        return Err(wrong("the layer does not have the digest that the manifest names"));
-    }
-    Ok(Fetched { bytes, version: None })
+    let fetch = |layer: &Value| -> Result<Vec<u8>, SourceError> {
+        let digest =
+            layer.get("digest").and_then(Value::as_str).filter(|digest| digest.starts_with("sha256:"));
+        let digest = digest.ok_or_else(|| wrong("its layer has no digest by SHA-256"))?;
+        let bytes = registry.get(&format!("blobs/{digest}"), token.as_deref())?.found()?;
+        let is_right = sha256(&bytes) == digest;
+        if is_right {
+            Ok(bytes)
+        } else {
+            Err(wrong("the layer does not have the digest that the manifest names"))
+        }
+    };
+    let files = with_data(fetch(layer)?, |name| {
+        let path = beside(title(layer), name);
+        layers.iter().find(|layer| title(layer) == path).map(fetch).transpose()
+    })?;
+    Ok(Fetched { files, version: None })
+}
+
+/// The name that a layer has as a file.
+fn title(layer: &Value) -> &str {
+    let title = layer.get("annotations").and_then(|notes| notes.get(TITLE));
+    title.and_then(Value::as_str).unwrap_or_default()
 }
 
 struct Registry<'s> {

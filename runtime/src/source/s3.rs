@@ -4,12 +4,13 @@
 
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use mlo_model::ModelFiles;
 use sha2::{Digest as _, Sha256};
 
 use super::http::{self, Client};
-use super::{Fetched, SourceError, Sources, escaped, only_onnx};
+use super::{Fetched, SourceError, Sources, beside, escaped, only_onnx, with_data};
 use crate::clock;
-use crate::config::Credentials;
+use crate::surroundings::Credentials;
 
 /// The digest of a body that is not there.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -34,14 +35,14 @@ pub(super) fn fetch(uri: &str, sources: &Sources<'_>) -> Result<Fetched, SourceE
     let keys = keys(credentials, &client)?;
     let store = Store { client, keys, credentials, bucket };
     if key.to_ascii_lowercase().ends_with(".onnx") {
-        return Ok(Fetched { bytes: store.get(key, "")?.found()?, version: None });
+        return Ok(Fetched { files: store.model(key)?, version: None });
     }
     let prefix = format!("{}/", key.trim_end_matches('/'));
     let query = format!("list-type=2&max-keys={KEYS_MAX}&prefix={}", escaped(&prefix, false));
     let listing = String::from_utf8_lossy(&store.get("", &query)?.found()?).into_owned();
     let names: Vec<String> = elements(&listing, "Key").map(unescaped).collect();
     let only = only_onnx(names.iter().map(String::as_str), uri)?;
-    Ok(Fetched { bytes: store.get(only, "")?.found()?, version: None })
+    Ok(Fetched { files: store.model(only)?, version: None })
 }
 
 /// What stands in each element of this name.
@@ -110,6 +111,14 @@ struct Store<'s> {
 }
 
 impl Store<'_> {
+    /// A model with the objects beside it that its tensors name.
+    fn model(&self, key: &str) -> Result<ModelFiles, SourceError> {
+        with_data(self.get(key, "")?.found()?, |name| {
+            let answer = self.get(&beside(key, name), "")?;
+            if answer.status == 404 { Ok(None) } else { Ok(Some(answer.found()?)) }
+        })
+    }
+
     /// Gets an object, or a listing by `query`, whose parts are in order and escaped.
     fn get(&self, key: &str, query: &str) -> Result<http::Answer, SourceError> {
         let region = region(self.credentials);

@@ -1,5 +1,6 @@
 //! The Open Inference Protocol over gRPC, and TLS.
 
+use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
 use http_body_util::{BodyExt as _, Full};
@@ -10,7 +11,7 @@ use rustls::pki_types::pem::PemObject as _;
 use serde_json::json;
 
 use crate::onnx;
-use crate::support::{Server, lay, until};
+use crate::support::{Seeded, Server, full, lay, until};
 
 const CERTIFICATE: &[u8] = include_bytes!("tls/certificate.pem");
 const KEY: &[u8] = include_bytes!("tls/key.pem");
@@ -45,6 +46,12 @@ struct InferRequest {
     inputs: Vec<Tensor>,
     #[prost(bytes = "vec", repeated, tag = "7")]
     raw_inputs: Vec<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ModelRequest {
+    #[prost(string, tag = "1")]
+    name: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -154,6 +161,18 @@ fn tensors_go_in_typed_or_raw_and_come_out_raw() {
     }
 }
 
+#[test]
+#[cfg(unix)]
+fn a_model_of_a_server_that_is_being_stopped_is_not_ready() {
+    let (server, port) = server(&["--lame-duck-seconds", "5"]);
+    let asked = ModelRequest { name: "iris".to_owned() }.encode_to_vec();
+    assert_eq!(call(port, "ModelReady", &asked).2, vec![8, 1]);
+    server.signal(rustix::process::Signal::TERM);
+    until("draining", || (server.get("/ready").status == 503).then_some(()));
+    assert_eq!(call(port, "ModelReady", &asked), ("0".to_owned(), String::new(), vec![]));
+    assert_eq!(server.get("/v2/models/iris/ready").status, 503);
+}
+
 /// The status, its message, and what is changed about a good request.
 type Refused = (&'static str, &'static str, fn(&mut InferRequest));
 
@@ -200,6 +219,30 @@ fn what_is_refused_has_a_status_of_its_own() {
         page.contains(r#"api_requests_total{method="POST",endpoint="grpc ModelInfer",status="422"}"#),
         "{page}"
     );
+}
+
+#[test]
+fn no_change_of_a_good_message_is_the_servers_fault() {
+    let (server, port) = server(&[]);
+    let good = request(true).encode_to_vec();
+    let rounds = if full() { 20_000 } else { 150 };
+    let mut seeded = Seeded(0x9e37_79b9_7f4a_7c15);
+    for round in 0..rounds {
+        let message = seeded.changed(&good);
+        let (status, said, _) = call(port, "ModelInfer", &message);
+        assert!(["0", "3", "5"].contains(&status.as_str()), "{round}: {status} {said} for {message:?}");
+    }
+    // Frames of HTTP/2 that are none.
+    for _ in 0..rounds / 3 {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let frames = seeded.changed(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64\0\0\x04\x01\x05\0\0\0\x01\x82\x84\x86\x41");
+        let _ = stream.write_all(&frames);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+    }
+    assert_eq!(call(port, "ModelInfer", &good).0, "0", "{}", server.log());
+    assert!(!server.log().contains("panicked"), "{}", server.log());
 }
 
 #[test]

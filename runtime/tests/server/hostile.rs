@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::onnx;
-use crate::support::{Server, now};
+use crate::support::{Seeded, Server, full, now, until};
 
 /// Nothing that a caller may not see.
 fn discreet(body: &str) -> bool {
@@ -238,6 +238,98 @@ fn a_slow_head_is_cut_and_a_good_caller_beside_many_slow_ones_is_not_kept_waitin
     assert!(waited > Duration::from_secs(9) && waited < Duration::from_secs(20), "cut after {waited:?}");
 }
 
+/// Bytes of memory that the server has resident.
+#[cfg(target_os = "linux")]
+fn resident_bytes(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn bodies_that_never_end_take_no_more_memory_than_all_requests_may() {
+    let server = Server::ready(&onnx::classifier(), &["--requests-mb", "32"]);
+    let before = resident_bytes(&server);
+    let mut half = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 10485760\r\n\r\n".to_vec();
+    half.extend(b" ".repeat(9 << 20));
+    let halves: Vec<_> = (0..60)
+        .map(|_| {
+            let mut stream = server.connect();
+            stream.write_all(&half).unwrap();
+            stream
+        })
+        .collect();
+    let held = |server: &Server| -> u64 {
+        let page = server.get("/metrics").body;
+        let line = page.lines().find_map(|line| line.strip_prefix("api_inflight_bytes ")).unwrap();
+        line.parse().unwrap()
+    };
+    until("the bodies", || (held(&server) > 16 << 20).then_some(()));
+    let took = resident_bytes(&server).saturating_sub(before);
+    assert!(took < 96 << 20, "{took} bytes more than before");
+    let asked = now();
+    assert_eq!(server.post("/predict", r#"{"instances":[[1,2]]}"#).status, 200, "a small one is taken");
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    let large = json!({"instances": vec![vec!["x".repeat(800_000)]; 10]}).to_string();
+    let refused = server.post("/predict", large);
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"), "{}", refused.body);
+    assert_eq!(refused.json()["message"], "other requests hold too much memory already");
+    drop(halves);
+    until("what was held to be given back", || (held(&server) == 0).then_some(()));
+}
+
+/// `Y = 100 / X` in whole numbers.
+fn division() -> Vec<u8> {
+    onnx::bytes(onnx::Graph {
+        name: "division".to_owned(),
+        node: vec![onnx::node("Div", &["H", "X"], &["Y"])],
+        initializer: vec![onnx::integers("H", &[1], &[100])],
+        input: vec![onnx::port("X", onnx::kind::INT64, &[None, Some(1)])],
+        output: vec![onnx::port("Y", onnx::kind::INT64, &[None, Some(1)])],
+        ..onnx::Graph::default()
+    })
+}
+
+/// Which of two words a row has; another word is none of its business.
+fn one_hot() -> Vec<u8> {
+    onnx::bytes(onnx::Graph {
+        name: "one-hot".to_owned(),
+        node: vec![
+            onnx::node("OneHotEncoder", &["X"], &["Y"])
+                .with(onnx::Attribute::texts("cats_strings", &["cat", "dog"]))
+                .with(onnx::Attribute::int("zeros", 0)),
+        ],
+        input: vec![onnx::port("X", onnx::kind::STRING, &[None, Some(1)])],
+        output: vec![onnx::port("Y", onnx::kind::FLOAT, &[None, Some(1), Some(2)])],
+        ..onnx::Graph::default()
+    })
+}
+
+#[test]
+fn values_that_no_model_could_take_are_the_callers_fault_and_nobody_elses() {
+    let rows = [
+        (division(), r#"{"features":[[0]]}"#, r#"{"features":[[50]]}"#, json!([2])),
+        (one_hot(), r#"{"features":[["cow"]]}"#, r#"{"features":[["dog"]]}"#, json!([[[0.0, 1.0]]])),
+    ];
+    for (model, wrong, right, expected) in rows {
+        let server = Server::ready(&model, &[]);
+        assert_eq!(server.post("/predict", right).json()["predictions"], expected, "{}", server.log());
+        for _ in 0..3 {
+            let refused = server.post("/predict", wrong);
+            assert_eq!(refused.status, 422, "{}\n{}", refused.body, server.log());
+            assert_eq!(refused.json()["error_code"], "VALIDATION_ERROR");
+            assert_eq!(server.post("/predict", right).json()["predictions"], expected);
+        }
+        assert!(
+            server.get("/metrics").body.contains("inference_errors_total{model=\"iris\",version=\"\"} 0\n")
+        );
+    }
+    // The categories are the model's own: no made-up row has one of them.
+    let server = Server::ready(&one_hot(), &[]);
+    server.wait_for_log("not warmed up, since the model does not take rows that are made up");
+}
+
 #[test]
 fn too_many_rows_at_once_are_refused_with_a_time_to_come_back() {
     let server = Server::ready(&onnx::slow(300_000), &[]);
@@ -258,18 +350,6 @@ fn too_many_rows_at_once_are_refused_with_a_time_to_come_back() {
     }
 }
 
-/// Numbers by a seed, the same in every run.
-struct Seeded(u64);
-
-impl Seeded {
-    fn next(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % below as u64).unwrap()
-    }
-}
-
 #[test]
 fn no_change_of_a_good_body_is_the_servers_fault() {
     let server =
@@ -287,21 +367,11 @@ fn no_change_of_a_good_body_is_the_servers_fault() {
             r#"{"inputs":[{"parameters":{"binary_data_size":8},"name":"X","shape":[1,2],"datatype":"FP32"}]}12345678"#,
         ),
     ];
-    let rounds = if std::env::var_os("MLO_TEST_FULL").is_some() { 20_000 } else { 400 };
+    let rounds = if full() { 20_000 } else { 400 };
     let mut seeded = Seeded(0x9e37_79b9_7f4a_7c15);
     for round in 0..rounds {
         let (path, body) = bodies[round % bodies.len()];
-        let mut body = body.as_bytes().to_vec();
-        for _ in 0..=seeded.next(4) {
-            let place = seeded.next(body.len());
-            match seeded.next(5) {
-                0 => body[place] = u8::try_from(seeded.next(256)).unwrap(),
-                1 => drop(body.remove(place)),
-                2 => body.insert(place, b"[]{}\",:0-e.\\u"[seeded.next(13)]),
-                3 => body.truncate(place + 1),
-                _ => body.extend_from_within(place..),
-            }
-        }
+        let body = seeded.changed(body.as_bytes());
         let length = seeded.next(body.len() + 9).to_string();
         let headers: &[(&str, &str)] =
             if path.starts_with("/v2") { &[("inference-header-content-length", &length)] } else { &[] };
@@ -333,4 +403,129 @@ fn two_ways_to_say_how_long_a_body_is_are_one_too_many() {
         assert!(!answer.contains("\"healthy\""), "{what}: the inner request was answered\n{answer}");
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{what}: {answer:.200}");
     }
+}
+
+/// A good request, head and body.
+fn good_request() -> Vec<u8> {
+    let body = r#"{"instances":[[1,2.5],[-3e2,4]]}"#;
+    format!(
+        "POST /predict HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-request-id: a\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// What is answered to these bytes. Who sends no end to them gets a moment, and is then told that nothing more comes.
+fn answer_to(server: &Server, bytes: &[u8]) -> String {
+    let mut stream = server.connect();
+    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    // The server may close before everything is sent.
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    if stream.read_to_end(&mut answer).is_err() {
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let _ = stream.read_to_end(&mut answer);
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn no_change_of_a_good_requests_bytes_is_the_servers_fault() {
+    let server = Server::ready(&onnx::classifier(), &[]);
+    let good = good_request();
+    assert!(answer_to(&server, &good).starts_with("HTTP/1.1 200 "));
+    let rounds = if full() { 20_000 } else { 300 };
+    let mut seeded = Seeded(0x2545_f491_4f6c_dd1d);
+    for round in 0..rounds {
+        let bytes = seeded.changed(&good);
+        let answer = answer_to(&server, &bytes);
+        let shown = String::from_utf8_lossy(&bytes).into_owned();
+        let status = answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..1));
+        assert!(answer.is_empty() || matches!(status, Some("1" | "2" | "4")), "{round}: {shown}: {answer}");
+        assert!(!answer.contains("panicked"), "{shown}: {answer}");
+    }
+    assert!(answer_to(&server, &good).starts_with("HTTP/1.1 200 "), "{}", server.log());
+}
+
+/// Callers of every bad kind at once, again and again, while somebody asks what he may: how long his answers took.
+fn beside_abuse(server: &Server, slow_connections: usize, rounds: usize) -> Vec<Duration> {
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let goes_on = || !stop.load(std::sync::atomic::Ordering::Relaxed);
+    let head = "POST /predict HTTP/1.1\r\nhost: x\r\n";
+    let bad: Vec<Vec<u8>> = [
+        "content-length: 40\r\n\r\n{\"instances\":[[1,2],[3]]}               ".to_owned(),
+        "content-length: 25\r\n\r\n{\"instances\":[[1e999,1]]}".to_owned(),
+        "content-length: 30\r\n\r\n{\"instances\":[[\"\\ud800\",1.0]]}".to_owned(),
+        "content-encoding: gzip\r\ncontent-length: 10000000\r\n\r\n\u{1f}".to_owned(),
+        "content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /health HTTP/1.1\r\n\r\n"
+            .to_owned(),
+        "content-length: 1000\r\n\r\n{".to_owned(),
+        "transfer-encoding: chunked\r\n\r\nffffffff\r\n".to_owned(),
+    ]
+    .iter()
+    .map(|rest| format!("{head}{rest}").into_bytes())
+    .collect();
+    let _slow: Vec<_> = (0..slow_connections)
+        .map(|number| {
+            let mut stream = server.connect();
+            let half = if number % 2 == 0 {
+                "POST /pre"
+            } else {
+                "POST /predict HTTP/1.1\r\ncontent-length: 9\r\n\r\n{"
+            };
+            stream.write_all(half.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while goes_on() {
+                for bytes in &bad {
+                    let answer = server.raw(bytes);
+                    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+                }
+            }
+        });
+        // A body that never ends.
+        scope.spawn(|| {
+            while goes_on() {
+                let mut stream = server.connect();
+                let chunk = [b"10000\r\n".to_vec(), b" ".repeat(0x10000), b"\r\n".to_vec()].concat();
+                let begun = stream.write_all(format!("{head}transfer-encoding: chunked\r\n\r\n").as_bytes());
+                let mut sent = begun.is_ok();
+                while sent && goes_on() {
+                    sent = stream.write_all(&chunk).is_ok();
+                }
+            }
+        });
+        let times = (0..rounds)
+            .map(|_| {
+                let asked = now();
+                let reply = server.post("/predict", r#"{"instances":[[1,2]]}"#);
+                assert_eq!(reply.status, 200, "{}", reply.body);
+                std::thread::sleep(Duration::from_millis(5));
+                asked.elapsed()
+            })
+            .collect();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        times
+    })
+}
+
+#[test]
+fn a_good_caller_beside_all_kinds_of_bad_ones_is_answered_soon() {
+    let server = Server::ready(&onnx::classifier(), &[]);
+    // The time that is asked for is that of a machine with nothing else to do.
+    let (slow, rounds, max_ms) = if full() { (2000, 1000, 250) } else { (200, 50, 5000) };
+    let mut times = beside_abuse(&server, slow, rounds);
+    times.sort();
+    let longest = times[times.len() - 1];
+    assert!(
+        longest < Duration::from_millis(max_ms),
+        "{longest:?}, and half below {:?}",
+        times[times.len() / 2]
+    );
+    assert_eq!(server.get("/health").status, 200);
+    assert!(!server.log().contains("panicked"), "{}", server.log());
 }

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::onnx;
-use crate::support::{Server, command, lay, now, until};
+use crate::support::{Server, command, full, lay, now, until};
 
 /// What a server that ends by itself says, and how it ends.
 fn failed(arguments: &[&str]) -> (Option<i32>, String) {
@@ -159,6 +159,25 @@ fn a_container_can_say_everything_by_its_environment() {
     }
 }
 
+#[test]
+fn an_empty_variable_is_one_that_is_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    lay(folder.path(), "iris.onnx", &onnx::classifier());
+    let output = command(folder.path(), &["--model", "iris.onnx", "--require-model"])
+        .env("MLO_RUNTIME_ADMIN_PORT", "")
+        .env("MODEL_SHA256", "")
+        .env("LOG_LEVEL", "")
+        .env("MLO_RUNTIME_HOST", "")
+        .env("MLO_RUNTIME_BATCH_ROWS", "")
+        .env("MLO_RUNTIME_DETACHED", "")
+        .env("MLO_RUNTIME_PORT", "none")
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("invalid value 'none' for '--port <PORT>'"), "only that one is wrong: {said}");
+}
+
 /// Waits until the model works on something.
 fn working(server: &Server) {
     until("the request to arrive", || {
@@ -246,7 +265,8 @@ fn lost(address: std::net::SocketAddr) -> usize {
 
 #[test]
 fn a_stop_loses_no_request_of_callers_that_keep_their_connections() {
-    for _ in 0..3 {
+    let rounds = if full() { 50 } else { 3 };
+    for _ in 0..rounds {
         let mut server = Server::ready(&onnx::classifier(), &["--lame-duck-seconds", "1"]);
         let address = server.address;
         let callers: Vec<_> = (0..16).map(|_| std::thread::spawn(move || lost(address))).collect();
@@ -256,6 +276,61 @@ fn a_stop_loses_no_request_of_callers_that_keep_their_connections() {
         assert_eq!(lost, 0, "{}", server.log());
         assert!(server.ended().0.success(), "{}", server.log());
     }
+}
+
+/// Starts a server that loads a model, stops it some time after it listens, and says how it ended.
+fn stopped_while_loading(home: &std::path::Path, after: Duration) -> (std::process::ExitStatus, String) {
+    let folder = tempfile::tempdir().unwrap();
+    lay(folder.path(), "iris.onnx", &onnx::classifier());
+    let log = std::fs::File::create(folder.path().join("log")).unwrap();
+    let arguments = ["--port", "0", "--run-file", "run.json", "--model", "iris.onnx"];
+    let mut command = command(folder.path(), &arguments);
+    let child = command.env("XDG_CACHE_HOME", home).stderr(log).spawn().unwrap();
+    let mut server = Server { folder, child, address: "127.0.0.1:0".parse().unwrap() };
+    until("listening", || server.run_file());
+    std::thread::sleep(after);
+    server.signal(Signal::TERM);
+    let (status, took) = server.ended();
+    assert!(took < Duration::from_secs(3), "{took:?}\n{}", server.log());
+    (status, server.log())
+}
+
+#[test]
+fn a_stop_while_a_model_is_loaded_is_a_stop_like_any_other() {
+    let rounds = if full() { 300 } else { 16 };
+    let warm = tempfile::tempdir().unwrap();
+    for round in 0..rounds {
+        // In every other round the model is known to be good, and loaded without a trial.
+        let cold = tempfile::tempdir().unwrap();
+        let home = if round % 2 == 0 { cold.path() } else { warm.path() };
+        let after = Duration::from_millis(round * 7 % 120);
+        let (status, log) = stopped_while_loading(home, after);
+        assert_eq!(status.code(), Some(0), "{status} {after:?} after it listened\n{log}");
+        assert!(!log.contains("error"), "{log}");
+    }
+}
+
+#[test]
+fn a_trial_does_not_outlive_the_server() {
+    let mut server = Server::start(Some(&onnx::slow(1_000_000_000_000)), &[]);
+    let trial = until("the trial", || {
+        let children = format!("/proc/{0}/task", server.child.id());
+        let mut tasks = std::fs::read_dir(children).unwrap().flatten();
+        tasks.find_map(|task| {
+            let ids = std::fs::read_to_string(task.path().join("children")).ok()?;
+            ids.split_whitespace().next().map(str::to_owned)
+        })
+    });
+    // A moment for the trial to be one.
+    std::thread::sleep(Duration::from_millis(200));
+    server.signal(Signal::KILL);
+    server.ended();
+    let stat = format!("/proc/{trial}/stat");
+    until("the end of the trial", || {
+        // Whoever inherits it may take a while to look after it.
+        let stat = std::fs::read_to_string(&stat).unwrap_or_default();
+        (stat.is_empty() || stat.contains(") Z ")).then_some(())
+    });
 }
 
 #[test]

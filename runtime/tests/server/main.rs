@@ -1,6 +1,8 @@
 //! The server as its callers see it: a real process, real sockets, real models.
 
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod grpc;
 #[cfg(test)]
 mod hostile;
@@ -23,5 +25,3 @@ mod reload;
 mod sources;
 #[cfg(test)]
 mod support;
-#[cfg(test)]
-mod triton;

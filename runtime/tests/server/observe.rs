@@ -1,5 +1,6 @@
 //! What the server learns from its answers: the prediction log, drift, feedback.
 
+use prost::Message as _;
 use serde_json::{Value, json};
 
 use crate::onnx;
@@ -213,6 +214,40 @@ fn truths_that_come_later_make_live_figures() {
         ["ml_model_precision ", "ml_model_recall ", "ml_feedback_rows_total{outcome=\"matched\"} 10"]
     {
         assert!(page.lines().any(|line| line.starts_with(family)), "{family}\n{page}");
+    }
+}
+
+/// A classifier whose only output are scores by name.
+fn scores_by_name() -> Vec<u8> {
+    let mut model = onnx::Model::decode(onnx::word_classifier().as_slice()).unwrap();
+    let graph = model.graph.as_mut().unwrap();
+    graph.output.remove(0);
+    model.encode_to_vec()
+}
+
+#[test]
+fn what_turned_out_is_told_by_the_names_that_answers_have() {
+    let labels = ["--label", "no", "--label", "perhaps", "--label", "yes"];
+    // The operator's names stand for numbers, and truths may have either.
+    let rows: [(Vec<u8>, &[&str]); 2] = [(scores_by_name(), &[]), (onnx::classifier(), &labels)];
+    for (model, labels) in rows {
+        let server = Server::ready(&model, &[&["--admin-token", TOKEN], labels].concat());
+        let mut truths = Vec::new();
+        for index in 0..6 {
+            let decided = ask(&server, &format!("r{index}"), &json!({"instances": [[1, index % 3]]}));
+            let decided = &decided["predictions"][0];
+            let named = if decided["label"].is_null() || index % 2 == 0 { "prediction" } else { "label" };
+            truths.push(json!({"request_id": format!("r{index}"), "labels": [decided[named]]}));
+        }
+        let mut matched = 0;
+        until("the decisions", || {
+            let body = json!({"feedback": truths}).to_string();
+            let outcome = server.ask("POST", "/feedback", &ADMIN, body.as_bytes()).json();
+            matched += outcome["matched"].as_i64().unwrap();
+            (matched == 6).then_some(())
+        });
+        let page = server.get("/metrics").body;
+        assert!(page.contains("ml_model_accuracy{model=\"iris\",version=\"\"} 1\n"), "{truths:?}\n{page}");
     }
 }
 

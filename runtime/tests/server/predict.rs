@@ -385,6 +385,7 @@ fn the_model_tells_about_itself() {
         "batching": "merged",
         "device": "cpu",
         "execution_provider": "CPUExecutionProvider",
+        "execution_providers": ["CPUExecutionProvider"],
     });
     assert_eq!(info, expected);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::onnx::{self, kind};
-use crate::support::{Server, lay, now, until};
+use crate::support::{Server, full, lay, now, until};
 
 const TOKEN: &str = "the-token-of-the-operator";
 const ADMIN: [(&str, &str); 1] = [("x-admin-token", TOKEN)];
@@ -92,7 +92,7 @@ fn what_cannot_be_served_does_not_take_over() {
 
 #[test]
 fn not_one_request_is_lost_while_models_are_exchanged() {
-    const ROUNDS: u32 = 12;
+    let rounds: u32 = if full() { 200 } else { 12 };
     let server = Server::ready(&times(1.0), &["--admin-token", TOKEN]);
     let done = std::sync::atomic::AtomicBool::new(false);
     let answered: usize = std::thread::scope(|scope| {
@@ -100,13 +100,13 @@ fn not_one_request_is_lost_while_models_are_exchanged() {
             let mut answered = 0;
             while !done.load(std::sync::atomic::Ordering::Relaxed) {
                 let got = answer(&server).as_f64().unwrap();
-                assert!((1.0..=f64::from(ROUNDS)).contains(&got), "{got}");
+                assert!((1.0..=f64::from(rounds)).contains(&got), "{got}");
                 answered += 1;
             }
             answered
         };
         let callers: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
-        for round in 2..=ROUNDS {
+        for round in 2..=rounds {
             exchange(server.folder.path(), &times(f32::from(u16::try_from(round).unwrap())));
             assert_eq!(reload(&server).1["status"], "reloaded");
             assert_eq!(answer(&server), json!(f64::from(round)));
@@ -115,6 +115,30 @@ fn not_one_request_is_lost_while_models_are_exchanged() {
         callers.into_iter().map(|caller| caller.join().unwrap()).sum()
     });
     assert!(answered > 50, "{answered}");
+}
+
+#[test]
+fn of_many_reloads_at_once_one_waits_and_the_rest_are_told_so() {
+    let server = Server::ready(&times(1.0), &["--admin-token", TOKEN, "--load-seconds", "2"]);
+    // It takes its two seconds to be refused.
+    exchange(server.folder.path(), &onnx::slow(1_000_000_000_000));
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..20).map(|_| scope.spawn(|| reload(&server))).collect();
+        let outcomes = asked.into_iter().map(|asked| asked.join().unwrap());
+        outcomes
+            .map(|(status, outcome)| {
+                let expected = if status == 429 { "RELOAD_PENDING" } else { "MODEL_LOAD_ERROR" };
+                assert_eq!(outcome["error_code"], expected, "{outcome}");
+                status
+            })
+            .collect()
+    });
+    let done = statuses.iter().filter(|status| **status == 503).count();
+    assert!((1..=4).contains(&done), "{statuses:?}");
+    assert!(statuses.iter().filter(|status| **status == 429).count() >= 16, "{statuses:?}");
+    assert_eq!(answer(&server), json!(1.0));
+    exchange(server.folder.path(), &times(2.0));
+    assert_eq!(reload(&server).1["status"], "reloaded");
 }
 
 #[cfg(unix)]

@@ -213,6 +213,212 @@ fn a_registry_of_mlflow_says_which_version_a_stage_or_an_alias_is() {
     assert_eq!(reply.json()["status"], "reloaded", "{}", reply.body);
 }
 
+/// `Y = W · X` with its weight in a file beside it, as `MLflow` saves models.
+fn in_two_files() -> (Vec<u8>, Vec<u8>) {
+    let entry = |key: &str, value: &str| onnx::Entry { key: key.to_owned(), value: value.to_owned() };
+    let external_data = vec![entry("location", "model.onnx.data"), entry("length", "4")];
+    let weight = onnx::Tensor { external_data, data_location: 1, ..onnx::floats("W", &[1], &[]) };
+    let model = onnx::bytes(onnx::Graph {
+        name: "times".to_owned(),
+        node: vec![onnx::node("Mul", &["X", "W"], &["Y"])],
+        initializer: vec![weight],
+        input: vec![onnx::port("X", onnx::kind::FLOAT, &[None, Some(1)])],
+        output: vec![onnx::port("Y", onnx::kind::FLOAT, &[None, Some(1)])],
+        ..onnx::Graph::default()
+    });
+    (model, 3.0_f32.to_le_bytes().to_vec())
+}
+
+#[test]
+fn a_model_comes_with_the_files_that_hold_its_weights() {
+    let (web, cache) = (Web::start(), tempfile::tempdir().unwrap());
+    let (model, data) = in_two_files();
+    let listing = format!("{}  -\n{}  model.onnx.data\n", &digest(&model)[7..], &digest(&data)[7..]);
+    let both = digest(listing.as_bytes());
+    // A folder, a registry of MLflow, a store of objects, a registry of images.
+    let folder = tempfile::tempdir().unwrap();
+    crate::support::lay(folder.path(), "model.onnx", &model);
+    crate::support::lay(folder.path(), "model.onnx.data", &data);
+    let artifacts = "/api/2.0/mlflow-artifacts/artifacts";
+    let place = json!({"artifact_uri": "mlflow-artifacts:/m"}).to_string();
+    web.put("/api/2.0/mlflow/model-versions/get-download-uri?name=iris&version=7", place);
+    let files = json!({"files": [{"path": "model.onnx"}, {"path": "model.onnx.data"}]}).to_string();
+    web.put(&format!("{artifacts}?path=m"), files);
+    web.put(&format!("{artifacts}/m/model.onnx"), model.clone());
+    web.put(&format!("{artifacts}/m/model.onnx.data"), data.clone());
+    web.put("/models/iris/model.onnx", model.clone());
+    web.put("/models/iris/model.onnx.data", data.clone());
+    let layer = |bytes: &[u8], name: &str| json!({"digest": digest(bytes), "annotations": {"org.opencontainers.image.title": name}});
+    let layers =
+        json!({"layers": [layer(&model, "model.onnx"), layer(&data, "model.onnx.data")]}).to_string();
+    web.put("/v2/iris/manifests/1", layers);
+    web.put(&format!("/v2/iris/blobs/{}", digest(&model)), model.clone());
+    web.put(&format!("/v2/iris/blobs/{}", digest(&data)), data.clone());
+    let endpoint = format!("http://{}", web.address);
+    let variables = [
+        ("MLFLOW_TRACKING_URI", endpoint.as_str()),
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", "AKID"),
+        ("AWS_SECRET_ACCESS_KEY", "sEcReT"),
+    ];
+    let image = format!("oci://{}/iris:1", web.address);
+    for uri in [folder.path().to_str().unwrap(), "models:/iris/7", "s3://models/iris/model.onnx", &image] {
+        let (server, status) = serve(&cache, &["--model", uri], &variables);
+        assert_eq!(status, 200, "{uri}: {}", server.log());
+        assert_eq!(server.get("/ready").json()["digest"], both, "{uri}");
+        assert_eq!(server.predict(&json!({"features": [[2]]})), json!({"predictions": [6.0]}), "{uri}");
+    }
+    let before = web.asked.lock().unwrap().len();
+    let (server, status) = serve(&cache, &["--model", "models:/iris/7", "--sha256", &both], &variables);
+    assert_eq!((status, web.asked.lock().unwrap().len()), (200, before), "it is kept: {}", server.log());
+    let alone = format!("{endpoint}/models/iris/model.onnx");
+    let (server, status) = serve(&cache, &["--model", &alone], &variables);
+    assert_eq!(status, 503, "a single address has no folder");
+    server.wait_for_log("there is no such file beside the model");
+}
+
+/// Half of what comes, summed up, 128 times: its weights are just large enough for a file of their own.
+fn halves() -> Vec<u8> {
+    let raw_data: Vec<u8> = (0..256).flat_map(|_| 0.5_f32.to_le_bytes()).collect();
+    onnx::bytes(onnx::Graph {
+        name: "halves".to_owned(),
+        node: vec![onnx::node("MatMul", &["X", "W"], &["Y"])],
+        initializer: vec![onnx::Tensor { raw_data, ..onnx::floats("W", &[2, 128], &[]) }],
+        input: vec![onnx::port("X", onnx::kind::FLOAT, &[None, Some(2)])],
+        output: vec![onnx::port("Y", onnx::kind::FLOAT, &[None, Some(128)])],
+        ..onnx::Graph::default()
+    })
+}
+
+/// A server of `MLflow` that runs; killed when dropped.
+struct Mlflow {
+    child: std::process::Child,
+    address: String,
+    folder: tempfile::TempDir,
+    python: std::path::PathBuf,
+}
+
+impl Drop for Mlflow {
+    fn drop(&mut self) {
+        // Its workers are its children, in a group of their own.
+        #[cfg(unix)]
+        let _ = rustix::process::kill_process_group(
+            rustix::process::Pid::from_child(&self.child),
+            rustix::process::Signal::KILL,
+        );
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Mlflow {
+    fn start() -> Self {
+        let python = crate::support::tool("MLO_TEST_MLFLOW_PYTHON", "mlflow-3.17.2-", "bin/python");
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let mut command = std::process::Command::new(&python);
+        command.args(["-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", &port]);
+        command.args(["--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "artifacts"]);
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let child = command.current_dir(folder.path()).spawn().unwrap();
+        Self { child, address: format!("127.0.0.1:{port}"), folder, python }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// Waits until it answers. It imports a lot, and fills a database.
+    fn wait(&mut self) {
+        let start = crate::support::now();
+        while start.elapsed() < std::time::Duration::from_mins(3) {
+            assert!(self.child.try_wait().unwrap().is_none(), "{}", self.log());
+            let ask = || -> std::io::Result<String> {
+                let mut stream = std::net::TcpStream::connect(&self.address)?;
+                stream.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer)?;
+                Ok(answer)
+            };
+            if ask().is_ok_and(|answer| answer.contains("200 OK")) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("MLflow does not answer: {}", self.log());
+    }
+
+    /// Registers a model, and says which version it is and which files it has.
+    fn register(&self, model: &std::path::Path) -> String {
+        let output = std::process::Command::new(&self.python)
+            .args(["-c", include_str!("mlflow_registry.py"), &format!("http://{}", self.address)])
+            .arg(model)
+            .current_dir(self.folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8(output.stdout).unwrap();
+        said.lines().last().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn a_real_registry_of_mlflow_hands_its_models_out() {
+    let mut mlflow = Mlflow::start();
+    let cache = tempfile::tempdir().unwrap();
+    let (first, second) = (mlflow.folder.path().join("1.onnx"), mlflow.folder.path().join("2.onnx"));
+    std::fs::File::create(&first).unwrap().write_all(&onnx::classifier()).unwrap();
+    std::fs::File::create(&second).unwrap().write_all(&halves()).unwrap();
+    mlflow.wait();
+    let said = mlflow.register(&first);
+    assert!(said.starts_with("1 ") && said.contains("model.onnx"), "{said}");
+    let tracking = format!("http://{}", mlflow.address);
+    let variables = [("MLFLOW_TRACKING_URI", tracking.as_str())];
+    let arguments = ["--model", "models:/iris@champion", "--admin-token", "admin"];
+    let (server, status) = serve(&cache, &arguments, &variables);
+    assert_eq!(status, 200, "{}", server.log());
+    assert_eq!(server.get("/ready").json()["version"], "1");
+    assert_eq!(server.predict(&json!({"features": [[1, 2]]})), json!({"predictions": [2]}));
+    // Another model is the champion now, in two files.
+    let said = mlflow.register(&second);
+    assert!(said.starts_with("2 ") && said.contains(".data"), "{said}");
+    let reply = server.ask("POST", "/admin/reload", &[("x-admin-token", "admin")], b"");
+    assert_eq!(reply.json()["status"], "reloaded", "{}\n{}", reply.body, server.log());
+    assert_eq!(server.get("/ready").json()["version"], "2");
+    assert_eq!(server.predict(&json!({"features": [[1, 2]]})), json!({"predictions": [vec![1.5; 128]]}));
+    let (server, status) = serve(&cache, &["--model", "models:/iris/1"], &variables);
+    assert_eq!((status, &server.get("/ready").json()["version"]), (200, &json!("1")), "{}", server.log());
+    let (server, status) = serve(&cache, &["--model", "models:/iris/9"], &variables);
+    assert_eq!(status, 503);
+    server.wait_for_log("answers 404");
+}
+
+#[test]
+fn what_opens_a_source_is_not_sent_to_another_host() {
+    let (web, other, cache) = (Web::start(), Web::start(), tempfile::tempdir().unwrap());
+    let to = format!("http://{}/elsewhere.onnx", other.address);
+    web.put_answer("/models/iris.onnx", (307, vec![("location", to)], Vec::new()));
+    other.put("/elsewhere.onnx", onnx::classifier());
+    let endpoint = format!("http://{}", web.address);
+    let variables = [
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", "AKID"),
+        ("AWS_SECRET_ACCESS_KEY", "sEcReT"),
+        ("AWS_SESSION_TOKEN", "t0ken"),
+    ];
+    let (server, status) = serve(&cache, &["--model", "s3://models/iris.onnx"], &variables);
+    assert_eq!(status, 200, "{}", server.log());
+    assert!(web.head_of("/models/iris.onnx").contains("x-amz-security-token: t0ken"));
+    let head = other.head_of("/elsewhere.onnx");
+    assert!(
+        head.starts_with("GET ") && !head.contains("x-amz-") && !head.contains("authorization"),
+        "{head}"
+    );
+}
+
 #[test]
 fn a_registry_of_images_hands_the_model_out_for_a_token() {
     let (web, cache) = (Web::start(), tempfile::tempdir().unwrap());

@@ -71,6 +71,40 @@ pub(crate) fn tool(variable: &str, folder: &str, program: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("{variable} names no program; `cargo xtask test` obtains it"))
 }
 
+/// Whether long tests are to be run as long as they can be.
+pub(crate) fn full() -> bool {
+    std::env::var_os("MLO_TEST_FULL").is_some()
+}
+
+/// Numbers by a seed, the same in every run.
+pub(crate) struct Seeded(pub u64);
+
+impl Seeded {
+    pub(crate) fn next(&mut self, below: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % below as u64).unwrap()
+    }
+
+    /// Bytes with some of them changed, left out, put in, cut off or said twice.
+    pub(crate) fn changed(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        for _ in 0..=self.next(4) {
+            let place = self.next(bytes.len().max(1));
+            match self.next(5) {
+                _ if bytes.is_empty() => bytes.push(b'x'),
+                0 => bytes[place] = u8::try_from(self.next(256)).unwrap(),
+                1 => drop(bytes.remove(place)),
+                2 => bytes.insert(place, b"[]{}\",:0-e.\\u"[self.next(13)]),
+                3 => bytes.truncate(place + 1),
+                _ => bytes.extend_from_within(place..),
+            }
+        }
+        bytes
+    }
+}
+
 pub(crate) fn lay(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join(name);
     std::fs::File::create(&path).unwrap().write_all(bytes).unwrap();

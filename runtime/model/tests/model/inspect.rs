@@ -168,13 +168,86 @@ fn data_in_another_file_is_refused_wherever_it_hides() {
         ),
     ];
     for (place, bytes) in rows {
-        assert_eq!(
-            text(&bytes),
-            "the tensor `leak` of the ONNX file keeps its data in another file, which is not allowed; \
-             save the model as one file",
-            "{place}"
-        );
+        assert_eq!(text(&bytes), elsewhere(why_not(place)), "{place}");
     }
+}
+
+fn why_not(place: &str) -> &'static str {
+    match place {
+        "an initializer" => "that is not a file in the model's own folder",
+        "only a location flag" | "only the entries" | "a flag of another value" => {
+            "it does not say clearly where"
+        }
+        _ => "only weights of the main graph may",
+    }
+}
+
+fn elsewhere(why: &str) -> String {
+    let what = "the tensor `leak` of the ONNX file keeps its data in another file";
+    format!("{what}, and {why}; save the model as one file")
+}
+
+/// A model with a weight of 16 bytes in a file, from this byte of it.
+fn beside(location: &str, offset: &str) -> Vec<u8> {
+    let entry = |key: &str, value: &str| onnx::Entry { key: key.to_owned(), value: value.to_owned() };
+    let external_data = vec![entry("location", location), entry("offset", offset), entry("length", "16")];
+    in_graph(|graph| {
+        graph.initializer.push(onnx::Tensor { external_data, ..external("W") });
+    })
+}
+
+#[test]
+fn weights_may_be_in_files_of_the_models_own_folder() {
+    use sha2::{Digest as _, Sha256};
+    let folder = tempfile::tempdir().unwrap();
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    let lay = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), bytes).unwrap();
+        path
+    };
+    std::fs::create_dir(folder.path().join("weights")).unwrap();
+    lay("weights/w.bin", &[7; 32]);
+    lay("short.bin", &[7; 31]);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(outside.path(), folder.path().join("link.bin")).unwrap();
+    let model = beside("weights/w.bin", "16");
+    let facts = inspect(&lay("model.onnx", &model)).unwrap();
+    let hex = |bytes: &[u8]| {
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+    };
+    let listing = format!("{}  -\n{}  weights/w.bin\n", hex(&model), hex(&[7; 32]));
+    assert_eq!(facts.digest, format!("sha256:{}", hex(listing.as_bytes())));
+    assert_eq!(
+        (facts.data_files.as_slice(), facts.size_bytes),
+        (&["weights/w.bin".to_owned()][..], model.len() as u64 + 32)
+    );
+    let files = mlo_model::read_files(&folder.path().join("model.onnx")).unwrap();
+    assert_eq!(mlo_model::inspect_files(&files).unwrap(), facts, "in memory it is the same");
+    let rows = [
+        ("short.bin", "16", "that file ends before the data does"),
+        ("weights/w.bin", "18446744073709551615", "it does not say clearly where"),
+        ("weights/w.bin", "-1", "it does not say clearly where"),
+        ("nowhere.bin", "0", "there is no such file beside the model"),
+        ("../w.bin", "0", "that is not a file in the model's own folder"),
+        ("*/_ORT_MEM_ADDR_/*", "0", "that is not a file in the model's own folder"),
+        #[cfg(unix)]
+        ("link.bin", "0", "that is not a file in the model's own folder"),
+    ];
+    for (location, offset, why) in rows {
+        let model = beside(location, offset);
+        let path = lay("model.onnx", &model);
+        let refused = [inspect(&path).map(drop), mlo_model::read_files(&path).map(drop)];
+        for refused in refused {
+            let text = refused.unwrap_err().to_string();
+            assert!(text.contains(&format!("another file, and {why}; ")), "{location}: {text}");
+        }
+    }
+    let twice = in_graph(|graph| {
+        let entry = onnx::Entry { key: "location".to_owned(), value: "short.bin".to_owned() };
+        graph.initializer.push(onnx::Tensor { external_data: vec![entry.clone(), entry], ..external("W") });
+    });
+    assert!(text(&twice).contains("it does not say clearly where"), "readers may differ: {}", text(&twice));
 }
 
 #[test]

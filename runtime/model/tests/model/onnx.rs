@@ -245,7 +245,7 @@ pub fn zipmap_port(name: &str, key: i32) -> ValueInfo {
 
 pub fn node(op_type: &str, input: &[&str], output: &[&str]) -> Node {
     let domain = match op_type {
-        "LinearClassifier" | "ZipMap" | "LinearRegressor" => "ai.onnx.ml",
+        "LinearClassifier" | "ZipMap" | "LinearRegressor" | "OneHotEncoder" => "ai.onnx.ml",
         _ => "",
     };
     Node {
