@@ -8,7 +8,7 @@
 #
 #   All objects of the plan are looked at, those that stay as they are as well: what somebody named on the command line
 #   does not narrow the view. `data.mlo.deployment` overrides the settings below, which hold where nothing is said.
-#   Values of objects are looked at of the types below alone; of the others there are address, type and actions.
+#   Objects of the types below alone are looked at as they are; of the others there are those that change, without values.
 # scope: package
 # custom:
 #   values_of: ["aws_*", "kubernetes_*", local_inference_service]

@@ -316,8 +316,8 @@ fn a_policy_that_says_at_which_types_it_looks_gets_no_other_values_and_is_not_as
     assert_eq!(project.json(&apply, 3)["denied"][0], "local_file.late");
     looking_at("local_file");
     project.mlo(&["plan", "--policies", "rules", "--var", "text=bad"]).ends_with(3).has(&[
-        "MLO5002",
-        "rules/deployment-policy.rego",
+        "MLO5003",
+        "policy deployment-policy.rego:1:1",
         "`values_of` is a list of types of objects",
     ]);
 }

@@ -47,6 +47,7 @@ pub(super) struct Again {
 /// What is asked again, as it becomes known.
 pub(super) struct Recheck {
     document: Json,
+    addresses: Vec<String>,
     waiting: Waiting,
 }
 
@@ -187,15 +188,17 @@ impl Asked<'_> {
 
     fn judge_input(&self, plan: Plan, input: Json, gate: &mut Gate) -> Verdict {
         let config = Arc::clone(&plan.config);
+        let addresses = addresses_of(&plan);
         let place = |address: &str, path: &str| self.place(&config, address, path);
         self.with_subjects(|subjects| {
-            policy::check(plan, subjects, &Deployment { input, place: &place }, gate)
+            policy::check(plan, subjects, &Deployment { input, addresses: &addresses, place: &place }, gate)
         })
     }
 
     /// What a plan is asked about again with: the whole of it, of which more and more is known.
     pub(super) fn recheck(&self, approved: &Approved) -> Recheck {
         Recheck {
+            addresses: addresses_of(approved.plan()),
             document: self.input(approved.plan(), approved.sight()),
             waiting: approved.waiting().clone(),
         }
@@ -219,7 +222,8 @@ impl Asked<'_> {
         recheck.waiting.end(&operation.address);
         let place = |address: &str, path: &str| self.place(&plan.config, address, path);
         // One copy of the document a question: it is handed over whole.
-        let deployment = Deployment { input: recheck.document.clone(), place: &place };
+        let deployment =
+            Deployment { input: recheck.document.clone(), addresses: &recheck.addresses, place: &place };
         policy::check_again(&deployment, &recheck.waiting, gate)
     }
 
@@ -254,8 +258,7 @@ impl Asked<'_> {
         let manifests = self.manifests.iter();
         let manifests = manifests.map(|manifest| (manifest.name().to_owned(), manifest.as_written()));
         let manifests = Json::Object(manifests.collect());
-        // Not by `json!`, which copies what it is given.
-        let parts = [
+        json::object([
             ("format_version", INPUT_FORMAT.into()),
             ("plan", plan),
             ("manifests", manifests),
@@ -263,8 +266,7 @@ impl Asked<'_> {
             ("drift", Json::Null),
             ("environment", json!({ "name": self.context.environment })),
             ("run", run()),
-        ];
-        Json::Object(parts.into_iter().map(|(name, part)| (name.to_owned(), part)).collect())
+        ])
     }
 
     /// The argument of the block, or its header; of a model, its manifest; of what stands in a built-in module, whose author has never seen it, the
@@ -285,6 +287,10 @@ impl Asked<'_> {
         let block = blocks.find(|each| &*each.kind.name == first).map(|each| each.kind.span);
         Some(attribute.or(block).unwrap_or(resource.span))
     }
+}
+
+fn addresses_of(plan: &Plan) -> Vec<String> {
+    plan.operations.iter().map(|operation| operation.address.to_string()).collect()
 }
 
 /// By the names of their manifests, what the files of models say of themselves.

@@ -160,7 +160,10 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        self.kill();
+        // It is not waited for: it holds nothing, and takes its time to give its memory back.
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Subject<'a> {
 pub struct Deployment<'a> {
     /// `{plan, manifests, models, drift, environment, run}`.
     pub input: Json,
+    /// The addresses of all objects that there are, also of those that the input leaves out.
+    pub addresses: &'a [String],
     /// The place of an address and a path in its block, or of what stands for it.
     pub place: &'a dyn Fn(&str, &str) -> Option<Span>,
 }
@@ -284,9 +286,7 @@ fn judged<'a>(
     (evaluations, plan): (&[Evaluation], &[Evaluated]),
     waits: bool,
 ) -> Judged<'a> {
-    let changes = deployment.and_then(|deployment| deployment.input.pointer("/plan/resource_changes"));
-    let changes = changes.and_then(Json::as_array).into_iter().flatten();
-    let addresses = changes.filter_map(|change| change.get("address").and_then(Json::as_str));
+    let addresses = deployment.iter().flat_map(|deployment| deployment.addresses.iter().map(String::as_str));
     let names = subjects.iter().map(|subject| subject.name).chain(addresses).collect();
     let rules = evaluations.iter().flat_map(|each| &each.rules).chain(plan).map(|rule| rule.rule.clone());
     Judged { names, rules: rules.collect(), waits }

@@ -6,7 +6,8 @@
 
 use super::waivers::matches;
 
-/// The types of objects whose values are handed to the rules. Of the others they get address, type and actions.
+/// The types of objects that are handed to the rules as they are. Of the others they get those that change: address, type and
+/// actions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sight {
     /// Patterns of types, such as `aws_*`; nothing where a policy does not limit itself.

@@ -109,7 +109,7 @@ fn verdict(bundle: &Bundle, overrides: &[(&str, &str)], input: Json) -> Result<D
     let overrides = overrides.iter().map(|(rule, reason)| ((*rule).to_owned(), (*reason).to_owned()));
     let mut gate =
         Gate::set(bundle, Setting { overrides: overrides.collect(), ..Setting::of("dev") }).unwrap();
-    gate.decide(&[], Some(&Deployment { input, place: &|_, _| None }))
+    gate.decide(&[], Some(&Deployment { input, addresses: &[], place: &|_, _| None }))
 }
 
 /// Our rules with other data.
@@ -186,7 +186,7 @@ fn an_environments_block_makes_rules_stricter_and_nothing_else() {
         let overrides = [("deletion".to_owned(), "it is empty".to_owned())].into();
         let setting = Setting { levels, overrides, ..Setting::of("dev") };
         let mut gate = Gate::set(&Bundle::builtin().unwrap(), setting).unwrap();
-        gate.decide(&[], Some(&Deployment { input: plan(), place: &|_, _| None }))
+        gate.decide(&[], Some(&Deployment { input: plan(), addresses: &[], place: &|_, _| None }))
     };
     with("deletion", Level::Overridable).unwrap();
     for (rule, level, expected) in [
@@ -234,7 +234,7 @@ fn a_rule_about_plans_that_fails_denies_and_the_models_are_judged_all_the_same()
         [("m.rego", models), ("d.rego", plans)].map(|(name, text)| (name.to_owned(), text.to_owned()));
     let mut gate = Gate::new(&Bundle::from_files(files.into()).unwrap(), "dev").unwrap();
     let subject = Subject { name: "model", manifest: json!({ "x": true }), place: &|_| None };
-    let deployment = Deployment { input: json!({ "plan": "x" }), place: &|_, _| None };
+    let deployment = Deployment { input: json!({ "plan": "x" }), addresses: &[], place: &|_, _| None };
     let denial = gate.decide(&[subject], Some(&deployment)).unwrap_err();
     assert_eq!((denial.violations.len(), denial.failures.len()), (1, 1));
     assert!(denial.failures[0].to_string().contains("`deployment.policy.deny` failed on `the plan`"));

@@ -29,6 +29,11 @@ pub(in crate::cli) const FORMAT: &str = "1.0";
 /// The version of Terraform whose documents ours follow. Programs that read plans know one by it.
 pub(super) const TERRAFORM_VERSION: &str = "1.11.4";
 
+/// A document of parts that may be large: `json!` copies what it is given.
+pub(in crate::cli) fn object<const N: usize>(parts: [(&str, Json); N]) -> Json {
+    Json::Object(parts.into_iter().map(|(name, part)| (name.to_owned(), part)).collect())
+}
+
 /// A command that could not do what it should.
 pub(in crate::cli) fn failure(messages: &Diagnostics, sources: &SourceMap) -> Json {
     json!({

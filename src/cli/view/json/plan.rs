@@ -2,7 +2,7 @@
 
 use super::state::{Entry, modules, named};
 use super::value::{known, path, sensitive, unknown};
-use super::{FORMAT, TERRAFORM_VERSION, configuration, counts};
+use super::{FORMAT, TERRAFORM_VERSION, configuration, counts, object};
 use crate::lang::value::Value;
 use crate::plan::{Action, Drift, Kind, Operation, OutputChange, Plan, Reason, encode_output};
 use mlo_state::Address;
@@ -20,33 +20,28 @@ pub(in crate::cli) fn plan(plan: &Plan, errored: bool, everything: bool) -> Json
         .collect();
     let outputs: Map<String, Json> =
         plan.outputs.iter().map(|(name, output)| (name.to_string(), output_change(output))).collect();
-    let mut document = json!({
-        "format_version": PLAN_FORMAT,
-        "terraform_version": TERRAFORM_VERSION,
-        "mlo_version": env!("CARGO_PKG_VERSION"),
-        "lineage": plan.lineage,
-        "serial": plan.serial,
-        "environment": plan.environment,
-        "destroy": plan.kind == Kind::Destroy,
-        "variables": variables,
-        "planned_values": planned_values(plan),
-        "resource_changes": plan.operations.iter().map(|each| resource_change(each, &all)).collect::<Vec<_>>(),
-        "output_changes": outputs,
-        "prior_state": {
-            "format_version": FORMAT,
-            "terraform_version": TERRAFORM_VERSION,
-            "mlo_version": env!("CARGO_PKG_VERSION"),
-            "values": prior_values(plan),
-        },
-        "configuration": configuration::configuration(&plan.config, everything),
-        "relevant_attributes": configuration::relevant_attributes(&plan.config),
-        "checks": crate::cli::view::checks::of_plan(plan),
-        "not_refreshed": plan.unread.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "summary": counts(plan.counts()),
-        "applyable": plan.is_applyable() && !errored,
-        "complete": plan.complete && !errored,
-        "errored": errored,
-    });
+    let mut document = object([
+        ("format_version", PLAN_FORMAT.into()),
+        ("terraform_version", TERRAFORM_VERSION.into()),
+        ("mlo_version", env!("CARGO_PKG_VERSION").into()),
+        ("lineage", json!(plan.lineage)),
+        ("serial", json!(plan.serial)),
+        ("environment", json!(plan.environment)),
+        ("destroy", (plan.kind == Kind::Destroy).into()),
+        ("variables", Json::Object(variables)),
+        ("planned_values", planned_values(plan)),
+        ("resource_changes", plan.operations.iter().map(|each| resource_change(each, &all)).collect()),
+        ("output_changes", Json::Object(outputs)),
+        ("prior_state", prior_state(plan)),
+        ("configuration", configuration::configuration(&plan.config, everything)),
+        ("relevant_attributes", configuration::relevant_attributes(&plan.config)),
+        ("checks", crate::cli::view::checks::of_plan(plan)),
+        ("not_refreshed", plan.unread.iter().map(ToString::to_string).collect()),
+        ("summary", json!(counts(plan.counts()))),
+        ("applyable", (plan.is_applyable() && !errored).into()),
+        ("complete", (plan.complete && !errored).into()),
+        ("errored", errored.into()),
+    ]);
     if let Some(document) = document.as_object_mut() {
         if plan.has_drift() {
             document.insert("resource_drift".into(), drift(plan, &all));
@@ -64,23 +59,24 @@ pub(in crate::cli) fn plan(plan: &Plan, errored: bool, everything: bool) -> Json
 }
 
 /// A plan as policies get it: its changes, and without what says the same again (the values before and after by module,
-/// the configuration). Sensitive values are masked. `sees` says of which types of objects the values are there.
+/// the configuration). Sensitive values are masked. `sees` says at which types of objects they look: of the others, those that
+/// change are there, without values.
 pub(in crate::cli) fn judged(plan: &Plan, sees: &dyn Fn(&str) -> bool) -> Json {
     let outputs: Map<String, Json> =
         plan.outputs.iter().map(|(name, output)| (name.to_string(), output_change(output))).collect();
-    // Not by `json!`, which copies what it is given.
-    let parts: [(&str, Json); 9] = [
+    let is_looked_at = |each: &&Operation| each.action != Action::NoOp || sees(&each.address.type_name);
+    let looked_at = plan.operations.iter().filter(is_looked_at);
+    object([
         ("format_version", PLAN_FORMAT.into()),
         ("mlo_version", env!("CARGO_PKG_VERSION").into()),
         ("environment", plan.environment.as_str().into()),
         ("destroy", (plan.kind == Kind::Destroy).into()),
-        ("resource_changes", plan.operations.iter().map(|each| resource_change(each, sees)).collect()),
+        ("resource_changes", looked_at.map(|each| resource_change(each, sees)).collect()),
         ("resource_drift", drift(plan, sees)),
         ("output_changes", Json::Object(outputs)),
         ("applyable", plan.is_applyable().into()),
         ("complete", plan.complete.into()),
-    ];
-    Json::Object(parts.into_iter().map(|(name, part)| (name.to_owned(), part)).collect())
+    ])
 }
 
 /// One change of a plan as policies get it.
@@ -128,6 +124,15 @@ fn planned_values(plan: &Plan) -> Json {
         Some((name.to_string(), output(Some(after), change.sensitive)))
     });
     values(outputs.collect(), modules(entries))
+}
+
+fn prior_state(plan: &Plan) -> Json {
+    object([
+        ("format_version", FORMAT.into()),
+        ("terraform_version", TERRAFORM_VERSION.into()),
+        ("mlo_version", env!("CARGO_PKG_VERSION").into()),
+        ("values", prior_values(plan)),
+    ])
 }
 
 /// What the objects are now, and the outputs as far as they are known without a change.
@@ -260,14 +265,14 @@ pub(in crate::cli) fn reason(operation: &Operation) -> Option<&'static str> {
 }
 
 fn change(actions: &[&str], before: Option<&Value>, after: Option<&Value>) -> Json {
-    let mut json = json!({
-        "actions": actions,
-        "before": before.map_or(Json::Null, known),
-        "after": after.map_or(Json::Null, known),
-        "after_unknown": after.filter(|after| !after.is_wholly_known()).map_or(json!({}), unknown),
-        "before_sensitive": before.map_or(json!(false), sensitive),
-        "after_sensitive": after.map_or(json!(false), sensitive),
-    });
+    let mut json = object([
+        ("actions", json!(actions)),
+        ("before", before.map_or(Json::Null, known)),
+        ("after", after.map_or(Json::Null, known)),
+        ("after_unknown", after.filter(|after| !after.is_wholly_known()).map_or(json!({}), unknown)),
+        ("before_sensitive", before.map_or(json!(false), sensitive)),
+        ("after_sensitive", after.map_or(json!(false), sensitive)),
+    ]);
     leave_out_unknown(&mut json, after);
     json
 }
@@ -292,14 +297,14 @@ fn output_change(output: &OutputChange) -> Json {
         None => Json::Null,
     };
     let after = output.after.as_ref();
-    let mut json = json!({
-        "actions": actions,
-        "before": shown(output.before.as_ref()),
-        "after": shown(after),
-        "after_unknown": after.filter(|after| !after.is_wholly_known()).map_or(json!(false), unknown),
-        "before_sensitive": output.sensitive,
-        "after_sensitive": output.sensitive,
-    });
+    let mut json = object([
+        ("actions", json!(actions)),
+        ("before", shown(output.before.as_ref())),
+        ("after", shown(after)),
+        ("after_unknown", after.filter(|after| !after.is_wholly_known()).map_or(json!(false), unknown)),
+        ("before_sensitive", output.sensitive.into()),
+        ("after_sensitive", output.sensitive.into()),
+    ]);
     leave_out_unknown(&mut json, after);
     json
 }

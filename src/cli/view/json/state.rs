@@ -63,7 +63,8 @@ pub(in crate::cli) fn state(snapshot: &Snapshot, values: &[Kept<'_>], screen: &S
 
 /// What names an object, in every list of them.
 pub(super) fn named(address: &Address, provider: &str) -> Map<String, Json> {
-    let mut named = Map::from_iter([("address".to_owned(), json!(address.to_string()))]);
+    let mut named = Map::with_capacity(8);
+    named.insert("address".into(), address.to_string().into());
     if !address.module.is_root() {
         named.insert("module_address".into(), json!(address.module.to_string()));
     }
