@@ -27,6 +27,7 @@ mod kept;
 mod killed;
 mod kills;
 mod lifecycle;
+mod policy_bundles;
 mod policy_command;
 mod policy_process;
 mod orphans;

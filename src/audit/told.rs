@@ -1,8 +1,8 @@
 //! What records say of a decision. Models with which all came out the same are told together, so that a record of many
 //! models stays small.
 
-use crate::policy::{Decision, Denial, Evaluated, Evaluation, Violation, Waiver, Warning};
-use serde_json::{Value as Json, json};
+use crate::policy::{Decision, Denial, Evaluated, Evaluation, Listed, Violation, Waiver, Warning};
+use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
 /// Entries of a list in a record. Each has some hundred bytes, and a record at most a million.
@@ -63,6 +63,7 @@ fn cut(list: Vec<Json>) -> Json {
 fn violation(violation: &Violation) -> Json {
     json!({
         "rule": violation.rule,
+        "bundle": violation.bundle,
         "level": violation.level.as_str(),
         "model": violation.subject,
         "address": violation.address,
@@ -78,10 +79,22 @@ fn decided(decision: &Decision) -> Json {
         decision.warnings.iter().filter(|warning| warning.rule.is_some()).map(passed_by).collect();
     json!({
         "bundle": decision.bundle,
+        "bundles": decision.bundles.iter().map(bundle).collect::<Vec<_>>(),
         "inputs": { "plan": decision.plan_input, "manifests": Json::Object(inputs.collect()) },
         "models": models(&decision.evaluations),
         "plan_rules": rules(&decision.deployment),
         "passed_by": cut(told),
+    })
+}
+
+/// A bundle that was asked.
+fn bundle(bundle: &Listed) -> Json {
+    json!({
+        "name": bundle.name,
+        "source": bundle.source,
+        "digest": bundle.digest,
+        "revision": bundle.revision,
+        "signed_by": bundle.signed_by,
     })
 }
 
@@ -96,9 +109,15 @@ fn models(evaluations: &[Evaluation]) -> Json {
     groups.into_values().map(|(rules, models)| json!({ "models": models, "rules": rules })).collect()
 }
 
-/// Rule to whether it holds.
+/// Rule to whether it holds; in all bundles that have one of this name.
 fn rules(evaluated: &[Evaluated]) -> Json {
-    Json::Object(evaluated.iter().map(|rule| (rule.rule.clone(), rule.passed.into())).collect())
+    let mut outcomes = Map::new();
+    for Evaluated { rule, passed, .. } in evaluated {
+        if outcomes.get(rule) != Some(&Json::Bool(false)) {
+            outcomes.insert(rule.clone(), (*passed).into());
+        }
+    }
+    Json::Object(outcomes)
 }
 
 /// An exception that let something be.

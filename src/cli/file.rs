@@ -18,6 +18,15 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     put(path, bytes, None)
 }
 
+/// Writes a file that others may read, in place of what is there.
+pub(super) fn write_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    #[cfg(unix)]
+    let permissions = Some(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    #[cfg(not(unix))]
+    let permissions = None;
+    put(path, bytes, permissions)
+}
+
 /// Writes a file that is not there yet.
 pub(super) fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let mut file = File::options().write(true).create_new(true).open(path)?;

@@ -3,18 +3,22 @@
 //! Goes in: a project, its plan, the environment variables of the pipeline. Comes out: a verdict. Never happens: a plan is
 //! judged by less than all of it, or something sensitive is handed to a policy.
 
-use super::args::Engine;
+use super::args::{Engine, Source};
+use super::command::policy_process;
 use super::discretion;
 use super::environment::Chosen;
+use super::policies;
+use super::screen::Screen;
 use super::session::{self, Session};
 use super::view::json;
 use crate::diag::{SourceMap, Span};
+use crate::fetch::Mode;
 use crate::lang::config::{Module, PolicyLevel};
 use crate::lang::value::{Kind as Shape, Value};
 use crate::manifest::{Manifest, Manifests};
 use crate::plan::{Context, Kind, Operation, Plan, Waiting, block_of};
 use crate::policy::{
-    self, Approved, Decision, Denial, Deployment, Evaluator, Gate, Level, PolicyError, Setting, Sight,
+    self, Approved, Bundles, Decision, Denial, Deployment, Early, Gates, Level, PolicyError, Setting, Sight,
     Subject, Verdict, Warning,
 };
 use serde_json::{Value as Json, json};
@@ -26,7 +30,7 @@ const INPUT_FORMAT: &str = "1.0";
 
 /// A gate that is being made ready, and what it will be asked about.
 pub(super) struct StartedGate<'s> {
-    gate: RefCell<Result<Gate, PolicyError>>,
+    gate: RefCell<Result<Gates, PolicyError>>,
     asked: Asked<'s>,
     /// What was asked about the plan before anybody waits for it.
     input: RefCell<Option<Json>>,
@@ -68,7 +72,13 @@ impl Session {
     /// Starts the gate, which reads the policies and looks at the manifests while the plan is made. Taking everything
     /// away asks about no manifest: a model that may not run may always be stopped. Neither does a plan that changes no
     /// object. The rules for plans are asked always.
-    pub(super) fn start_gate(&self, kind: Kind, engine: &Engine, evaluator: Evaluator) -> StartedGate<'_> {
+    pub(super) fn start_gate(
+        &self,
+        kind: Kind,
+        (source, engine): (&Source, &Engine),
+        early: Early,
+        screen: &Screen,
+    ) -> StartedGate<'_> {
         let asked = Asked {
             sources: &self.sources,
             context: &self.context,
@@ -78,7 +88,12 @@ impl Session {
         };
         let overrides = engine.overrides.iter().cloned().collect();
         let setting = Setting { overrides, ..setting(&self.environment) };
-        let mut gate = Gate::start(setting, evaluator);
+        let policies::Read { bundles, news } =
+            policies::read(&self.place, source, &self.policies, Mode::Missing);
+        if !source.json {
+            screen.say(&news);
+        }
+        let mut gate = gate(bundles, &setting, early);
         if let Ok(gate) = &mut gate {
             asked.with_subjects(|subjects| gate.ask_early(subjects));
         }
@@ -94,9 +109,11 @@ impl Session {
 
 impl Session {
     /// What the policies say of the manifests alone: no plan is made and no object is looked at.
-    pub(super) fn judge_manifests(&self, evaluator: Evaluator) -> Result<Decision, Box<Denial>> {
+    pub(super) fn judge_manifests(&self, source: &Source, early: Early) -> Result<Decision, Box<Denial>> {
         let failed = |error: PolicyError| Box::new(Denial::from(error));
-        let mut gate = Gate::start(setting(&self.environment), evaluator).map_err(failed)?;
+        let policies::Read { bundles, .. } =
+            policies::read(&self.place, source, &self.policies, Mode::Present);
+        let mut gate = gate(bundles, &setting(&self.environment), early).map_err(failed)?;
         let asked = Asked {
             sources: &self.sources,
             context: &self.context,
@@ -163,6 +180,15 @@ impl StartedGate<'_> {
     }
 }
 
+/// The gate of an environment.
+pub(super) fn gate(
+    bundles: Result<Bundles, PolicyError>,
+    setting: &Setting,
+    early: Early,
+) -> Result<Gates, PolicyError> {
+    Gates::start(&bundles?, setting, early, policy_process::evaluator)
+}
+
 /// An environment today, with the levels that its block sets.
 pub(super) fn setting(environment: &Chosen) -> Setting {
     let today = session::now().strftime("%Y-%m-%d").to_string();
@@ -181,12 +207,12 @@ fn level(said: PolicyLevel) -> Level {
 
 impl Asked<'_> {
     /// What the gate says of a plan.
-    pub(super) fn judge(&self, plan: Plan, gate: &mut Gate) -> Verdict {
+    pub(super) fn judge(&self, plan: Plan, gate: &mut Gates) -> Verdict {
         let input = self.input(&plan, &gate.sight());
         self.judge_input(plan, input, gate)
     }
 
-    fn judge_input(&self, plan: Plan, input: Json, gate: &mut Gate) -> Verdict {
+    fn judge_input(&self, plan: Plan, input: Json, gate: &mut Gates) -> Verdict {
         let config = Arc::clone(&plan.config);
         let addresses = addresses_of(&plan);
         let place = |address: &str, path: &str| self.place(&config, address, path);
@@ -210,7 +236,7 @@ impl Asked<'_> {
         plan: &Plan,
         (operation, value): (&Operation, &Value),
         recheck: &mut Recheck,
-        gate: &mut Gate,
+        gate: &mut Gates,
     ) -> Result<Decision, Box<Denial>> {
         let change = json::judged_change(&discretion::judged(operation, value));
         let changes = recheck.document.pointer_mut("/plan/resource_changes").and_then(Json::as_array_mut);

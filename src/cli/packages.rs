@@ -1,13 +1,16 @@
-//! Modules from elsewhere, and values for variables, as loading asks for them.
+//! Modules and bundles of policies from elsewhere, and values for variables, as loading asks for them.
 
 use super::args::Source;
 use super::project::Place;
 use super::{session, variables};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, escape};
-use crate::fetch::{self, Choice, FetchError, Fetcher, LOCK_BYTES_MAX, LOCK_FILE, Mode, Options, Wanted};
+use crate::fetch::{
+    self, Choice, FetchError, Fetcher, LOCK_BYTES_MAX, LOCK_FILE, Mode, Options, Purpose, Wanted,
+};
 use crate::lang;
 use crate::lang::config::Module;
 use crate::lang::load::{Constraint, Elsewhere, Given, Package, PackageRequest, Version};
+use crate::policy::PolicyError;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
@@ -29,12 +32,16 @@ struct State {
     fetcher: Fetcher,
     runtime: tokio::runtime::Runtime,
     lock_written: bool,
+    /// Whether what is fetched is bundles of policies.
+    of_policies: bool,
 }
 
 /// What was got, for whoever asked just for that.
 pub(super) struct Got {
-    /// Source, version, what it stands for, and the digest of its content.
-    pub(super) packages: Vec<[Option<String>; 4]>,
+    /// Modules: source, version, what it stands for, and the digest of its content.
+    pub(super) modules: Vec<[Option<String>; 4]>,
+    /// The same of bundles of policies.
+    pub(super) policies: Vec<[Option<String>; 4]>,
     /// How many of them came from elsewhere.
     pub(super) fetched: usize,
 }
@@ -60,32 +67,72 @@ impl<'p> Packages<'p> {
         }
     }
 
-    /// Leaves out of the lock what the configuration, which is whole, does not use.
-    pub(super) fn forget_unused(&self) {
+    /// Leaves out of the lock what the configuration, which is whole, does not use. Which bundles are used, whoever runs it
+    /// says too: they are forgotten only where some are named.
+    pub(super) fn forget_unused(&self, names_bundles: bool) {
         if let Some(state) = self.state.borrow_mut().as_mut() {
-            state.fetcher.forget_unused();
+            state.fetcher.forget_unused(Purpose::Module);
+            if names_bundles {
+                state.fetcher.forget_unused(Purpose::Policy);
+            }
         }
+    }
+
+    /// The same as [`Packages::keep_lock`], for who reads bundles.
+    pub(super) fn keep_lock_of_bundles(&self) -> Result<(), PolicyError> {
+        match self.keep_lock().into_iter().next() {
+            Some(message) => Err(PolicyError::of_fetch("", Some(&message.summary))),
+            None => Ok(()),
+        }
+    }
+
+    /// The folder of a bundle of policies from elsewhere.
+    pub(super) fn bundle(&self, source: &str) -> Result<PathBuf, PolicyError> {
+        let wanted = Wanted { source, purpose: Purpose::Policy, version: None, local: None };
+        let package = match self.with_state(|state| {
+            state.of_policies = true;
+            Ok(state.runtime.block_on(state.fetcher.get(&wanted)))
+        }) {
+            Ok(got) => got.map_err(|error| {
+                let reason = fetch::scrubbed(&error.to_string(), &fetch::secrets(source));
+                let help = error.help().unwrap_or("see that the address is right and may be read");
+                PolicyError::Fetch { bundle: fetch::stripped(source), reason, help: help.to_owned() }
+            })?,
+            Err(said) => {
+                let first = said.iter().map(|message| message.summary.as_str()).next();
+                return Err(PolicyError::of_fetch(source, first));
+            }
+        };
+        Ok(self.place.folder.join(FOLDER).join(package.name).join(package.folder))
     }
 
     /// What was got.
     pub(super) fn got(&self) -> Got {
         let state = self.state.borrow();
-        let Some(state) = state.as_ref() else { return Got { packages: Vec::new(), fetched: 0 } };
+        let Some(state) = state.as_ref() else {
+            return Got { modules: Vec::new(), policies: Vec::new(), fetched: 0 };
+        };
         let text = |text: &str| Some(text.to_owned());
-        let used = state.fetcher.used();
-        let packages = used.map(|(source, version, resolved, digest)| {
-            [text(source), version.map(str::to_owned), text(resolved), text(digest)]
-        });
-        Got { packages: packages.collect(), fetched: state.fetcher.fetched() }
+        let used = |purpose| {
+            let used = state.fetcher.used(purpose);
+            let used = used.map(|(source, version, resolved, digest)| {
+                [text(source), version.map(str::to_owned), text(resolved), text(digest)]
+            });
+            used.collect()
+        };
+        let (modules, policies) = (used(Purpose::Module), used(Purpose::Policy));
+        Got { modules, policies, fetched: state.fetcher.fetched() }
     }
 
     /// What happened on the side, in a line; empty if nothing did.
     pub(super) fn news(&self) -> String {
         let state = self.state.borrow();
         let Some(state) = state.as_ref().filter(|state| state.lock_written) else { return String::new() };
-        let what = match state.fetcher.fetched() {
-            1 => "1 package of modules was fetched".to_owned(),
-            count => format!("{count} packages of modules were fetched"),
+        let what = match (state.fetcher.fetched(), state.of_policies) {
+            (1, false) => "1 package of modules was fetched".to_owned(),
+            (count, false) => format!("{count} packages of modules were fetched"),
+            (1, true) => "1 policy bundle was fetched".to_owned(),
+            (count, true) => format!("{count} policy bundles were fetched"),
         };
         format!("{what}; `{LOCK_FILE}` says which: commit it.\n\n")
     }
@@ -101,19 +148,28 @@ impl<'p> Packages<'p> {
             docker_config: docker_config(),
         };
         let fetcher = Fetcher::new(options, lock.as_deref()).map_err(|error| message(&error, ""))?;
-        Ok(State { fetcher, runtime: session::runtime()?, lock_written: false })
+        Ok(State { fetcher, runtime: session::runtime()?, lock_written: false, of_policies: false })
     }
 
-    fn get(&self, request: &PackageRequest<'_>) -> Result<Package, Diagnostics> {
-        // What only looks makes no folder.
-        if self.mode != Mode::Present || request.archive.is_some() {
+    /// Does something with what gets packages, which is made first. What only looks makes no folder.
+    fn with_state<T>(
+        &self,
+        then: impl FnOnce(&mut State) -> Result<T, Diagnostics>,
+    ) -> Result<T, Diagnostics> {
+        if self.mode != Mode::Present {
             session::prepare_home(self.place)?;
         }
         let mut state = self.state.borrow_mut();
         if state.is_none() {
             *state = Some(self.begin()?);
         }
-        let state = state.as_mut().expect("it was made above");
+        then(state.as_mut().expect("it was made above"))
+    }
+
+    fn get(&self, request: &PackageRequest<'_>) -> Result<Package, Diagnostics> {
+        if request.archive.is_some() {
+            session::prepare_home(self.place)?;
+        }
         let constraint = request.version.map(|(constraint, _)| constraint);
         let best = |versions: &[&str]| newest(versions, constraint);
         let version = Choice {
@@ -121,9 +177,12 @@ impl<'p> Packages<'p> {
             best: &best,
             is_written: constraint.is_some(),
         };
-        let wanted = Wanted { source: request.source, version: Some(version), local: request.archive };
-        let got = state.runtime.block_on(state.fetcher.get(&wanted));
-        let got = got.map_err(|error| message(&error, request.source))?;
+        let (source, local) = (request.source, request.archive);
+        let wanted = Wanted { source, purpose: Purpose::Module, version: Some(version), local };
+        let got = self.with_state(|state| {
+            let got = state.runtime.block_on(state.fetcher.get(&wanted));
+            got.map_err(|error| message(&error, source).into())
+        })?;
         Ok(Package {
             at: Path::new(FOLDER).join(got.name),
             folder: PathBuf::from(got.folder),

@@ -182,6 +182,10 @@ impl<'o> Report<'o> {
             self.message_of_policy(screen, &warning.diagnostic(), sources);
         }
         self.say(screen, &denial.action_list());
+        let bundles = denial.decision.as_ref().map(view::plan::bundles).filter(|lines| !lines.is_empty());
+        if let Some(lines) = bundles {
+            self.say(screen, &format!("Asked:\n{lines}"));
+        }
         self.say(screen, "Nothing was changed.\n");
     }
 

@@ -5,6 +5,7 @@
 //! that a file says and a plan made here does not.
 
 mod here;
+mod judged;
 
 pub(super) use here::Here;
 
@@ -26,6 +27,7 @@ use crate::lang::syntax::SOURCE_BYTES_MAX;
 use crate::lang::value::convert;
 use crate::plan::file::{BYTES_MAX, Embedded, Given, MadeFrom, PlanFile, PlanFileError, compare, kind_name};
 use crate::plan::{Input, Inputs, Kind, Plan, Reading, Seen, diff};
+use crate::policy::Decision;
 use crate::sign::{Author, Rules, SecretKey};
 use data_encoding::HEXLOWER;
 use mlo_state::seal::{self, Subject};
@@ -92,11 +94,11 @@ fn refuse_configuration(path: &Path) -> Result<(), Diagnostics> {
     Err(Diagnostic::error(code::engine::USAGE, summary).help("name another file, such as `mlo.plan`").into())
 }
 
-/// Saves a plan that the policies of the digest `policies` let through.
+/// Saves a plan that policies let through.
 pub(super) fn write(
     (path, key): (&Path, Option<&SecretKey>),
     session: &Session,
-    (plan, policies, snapshot): (&Plan, &str, &Snapshot),
+    (plan, decision, snapshot): (&Plan, &Decision, &Snapshot),
     engine: &Engine,
     screen: &Screen,
 ) -> Result<(), Diagnostics> {
@@ -114,7 +116,8 @@ pub(super) fn write(
         state: state_digest(snapshot),
         environment: plan.environment.clone(),
         is_named: session.environment.is_named,
-        policies: policies.to_owned(),
+        policies: decision.bundle.clone(),
+        bundles: decision.bundles.iter().map(judged::pinned).collect(),
         kind: kind_name(plan.kind).to_owned(),
         refresh: engine.refresh,
         strict_checks: engine.strict_checks,
@@ -375,7 +378,7 @@ fn open_in(
     drop(packages);
     let embedded = environment_of(&file, &project.config)?;
     let here = Here::of((&file, was_sealed, &name), &place, &embedded, (source, is_named, sources))?;
-    let Here { environment, backend, keys, rules } = here;
+    let Here { environment, backend, keys, policies, rules } = here;
     check_fetched(&file, sources, &name)?;
     messages.extend(edited(&file, &place));
     let inputs = inputs(&file, (source, &place, &project.config), (sources, screen), path)?;
@@ -385,7 +388,9 @@ fn open_in(
     context.working_folder.clone_from(&file.made_from.working_folder);
     let saved = Saved::new((file, digest), name, project.config.clone(), rules)?;
     let read = (project, SourceMap::new());
-    Ok((Session::of(place, read, context, (backend, environment, keys)), saved, messages))
+    let session = Session::of(place, read, context, (backend, environment, keys));
+    // Those that lie here: whoever wrote the file wrote what is embedded too.
+    Ok((Session { policies, ..session }, saved, messages))
 }
 
 fn place(file: &PlanFile) -> Result<Place, Refused> {
@@ -644,15 +649,6 @@ impl Saved {
             None if self.file.plans_the_same(now) => return Ok(()),
             None => format!("`{}` is stale: something sensitive would have another value", self.name),
         };
-        Err(refuse(code::engine::PLAN_STALE, summary, AGAIN))
-    }
-
-    /// Whether the policies are those that the plan was looked at with.
-    pub(super) fn check_policies(&self, digest: &str) -> Result<(), Refused> {
-        if self.file.made_from.policies == digest {
-            return Ok(());
-        }
-        let summary = format!("`{}` is stale: the policies have changed since it was made", self.name);
         Err(refuse(code::engine::PLAN_STALE, summary, AGAIN))
     }
 

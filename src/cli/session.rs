@@ -14,7 +14,7 @@ use super::variables;
 use super::vault::{Keys, Lack};
 use crate::diag::{Diagnostic, Diagnostics, Label, SourceMap, because, code};
 use crate::fetch::Mode;
-use crate::lang::config::Module;
+use crate::lang::config::{Module, PolicyBundle};
 use crate::lang::load::{Given, States, Unwritten};
 use crate::plan::{Context, Inputs, Kind, Origin, PlanResult, Planner, Requests, Seen};
 use crate::provider::{self, Provider, Surroundings};
@@ -35,6 +35,8 @@ pub(super) struct Session {
     pub(super) environment: Chosen,
     pub(super) store: Arc<dyn Store>,
     pub(super) keys: Keys,
+    /// The bundles of policies that the project names.
+    pub(super) policies: Vec<PolicyBundle>,
 }
 
 /// What kind of plan is asked for.
@@ -157,7 +159,20 @@ impl Session {
         let surroundings = surroundings(&place, &environment, &keys);
         let store = backend.store(&keys.vault, environment.state());
         let providers = provider::all();
-        Self { place, sources, project, context, providers, surroundings, backend, environment, store, keys }
+        let policies = project.config.settings.policies.clone();
+        Self {
+            place,
+            sources,
+            project,
+            context,
+            providers,
+            surroundings,
+            backend,
+            environment,
+            store,
+            keys,
+            policies,
+        }
     }
 
     /// All that is wrong with the configuration, whatever its variables will be given.

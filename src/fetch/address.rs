@@ -2,6 +2,7 @@
 //!
 //! Goes in: text. Comes out: an address of a kind that can be fetched, or why there is none. Never happens: IO.
 
+use super::Purpose;
 use super::error::FetchError;
 use super::secret;
 
@@ -160,6 +161,22 @@ impl Address {
             Some(host @ ("github.com" | "bitbucket.org")) => shorthand(host, source),
             _ => bad("it is neither a folder (`./…`), nor an address that is known"),
         }
+    }
+
+    /// The address as it is meant. Servers of bundles give archives under any name, and registries of modules have no bundles.
+    pub(super) fn meant_for(mut self, purpose: Purpose) -> Result<Self, FetchError> {
+        if purpose == Purpose::Module {
+            return Ok(self);
+        }
+        match &mut self.package {
+            Package::Registry(_) => {
+                let why = "it is neither a folder, an archive, nor an address that is known";
+                return Err(FetchError::Address(why.to_owned()));
+            }
+            Package::Http(http) => http.format = http.format.or(Some(Format::TarGz)),
+            Package::Git(_) | Package::Oci(_) => {}
+        }
+        Ok(self)
     }
 
     /// The package in words, without credentials: its key in the lock file.

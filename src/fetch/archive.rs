@@ -3,8 +3,12 @@
 //! Goes in: the bytes of a `.tar.gz` or `.zip`. Comes out: its files. Never happens: writing, more memory than the
 //! limits, an entry that is no file, folder or link.
 
+mod pack;
 mod zip;
 
+pub(super) use pack::packed;
+
+use super::Purpose;
 use super::address::Format;
 use super::error::FetchError;
 use super::tree::{BYTES_MAX, Gathering, Tree};
@@ -18,12 +22,12 @@ const RATIO_MAX: u64 = 100;
 /// Bytes up to which the ratio does not count: empty files pack well.
 const RATIO_FREE_BYTES: u64 = 10 << 20;
 
-/// The files of an archive.
-pub(super) fn unpack(bytes: &[u8], format: Format) -> Result<Tree, FetchError> {
+/// The files of an archive. In a bundle of policies, which OPA writes with paths from `/` on, that is the bundle itself.
+pub(super) fn unpack(bytes: &[u8], format: Format, purpose: Purpose) -> Result<Tree, FetchError> {
     let packed = bytes.len() as u64;
     let limit = packed.saturating_mul(RATIO_MAX).clamp(RATIO_FREE_BYTES, BYTES_MAX);
     let gathered = match format {
-        Format::TarGz => tar_gz(bytes, limit)?,
+        Format::TarGz => tar_gz(bytes, limit, purpose)?,
         Format::Zip => zip::files(bytes, limit)?,
     };
     gathered.finish()
@@ -66,20 +70,24 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-fn tar_gz(bytes: &[u8], limit: u64) -> Result<Gathering, FetchError> {
+fn tar_gz(bytes: &[u8], limit: u64, purpose: Purpose) -> Result<Gathering, FetchError> {
     // Headers and padding: at most 1.5 KiB for each entry, and long names.
     let overhead = super::tree::FILES_MAX as u64 * 4096;
     let bounded =
         Bounded { inner: MultiGzDecoder::new(bytes), left: limit + overhead.min(limit), over: false };
     let mut archive = tar::Archive::new(bounded);
-    let result = entries(&mut archive, limit);
+    let result = entries(&mut archive, limit, purpose);
     match result {
         Err(_) if archive.into_inner().over => Err(bomb()),
         result => result,
     }
 }
 
-fn entries<R: Read>(archive: &mut tar::Archive<R>, limit: u64) -> Result<Gathering, FetchError> {
+fn entries<R: Read>(
+    archive: &mut tar::Archive<R>,
+    limit: u64,
+    purpose: Purpose,
+) -> Result<Gathering, FetchError> {
     use tar::EntryType;
     let mut gathered = Gathering::default();
     let mut bytes = 0_u64;
@@ -88,6 +96,10 @@ fn entries<R: Read>(archive: &mut tar::Archive<R>, limit: u64) -> Result<Gatheri
         let name = entry.path_bytes().into_owned();
         let name = String::from_utf8(name)
             .map_err(|_| FetchError::Package("a path in it is not UTF-8 text".to_owned()))?;
+        let name = match (purpose, name.strip_prefix('/')) {
+            (Purpose::Policy, Some(inside)) => inside.to_owned(),
+            _ => name,
+        };
         match entry.header().entry_type() {
             EntryType::Regular | EntryType::Continuous => {
                 let size = entry.size();

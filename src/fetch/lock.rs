@@ -2,6 +2,7 @@
 //!
 //! Goes in and comes out: JSON, sorted, made to be committed and to merge. Never happens: a credential in it.
 
+use super::Purpose;
 use super::error::FetchError;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,9 @@ const FORMAT: u32 = 1;
 pub(super) struct Lock {
     format_version: u32,
     modules: Vec<Entry>,
+    /// Bundles of policies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    policies: Vec<Entry>,
 }
 
 /// One package.
@@ -40,7 +44,7 @@ pub(super) struct Entry {
 
 impl Default for Lock {
     fn default() -> Self {
-        Self { format_version: FORMAT, modules: Vec::new() }
+        Self { format_version: FORMAT, modules: Vec::new(), policies: Vec::new() }
     }
 }
 
@@ -62,7 +66,7 @@ impl Lock {
             )));
         }
         let lock: Self = serde_json::from_slice(bytes).map_err(|error| damaged(&error))?;
-        match lock.modules.iter().find(|entry| !entry.is_sound()) {
+        match lock.modules.iter().chain(&lock.policies).find(|entry| !entry.is_sound()) {
             Some(entry) => {
                 let source = crate::diag::escape(&entry.source).into_owned();
                 Err(FetchError::Lock(format!("has an entry for `{source}` that is not in its form")))
@@ -76,29 +80,54 @@ impl Lock {
         serde_json::to_string_pretty(self).expect("a lock is plain data") + "\n"
     }
 
+    fn list(&self, purpose: Purpose) -> &Vec<Entry> {
+        match purpose {
+            Purpose::Module => &self.modules,
+            Purpose::Policy => &self.policies,
+        }
+    }
+
+    fn list_mut(&mut self, purpose: Purpose) -> &mut Vec<Entry> {
+        match purpose {
+            Purpose::Module => &mut self.modules,
+            Purpose::Policy => &mut self.policies,
+        }
+    }
+
     /// The entries of a source.
-    pub(super) fn of(&self, source: &str) -> Vec<&Entry> {
-        self.modules.iter().filter(|entry| entry.source == source).collect()
+    pub(super) fn of(&self, purpose: Purpose, source: &str) -> Vec<&Entry> {
+        self.list(purpose).iter().filter(|entry| entry.source == source).collect()
     }
 
     /// Puts an entry in the place of the one of the same source and version.
-    pub(super) fn put(&mut self, entry: Entry) {
-        self.modules.retain(|other| (&other.source, &other.version) != (&entry.source, &entry.version));
-        self.modules.push(entry);
-        self.modules.sort_by(|a, b| (&a.source, &a.version).cmp(&(&b.source, &b.version)));
+    pub(super) fn put(&mut self, purpose: Purpose, entry: Entry) {
+        let list = self.list_mut(purpose);
+        list.retain(|other| (&other.source, &other.version) != (&entry.source, &entry.version));
+        list.push(entry);
+        list.sort_by(|a, b| (&a.source, &a.version).cmp(&(&b.source, &b.version)));
     }
 
     /// Leaves only entries of these sources and versions.
-    pub(super) fn keep_only(&mut self, used: &[(String, Option<String>)]) {
-        self.modules.retain(|entry| {
-            used.iter().any(|(source, version)| *source == entry.source && *version == entry.version)
+    pub(super) fn keep_only(&mut self, purpose: Purpose, used: &[Used]) {
+        self.list_mut(purpose).retain(|entry| {
+            used.iter().any(|used| {
+                (used.purpose, &used.source, &used.version) == (purpose, &entry.source, &entry.version)
+            })
         });
     }
 
-    /// How many packages it names.
+    /// Whether it names no package.
     pub(super) fn is_empty(&self) -> bool {
-        self.modules.is_empty()
+        self.modules.is_empty() && self.policies.is_empty()
     }
+}
+
+/// A package that somebody asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Used {
+    pub(super) purpose: Purpose,
+    pub(super) source: String,
+    pub(super) version: Option<String>,
 }
 
 impl Entry {
@@ -133,23 +162,30 @@ mod tests {
     #[test]
     fn a_lock_is_written_in_order_and_read_again() {
         let mut lock = Lock::default();
-        lock.put(entry("b", None));
-        lock.put(entry("a", Some("2.0.0")));
-        lock.put(entry("a", Some("1.0.0")));
-        lock.put(entry("b", None));
+        lock.put(Purpose::Module, entry("b", None));
+        lock.put(Purpose::Module, entry("a", Some("2.0.0")));
+        lock.put(Purpose::Module, entry("a", Some("1.0.0")));
+        lock.put(Purpose::Module, entry("b", None));
+        assert!(!lock.text().contains("policies"), "what there is none of is not said");
+        lock.put(Purpose::Policy, entry("a", None));
         let text = lock.text();
         assert_eq!(Lock::parse(text.as_bytes()).unwrap(), lock);
         let sources: Vec<_> = lock.modules.iter().map(|entry| entry.source.as_str()).collect();
         assert_eq!(sources, ["a", "a", "b"]);
-        lock.keep_only(&[("a".to_owned(), Some("2.0.0".to_owned()))]);
+        let used =
+            [Used { purpose: Purpose::Module, source: "a".to_owned(), version: Some("2.0.0".to_owned()) }];
+        lock.keep_only(Purpose::Module, &used);
         assert_eq!(lock.modules, [entry("a", Some("2.0.0"))]);
+        assert_eq!(lock.of(Purpose::Policy, "a"), [&entry("a", None)], "each for its own");
+        lock.keep_only(Purpose::Policy, &used);
+        assert!(lock.policies.is_empty());
     }
 
     #[test]
     fn what_is_no_lock_is_refused() {
         let good = {
             let mut lock = Lock::default();
-            lock.put(Entry { folder: "sub".to_owned(), ..entry("a", None) });
+            lock.put(Purpose::Module, Entry { folder: "sub".to_owned(), ..entry("a", None) });
             lock.text()
         };
         for (from, to, why) in [

@@ -26,7 +26,7 @@ pub use secret::{scrubbed, secrets, stripped};
 use address::{Address, Format, Package as Kind};
 use data_encoding::HEXLOWER;
 use http::Http;
-use lock::{Entry, Lock};
+use lock::{Entry, Lock, Used};
 use registry::Service;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +54,15 @@ pub enum Mode {
     Update,
 }
 
+/// What a package is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A module of the configuration.
+    Module,
+    /// A bundle of policies.
+    Policy,
+}
+
 /// The value of a variable of the environment.
 pub type Variable = Box<dyn Fn(&str) -> Option<String>>;
 
@@ -77,6 +86,8 @@ pub struct Options {
 pub struct Wanted<'w> {
     /// The text.
     pub source: &'w str,
+    /// What it is for.
+    pub purpose: Purpose,
     /// Which of the versions that there are.
     pub version: Option<Choice<'w>>,
     /// The bytes, if the source is an archive of the project.
@@ -121,8 +132,8 @@ pub struct Fetcher {
     lock: Lock,
     /// As the lock was read.
     before: Lock,
-    /// Source and version of what was asked for.
-    used: Vec<(String, Option<String>)>,
+    /// What was asked for.
+    used: Vec<Used>,
     /// Versions of the modules that registries were asked about.
     versions: BTreeMap<String, Vec<String>>,
     /// Digests of packages that this run has found whole: a module that is called often is digested once.
@@ -147,18 +158,18 @@ impl Fetcher {
     }
 
     /// Sources that were asked for, each with its version and what it stands for.
-    pub fn used(&self) -> impl Iterator<Item = (&str, Option<&str>, &str, &str)> {
-        let entry = |(source, version): &(String, Option<String>)| {
-            self.lock.of(source).into_iter().find(|entry| entry.version == *version)
+    pub fn used(&self, purpose: Purpose) -> impl Iterator<Item = (&str, Option<&str>, &str, &str)> {
+        let entry = move |used: &Used| {
+            self.lock.of(purpose, &used.source).into_iter().find(|entry| entry.version == used.version)
         };
-        let entries = self.used.iter().filter_map(entry);
+        let entries = self.used.iter().filter(move |used| used.purpose == purpose).filter_map(entry);
         entries
             .map(|it| (it.source.as_str(), it.version.as_deref(), it.resolved.as_str(), it.digest.as_str()))
     }
 
     /// Leaves out of the lock what was not asked for.
-    pub fn forget_unused(&mut self) {
-        self.lock.keep_only(&self.used);
+    pub fn forget_unused(&mut self, purpose: Purpose) {
+        self.lock.keep_only(purpose, &self.used);
     }
 
     /// Writes the lock file if it changed; tells whether it did.
@@ -175,17 +186,17 @@ impl Fetcher {
         if let Some(bytes) = wanted.local {
             return self.local(wanted, bytes);
         }
-        let address = Address::parse(wanted.source)?;
-        let choice = wanted.version;
+        let address = Address::parse(wanted.source)?.meant_for(wanted.purpose)?;
+        let (choice, purpose) = (wanted.version, wanted.purpose);
         if !matches!(address.package, Kind::Registry(_)) && choice.is_some_and(|choice| choice.is_written) {
             return Err(FetchError::NotVersioned);
         }
-        let locked = self.locked(&address, choice);
+        let locked = self.locked((&address, purpose), choice);
         let entry = match locked {
             Some(entry) if self.is_there(&entry)? => entry,
-            locked => self.fetch(&address, choice, locked).await?,
+            locked => self.fetch((&address, purpose), choice, locked).await?,
         };
-        let used = (entry.source.clone(), entry.version.clone());
+        let used = Used { purpose, source: entry.source.clone(), version: entry.version.clone() };
         if !self.used.contains(&used) {
             self.used.push(used);
         }
@@ -206,7 +217,7 @@ impl Fetcher {
         let (path, folder) = local_parts(wanted.source);
         let format =
             Format::of_name(path)?.ok_or_else(|| FetchError::Address("it is no archive".to_owned()))?;
-        let tree = archive::unpack(bytes, format)?;
+        let tree = archive::unpack(bytes, format, wanted.purpose)?;
         let folder = tree.folder_like(folder)?;
         if !tree.has_folder(&folder) {
             return Err(FetchError::NoFolder(folder));
@@ -216,12 +227,12 @@ impl Fetcher {
     }
 
     /// The entry that holds for an address: of a registry, the best of the locked versions.
-    fn locked(&self, address: &Address, choice: Option<Choice<'_>>) -> Option<Entry> {
+    fn locked(&self, (address, purpose): (&Address, Purpose), choice: Option<Choice<'_>>) -> Option<Entry> {
         let key = address.key();
-        let entries = self.lock.of(&key);
+        let entries = self.lock.of(purpose, &key);
         let is_old = |entry: &&&Entry| {
-            self.options.mode == Mode::Update
-                && !self.used.contains(&(entry.source.clone(), entry.version.clone()))
+            let used = Used { purpose, source: entry.source.clone(), version: entry.version.clone() };
+            self.options.mode == Mode::Update && !self.used.contains(&used)
         };
         // A checksum in the source says more than the lock.
         let checksum = match &address.package {
@@ -260,7 +271,7 @@ impl Fetcher {
     /// Fetches a package: at `locked`, or as it is now.
     async fn fetch(
         &mut self,
-        address: &Address,
+        (address, purpose): (&Address, Purpose),
         choice: Option<Choice<'_>>,
         locked: Option<Entry>,
     ) -> Result<Entry, FetchError> {
@@ -278,7 +289,7 @@ impl Fetcher {
             _ => None,
         };
         let pin = locked.as_ref().map(|entry| entry.resolved.clone());
-        let fetched = self.follow(address, version.as_deref(), pin.as_deref()).await?;
+        let fetched = self.follow((address, purpose), version.as_deref(), pin.as_deref()).await?;
         let (source, digest) = (address.key(), fetched.tree.digest());
         if let Some(locked) = &locked {
             drift("its content", &digest, &locked.digest)?;
@@ -290,7 +301,7 @@ impl Fetcher {
         self.store.keep(&fetched.tree)?;
         self.fetched += 1;
         let entry = Entry { source, version, resolved: fetched.resolved, folder, digest };
-        self.lock.put(entry.clone());
+        self.lock.put(purpose, entry.clone());
         Ok(entry)
     }
 
@@ -330,7 +341,7 @@ impl Fetcher {
     /// Goes from source to source until there are files.
     async fn follow(
         &self,
-        address: &Address,
+        (address, purpose): (&Address, Purpose),
         version: Option<&str>,
         pin: Option<&str>,
     ) -> Result<Fetched, FetchError> {
@@ -347,12 +358,12 @@ impl Fetcher {
                 }
                 Kind::Oci(oci) => {
                     let basic = oci::docker_basic(&self.options.docker_config, &oci.host);
-                    let (digest, bytes, format) = oci::fetch(&self.http, oci, pin, basic).await?;
-                    return Ok(Fetched { tree: archive::unpack(&bytes, format)?, resolved: digest, folder });
+                    let (resolved, tree) = oci::fetch(&self.http, (oci, purpose), pin, basic).await?;
+                    return Ok(Fetched { tree, resolved, folder });
                 }
                 Kind::Http(http) => match http.format {
                     Some(format) => {
-                        let (tree, resolved) = self.archive(http, format, pin).await?;
+                        let (tree, resolved) = self.archive((http, purpose), format, pin).await?;
                         return Ok(Fetched { tree, resolved, folder });
                     }
                     None => self.place(http).await?,
@@ -389,7 +400,7 @@ impl Fetcher {
     /// An archive over HTTP, and its digest.
     async fn archive(
         &self,
-        from: &address::Http,
+        (from, purpose): (&address::Http, Purpose),
         format: Format,
         pin: Option<&str>,
     ) -> Result<(Tree, String), FetchError> {
@@ -409,7 +420,7 @@ impl Fetcher {
             drift("its archive", &resolved, locked)?;
         }
         let format = archive::format_of(&bytes).filter(|_| from.format.is_none()).unwrap_or(format);
-        Ok((archive::unpack(&bytes, format)?, resolved))
+        Ok((archive::unpack(&bytes, format, purpose)?, resolved))
     }
 
     /// The source that a server names in the place of an address.
@@ -442,6 +453,31 @@ fn drift(what: &'static str, came: &str, locked: &str) -> Result<(), FetchError>
 fn short(digest: &str) -> String {
     const SHOWN: usize = 19;
     digest.get(..SHOWN).map_or_else(|| digest.to_owned(), |start| format!("{start}…"))
+}
+
+/// The files of a bundle of policies in an archive of this machine, of which `source` may name a folder.
+pub fn opened(source: &str, bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, FetchError> {
+    let (path, folder) = local_parts(source);
+    let format = Format::of_name(path)?.ok_or_else(|| FetchError::Address("it is no archive".to_owned()))?;
+    let tree = archive::unpack(bytes, format, Purpose::Policy)?;
+    let folder = tree.folder_like(folder)?;
+    if !tree.has_folder(&folder) {
+        return Err(FetchError::NoFolder(folder));
+    }
+    let prefix = if folder.is_empty() { folder } else { format!("{folder}/") };
+    let inside = tree.files.iter().filter_map(|(path, bytes)| Some((path.strip_prefix(&prefix)?, bytes)));
+    Ok(inside.map(|(path, bytes)| (path.to_owned(), bytes.as_ref().clone())).collect())
+}
+
+/// Files as a `.tar.gz` that is the same wherever and whenever it is made.
+pub fn packed(files: &BTreeMap<String, Vec<u8>>) -> std::io::Result<Vec<u8>> {
+    archive::packed(files)
+}
+
+/// Whether a source names something elsewhere, and no path of this machine.
+pub fn is_elsewhere(source: &str) -> bool {
+    let known = ["git@", "github.com/", "bitbucket.org/"];
+    source.contains("://") || source.contains("::") || known.iter().any(|start| source.starts_with(start))
 }
 
 /// The path of an archive of the project, and the folder in it.

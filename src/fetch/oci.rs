@@ -1,12 +1,15 @@
-//! Packages in OCI registries, in the form that `OpenTofu` gives them.
+//! Packages in OCI registries: modules in the form that `OpenTofu` gives them; bundles of policies as `oras` and `conftest`
+//! push them.
 //!
-//! Goes in: host, repository, and a tag or digest. Comes out: the digest of the manifest, and the archive in it. Never
+//! Goes in: host, repository, and a tag or digest. Comes out: the digest of the manifest, and the files in it. Never
 //! happens: a byte that is not the digest's, plain HTTP to another machine.
 
+use super::Purpose;
 use super::address::{Format, Oci, base_of};
-use super::archive::PACKED_BYTES_MAX;
+use super::archive::{self, PACKED_BYTES_MAX};
 use super::error::FetchError;
 use super::http::{Answer, Ask, Http, shown, words};
+use super::tree::{Gathering, Tree};
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -23,6 +26,15 @@ const LAYERS: [(&str, Format); 4] = [
     ("application/vnd.oci.image.layer.v1.tar+gzip", Format::TarGz),
     ("application/gzip", Format::TarGz),
 ];
+/// Kinds of layers that are each one file of a policy, as `conftest push` makes them.
+const FILES: [&str; 2] = [
+    "application/vnd.cncf.openpolicyagent.policy.layer.v1+rego",
+    "application/vnd.cncf.openpolicyagent.data.layer.v1+json",
+];
+/// What says the name of the file that a layer is.
+const TITLE: &str = "org.opencontainers.image.title";
+/// Layers of a bundle of policies. Each is asked for by itself.
+const LAYERS_MAX: usize = 200;
 /// Bytes of a manifest, as registries limit it.
 const MANIFEST_BYTES_MAX: usize = 4 << 20;
 /// Bytes of an answer with a token.
@@ -48,6 +60,8 @@ struct Descriptor {
     size: u64,
     #[serde(default)]
     artifact_type: Option<String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
 }
 
 /// Some services call it by one name, some by the other, some by both.
@@ -88,37 +102,47 @@ struct Repository<'h> {
     authorization: Option<String>,
 }
 
-/// Fetches the manifest, at `locked` if that is given, and the archive that it names.
+/// Fetches the manifest, at `locked` if that is given, and the files that it names.
 pub(super) async fn fetch(
     http: &Http,
-    oci: &Oci,
+    (oci, purpose): (&Oci, Purpose),
     locked: Option<&str>,
     basic: Option<String>,
-) -> Result<(String, Vec<u8>, Format), FetchError> {
+) -> Result<(String, Tree), FetchError> {
     let mut repository = Repository { http, oci, basic, authorization: None };
     let (mut digest, mut manifest) = repository.manifest(locked.unwrap_or(&oci.reference)).await?;
     if !manifest.manifests.is_empty() {
-        let ours = |it: &&Descriptor| it.artifact_type.as_deref() == Some(ARTIFACT);
-        let one = manifest
-            .manifests
-            .iter()
-            .find(ours)
-            .ok_or_else(|| wrong("its index has no package of modules"))?;
-        (digest, manifest) = repository.manifest(&one.digest.clone()).await?;
+        let one = chosen(&manifest, purpose)?;
+        (digest, manifest) = repository.manifest(&one).await?;
     }
-    if manifest.artifact_type.as_deref() != Some(ARTIFACT) {
+    if purpose == Purpose::Module && manifest.artifact_type.as_deref() != Some(ARTIFACT) {
         return Err(wrong(&format!("it is no artifact of type `{ARTIFACT}`")));
+    }
+    let is_file = |layer: &Descriptor| FILES.contains(&layer.media_type.as_str());
+    if purpose == Purpose::Policy && !manifest.layers.is_empty() && manifest.layers.iter().all(is_file) {
+        return Ok((digest, repository.files(&manifest.layers).await?));
     }
     let [layer] = manifest.layers.as_slice() else {
         return Err(wrong("it has not just one layer"));
     };
     let format = LAYERS.iter().find(|(kind, _)| *kind == layer.media_type).map(|(_, format)| *format);
     let format = format.ok_or_else(|| wrong("its layer is neither `archive/zip` nor a gzipped tar"))?;
-    if layer.size > PACKED_BYTES_MAX as u64 {
-        return Err(wrong(&format!("its layer is larger than {} MiB", PACKED_BYTES_MAX >> 20)));
+    let bytes = repository.layer(layer).await?;
+    Ok((digest, archive::unpack(&bytes, format, purpose)?))
+}
+
+/// The digest of the artifact of an index that is wanted.
+fn chosen(index: &Manifest, purpose: Purpose) -> Result<String, FetchError> {
+    let ours = |it: &&Descriptor| it.artifact_type.as_deref() == Some(ARTIFACT);
+    match (purpose, index.manifests.as_slice()) {
+        (Purpose::Module, all) => all
+            .iter()
+            .find(ours)
+            .map(|one| one.digest.clone())
+            .ok_or_else(|| wrong("its index has no package of modules")),
+        (Purpose::Policy, [one]) => Ok(one.digest.clone()),
+        (Purpose::Policy, _) => Err(wrong("its index has more than one artifact: name one by its digest")),
     }
-    let bytes = repository.checked("blobs", &layer.digest, None, PACKED_BYTES_MAX).await?;
-    Ok((digest, bytes, format))
 }
 
 fn wrong(why: &str) -> FetchError {
@@ -138,6 +162,28 @@ impl Repository<'_> {
         let digest = format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(&bytes)));
         let manifest = serde_json::from_slice(&bytes).map_err(|_| wrong("its manifest is not understood"))?;
         Ok((digest, manifest))
+    }
+
+    /// The bytes of a layer.
+    async fn layer(&mut self, layer: &Descriptor) -> Result<Vec<u8>, FetchError> {
+        if layer.size > PACKED_BYTES_MAX as u64 {
+            return Err(wrong(&format!("its layer is larger than {} MiB", PACKED_BYTES_MAX >> 20)));
+        }
+        self.checked("blobs", &layer.digest, None, PACKED_BYTES_MAX).await
+    }
+
+    /// Layers that are each a file.
+    async fn files(&mut self, layers: &[Descriptor]) -> Result<Tree, FetchError> {
+        if layers.len() > LAYERS_MAX {
+            return Err(wrong(&format!("it has more than {LAYERS_MAX} layers")));
+        }
+        let mut gathering = Gathering::default();
+        for layer in layers {
+            let name = layer.annotations.get(TITLE).ok_or_else(|| wrong("a layer of it has no name"))?;
+            let bytes = self.layer(layer).await?;
+            gathering.file(name, bytes)?;
+        }
+        gathering.finish()
     }
 
     /// What a digest names, checked.

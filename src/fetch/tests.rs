@@ -1,7 +1,8 @@
 //! Bytes that nobody made on purpose: whatever they are, an answer comes.
 
+use super::Purpose;
 use super::address::{Address, Format};
-use super::archive::unpack;
+use super::archive::{packed, unpack};
 use super::lock::Lock;
 use proptest::prelude::*;
 use std::io::Write as _;
@@ -39,10 +40,40 @@ fn gz(bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn honest_archives_are_read_alike() {
-    let paths =
-        |bytes: &[u8], format| -> Vec<String> { unpack(bytes, format).unwrap().files.into_keys().collect() };
+    let paths = |bytes: &[u8], format| -> Vec<String> {
+        unpack(bytes, format, Purpose::Module).unwrap().files.into_keys().collect()
+    };
     assert_eq!(paths(&zip(), Format::Zip), ["a/main.tf", "b"]);
     assert_eq!(paths(&gz(&tar()), Format::TarGz), ["a/main.tf", "b"]);
+}
+
+#[test]
+fn what_is_packed_is_the_same_each_time_and_unpacked_as_it_was() {
+    let long = format!("{}/a.rego", "folder".repeat(30));
+    let files = [("b.rego", "package b"), (long.as_str(), "package a"), (".manifest", "{}")];
+    let files: std::collections::BTreeMap<_, _> =
+        files.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())).into();
+    let bytes = packed(&files).unwrap();
+    assert_eq!(packed(&files).unwrap(), bytes);
+    let tree = unpack(&bytes, Format::TarGz, Purpose::Policy).unwrap();
+    let back = tree.files.into_iter().map(|(name, bytes)| (name, bytes.as_ref().clone()));
+    assert_eq!(back.collect::<std::collections::BTreeMap<_, _>>(), files);
+}
+
+#[test]
+fn paths_from_the_root_on_are_those_of_a_bundle_of_policies_and_of_no_module() {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.as_gnu_mut().unwrap().name[..7].copy_from_slice(b"/a.rego");
+    header.set_size(1);
+    header.set_cksum();
+    builder.append(&header, &b"x"[..]).unwrap();
+    let bytes = gz(&builder.into_inner().unwrap());
+    let files = unpack(&bytes, Format::TarGz, Purpose::Policy).unwrap().files;
+    assert_eq!(files.into_keys().collect::<Vec<_>>(), ["a.rego"]);
+    assert!(
+        unpack(&bytes, Format::TarGz, Purpose::Module).unwrap_err().to_string().contains("is not relative")
+    );
 }
 
 proptest! {
@@ -62,7 +93,7 @@ proptest! {
             if cuts {
                 bytes.truncate(cut.index(bytes.len()));
             }
-            let files = if is_tar { unpack(&gz(&bytes), Format::TarGz) } else { unpack(&bytes, Format::Zip) };
+            let files = if is_tar { unpack(&gz(&bytes), Format::TarGz, Purpose::Policy) } else { unpack(&bytes, Format::Zip, Purpose::Policy) };
             for path in files.map(|tree| tree.files).unwrap_or_default().keys() {
                 prop_assert!(super::tree::path(path).is_ok_and(|clean| clean == *path), "{path:?}");
             }

@@ -477,6 +477,21 @@ pub struct Settings {
     pub state: Option<StatePlace>,
     /// What it is sealed with.
     pub encryption: Option<Encryption>,
+    /// Bundles of policies that the configuration is judged by, the one with the most say first.
+    pub policies: Vec<PolicyBundle>,
+}
+
+/// A `policy` block of `mlo`: a bundle of policies.
+#[derive(Debug, Clone)]
+pub struct PolicyBundle {
+    /// What it is called.
+    pub name: Ident,
+    /// Where it is: a folder or an archive of the project, or an address.
+    pub source: (Arc<str>, Span),
+    /// The file of the key that it must be signed with.
+    pub key: Option<(Arc<str>, Span)>,
+    /// The block's header.
+    pub span: Span,
 }
 
 /// An `encryption` block: the keys of state, journals and plans. The first seals, each opens what it sealed.

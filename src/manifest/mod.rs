@@ -24,7 +24,7 @@ pub use artifact::{Artifact, resolve};
 pub(crate) use document::as_written;
 pub use document::{Manifest, Manifests, NAMESPACE_DEFAULT};
 pub use load::{load, load_sources, nothing_in};
-pub use read::text as read_text;
+pub use read::{bytes as read_bytes, text as read_text};
 pub use schema::json_schema;
 pub use value::value_type;
 

@@ -73,6 +73,19 @@ pub(super) fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
 /// # Errors
 /// If it is no regular file, too large or no text.
 pub fn text(path: &Path) -> Result<String, ReadError> {
+    let text = String::from_utf8(bytes(path)?)
+        .map_err(|error| ReadError::NotText(error.utf8_error().valid_up_to()))?;
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
+}
+
+/// The bytes of a regular file.
+///
+/// # Errors
+/// If it is no regular file, or too large.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
     // Asked before opening, because opening a device can do something; asked again after, of what was opened.
     check(&std::fs::metadata(path)?)?;
     let mut options = File::options();
@@ -89,12 +102,7 @@ pub fn text(path: &Path) -> Result<String, ReadError> {
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(ReadError::TooLarge);
     }
-    let text =
-        String::from_utf8(bytes).map_err(|error| ReadError::NotText(error.utf8_error().valid_up_to()))?;
-    Ok(match text.strip_prefix('\u{feff}') {
-        Some(rest) => rest.to_owned(),
-        None => text,
-    })
+    Ok(bytes)
 }
 
 fn check(metadata: &Metadata) -> Result<(), ReadError> {

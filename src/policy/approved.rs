@@ -1,6 +1,6 @@
 //! The one function that approves. `Approved` has no other maker: its fields are private to this file.
 
-use super::{Decision, Denial, Deployment, Gate, Sight, Subject};
+use super::{Decision, Denial, Deployment, Gates, Sight, Subject};
 use crate::plan::{Operation, Plan, Waiting};
 
 /// A plan that every rule let through.
@@ -55,10 +55,15 @@ pub enum Verdict {
 ///
 /// A failure of the gate denies. All subjects are evaluated even if the first is denied, so that everything is
 /// said at once. Without subjects (a plan of infrastructure alone) only the rules for plans have something to look at.
-pub fn check(plan: Plan, subjects: &[Subject<'_>], deployment: &Deployment<'_>, gate: &mut Gate) -> Verdict {
-    let sight = gate.sight();
+pub fn check(
+    plan: Plan,
+    subjects: &[Subject<'_>],
+    deployment: &Deployment<'_>,
+    gates: &mut Gates,
+) -> Verdict {
+    let sight = gates.sight();
     let waiting = Waiting::of(&plan, |type_name| sight.sees(type_name));
-    match gate.decide_waiting(subjects, Some(deployment), &waiting) {
+    match gates.decide(subjects, Some(deployment), &waiting) {
         Ok(decision) => Verdict::Approved(Approved { plan, decision, waiting, sight }),
         Err(denial) => Verdict::Denied(*denial),
     }
@@ -68,8 +73,8 @@ pub fn check(plan: Plan, subjects: &[Subject<'_>], deployment: &Deployment<'_>, 
 ///
 /// # Errors
 /// If something speaks against one of them, or the gate fails.
-pub fn check_manifests(subjects: &[Subject<'_>], gate: &mut Gate) -> Result<Decision, Box<Denial>> {
-    gate.decide(subjects, None)
+pub fn check_manifests(subjects: &[Subject<'_>], gates: &mut Gates) -> Result<Decision, Box<Denial>> {
+    gates.decide(subjects, None, &Waiting::default())
 }
 
 /// Asks the policy again about a plan of which more is known by now; `waiting` is what is still not. It approves nothing: it
@@ -80,7 +85,7 @@ pub fn check_manifests(subjects: &[Subject<'_>], gate: &mut Gate) -> Result<Deci
 pub fn check_again(
     deployment: &Deployment<'_>,
     waiting: &Waiting,
-    gate: &mut Gate,
+    gates: &mut Gates,
 ) -> Result<Decision, Box<Denial>> {
-    gate.decide_waiting(&[], Some(deployment), waiting)
+    gates.decide(&[], Some(deployment), waiting)
 }

@@ -13,6 +13,40 @@ pub enum PolicyError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A bundle is not signed as it must be, or is not as it was signed.
+    #[error("policy bundle `{bundle}` is not let in: {reason}")]
+    Signature {
+        /// The bundle.
+        bundle: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A key that bundles must be signed with cannot be used.
+    #[error("{reason}")]
+    Key {
+        /// Which, and why not.
+        reason: String,
+    },
+    /// A bundle could not be fetched, or is no package that is taken.
+    #[error("policy bundle `{bundle}`: {reason}")]
+    Fetch {
+        /// Where it is from, without credentials.
+        bundle: String,
+        /// Why not.
+        reason: String,
+        /// What to do next.
+        help: String,
+    },
+    /// Two bundles contradict each other.
+    #[error("policy bundles `{first}` and `{second}` do not go together: {reason}")]
+    Together {
+        /// The one with more say.
+        first: String,
+        /// The other.
+        second: String,
+        /// Why not.
+        reason: String,
+    },
     /// The text of a policy has something that is refused before it is parsed.
     #[error("policy {file}:{line}:{column}: {reason}")]
     Refused {
@@ -126,6 +160,16 @@ pub enum PolicyError {
 impl PolicyError {
     /// The message for people. It says that nothing was let through.
     pub fn diagnostic(&self) -> Diagnostic {
+        self.told("The gate could not decide, so nothing is let through and nothing was changed.")
+    }
+
+    /// The same where no gate was asked.
+    pub fn outside_of_a_gate(&self) -> Diagnostic {
+        self.told("")
+    }
+
+    /// The message; `end` stands below what is wrong.
+    fn told(&self, end: &str) -> Diagnostic {
         let faults;
         let (code, detail, help) = match self {
             Self::Query { reason, .. } => {
@@ -143,6 +187,20 @@ impl PolicyError {
                 "",
                 "give the folder of a policy bundle: `.rego` files and `data.yaml`",
             ),
+            Self::Signature { .. } => (
+                code::policy::SIGNATURE,
+                "",
+                "have it signed by whoever owns it, or give the key that it is signed with: `--policy-key FILE`",
+            ),
+            Self::Key { .. } => (
+                code::policy::SIGNATURE,
+                "",
+                "give a file with a public key as PEM (RSA, P-256, P-384), or with a secret of 32 bytes or more",
+            ),
+            Self::Fetch { help, .. } => (code::policy::BUNDLE, "", help.as_str()),
+            Self::Together { .. } => {
+                (code::policy::BUNDLE, "", "let one of them say it, or give each a part of `data` of its own")
+            }
             Self::Waivers { faults: all } => {
                 faults = all.join("\n");
                 (
@@ -182,11 +240,8 @@ impl PolicyError {
                 "see that this user may start processes, then run the command again",
             ),
         };
-        let mut detail = detail.trim().to_owned();
-        if !detail.is_empty() {
-            detail.push('\n');
-        }
-        detail.push_str("The gate could not decide, so nothing is let through and nothing was changed.");
-        Diagnostic::error(code, self.to_string()).detail(detail).help(help)
+        let detail = [detail.trim(), end].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>();
+        let message = Diagnostic::error(code, self.to_string()).help(help);
+        if detail.is_empty() { message } else { message.detail(detail.join("\n")) }
     }
 }

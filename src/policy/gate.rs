@@ -70,6 +70,16 @@ impl Evaluator {
         Self(child.and_then(|child| Ok((child, bundle?))).inspect(|(child, bundle)| child.read(bundle)))
     }
 
+    /// Whether it has read the rules of a bundle.
+    pub(super) fn has_read(&self, bundle: &Bundle) -> bool {
+        self.0.as_ref().is_ok_and(|(_, read)| read.rules == bundle.rules)
+    }
+
+    /// The same for a bundle whose rules it has read.
+    pub(super) fn about(self, bundle: &Bundle) -> Self {
+        Self(self.0.map(|(child, _)| (child, bundle.clone())))
+    }
+
     /// The same without a process.
     #[cfg(test)]
     pub(super) fn thread(bundle: &Bundle) -> Self {
@@ -135,9 +145,17 @@ impl Gate {
     /// The same with overrides and levels.
     #[cfg(test)]
     pub(super) fn set(bundle: &Bundle, setting: Setting) -> Result<Self, PolicyError> {
+        let bundles = super::Bundles::of(vec![bundle.clone()])?;
+        let bundle = bundles.asked().first().expect("the one that was given");
         let mut gate = Self::start(setting, Evaluator::thread(bundle))?;
         gate.load()?;
         Ok(gate)
+    }
+
+    /// The digest of its bundle.
+    #[cfg(test)]
+    pub(super) fn bundle(&self) -> &str {
+        &self.bundle
     }
 
     /// Has these subjects evaluated while something else is done. [`check`](super::check) then finds the answers there,
@@ -184,6 +202,7 @@ impl Gate {
 
     /// Evaluates every subject, and a plan of which everything is known. `Ok` only if every one was evaluated and nothing
     /// that must hold speaks against any.
+    #[cfg(test)]
     pub(super) fn decide(
         &mut self,
         subjects: &[Subject<'_>],
@@ -227,6 +246,7 @@ impl Gate {
         let unlimited = self.unlimited.iter().map(|what| Warning::unlimited(what));
         let decision = Decision {
             bundle: self.bundle.clone(),
+            bundles: Vec::new(),
             environment: self.environment.clone(),
             evaluations,
             plan_input: asked.plan,
@@ -442,7 +462,8 @@ fn in_order(
         let (subject, span) = place(&raw);
         let RawViolation { rule, msg: message, address, path, actions, level } = raw;
         let level_here = level.unwrap_or_default();
-        (Violation { rule, subject, address, message, path, span, actions, level: level_here }, level)
+        let bundle = String::new();
+        (Violation { rule, subject, address, message, path, span, actions, level: level_here, bundle }, level)
     });
     let mut found: Vec<_> = found.collect();
     found.sort_by(|(a, _), (b, _)| {

@@ -6,6 +6,7 @@
 //! `serve`.
 //!
 //! - `bundle`    files to a bundle with a digest: the only door to the file system
+//! - `together`  the gates of several bundles as one
 //! - `gate`      questions and answers to findings
 //! - `waivers`   exceptions that the owners of a policy grant for a time
 //! - `weigh`     levels, overrides and waivers: what denies, what is only told
@@ -38,6 +39,7 @@ mod scan;
 mod schema;
 mod serve;
 mod sight;
+mod together;
 mod verdict;
 mod waivers;
 mod weigh;
@@ -47,7 +49,10 @@ mod wire;
 mod tests;
 
 pub use approved::{Approved, Verdict, check, check_again, check_manifests};
-pub use bundle::Bundle;
+pub use bundle::{
+    Algorithm, Bundle, Bundles, Files, KeyError, Listed, Named, Packing, SIGNATURES, SigningKey,
+    VerifyingKey, pack, sign, verify,
+};
 pub use child::Program;
 pub use error::PolicyError;
 pub use gate::{Deployment, Evaluator, Gate, Setting, Subject};
@@ -55,6 +60,7 @@ pub use loaded::{Answered, Loaded, TestOutcome};
 pub use schema::input_schema;
 pub use serve::serve;
 pub use sight::Sight;
+pub use together::{Early, Gates};
 pub use verdict::{Decision, Denial, Evaluated, Evaluation, Level, Violation, Warning};
 pub use waivers::Waiver;
 pub use wire::{Covered, Expression, Row, TestRule};

@@ -20,6 +20,12 @@ impl Sight {
         Self { types }
     }
 
+    /// What several policies look at: of each all that one of them does.
+    pub(super) fn of_all(all: impl IntoIterator<Item = Self>) -> Self {
+        let types: Option<Vec<Vec<String>>> = all.into_iter().map(|one| one.types).collect();
+        Self { types: types.map(|types| types.concat()) }
+    }
+
     /// Whether the rules get the values of objects of a type.
     pub fn sees(&self, type_name: &str) -> bool {
         self.types.as_ref().is_none_or(|types| types.iter().any(|pattern| matches(pattern, type_name)))
@@ -39,6 +45,10 @@ mod tests {
             assert_eq!(some.sees(name), expected, "{name}");
             assert!(Sight::default().sees(name));
             assert!(!Sight::of(Some(Vec::new())).sees(name));
+            let other = Sight::of(Some(vec!["local_files".to_owned()]));
+            let both = Sight::of_all([some.clone(), other]);
+            assert_eq!(both.sees(name), expected || name == "local_files", "{name}");
+            assert!(Sight::of_all([some.clone(), Sight::default()]).sees(name));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the policy found, as people and records see it.
 
-use super::{PolicyError, Waiver};
+use super::{Listed, PolicyError, Waiver};
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -54,6 +54,8 @@ pub struct Violation {
     pub actions: Vec<String>,
     /// How much the rule weighs.
     pub level: Level,
+    /// The bundle that the rule is of; empty until several are put together.
+    pub bundle: String,
 }
 
 impl Violation {
@@ -121,6 +123,18 @@ impl Warning {
         Self { waiver: Some(waiver.clone()), ..Self::of_the_run(message) }
     }
 
+    /// That a rule was to be passed by, and did not have to be.
+    pub(super) fn override_not_needed(rule: &str) -> Self {
+        Self::of_the_run(format!("`--override {rule}` was not needed: nothing is denied by such a rule"))
+    }
+
+    /// That a bundle is signed, and nobody said by whom it must be.
+    pub(super) fn unchecked_signature(bundle: &str) -> Self {
+        Self::of_the_run(format!(
+            "Policy bundle `{bundle}` is signed, and its signature is not checked: `--policy-key FILE` says with which key it must be signed"
+        ))
+    }
+
     /// That the policy ran without a limit.
     pub(super) fn unlimited(what: &str) -> Self {
         Self::of_the_run(format!("This system does not limit the {what} that the policy may use"))
@@ -177,6 +191,9 @@ pub struct Evaluated {
     /// Whether it is on the short list that is printed when all rules hold.
     #[serde(default)]
     pub checklist: bool,
+    /// The bundle that the rule is of; empty until several are put together.
+    #[serde(skip)]
+    pub bundle: String,
 }
 
 /// All rules over one manifest.
@@ -206,8 +223,10 @@ impl Evaluation {
 /// What was asked of the policy and what it looked at, whatever the outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// Digest of the bundle, `sha256:` and 64 hexadecimal digits.
+    /// Digest of the bundle, or of all together; `sha256:` and 64 hexadecimal digits.
     pub bundle: String,
+    /// All that was asked, the one with the most say first.
+    pub bundles: Vec<Listed>,
     /// The environment whose thresholds held.
     pub environment: String,
     /// One for each manifest, in the order in which they were given.

@@ -154,11 +154,7 @@ impl Weights {
             return weighed;
         }
         let unused = self.overrides.keys().filter(|rule| !overridden.contains(rule.as_str()));
-        weighed.told.extend(unused.map(|rule| {
-            Warning::of_the_run(format!(
-                "`--override {rule}` was not needed: nothing is denied by such a rule"
-            ))
-        }));
+        weighed.told.extend(unused.map(|rule| Warning::override_not_needed(rule)));
         let unused = self.waivers.iter().enumerate().filter(|(number, _)| !waived.contains(number));
         weighed.told.extend(unused.filter_map(|(_, waiver)| self.unused(waiver, judged)));
         weighed
@@ -227,6 +223,7 @@ impl Weights {
                 span: Some(*span),
                 actions: vec![action],
                 level: Level::Mandatory,
+                bundle: String::new(),
             });
         }
         denying

@@ -85,6 +85,7 @@ const DOORS: &[Door] = &[
     ),
     // Encryption at rest.
     door("ed25519_dalek", &["src/sign/"], "signatures of plans and approvals"),
+    door("ring", &["src/policy/bundle/key.rs"], "signatures of policy bundles"),
     door("getrandom", &["src/cli/session.rs"], "random bytes: an argument below the edge"),
     door("aes_gcm", &["state/src/seal/"], "seals state, journals and plans"),
     door("argon2", &["state/src/seal/passphrase.rs"], "a passphrase to a key"),
@@ -99,7 +100,7 @@ const DOORS: &[Door] = &[
     door("x25519_dalek", &["state/src/seal/age.rs"], "age's recipients"),
     door(
         "zeroize",
-        &["state/src/seal/", "src/sign/", "src/cli/approval.rs", "src/cli/vault"],
+        &["state/src/seal/", "src/sign/", "src/policy/bundle/key.rs", "src/cli/approval.rs", "src/cli/vault"],
         "keys are wiped",
     ),
     // Languages and formats.
@@ -190,7 +191,7 @@ const DOORS: &[Door] = &[
         &[
             "src/lang/fetch.rs",
             "src/manifest/read.rs",
-            "src/policy/bundle.rs",
+            "src/policy/bundle/files.rs",
             "src/fetch/store.rs",
             "src/provider/local/",
             "src/cli/",

@@ -20,7 +20,7 @@ use crate::lang::load::{LoadRequest, Root, Unwritten, load};
 use crate::lang::scope::Nowhere;
 use crate::lang::value::Value;
 use crate::plan::{Configured, Context, Inputs, Kind, Origin, Plan, PlanResult, Planner, Requests};
-use crate::policy::{Bundle, Deployment, Gate, Verdict, check};
+use crate::policy::{Bundle, Deployment, Gate, Gates, Verdict, check};
 use crate::provider::builtin::Builtin;
 use crate::provider::fake::Fake;
 use crate::provider::{Provider, Surroundings};
@@ -40,7 +40,7 @@ struct Lab {
     store: Arc<dyn Store>,
     files: BTreeMap<String, String>,
     sources: SourceMap,
-    gate: Gate,
+    gate: Gates,
     /// Appends until writing fails.
     appends_left: Option<usize>,
     /// What the state is written to, if not at once to memory.
@@ -59,7 +59,7 @@ type Ran = Result<Applied, String>;
 
 impl Lab {
     fn new(text: &str) -> Self {
-        let gate = Gate::new(&letting_all_through(), "dev").unwrap();
+        let gate = Gates::of(Gate::new(&letting_all_through(), "dev").unwrap());
         let mut lab = Self {
             fake: Fake::new(),
             store: Arc::new(MemoryStore::new()),

@@ -1,6 +1,6 @@
 //! Commands that look at a configuration and change nothing.
 
-use super::{Backend, Network, Source};
+use super::{Backend, Network, Policies, Source};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -29,7 +29,7 @@ impl Configuration {
             path: self.path.clone(),
             vars: self.vars.clone(),
             var_files: self.var_files.clone(),
-            policies: None,
+            policies: Policies::default(),
             json: false,
             network: self.network.clone(),
             backend: self.backend.clone(),

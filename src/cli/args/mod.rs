@@ -2,6 +2,7 @@
 
 mod approve;
 mod audit;
+mod bundle;
 mod look;
 mod policy;
 mod state;
@@ -9,6 +10,7 @@ mod test;
 
 pub(super) use approve::{Approve, Signing};
 pub(super) use audit::{Audit, AuditList, AuditShow, AuditVerify};
+pub(super) use bundle::{BundleBuild, BundleSign, BundleVerify, PolicyBundle, SignedWith};
 pub(super) use look::{Console, Graph, GraphFormat, GraphType, Providers, ProvidersCommand};
 pub(super) use policy::{About, Policy, PolicyCheck, PolicyEval, PolicyNew, PolicyTest};
 pub(super) use state::{
@@ -121,7 +123,7 @@ pub(super) enum Command {
     Validate(Validate),
     /// Show what an apply would do
     #[command(
-        after_help = "Examples:\n  mlo plan examples/iris\n  mlo plan examples/invalid/low-accuracy.yaml\n  mlo plan --env staging --detailed-exitcode --var region=eu\n  mlo plan --out release.plan\n  mlo plan --format github --out-sarif mlo.sarif --out-junit mlo.xml\n  mlo plan --generate-config imported.hcl"
+        after_help = "Examples:\n  mlo plan examples/iris\n  mlo plan examples/invalid/low-accuracy.yaml\n  mlo plan --env staging --detailed-exitcode --var region=eu\n  mlo plan --out release.plan\n  mlo plan --format github --out-sarif mlo.sarif --out-junit mlo.xml\n  mlo plan --policies company.tar.gz --policies policies --policy-key company.pem\n  mlo plan --generate-config imported.hcl"
     )]
     Plan(Plan),
     /// Make the objects as the configuration wants them
@@ -188,9 +190,9 @@ pub(super) enum Command {
         after_help = "Examples:\n  mlo providers\n  mlo providers examples/iris\n  mlo providers schema --json"
     )]
     Providers(Providers),
-    /// Fetch the modules that the configuration takes from elsewhere
+    /// Fetch the modules and the policies that come from elsewhere
     #[command(
-        after_help = "Examples:\n  mlo get\n  mlo get --update\n  mlo get examples/iris --json\n\nWhat is fetched lies in `.mlo/modules`. `.mlo.lock.json` says what each source was; commit it."
+        after_help = "Examples:\n  mlo get\n  mlo get --update\n  mlo get examples/iris --json\n  mlo get --policies oci://registry.example.com/policies/company:1.4\n\nWhat is fetched lies in `.mlo/modules`. `.mlo.lock.json` says what each source was; commit it."
     )]
     Get(Get),
     /// Run the tests of the configuration: `*.tftest.hcl` files, here and in `tests/`
@@ -198,10 +200,10 @@ pub(super) enum Command {
         after_help = "Examples:\n  mlo test\n  mlo test examples/module --verbose\n  mlo test --filter tests/plan.tftest.hcl --junit-xml report.xml\n  mlo test --var region=eu --json\n\nWith `--json` each thing that happens is a line of JSON, as it happens."
     )]
     Test(Test),
-    /// Test, ask and check policies
+    /// Test, ask, check and publish policies
     #[command(
         subcommand,
-        after_help = "Examples:\n  mlo policy test --coverage\n  mlo policy eval --input iris.yaml data.model.governance.deny\n  mlo policy check"
+        after_help = "Examples:\n  mlo policy test --coverage\n  mlo policy eval --input iris.yaml data.model.governance.deny\n  mlo policy check\n  mlo policy bundle build policies --output company.tar.gz"
     )]
     Policy(Policy),
     /// Lay configuration files out in the canonical way
@@ -243,6 +245,7 @@ impl Command {
             Self::Policy(Policy::Test(options)) => options.json,
             Self::Policy(Policy::Eval(options)) => options.json,
             Self::Policy(Policy::Check(options)) => options.json,
+            Self::Policy(Policy::Bundle(command)) => command.wants_json(),
             Self::Policy(Policy::New(_))
             | Self::Audit(_)
             | Self::State(_)
@@ -322,9 +325,8 @@ pub(super) struct Source {
     /// Set variables from a file of `name = value` lines.
     #[arg(long = "var-file", value_name = "FILE")]
     pub(super) var_files: Vec<PathBuf>,
-    /// A folder of policies in place of the built-in ones.
-    #[arg(long, value_name = "FOLDER")]
-    pub(super) policies: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) policies: Policies,
     /// Print one JSON document: short for `--format json` where that is a flag.
     #[arg(long)]
     pub(super) json: bool,
@@ -332,6 +334,17 @@ pub(super) struct Source {
     pub(super) network: Network,
     #[command(flatten)]
     pub(super) backend: Backend,
+}
+
+/// Which policies a run is judged by.
+#[derive(Debug, Default, Clone, Args)]
+pub(super) struct Policies {
+    /// A bundle of policies in place of the built-in one: a folder, a `.tar.gz`, `https://…`, `oci://…` or `git::…`. Can be given several times, the one with the most say first.
+    #[arg(long = "policies", value_name = "BUNDLE", value_delimiter = ',')]
+    pub(super) bundles: Vec<String>,
+    /// Ask for bundles that are signed with this key: a public one as PEM, or a secret. Of several keys, one will do.
+    #[arg(long = "policy-key", value_name = "FILE", value_delimiter = ',')]
+    pub(super) keys: Vec<PathBuf>,
 }
 
 /// Where the state is kept, as far as the configuration leaves that open.
@@ -359,13 +372,13 @@ pub(super) struct Environment {
     pub(super) env: Option<String>,
 }
 
-/// Whether modules are fetched.
+/// Whether modules and policies are fetched.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Network {
-    /// Fetch nothing: modules from elsewhere must be there.
+    /// Fetch nothing: modules and policies from elsewhere must be there.
     #[arg(long)]
     pub(super) offline: bool,
-    /// Hosts that modules may be fetched from wherever their names lead, with commas between them.
+    /// Hosts that modules and policies may be fetched from wherever their names lead, with commas between them.
     #[arg(long = "allow-host", value_name = "HOST", value_delimiter = ',')]
     pub(super) allow_hosts: Vec<String>,
 }
@@ -568,6 +581,8 @@ pub(super) struct Get {
     /// Set variables from a file of `name = value` lines.
     #[arg(long = "var-file", value_name = "FILE")]
     pub(super) var_files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) policies: Policies,
     /// Print one JSON document.
     #[arg(long)]
     pub(super) json: bool,

@@ -1,6 +1,6 @@
 //! `mlo policy …`.
 
-use super::Environment;
+use super::{Environment, Network, PolicyBundle};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -25,12 +25,18 @@ pub(in crate::cli) enum Policy {
         after_help = "Example:\n  mlo policy new owner_named\n  mlo policy new cost_limit --about plan"
     )]
     New(PolicyNew),
+    /// Pack, sign and verify bundles of policies
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  mlo policy bundle build policies --output company.tar.gz\n  mlo policy bundle sign company.tar.gz --policy-signing-key company.key\n  mlo policy bundle verify company.tar.gz --policy-key company.pem"
+    )]
+    Bundle(PolicyBundle),
 }
 
 /// `mlo policy test`
 #[derive(Debug, Args)]
 pub(in crate::cli) struct PolicyTest {
-    /// Folders of policies, or files: `.rego`, and data as JSON or YAML. [default: policies]
+    /// Folders of policies, bundles (`.tar.gz` or an address), or files: `.rego`, and data as JSON or YAML. [default: policies]
     #[arg(value_name = "PATH")]
     pub(in crate::cli) paths: Vec<PathBuf>,
     /// Run only tests whose path matches this regular expression: `data.model.governance_test.test_accuracy`.
@@ -48,6 +54,8 @@ pub(in crate::cli) struct PolicyTest {
     /// Write a report in the `JUnit` form to this file too.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) junit_xml: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) network: Network,
     /// Print one JSON document.
     #[arg(long)]
     pub(in crate::cli) json: bool,
@@ -59,7 +67,7 @@ pub(in crate::cli) struct PolicyEval {
     /// What is asked, in Rego.
     #[arg(value_name = "QUERY")]
     pub(in crate::cli) query: String,
-    /// Folders of policies, or files, in place of the built-in ones. Can be given several times.
+    /// Folders of policies, bundles (`.tar.gz` or an address), or files, in place of the built-in ones. Can be given several times.
     #[arg(long, value_name = "PATH")]
     pub(in crate::cli) data: Vec<PathBuf>,
     /// The input, JSON or YAML; `-` for standard input.
@@ -73,6 +81,8 @@ pub(in crate::cli) struct PolicyEval {
     /// Exit with 1 if the query is defined.
     #[arg(long, conflicts_with = "fail")]
     pub(in crate::cli) fail_defined: bool,
+    #[command(flatten)]
+    pub(in crate::cli) network: Network,
     /// Print one JSON document, as `opa eval` does.
     #[arg(long)]
     pub(in crate::cli) json: bool,
@@ -81,9 +91,11 @@ pub(in crate::cli) struct PolicyEval {
 /// `mlo policy check`
 #[derive(Debug, Args)]
 pub(in crate::cli) struct PolicyCheck {
-    /// Folders of policies, or files. [default: policies]
+    /// Folders of policies, bundles (`.tar.gz` or an address), or files. [default: policies]
     #[arg(value_name = "PATH")]
     pub(in crate::cli) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) network: Network,
     /// Print one JSON document.
     #[arg(long)]
     pub(in crate::cli) json: bool,

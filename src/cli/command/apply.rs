@@ -42,7 +42,7 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
     if let Err(messages) = report.check_files() {
         return report.refuse(screen, &messages);
     }
-    let evaluator = policy_process::start(&options.source);
+    let early = policy_process::start(&options.source);
     let (kind, mut session, saved, messages) = match open(options, destroy, screen) {
         Ok(opened) => opened,
         Err((failed, exit)) => return report.fail(screen, &failed.messages, &failed.sources, exit),
@@ -54,7 +54,7 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
     let result = match session::runtime() {
         Ok(runtime) => {
             let engine = saved.map_or_else(|| options.engine.clone(), |saved| saved.engine(&options.engine));
-            let gate = session.start_gate(kind, &engine, evaluator);
+            let gate = session.start_gate(kind, (&options.source, &engine), early, screen);
             let holder = session::holder(if kind == Kind::Destroy { "destroy" } else { "apply" });
             let run = Run { options, kind, saved, session: &session, holder, gate, report: &report };
             runtime.block_on(run.run(screen))
@@ -198,7 +198,7 @@ impl Run<'_> {
             }
         };
         self.report.approval(screen, approved.decision(), &self.session.sources);
-        self.saved.map_or(Ok(()), |saved| saved.check_policies(&approved.decision().bundle))?;
+        self.saved.map_or(Ok(()), |saved| saved.check_policies(approved.decision()))?;
         if applyable {
             self.confirm(interrupt, screen).await?;
         } else if self.kind == Kind::Destroy && self.report.is_for_people() {

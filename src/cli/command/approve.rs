@@ -122,6 +122,7 @@ fn show(saved: &saved::Saved, screen: &mut Screen) {
         .key
         .map(|key| format!(", signed with the key {}", key.fingerprint()))
         .unwrap_or_default();
+    screen.print(&saved.judged_by());
     screen.print(&saved.overrides());
     let made = format!("Made by {}{key}, at serial {} of the state.", saved.author.who, saved.plan.serial);
     screen.print(&format!("\n{}\n", escape(&made)));

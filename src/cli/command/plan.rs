@@ -26,7 +26,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     if let Err(messages) = report.check_files() {
         return report.refuse(screen, &messages);
     }
-    let evaluator = policy_process::start(&options.source);
+    let early = policy_process::start(&options.source);
     if let Some(path) = &options.generate_config {
         match generate::write(path, &options.source, &options.engine, screen) {
             Ok(blocks) => report.generated(blocks),
@@ -46,7 +46,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
         Ok(key) => key,
         Err(messages) => return report.fail(screen, &messages, &session.sources, Exit::Error),
     };
-    let gate = session.start_gate(kind, &options.engine, evaluator);
+    let gate = session.start_gate(kind, (&options.source, &options.engine), early, screen);
     let made = match session::runtime() {
         Ok(runtime) => runtime.block_on(async {
             // What runs to read an object ends with the future that waits for it.
@@ -79,7 +79,7 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
         Verdict::Approved(approved) => {
             report.approval(screen, approved.decision(), &session.sources);
             if let Some(path) = &options.out {
-                let made = (approved.plan(), approved.decision().bundle.as_str(), &snapshot);
+                let made = (approved.plan(), approved.decision(), &snapshot);
                 if let Err(messages) =
                     saved::write((path, key.as_ref()), &session, made, &options.engine, screen)
                 {

@@ -2,7 +2,8 @@
 
 use crate::cli::args::Source;
 use crate::cli::exit::Exit;
-use crate::policy::{self, Bundle, Evaluator, PolicyError, Program};
+use crate::cli::policies;
+use crate::policy::{self, Bundle, Early, Evaluator, PolicyError, Program};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -28,10 +29,15 @@ pub(in crate::cli) fn run() -> Exit {
     }
 }
 
-/// Starts the process, and has it read the policies that a command line names, or the built-in ones.
-pub(in crate::cli) fn start(source: &Source) -> Evaluator {
-    let program = program();
-    Evaluator::start(program, source.policies.as_deref().map_or_else(Bundle::builtin, Bundle::from_folder))
+/// Starts the processes for the policies that a command line names, if they are at hand, or for the built-in ones. What is
+/// wrong with them is said when the whole of them is read.
+pub(in crate::cli) fn start(source: &Source) -> Early {
+    policies::at_hand(source).map(|bundles| Early::of(&bundles, evaluator)).unwrap_or_default()
+}
+
+/// Starts a process, and has it read the rules of a bundle.
+pub(in crate::cli) fn evaluator(bundle: Bundle) -> Evaluator {
+    Evaluator::start(program(), Ok(bundle))
 }
 
 /// How the process is started: from the file that runs now, even if another has taken its name since.

@@ -71,6 +71,7 @@ fn show_plan(path: &Path, as_json: bool, screen: &mut Screen) -> Exit {
             }
             let plan = discretion::shown(&saved.plan, everything);
             screen.print(&view::plan::text(&plan, Paint(screen.style())));
+            screen.print(&saved.judged_by());
             screen.print(&saved.overrides());
         }
         Err((messages, exit)) => {

@@ -59,6 +59,7 @@ fn check(options: &Validate, screen: &mut Screen) -> (Failed, Judged) {
     }
     messages.sort();
     let is_asked = options.policy && !Diagnostics::has_errors(&messages);
-    let judged = is_asked.then(|| session.judge_manifests(policy_process::start(&options.source)));
+    let judged =
+        is_asked.then(|| session.judge_manifests(&options.source, policy_process::start(&options.source)));
     (Failed { messages, sources: session.sources }, judged)
 }

@@ -13,7 +13,7 @@ use super::super::project::Place;
 use super::super::vault::Keys;
 use super::{AGAIN, Refused, refuse};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
-use crate::lang::config::Environment;
+use crate::lang::config::{Environment, PolicyBundle};
 use crate::lang::load::States;
 use crate::plan::file::PlanFile;
 use crate::sign::Rules;
@@ -23,6 +23,8 @@ pub(in crate::cli) struct Here {
     pub(in crate::cli) environment: Chosen,
     pub(in crate::cli) backend: Backend,
     pub(in crate::cli) keys: Keys,
+    /// The bundles of policies that the project names.
+    pub(in crate::cli) policies: Vec<PolicyBundle>,
     pub(super) rules: Rules,
 }
 
@@ -54,7 +56,8 @@ impl Here {
             return Err((messages.map(|message| message.detail(why)), exit));
         }
         check_folder(name, place)?;
-        let States { place: states, environments, .. } = place.declared_states(sources).map_err(failed)?;
+        let States { place: states, environments, policies, .. } =
+            place.declared_states(sources).map_err(failed)?;
         let named = Some(file.made_from.environment.as_str()).filter(|_| file.made_from.is_named);
         let environment = Chosen::of(&environments, named).ok();
         let environment = environment.filter(|here| here.block.is_some() == embedded.block.is_some());
@@ -70,7 +73,7 @@ impl Here {
         }
         let states = environment.place(states.as_ref());
         let backend = Backend::of(place, states, &source.backend).map_err(failed)?;
-        Ok(Self { environment, backend, keys, rules })
+        Ok(Self { environment, backend, keys, policies, rules })
     }
 }
 

@@ -121,7 +121,7 @@ impl Finding {
     }
 
     fn of_violation(violation: &Violation, sources: &SourceMap) -> Self {
-        let Violation { rule, subject, address, path, message, span, actions, level } = violation;
+        let Violation { rule, subject, address, path, message, span, actions, level, .. } = violation;
         Self {
             rule: rule.clone(),
             title: format!("Policy rule {rule}"),

@@ -3,13 +3,15 @@
 use super::Paint;
 use super::change::{Causes, Changes, output};
 use super::value::quote;
+use crate::cli::policies;
+use crate::diag::escape;
 use crate::graph::ModuleTree;
 use crate::lang::config::ResourceKey;
 use crate::lang::value::{Path, Value};
 use crate::plan::{
     Action, Counts, Drift, Kind, Operation, OutputChange, Plan, ReadLater, Reason, object_name,
 };
-use crate::policy::Decision;
+use crate::policy::{Decision, Listed};
 use crate::provider::{self, Provider};
 use mlo_state::Address;
 use std::collections::BTreeMap;
@@ -337,7 +339,25 @@ pub(in crate::cli) fn policy(decision: &Decision, paint: Paint) -> String {
         let _ =
             writeln!(out, "{} {counted}, environment {environment}, bundle {bundle}", paint.bold("Policy:"));
     }
+    out.push_str(&bundles(decision));
     out
+}
+
+/// The bundles that were asked, a line each; nothing if it is the built-in one alone.
+pub(in crate::cli) fn bundles(decision: &Decision) -> String {
+    let is_built_in = |bundle: &Listed| bundle.source.starts_with("mlo://");
+    if decision.bundles.iter().all(is_built_in) {
+        return String::new();
+    }
+    let line = |bundle: &Listed| {
+        let source = Some(format!(" ({})", escape(&bundle.source))).filter(|_| bundle.source != bundle.name);
+        let digest = policies::short(&bundle.digest);
+        let revision = bundle.revision.as_ref().map(|revision| format!(", revision {}", escape(revision)));
+        let signed = bundle.signed_by.as_ref().map(|key| format!(", signed by {}", escape(key)));
+        let more: String = [revision, signed].into_iter().flatten().collect();
+        format!("  bundle {}{}: {digest}{more}\n", escape(&bundle.name), source.unwrap_or_default())
+    };
+    decision.bundles.iter().map(line).collect()
 }
 
 /// How the rules came out, such as `21 rules passed, 1 passed by`; empty if none was asked that has something to tell.

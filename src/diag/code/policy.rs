@@ -11,6 +11,8 @@ codes! {
         "A policy rule asks somebody to look. Nothing is stopped. The message says what was found in which manifest.";
     OVERRIDDEN = "MLO5005", "policy rule overridden",
         "A rule does not hold, and somebody passed it by with `--override RULE=REASON`. Only rules of the level `overridable` can be passed by. The rule, the reason and the place are in the document of the run.";
+    SIGNATURE = "MLO5006", "policy bundle is not signed as it must be",
+        "A key is asked for (`--policy-key`, or `key` in the configuration), and the bundle is not signed with it, or its files are not those that were signed. A gate without its rules denies: nothing was changed. Have the bundle signed by whoever owns it, and look into who changed it.";
     AUDIT = "MLO5010", "audit log is not whole",
         "Beside the state is a record of each decision of an apply and of how it ended, and each record names the digest of the one before. One was changed or is missing, or cannot be read. `mlo audit verify` says which. Nothing is applied after a record that is not whole: bring it back from a copy of the state's place, and find out who may write there.";
     WAIVED = "MLO5011", "policy rule waived",

@@ -34,7 +34,7 @@ pub use unwritten::Unwritten;
 pub use version::{Constraint, Version};
 
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span, code, nearest};
-use crate::lang::config::{Environment, Missing, Module, ModuleCall, Settings, StatePlace};
+use crate::lang::config::{Environment, Missing, Module, ModuleCall, PolicyBundle, Settings, StatePlace};
 use crate::lang::fetch::FetchError;
 use crate::lang::syntax::ast::{Body, Expr};
 use crate::lang::value::Value;
@@ -117,6 +117,8 @@ pub struct States {
     pub environments: BTreeMap<Arc<str>, Environment>,
     /// Whether there are keys that they are sealed with.
     pub is_sealed: bool,
+    /// The bundles of policies that plans are judged by.
+    pub policies: Vec<PolicyBundle>,
 }
 
 /// What the root module says of its states. Nothing else of it is looked at, but all of its files must be readable: the
@@ -152,7 +154,8 @@ pub fn states(request: &LoadRequest<'_>, sources: &mut SourceMap) -> Result<Stat
         }
     }
     let is_sealed = found.encryption.is_some();
-    if said.has_errors() { Err(said) } else { Ok(States { place: found.state, environments, is_sealed }) }
+    let Settings { state: place, policies, .. } = found;
+    if said.has_errors() { Err(said) } else { Ok(States { place, environments, is_sealed, policies }) }
 }
 
 /// The same, but the module is there also if there are errors, as far as it could be decoded: to look for more.

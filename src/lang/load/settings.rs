@@ -4,7 +4,7 @@ use super::arguments::{Arguments, labels, plain_text, twice};
 use super::blocks::refuse_references;
 use super::version::{self, Constraint, Version};
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
-use crate::lang::config::{Encryption, EncryptionKey, RequiredProvider, Settings, StatePlace};
+use crate::lang::config::{Encryption, EncryptionKey, PolicyBundle, RequiredProvider, Settings, StatePlace};
 use crate::lang::syntax::ast::{Attribute, Block, Expr, ExprKind, Step};
 use crate::lang::syntax::json;
 use std::collections::BTreeMap;
@@ -61,7 +61,47 @@ pub(super) fn settings(block: &Block, program: &str, settings: &mut Settings, di
             None => settings.encryption = Some(found),
         }
     }
+    // What is for programs that Terraform reads too names no policies of ours.
+    let policies = if kind.as_ref() == "mlo" { arguments.labelled_blocks("policy", 1) } else { Vec::new() };
+    for block in policies {
+        let Some(found) = policy(&block, arguments.diagnostics) else { continue };
+        if let Some(first) = settings.policies.iter().find(|first| first.name.name == found.name.name) {
+            let what = format!("policy `{}`", found.name.name);
+            arguments.diagnostics.push(twice(&what, found.span, first.span));
+        }
+        settings.policies.push(found);
+    }
     arguments.finish();
+}
+
+/// `policy "name" { source = "…" }`: read before anything is evaluated.
+fn policy(block: &Block, diagnostics: &mut Diagnostics) -> Option<PolicyBundle> {
+    let [name] = labels(block, ["name"], diagnostics)?;
+    let what = format!("policy `{}`", name.name);
+    let mut arguments = Arguments::new(what.clone(), block.header, &block.body, diagnostics);
+    let (source, key) = (arguments.text("source"), arguments.text("key"));
+    let has_source = block.body.attributes().any(|attribute| attribute.name.name.as_ref() == "source");
+    arguments.finish();
+    if !has_source {
+        let error = Diagnostic::error(code::lang::MISSING_ARGUMENT, format!("{what} has no `source`"))
+            .at(block.header, "`source = …` is missing in this block");
+        diagnostics.push(error);
+    }
+    let inside = |(path, span): &(Arc<str>, Span)| {
+        let leads_out = path.starts_with('/') || path.split('/').any(|part| part == "..");
+        leads_out.then_some(*span)
+    };
+    let is_path = |(path, _): &&(Arc<str>, Span)| !path.contains("://") && !path.contains("::");
+    for span in source.iter().filter(is_path).chain(&key).filter_map(inside) {
+        let error =
+            Diagnostic::error(code::lang::OUTSIDE, format!("{what} names what lies outside of the project"));
+        diagnostics.push(
+            error.at(span, "").help(
+                "keep it in the project, or name a repository or an address; `--policies` takes any path",
+            ),
+        );
+    }
+    Some(PolicyBundle { name, source: source?, key, span: block.header })
 }
 
 /// `encryption { key "kind" "name" { … } }`

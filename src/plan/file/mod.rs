@@ -122,8 +122,11 @@ pub struct MadeFrom {
     pub environment: String,
     /// Whether it was named, or the one that there is where none is.
     pub is_named: bool,
-    /// The digest of the policy bundle.
+    /// The digest of the policy bundle, or of all together.
     pub policies: String,
+    /// The policy bundles, the one with the most say first.
+    #[serde(default)]
+    pub bundles: Vec<PinnedBundle>,
     /// What kind of plan: `apply`, `destroy`, `refresh`.
     pub kind: String,
     /// Whether objects were read.
@@ -158,6 +161,18 @@ pub struct MadeFrom {
     pub fetched: BTreeMap<String, String>,
     /// What functions saw of the project: `read NAME` to a digest.
     pub seen: BTreeMap<String, String>,
+}
+
+/// A bundle of policies that let a plan through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinnedBundle {
+    /// What it is called.
+    pub name: String,
+    /// Where it was from, without credentials.
+    pub source: String,
+    /// Its digest.
+    pub digest: String,
 }
 
 /// A file that is part of a plan.

@@ -12,6 +12,7 @@ fn made_from() -> MadeFrom {
         environment: "dev".into(),
         is_named: false,
         policies: "p".into(),
+        bundles: Vec::new(),
         kind: "apply".into(),
         refresh: true,
         strict_checks: false,

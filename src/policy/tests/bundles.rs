@@ -90,3 +90,43 @@ fn a_bundle_of_the_users_own_takes_the_place_of_ours() {
     let denial = judge(&mut gate, json!({ "no": true })).unwrap_err();
     assert_eq!((denial.violations[0].rule.as_str(), denial.violations[0].message.as_str()), ("deny", "no"));
 }
+
+/// A bundle of this name with one rule on models, which denies `input.no` as advice.
+fn advising(name: &str, rule: &str) -> Bundle {
+    let text = format!(
+        "package model.governance\n\nviolation contains {{\"rule\": \"{rule}\", \"msg\": \"{rule}\", \"level\": \"advisory\"}} if \
+         input.no\n\ndeny contains v.msg if some v in violation\n"
+    );
+    bundle(&text).named(name, name)
+}
+
+#[test]
+fn an_environment_sets_levels_of_whatever_bundle_has_the_rule() {
+    let mut sources = SourceMap::new();
+    let span = crate::diag::Span { source: sources.add("main.hcl", "x"), start: 0, end: 1 };
+    let bundles = Bundles::of(vec![advising("company", "size"), advising("team", "age")]).unwrap();
+    let denied = |rule: &str| {
+        let levels = [(rule.to_owned(), (Level::Mandatory, span))].into();
+        let mut gates = Gates::set(&bundles, &Setting { levels, ..Setting::of("dev") }).unwrap();
+        let subject = Subject { name: "m", manifest: json!({ "no": true }), place: &|_| None };
+        let denial = check_manifests(&[subject], &mut gates).unwrap_err();
+        denial.violations.into_iter().map(|it| (it.bundle, it.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(denied("size"), [("company".to_owned(), "size".to_owned())]);
+    assert_eq!(denied("age"), [("team".to_owned(), "age".to_owned())]);
+    let strange = denied("aeg");
+    assert_eq!(strange.len(), 1, "{strange:?}");
+    assert!(strange[0].1.ends_with("sets the level of `aeg`, and there is no such rule"), "{strange:?}");
+}
+
+#[test]
+fn the_digest_of_several_follows_each_and_their_order() {
+    let digest = |bundles: Vec<Bundle>| Bundles::of(bundles).unwrap().digest().to_owned();
+    let (a, b) = (advising("a", "size"), advising("b", "age"));
+    let both = digest(vec![a.clone(), b.clone()]);
+    assert_ne!(both, digest(vec![b.clone(), a.clone()]));
+    assert_ne!(both, digest(vec![a.clone(), advising("b", "other")]));
+    // What they are called is no part of what they say.
+    assert_eq!(both, digest(vec![a.named("x", "y"), b]));
+    assert_eq!(digest(Vec::new()), Bundle::builtin().unwrap().digest());
+}

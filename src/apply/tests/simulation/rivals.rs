@@ -113,7 +113,7 @@ impl<'l> Rivals<'l> {
             tokio::time::sleep(trouble.later).await;
             self.second.applied(Kind::Apply).await
         };
-        let ((first, steps), second) = join(first, second).await;
+        let ((first, steps), second) = Box::pin(join(first, second)).await;
         self.calm(true);
         Ends { first, steps, second }
     }

@@ -29,7 +29,7 @@ pub(in crate::cli) fn run(options: &PolicyCheck, screen: &mut Screen) -> Exit {
 }
 
 fn check(options: &PolicyCheck) -> Result<(Files, Diagnostics), PolicyError> {
-    let files = Files::read(&options.paths)?;
+    let files = Files::read(&options.paths, &options.network)?;
     let found = Loaded::check(&files.bundle, &policy_process::program()?)?;
     let mut messages = Diagnostics::new();
     for error in &found {

@@ -43,7 +43,7 @@ pub(in crate::cli) fn run(options: &PolicyEval, screen: &mut Screen) -> Exit {
 fn eval(options: &PolicyEval) -> Result<Answered, PolicyError> {
     let bundle = match options.data.as_slice() {
         [] => Bundle::builtin()?,
-        paths => Files::read(paths)?.bundle,
+        paths => Files::read(paths, &options.network)?.bundle,
     };
     let bundle = match &options.environment.env {
         Some(environment) => bundle.for_environment(environment)?,

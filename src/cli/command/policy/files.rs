@@ -1,5 +1,7 @@
 //! Policies that a command line names, and messages about them at their lines.
 
+use crate::cli::args::Network;
+use crate::cli::policies;
 use crate::diag::{Diagnostic, SourceId, SourceMap, Span, code};
 use crate::policy::{Bundle, PolicyError};
 use std::collections::BTreeMap;
@@ -17,9 +19,10 @@ pub(super) struct Files {
 
 impl Files {
     /// Reads what is named, or the folder `policies`.
-    pub(super) fn read(paths: &[PathBuf]) -> Result<Self, PolicyError> {
+    pub(super) fn read(paths: &[PathBuf], network: &Network) -> Result<Self, PolicyError> {
         let default = [PathBuf::from(FOLDER)];
-        Bundle::from_paths(if paths.is_empty() { &default } else { paths }).map(Self::of)
+        let named = policies::named(if paths.is_empty() { &default } else { paths }, network)?;
+        Bundle::from_paths(named).map(Self::of)
     }
 
     pub(super) fn of(bundle: Bundle) -> Self {

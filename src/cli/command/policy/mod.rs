@@ -1,5 +1,6 @@
 //! `mlo policy …`
 
+mod bundle;
 mod check;
 mod eval;
 mod files;
@@ -16,5 +17,6 @@ pub(in crate::cli) fn run(command: &Policy, screen: &mut Screen) -> Exit {
         Policy::Eval(options) => eval::run(options, screen),
         Policy::Check(options) => check::run(options, screen),
         Policy::New(options) => new::run(options, screen),
+        Policy::Bundle(command) => bundle::run(command, screen),
     }
 }

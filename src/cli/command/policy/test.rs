@@ -25,7 +25,7 @@ pub(in crate::cli) fn run(options: &PolicyTest, screen: &mut Screen) -> Exit {
             return session::fail(screen, options.json, &failed(error.into()), Exit::Error);
         }
     };
-    let files = match Files::read(&options.paths) {
+    let files = match Files::read(&options.paths, &options.network) {
         Ok(files) => files,
         Err(error) => {
             return session::fail(screen, options.json, &failed(error.diagnostic().into()), Exit::Error);

@@ -4,7 +4,6 @@ mod open;
 mod tell;
 
 use crate::cli::args::{Global, Test};
-use crate::cli::command::policy_process;
 use crate::cli::exit::Exit;
 use crate::cli::heartbeat;
 use crate::cli::interrupt::Interrupt;
@@ -14,7 +13,7 @@ use crate::cli::screen::Screen;
 use crate::cli::session;
 use crate::lang::value::Value;
 use crate::plan::{Kind, Operation, Plan};
-use crate::policy::{Approved, Denial, Gate, PolicyError, Verdict};
+use crate::policy::{Approved, Denial, Early, Gates as Policies, PolicyError, Verdict};
 use crate::test::{Asked, Event, Status, Tester};
 use open::Opened;
 use std::cell::RefCell;
@@ -53,7 +52,7 @@ pub(in crate::cli) fn run(options: &Test, _: &Global, screen: &mut Screen) -> Ex
 /// Runs the tests. The worst of how they came out, and the end if they were interrupted.
 async fn carry_out(options: &Test, opened: &Opened, telling: &Telling<'_>) -> (Option<Status>, Option<Exit>) {
     let interrupt = Interrupt::listen_to_end(telling.last_words());
-    let gates = Gates { options, opened, gate: RefCell::new(None) };
+    let gates = Gates { opened, gate: RefCell::new(None) };
     let judge = |plan: Plan, asked: Asked<'_>| gates.judge(plan, asked);
     let ask_again = |approved: &Approved, change: (&Operation, &Value), asked: Asked<'_>| {
         gates.judge_again(approved, change, asked)
@@ -79,9 +78,8 @@ async fn carry_out(options: &Test, opened: &Opened, telling: &Telling<'_>) -> (O
 
 /// The gate of a run of tests, made when it is first needed.
 struct Gates<'t> {
-    options: &'t Test,
     opened: &'t Opened,
-    gate: RefCell<Option<Gate>>,
+    gate: RefCell<Option<Policies>>,
 }
 
 impl Gates<'_> {
@@ -123,13 +121,13 @@ impl Gates<'_> {
         }
     }
 
-    fn with_gate<T>(&self, then: impl FnOnce(&mut Gate) -> T) -> Result<T, PolicyError> {
+    fn with_gate<T>(&self, then: impl FnOnce(&mut Policies) -> T) -> Result<T, PolicyError> {
         let mut gate = self.gate.borrow_mut();
         if let Some(gate) = &mut *gate {
             return Ok(then(gate));
         }
         let setting = judging::setting(&self.opened.environment);
-        let evaluator = policy_process::start(&self.options.source);
-        Ok(then(gate.insert(Gate::start(setting, evaluator)?)))
+        let bundles = self.opened.bundles.clone();
+        Ok(then(gate.insert(judging::gate(bundles, &setting, Early::default())?)))
     }
 }

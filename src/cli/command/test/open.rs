@@ -3,6 +3,7 @@
 use crate::cli::args::Test;
 use crate::cli::environment::Chosen;
 use crate::cli::packages::Packages;
+use crate::cli::policies;
 use crate::cli::project::{Place, Project};
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Failed};
@@ -16,6 +17,7 @@ use crate::lang::syntax::ast::Ident;
 use crate::lang::value::{Type, Value};
 use crate::manifest::Manifests;
 use crate::plan::{Context, Inputs, Kind};
+use crate::policy::{Bundles, PolicyError};
 use crate::provider::{self, Provider, Surroundings};
 use crate::test::variables_of;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +40,8 @@ pub(super) struct Opened {
     pub(super) manifest_values: BTreeMap<Arc<str>, Value>,
     pub(super) providers: BTreeMap<&'static str, Arc<dyn Provider>>,
     pub(super) surroundings: Surroundings,
+    /// What changes of real objects are judged by.
+    pub(super) bundles: Result<Bundles, PolicyError>,
 }
 
 impl Opened {
@@ -101,7 +105,11 @@ impl Opened {
         let keys = Keys::of_place(place, &options.source)?;
         let context = session::context(place, &project, inputs, (Some(Kind::Apply), &environment));
         let (providers, surroundings) = (provider::all(), session::surroundings(place, &environment, &keys));
-        let sources = SourceMap::new();
+        let read = policies::read(place, &options.source, &project.config.settings.policies, Mode::Missing);
+        if !options.source.json {
+            screen.say(&read.news);
+        }
+        let (sources, bundles) = (SourceMap::new(), read.bundles);
         let opened = Self {
             sources,
             project,
@@ -113,6 +121,7 @@ impl Opened {
             manifest_values,
             providers,
             surroundings,
+            bundles,
         };
         Ok((opened, messages))
     }

@@ -66,12 +66,14 @@ pub(in crate::cli) fn validation(messages: &Diagnostics, sources: &SourceMap) ->
 
 /// `mlo get --json`
 pub(in crate::cli) fn got(got: &Got, messages: &Diagnostics, sources: &SourceMap) -> Json {
-    let packages = got.packages.iter().map(|[source, version, resolved, digest]| {
-        json!({ "source": source, "version": version, "resolved": resolved, "digest": digest })
-    });
+    let packages = |packages: &[[Option<String>; 4]]| -> Json {
+        let one = |[source, version, resolved, digest]: &[Option<String>; 4]| json!({ "source": source, "version": version, "resolved": resolved, "digest": digest });
+        packages.iter().map(one).collect()
+    };
     json!({
         "format_version": FORMAT,
-        "modules": packages.collect::<Vec<_>>(),
+        "modules": packages(&got.modules),
+        "policies": packages(&got.policies),
         "fetched": got.fetched,
         "diagnostics": diagnostics(messages, sources),
     })

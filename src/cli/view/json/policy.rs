@@ -2,7 +2,7 @@
 
 use super::diagnostics;
 use crate::diag::SourceMap;
-use crate::policy::{Decision, Denial, Evaluated, Waiver, Warning};
+use crate::policy::{Decision, Denial, Evaluated, Listed, Waiver, Warning};
 use serde_json::{Value as Json, json};
 
 /// What the policies said when they let everything through.
@@ -18,6 +18,7 @@ pub(in crate::cli) fn denial(denial: &Denial, sources: &SourceMap) -> Json {
         .map(|violation| {
             json!({
                 "rule": violation.rule,
+                "bundle": violation.bundle,
                 "model": violation.subject,
                 "address": violation.address,
                 "message": violation.message,
@@ -46,10 +47,22 @@ fn decision(decision: &Decision) -> Json {
     let warnings: Vec<_> = decision.warnings.iter().map(warning).collect();
     json!({
         "bundle": decision.bundle,
+        "bundles": decision.bundles.iter().map(bundle).collect::<Vec<_>>(),
         "environment": decision.environment,
         "evaluations": evaluations,
         "deployment": rules(&decision.deployment),
         "warnings": warnings,
+    })
+}
+
+/// A bundle that was asked.
+fn bundle(bundle: &Listed) -> Json {
+    json!({
+        "name": bundle.name,
+        "source": bundle.source,
+        "digest": bundle.digest,
+        "revision": bundle.revision,
+        "signed_by": bundle.signed_by,
     })
 }
 
@@ -80,6 +93,14 @@ fn waiver(waiver: &Waiver) -> Json {
 }
 
 fn rules(evaluated: &[Evaluated]) -> Json {
-    let rule = |rule: &Evaluated| json!({ "rule": rule.rule, "title": rule.title, "shown": rule.shown, "passed": rule.passed });
+    let rule = |rule: &Evaluated| {
+        json!({
+            "rule": rule.rule,
+            "bundle": rule.bundle,
+            "title": rule.title,
+            "shown": rule.shown,
+            "passed": rule.passed,
+        })
+    };
     evaluated.iter().map(rule).collect()
 }
