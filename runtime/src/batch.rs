@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,10 @@ use crate::tensor::{self, Data, Tensor};
 /// Rows from which a request is large: it waits in a line of its own.
 const LARGE_ROWS: usize = 64;
 
+/// Microseconds of a run that is not worth waking a thread for by itself.
+const SHORT_RUN_US: u64 = 50;
+/// Time that a request waits for the end of a turn at most.
+const TURN_MAX: Duration = Duration::from_micros(200);
 /// Bytes of a request that is kept to see whether the model is well, at most.
 const KNOWN_BYTES_MAX: usize = 64 * 1024;
 
@@ -132,6 +136,36 @@ struct Lines {
     stopped: bool,
 }
 
+/// Wakes the threads of models at the end of a turn of a thread that serves callers, in place of at each request: what came
+/// at the same time is one run then, and one wake-up.
+#[derive(Default)]
+pub(crate) struct Bells {
+    /// Whether there are any, to be asked often.
+    any: AtomicBool,
+    waiting: Mutex<Vec<Arc<Shared>>>,
+}
+
+impl Bells {
+    /// Rings those that were left to be rung.
+    pub(crate) fn ring(&self) {
+        if !self.any.swap(false, Ordering::Acquire) {
+            return;
+        }
+        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        for shared in waiting {
+            shared.bell.notify_one();
+        }
+    }
+
+    fn leave(&self, shared: &Arc<Shared>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if !waiting.iter().any(|other| Arc::ptr_eq(other, shared)) {
+            waiting.push(Arc::clone(shared));
+        }
+        self.any.store(true, Ordering::Release);
+    }
+}
+
 /// What callers and threads share.
 struct Shared {
     lines: Mutex<Lines>,
@@ -141,6 +175,8 @@ struct Shared {
     batching: Batching,
     /// Requests that are being read and will wait here soon.
     arriving: AtomicUsize,
+    /// Microseconds that the latest run took.
+    latest_run_us: AtomicU64,
     /// For each thread when its run began, in milliseconds of `since`, plus 1; 0 between runs.
     running: Vec<AtomicU64>,
     since: Instant,
@@ -178,6 +214,7 @@ impl Queue {
             limits,
             batching,
             arriving: AtomicUsize::new(0),
+            latest_run_us: AtomicU64::new(0),
             running: sessions.iter().map(|_| AtomicU64::new(0)).collect(),
             since: clock::instant(),
         };
@@ -203,11 +240,14 @@ impl Queue {
     }
 
     /// Hands tensors over; the answer comes through what is returned, which may be dropped to call the request off.
+    ///
+    /// - `bells`: what is rung at the end of the turn, where more may come until then.
     pub(crate) fn submit(
         &self,
         inputs: Inputs,
         deadline: Instant,
         arriving: Arriving,
+        bells: Option<&Bells>,
     ) -> Result<oneshot::Receiver<Result<Done, Failure>>, Refused> {
         let rows = inputs.first().map_or(1, Tensor::rows);
         let (reply, answer) = oneshot::channel();
@@ -222,16 +262,20 @@ impl Queue {
             return Err(Refused::Full);
         }
         lines.rows_waiting += rows;
+        let now = job.submitted;
         if rows < LARGE_ROWS {
             lines.small.push_back(job);
         } else {
             lines.large.push_back(job);
         }
         let wake = lines.idle > 0;
+        let soon = wake && self.0.may_wait(&lines, now);
         drop(lines);
         drop(arriving);
-        if wake {
-            self.0.bell.notify_one();
+        match bells {
+            Some(bells) if soon => bells.leave(&self.0),
+            _ if wake => self.0.bell.notify_one(),
+            _ => {}
         }
         Ok(answer)
     }
@@ -279,6 +323,15 @@ impl Shared {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
+    /// Whether a run is as short as waking a thread for it, and nobody has waited for long: it may wait for what else comes
+    /// in this turn.
+    fn may_wait(&self, lines: &Lines, now: Instant) -> bool {
+        let oldest = lines.small.front().map_or(now, |job| job.submitted);
+        let is_short = self.latest_run_us.load(Ordering::Relaxed) < SHORT_RUN_US;
+        let is_full = lines.rows_waiting >= self.limits.batch_rows_max;
+        is_short && !is_full && lines.large.is_empty() && now.saturating_duration_since(oldest) < TURN_MAX
+    }
+
     /// The requests of the next run; `None` once the queue is stopped and empty.
     fn next(&self) -> Option<Vec<Job>> {
         let mut lines = self.lines();
@@ -298,6 +351,10 @@ impl Shared {
             lines = self.gather(lines, &mut batch);
         }
         lines.rows_running += batch.iter().map(|job| job.rows).sum::<usize>();
+        if lines.rows_waiting > 0 && lines.idle > 0 {
+            // One bell may have been rung for all.
+            self.bell.notify_one();
+        }
         Some(batch)
     }
 
@@ -422,6 +479,8 @@ impl Thread {
         };
         let outcome = self.timed(&inputs, total, &mut in_time);
         let took = clock::instant() - began;
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.shared.latest_run_us.store(micros, Ordering::Relaxed);
         match outcome {
             Ok(outputs) if alone || outputs.has_rows(total) => {
                 self.learn(&inputs);

@@ -69,7 +69,7 @@ pub(crate) fn check(path: &Path, served: &Served) -> Result<usize, GoldenError> 
 fn ask(body: &[u8], served: &Served) -> Result<Value, String> {
     let (form, inputs) = request::rows(body, &served.taking).map_err(|error| error.to_string())?;
     let deadline = clock::instant() + ANSWER_TIME_MAX;
-    let answer = served.queue.submit(inputs, deadline, served.queue.arriving());
+    let answer = served.queue.submit(inputs, deadline, served.queue.arriving(), None);
     let answer = answer.map_err(|refused| format!("the queue refuses it: {refused:?}"))?;
     let done = answer.blocking_recv().map_err(|_| "the model has stopped".to_owned())?;
     let done = done.map_err(|failure| format!("{failure:?}"))?;

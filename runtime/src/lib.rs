@@ -72,6 +72,7 @@ use server::TlsError;
 use spec::SpecError;
 
 use access::Key;
+use batch::Bells;
 use host::Host;
 use life::{RunFile, RunRecord, Signals, Wish};
 use log::Log;
@@ -128,18 +129,21 @@ pub fn run(options: Options, around: Surroundings) -> ! {
 
 fn start(options: Options, around: Surroundings, log: &Log) -> Result<(), RunError> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let bells = Arc::new(Bells::default());
+    let at_end_of_turn = Arc::clone(&bells);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.http_threads(processors))
         .thread_name("http")
+        .on_thread_park(move || at_end_of_turn.ring())
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(serve(options, around, log));
+    let outcome = runtime.block_on(serve(options, around, bells, log));
     // Bodies still being parsed are nobody's any more.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(options: Options, around: Surroundings, log: &Log) -> Result<(), RunError> {
+async fn serve(options: Options, around: Surroundings, bells: Arc<Bells>, log: &Log) -> Result<(), RunError> {
     let mut signals = Signals::install(options.detached)?;
     let specs = spec::specs(&options, &around)?;
     let first = specs.first().cloned().unwrap_or_default();
@@ -155,7 +159,7 @@ async fn serve(options: Options, around: Surroundings, log: &Log) -> Result<(), 
     let mut run_file = write_run_file(path.as_deref(), &record)?;
     log.info("listening", &[("url", &life::url(address)), ("model", &first.name)]);
 
-    let app = app(&options, specs, around, Beside { observer, tracer }, log);
+    let app = app(&options, specs, around, Beside { observer, tracer, bells }, log);
     app.host.start()?;
     let host = Arc::clone(&app.host);
     watchdog::start(options.run_time(), log.clone(), move || host.longest_run())?;

@@ -39,7 +39,8 @@ pub(super) fn decode(element: Element, count: usize, bytes: &[u8]) -> Result<Dat
     })
 }
 
-fn numbers<const N: usize, T>(bytes: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
+/// - `read`: a function of its own type, so that it becomes a part of the loop.
+fn numbers<const N: usize, T>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
     bytes.as_chunks::<N>().0.iter().map(|chunk| read(*chunk)).collect()
 }
 

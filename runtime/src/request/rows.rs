@@ -342,6 +342,17 @@ fn put<T: FromJson>(
     Ok(())
 }
 
+/// Takes plainly written numbers of a list as long as they come; how many elements it has then.
+#[inline]
+fn plain<T: FromJson>(scanner: &mut Scanner<'_>, values: &mut Vec<T>, got: usize, most: usize) -> usize {
+    scanner.plain(got, most, |number| {
+        let value = T::of_plain(number);
+        let known = value.is_some();
+        values.extend(value);
+        known
+    })
+}
+
 /// Lists as deep as there are dimensions, elements in the innermost.
 pub(super) fn nested<T: FromJson>(
     scanner: &mut Scanner<'_>,
@@ -355,14 +366,17 @@ pub(super) fn nested<T: FromJson>(
     if !scanner.take(b'[') {
         return Err(scanner.skip_words().err().unwrap_or_else(|| Problem::NotARow.into()));
     }
-    let mut got = 0;
     let most = length.unwrap_or(usize::MAX);
+    let innermost = inner.is_empty();
+    let mut got = if innermost { plain(scanner, values, 0, most) } else { 0 };
     while scanner.goes_on(got == 0, b']')? {
         if got >= most {
             // Only counted.
             scanner.skip()?;
-        } else if inner.is_empty() {
+        } else if innermost {
             push(scanner, values, missing).map_err(|fault| fault.in_index(got))?;
+            got = plain(scanner, values, got + 1, most);
+            continue;
         } else {
             nested(scanner, values, inner, missing).map_err(|fault| fault.in_index(got))?;
         }

@@ -11,11 +11,52 @@ use super::Fault;
 const DEPTH_MAX: usize = 64;
 /// Decimal digits that always fit 64 bits.
 const DIGITS_EXACT: u32 = 19;
+/// Digits of a plainly written number at most: they fit 63 bits.
+const PLAIN_DIGITS_MAX: usize = 18;
 
 /// Bytes, and how far they are read.
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
+}
+
+/// The plainly written number at the beginning, where a comma or the list's end follows at once, and what follows.
+#[inline]
+fn plain_number(bytes: &[u8]) -> Option<(Plain, &[u8])> {
+    let (negative, rest) = match bytes {
+        [b'-', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    let (whole, count) = digits(rest, 0);
+    // `01` is not JSON.
+    if count == 0 || (count > 1 && rest.first() == Some(&b'0')) {
+        return None;
+    }
+    let rest = rest.get(count..)?;
+    let (mantissa, fraction_digits, rest) = match rest {
+        [b'.', fraction @ ..] => {
+            let (mantissa, count) = digits(fraction, whole);
+            (mantissa, count, fraction.get(count..).filter(|_| count > 0)?)
+        }
+        rest => (whole, 0, rest),
+    };
+    let ends = matches!(rest, [b',' | b']', ..]) && count + fraction_digits <= PLAIN_DIGITS_MAX;
+    ends.then_some((Plain { negative, mantissa, fraction_digits }, rest))
+}
+
+/// What the digits at the beginning make of a number that has these behind it, and how many they are.
+#[inline]
+fn digits(bytes: &[u8], before: u64) -> (u64, usize) {
+    let (mut number, mut count) = (before, 0);
+    for byte in bytes {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+        count += 1;
+    }
+    (number, count)
 }
 
 /// A JSON number: `mantissa · 10^exponent` where [`is_exact`](Number::is_exact), and its text for the rest.
@@ -37,6 +78,16 @@ impl<'a> Number<'a> {
         // Digits, a point, signs and an `e`: always text.
         std::str::from_utf8(self.written).unwrap_or_default()
     }
+}
+
+/// A number that is written plainly: digits, perhaps with a sign in front, a point between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Plain {
+    pub(super) negative: bool,
+    /// All digits.
+    pub(super) mantissa: u64,
+    /// How many of them stand after the point.
+    pub(super) fraction_digits: usize,
 }
 
 impl<'a> Scanner<'a> {
@@ -134,6 +185,37 @@ impl<'a> Scanner<'a> {
 
     fn digit(&self) -> Option<u8> {
         self.bytes.get(self.at).filter(|byte| byte.is_ascii_digit()).map(|byte| byte - b'0')
+    }
+
+    /// Passes over the numbers of a list as long as they are written plainly and are taken: what almost all of them are, in a
+    /// loop of its own. Whatever else comes is still next then. How many elements the list has so far.
+    ///
+    /// - `got`: how many it had before; a comma comes before all but the first.
+    /// - `take`: whether a number is taken.
+    #[inline]
+    pub(super) fn plain(
+        &mut self,
+        mut got: usize,
+        most: usize,
+        mut take: impl FnMut(Plain) -> bool,
+    ) -> usize {
+        let mut rest = self.bytes.get(self.at..).unwrap_or_default();
+        while got < most {
+            let after_comma = match (got, rest) {
+                (0, _) => rest,
+                // As Python writes lists.
+                (_, [b',', b' ', after @ ..] | [b',', after @ ..]) => after,
+                _ => break,
+            };
+            let Some((plain, after)) = plain_number(after_comma) else { break };
+            if !take(plain) {
+                break;
+            }
+            rest = after;
+            got += 1;
+        }
+        self.at = self.bytes.len() - rest.len();
+        got
     }
 
     /// A number, whose first byte is next.

@@ -5,13 +5,18 @@
 
 use half::{bf16, f16};
 
-use super::scan::{Number, Scanner};
+use super::scan::{Number, Plain, Scanner};
 use super::{Fault, Missing, Problem};
 
 /// What an element type makes of JSON.
 pub(super) trait FromJson: Sized + Default + Clone {
     /// Reads the next value.
     fn read(scanner: &mut Scanner<'_>, missing: Missing) -> Result<Self, Fault>;
+
+    /// The element that a plainly written number is, where that is known at once.
+    fn of_plain(_: Plain) -> Option<Self> {
+        None
+    }
 }
 
 /// The powers of ten that a double holds exactly.
@@ -19,6 +24,10 @@ const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
     1e19, 1e20, 1e21, 1e22,
 ];
+/// The powers of ten that a single holds exactly.
+const SINGLE_POWERS: [f32; 11] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
+/// 2^24: up to here every integer is a single of its own.
+const SINGLE_EXACT_MAX: u64 = 1 << 24;
 /// 2^53: up to here every integer is a double of its own.
 const EXACT_MAX: u64 = 1 << 53;
 
@@ -63,6 +72,37 @@ fn double(number: &Number<'_>) -> f64 {
         }
         None => number.text().parse().unwrap_or(f64::INFINITY),
     }
+}
+
+/// The single nearest to a plainly written number: one division of two exact singles is rounded once.
+#[inline]
+#[expect(clippy::cast_precision_loss, reason = "at most 2^24, which is exact")]
+fn plain_single(plain: Plain) -> Option<f32> {
+    let power = SINGLE_POWERS.get(plain.fraction_digits)?;
+    if plain.mantissa > SINGLE_EXACT_MAX {
+        return None;
+    }
+    let value = plain.mantissa as f32 / power;
+    Some(if plain.negative { -value } else { value })
+}
+
+/// The same for doubles.
+#[inline]
+#[expect(clippy::cast_precision_loss, reason = "at most 2^53, which is exact")]
+fn plain_double(plain: Plain) -> Option<f64> {
+    let power = POWERS.get(plain.fraction_digits)?;
+    if plain.mantissa > EXACT_MAX {
+        return None;
+    }
+    let value = plain.mantissa as f64 / power;
+    Some(if plain.negative { -value } else { value })
+}
+
+/// An integer, if it is written as one.
+#[inline]
+fn plain_integer<T: TryFrom<i64>>(plain: Plain) -> Option<T> {
+    let value = i64::try_from(plain.mantissa).ok().filter(|_| plain.fraction_digits == 0)?;
+    T::try_from(if plain.negative { -value } else { value }).ok()
 }
 
 /// The single-precision number nearest to a number.
@@ -110,6 +150,11 @@ macro_rules! integers {
                 let number = number(scanner, Problem::NotANumber)?;
                 <$kind>::try_from(integer(&number)?).map_err(|_| Problem::OutOfRange.into())
             }
+
+            #[inline]
+            fn of_plain(plain: Plain) -> Option<Self> {
+                plain_integer(plain)
+            }
         }
     )*};
 }
@@ -117,7 +162,7 @@ macro_rules! integers {
 integers!(u8, u16, u32, u64, i8, i16, i32, i64);
 
 macro_rules! floats {
-    ($($kind:ty, $nearest:expr;)*) => {$(
+    ($($kind:ty, $nearest:expr, $plain:expr;)*) => {$(
         impl FromJson for $kind {
             #[inline]
             fn read(scanner: &mut Scanner<'_>, missing: Missing) -> Result<Self, Fault> {
@@ -127,15 +172,20 @@ macro_rules! floats {
                 let value: $kind = $nearest(&number(scanner, Problem::NotANumber)?);
                 if value.is_finite() { Ok(value) } else { Err(Problem::OutOfRange.into()) }
             }
+
+            #[inline]
+            fn of_plain(plain: Plain) -> Option<Self> {
+                $plain(plain)
+            }
         }
     )*};
 }
 
 floats! {
-    f32, single;
-    f64, double;
-    f16, |number: &Number<'_>| f16::from_f64(double(number));
-    bf16, |number: &Number<'_>| bf16::from_f64(double(number));
+    f32, single, plain_single;
+    f64, double, plain_double;
+    f16, |number: &Number<'_>| f16::from_f64(double(number)), |_: Plain| None;
+    bf16, |number: &Number<'_>| bf16::from_f64(double(number)), |_: Plain| None;
 }
 
 impl FromJson for bool {
@@ -248,6 +298,38 @@ mod tests {
             match read::<f32>(&text) {
                 Ok(value) => prop_assert_eq!(value.to_bits(), single.to_bits(), "{}", text),
                 Err(_) => prop_assert!(single.is_infinite(), "{}", text),
+            }
+        }
+
+        #[test]
+        fn plain_numbers_of_a_list_are_read_as_alone(
+            digits in "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?", comma in any::<bool>(), space in any::<bool>(),
+        ) {
+            let before = match (comma, space) { (true, true) => ", ", (true, false) => ",", _ => "" };
+            let text = format!("{before}{digits}]");
+            let mut scanner = Scanner::new(text.as_bytes());
+            let mut taken = None;
+            let got = scanner.plain(usize::from(comma), 2, |plain| {
+                taken = Some(plain);
+                true
+            });
+            prop_assert_eq!(got, usize::from(comma) + usize::from(taken.is_some()));
+            if let Some(plain) = taken {
+                prop_assert_eq!(scanner.mark(), text.len() - 1);
+                let (single, double) = (f32::of_plain(plain), f64::of_plain(plain));
+                if let Some(single) = single {
+                    prop_assert_eq!(single.to_bits(), digits.parse::<f32>().unwrap().to_bits(), "{}", text);
+                }
+                if let Some(double) = double {
+                    prop_assert_eq!(double.to_bits(), digits.parse::<f64>().unwrap().to_bits(), "{}", text);
+                }
+                if let Some(integer) = i64::of_plain(plain) {
+                    prop_assert_eq!(Ok(integer), digits.parse::<i64>(), "{}", text);
+                }
+                let small = if digits == "-0" { Some(0) } else { digits.parse::<u8>().ok() };
+                prop_assert_eq!(u8::of_plain(plain), small, "{}", text);
+            } else {
+                prop_assert!(digits.len() > 15, "{}", text);
             }
         }
 

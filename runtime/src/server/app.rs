@@ -12,6 +12,7 @@ use super::budget::Budget;
 use super::reply::REQUEST_ID;
 use super::routes::Named;
 use crate::access::Key;
+use crate::batch::Bells;
 use crate::clock;
 use crate::config::Compat;
 use crate::host::{Host, Hosted};
@@ -50,6 +51,8 @@ pub(crate) struct App {
 pub(crate) struct Beside {
     pub(crate) observer: Observer,
     pub(crate) tracer: Tracer,
+    /// Rung whenever a thread that serves callers has nothing left to do.
+    pub(crate) bells: Arc<Bells>,
 }
 
 /// What the operator wants of the server.

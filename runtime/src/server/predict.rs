@@ -176,10 +176,12 @@ impl Asked<'_> {
         let observer = &self.app.beside.observer;
         let kept = if observer.keeps_inputs() { inputs.clone() } else { Inputs::new() };
         let answer =
-            self.served.queue.submit(inputs, deadline, arriving).map_err(|refused| match refused {
-                Refused::Full => overloaded(),
-                Refused::Closed => gone(),
-            })?;
+            self.served.queue.submit(inputs, deadline, arriving, Some(&self.app.beside.bells)).map_err(
+                |refused| match refused {
+                    Refused::Full => overloaded(),
+                    Refused::Closed => gone(),
+                },
+            )?;
         match tokio::time::timeout_at(deadline.into(), answer).await {
             Ok(Ok(Ok(done))) => {
                 self.app.metrics.predicted(self.hosted.index, rows, &done);
