@@ -56,6 +56,7 @@ rules := [
 	{"rule": "gpu_taint", "title": "GPU nodes tainted"},
 	{"rule": "image_digest", "title": "Images pinned by digest"},
 	{"rule": "security_context", "title": "Containers without privileges"},
+	{"rule": "host_access", "title": "Pods kept apart from their nodes"},
 	{"rule": "container_resources", "title": "Requests and limits"},
 	{"rule": "probes", "title": "Probes"},
 	{"rule": "replicas", "title": "Enough replicas"},
@@ -139,12 +140,18 @@ is_map_of_sound(name, value) if {
 }
 
 # METADATA
+# title: Settings as they are in force
+# scope: document
+in_force := {name: given(name) | some name, _ in builtin_settings}
+
+# METADATA
 # title: Policy data
 # description: A setting that is misspelt or of the wrong type would leave a weaker rule than was meant, so it denies.
 # custom:
 #   rule: deployment_data
 #   level: mandatory
 #   docs: docs/governance.md#deployment_data
+#   reads: []
 #   actions:
 #     - Correct data.yaml of the policy bundle
 problem contains p if {
@@ -186,6 +193,7 @@ found(rule, address, path, msg, action) := {
 #   rule: plan_document
 #   level: mandatory
 #   docs: docs/governance.md#plan_document
+#   reads: []
 #   actions:
 #     - Give the document of a plan as mlo writes it
 problem contains p if {
@@ -268,6 +276,8 @@ block(parent, key) := parent[key] if {
 #   rule: deletion
 #   level: overridable
 #   docs: docs/governance.md#deletion
+#   reads: []
+#   settings: [deployment.stateful]
 #   actions:
 #     - Leave the object in the configuration, or give `--override deletion=REASON`
 problem contains p if {
@@ -308,6 +318,7 @@ bucket_blocks := ["block_public_acls", "block_public_policy", "ignore_public_acl
 #   rule: public_bucket
 #   level: mandatory
 #   docs: docs/governance.md#public_bucket
+#   reads: ["aws_s3_bucket*.*", "aws_s3_account_public_access_block.*"]
 #   actions:
 #     - Block public access, and use a private ACL
 problem contains p if {
@@ -387,11 +398,12 @@ is_everybody(principal) if {
 
 # METADATA
 # title: Encryption
-# description: Disks and secrets are encrypted.
+# description: Disks and secrets are encrypted, those that launch templates name as well.
 # custom:
 #   rule: encryption
 #   level: mandatory
 #   docs: docs/governance.md#encryption
+#   reads: [aws_ebs_volume.encrypted, aws_efs_file_system.encrypted, aws_db_instance.storage_encrypted, aws_rds_cluster.storage_encrypted, aws_eks_cluster.encryption_config, aws_launch_template.block_device_mappings, "aws_instance.*_block_device", "aws_launch_configuration.*_block_device"]
 #   actions:
 #     - Switch encryption on
 problem contains p if {
@@ -409,6 +421,29 @@ problem contains p if {
 	p := found("encryption", entry.address, "encryption_config[0].resources", sprintf("%s: secrets of the cluster must be encrypted with a key", [entry.address]), "Switch encryption on")
 }
 
+problem contains p if {
+	some entry in hosted
+	some disk in disks_of(entry)
+	not object.get(disk.settings, "encrypted", false) in [true, "true"]
+	p := found("encryption", entry.address, disk.at, sprintf("%s: %s must be true", [entry.address, disk.at]), "Switch encryption on")
+}
+
+# The disks of machines: those that a launch template or an instance names.
+disks_of(entry) := [{"at": sprintf("block_device_mappings[%d].ebs[0].encrypted", [index]), "settings": settings_of_disk} |
+	some index, mapping in list_at(entry.change.after, "block_device_mappings")
+	is_object(mapping)
+	settings_of_disk := block(mapping, "ebs")
+	count(settings_of_disk) > 0
+] if {
+	entry.type == "aws_launch_template"
+} else := [{"at": sprintf("%s[%d].encrypted", [key, index]), "settings": disk} |
+	some key in ["root_block_device", "ebs_block_device"]
+	some index, disk in list_at(entry.change.after, key)
+	is_object(disk)
+] if {
+	entry.type in ["aws_instance", "aws_launch_configuration"]
+} else := []
+
 encryption_needs := [
 	{"type": "aws_ebs_volume", "key": "encrypted"},
 	{"type": "aws_efs_file_system", "key": "encrypted"},
@@ -425,6 +460,8 @@ encryption_needs := [
 #   rule: cluster_endpoint
 #   level: mandatory
 #   docs: docs/governance.md#cluster_endpoint
+#   reads: [aws_eks_cluster.vpc_config]
+#   settings: [deployment.endpoint_cidrs]
 #   actions:
 #     - Set endpoint_public_access to false, or limit public_access_cidrs to listed networks
 problem contains p if {
@@ -459,6 +496,7 @@ is_limited(network) if {
 #   rule: gpu_taint
 #   level: mandatory
 #   docs: docs/governance.md#gpu_taint
+#   reads: ["aws_eks_node_group.*", "aws_launch_template.*"]
 #   actions:
 #     - Add the taint nvidia.com/gpu with the effect NO_SCHEDULE
 problem contains p if {
@@ -466,12 +504,15 @@ problem contains p if {
 	entry.type == "aws_eks_node_group"
 	has_gpu(entry)
 	not has_taint(entry.change.after)
-	p := found("gpu_taint", entry.address, gpu_path(entry), sprintf("%s: GPU nodes without the taint nvidia.com/gpu", [entry.address]), "Add the taint nvidia.com/gpu with the effect NO_SCHEDULE")
+	msg := sprintf("%s: nodes that have GPUs, or may have some, without the taint nvidia.com/gpu", [entry.address])
+	p := found("gpu_taint", entry.address, gpu_path(entry), msg, "Add the taint nvidia.com/gpu with the effect NO_SCHEDULE")
 }
 
 # What the denial depends on: the taint, if it is known that there are GPUs.
 gpu_path(entry) := "taint" if {
 	is_known_gpu(entry)
+} else := "launch_template" if {
+	template_of(entry) != {}
 } else := "instance_types"
 
 has_gpu(entry) if is_known_gpu(entry)
@@ -482,12 +523,59 @@ is_known_gpu(entry) if contains(object_text(entry.change.after, "ami_type"), "NV
 
 is_known_gpu(entry) if {
 	some kind in list_at(entry.change.after, "instance_types")
+	is_gpu_kind(kind)
+}
+
+# Where a group says nothing of its instances, its launch template does.
+is_known_gpu(entry) if {
+	some template in templates_of(entry)
+	is_gpu_kind(object.get(template.change.after, "instance_type", null))
+}
+
+is_gpu_kind(kind) if {
 	is_string(kind)
 	regex.match(`^(g|p)[0-9]`, kind)
 }
 
 # A group whose instances are not known yet may have GPUs.
 has_gpu(entry) if is_unknown_at(entry, "instance_types")
+
+has_gpu(entry) if {
+	some template in templates_of(entry)
+	is_unknown_at(template, "instance_type")
+}
+
+# So may one whose launch template is not in the plan.
+has_gpu(entry) if {
+	template_of(entry) != {}
+	count(templates_of(entry)) == 0
+}
+
+template_of(entry) := block(entry.change.after, "launch_template") if {
+	count(list_at(entry.change.after, "instance_types")) == 0
+	not is_unknown_at(entry, "instance_types")
+} else := {}
+
+# The launch templates of the plan that may be the one that a group names. An id that is not known yet may be that of any.
+templates_of(entry) := [template |
+	named := template_of(entry)
+	named != {}
+	some template in hosted
+	template.type == "aws_launch_template"
+	may_be(named, template)
+]
+
+may_be(named, template) if {
+	some key in ["id", "name"]
+	value := object.get(named, key, null)
+	is_string(value)
+	value == object.get(template.change.after, key, null)
+}
+
+may_be(named, _) if {
+	not is_string(object.get(named, "id", null))
+	not is_string(object.get(named, "name", null))
+}
 
 object_text(value, key) := value[key] if {
 	is_string(value[key])
@@ -509,6 +597,8 @@ has_taint(after) if {
 #   rule: required_tags
 #   level: overridable
 #   docs: docs/governance.md#required_tags
+#   reads: ["aws_*.tags", "aws_*.tags_all"]
+#   settings: [deployment.required_tags]
 #   actions:
 #     - Add the tag to the object, or to default_tags of its provider
 problem contains p if {
@@ -549,9 +639,14 @@ workloads contains {"entry": entry, "spec": spec, "at": "manifest.spec"} if {
 	some entry in manifested
 	entry.type == "kubernetes_manifest"
 	manifest := block(entry.change.after, "manifest")
-	object_text(manifest, "kind") in ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet", "ReplicationController"]
+	object_text(manifest, "kind") in workload_kinds
 	spec := block(manifest, "spec")
 }
+
+# Those that serve until somebody stops them, and those that end.
+serving_kinds := ["Deployment", "StatefulSet", "DaemonSet", "Pod", "ReplicaSet", "ReplicationController"]
+
+workload_kinds := array.concat(serving_kinds, ["Job", "CronJob", "PodTemplate"])
 
 # The specification of the pods, and where it stands.
 pod(w) := {"spec": inner, "at": at} if {
@@ -565,23 +660,49 @@ pod(w) := {"spec": inner, "at": at} if {
 	at := sprintf("%s.%s.spec.template.spec", [w.at, key])
 } else := {"spec": w.spec, "at": w.at}
 
+# Every specification of pods: those of the workloads, and whatever else in an object has containers, of a kind that this
+# policy has never heard of.
+pods contains {"entry": w.entry, "spec": inner.spec, "at": inner.at} if {
+	some w in workloads
+	inner := pod(w)
+}
+
+pods contains {"entry": entry, "spec": node, "at": place(path)} if {
+	some entry in manifested
+	entry.type == "kubernetes_manifest"
+	walk(block(entry.change.after, "manifest"), [path, node])
+	is_object(node)
+	some key in ["containers", "initContainers", "ephemeralContainers"]
+	key in object.keys(node)
+}
+
+# A path in a manifest as text.
+place(path) := concat("", array.concat(["manifest"], [step_text(step) | some step in path]))
+
+step_text(step) := sprintf(".%s", [step]) if is_string(step)
+
+step_text(step) := sprintf("[%d]", [step]) if is_number(step)
+
 either(parent, snake, camel) := block(parent, snake) if {
 	count(block(parent, snake)) > 0
 } else := block(parent, camel)
 
 value_of(parent, snake, camel) := object.get(parent, snake, object.get(parent, camel, null))
 
-lists := ["container", "containers", "init_container", "initContainers"]
+lists := ["container", "containers", "init_container", "initContainers", "ephemeral_container", "ephemeralContainers"]
 
-containers contains {"entry": w.entry, "pod": inner.spec, "container": c, "name": name, "at": at, "serves": serves} if {
-	some w in workloads
-	inner := pod(w)
+main_lists := ["container", "containers"]
+
+# Kubernetes takes no requests, limits or probes of these.
+ephemeral_lists := ["ephemeral_container", "ephemeralContainers"]
+
+containers contains {"entry": p.entry, "pod": p.spec, "container": c, "name": name, "at": at, "list": key} if {
+	some p in pods
 	some key in lists
-	some index, c in list_at(inner.spec, key)
+	some index, c in list_at(p.spec, key)
 	is_object(c)
-	name := sprintf("%s, container %s", [w.entry.address, object_text(c, "name")])
-	at := sprintf("%s.%s[%d]", [inner.at, key, index])
-	serves := key in ["container", "containers"]
+	name := sprintf("%s, container %s", [p.entry.address, object_text(c, "name")])
+	at := sprintf("%s.%s[%d]", [p.at, key, index])
 }
 
 # Where something of a container stands: objects that are written as Kubernetes has them have other names.
@@ -596,6 +717,7 @@ inside(c, snake, camel) := sprintf("%s.%s", [c.at, camel]) if {
 #   rule: image_digest
 #   level: mandatory
 #   docs: docs/governance.md#image_digest
+#   reads: ["kubernetes_*.spec", "kubernetes_*.manifest"]
 #   actions:
 #     - Name the image by its digest, as in registry/image@sha256:…
 problem contains p if {
@@ -623,6 +745,7 @@ with_containers contains c.entry.address if some c in containers
 #   rule: security_context
 #   level: mandatory
 #   docs: docs/governance.md#security_context
+#   reads: ["kubernetes_*.spec", "kubernetes_*.manifest"]
 #   actions:
 #     - Set the security context of the container
 problem contains p if {
@@ -637,6 +760,7 @@ context_faults(c) := {fault |
 		"it may write to its root file system": own_is(c, "read_only_root_filesystem", "readOnlyRootFilesystem", true),
 		"it may gain privileges": own_is(c, "allow_privilege_escalation", "allowPrivilegeEscalation", false),
 		"it is privileged": is_unprivileged(c),
+		"it has capabilities added": has_no_more(c),
 	}
 	not sound
 }
@@ -662,6 +786,45 @@ is_unprivileged(c) if {
 	object.get(own_context(c), "privileged", null) in [null, false]
 } else := false
 
+# Beside the one that lets it listen on low ports.
+has_no_more(c) if {
+	object.get(block(own_context(c), "capabilities"), "add", null) in [null, [], ["NET_BIND_SERVICE"]]
+} else := false
+
+# METADATA
+# title: Access to nodes
+# description: Pods share no network, processes or memory with their node, and mount none of its folders.
+# custom:
+#   rule: host_access
+#   level: mandatory
+#   docs: docs/governance.md#host_access
+#   reads: ["kubernetes_*.spec", "kubernetes_*.manifest"]
+#   actions:
+#     - Take the access to the node away; mount a volume claim in place of a folder of the node
+problem contains p if {
+	some inner in pods
+	some names in [["host_network", "hostNetwork"], ["host_pid", "hostPID"], ["host_ipc", "hostIPC"]]
+	some name in names
+	not object.get(inner.spec, name, null) in [null, false]
+	p := host_problem(inner, name, sprintf("%s must not be set", [name]))
+}
+
+problem contains p if {
+	some inner in pods
+	some key in ["volume", "volumes"]
+	some index, volume in list_at(inner.spec, key)
+	is_object(volume)
+	some name in ["host_path", "hostPath"]
+	not object.get(volume, name, null) in [null, []]
+	p := host_problem(inner, sprintf("%s[%d].%s", [key, index, name]), "a folder of the node is mounted")
+}
+
+host_problem(inner, path, fault) := found(
+	"host_access", inner.entry.address, sprintf("%s.%s", [inner.at, path]),
+	sprintf("%s: %s", [inner.entry.address, fault]),
+	"Take the access to the node away; mount a volume claim in place of a folder of the node",
+)
+
 # METADATA
 # title: Requests and limits
 # description: Every container says what it needs and what it may take at most.
@@ -669,10 +832,12 @@ is_unprivileged(c) if {
 #   rule: container_resources
 #   level: mandatory
 #   docs: docs/governance.md#container_resources
+#   reads: ["kubernetes_*.spec", "kubernetes_*.manifest"]
 #   actions:
 #     - Set requests and limits of CPU and memory
 problem contains p if {
 	some c in containers
+	not c.list in ephemeral_lists
 	some kind in ["requests", "limits"]
 	some what in ["cpu", "memory"]
 	given_amounts := object_or_empty(object.get(block(c.container, "resources"), kind, {}))
@@ -698,11 +863,12 @@ is_amount(value) if {
 #   rule: probes
 #   level: mandatory
 #   docs: docs/governance.md#probes
+#   reads: ["kubernetes_*.spec", "kubernetes_*.manifest"]
 #   actions:
 #     - Add a liveness and a readiness probe
 problem contains p if {
 	some c in containers
-	c.serves
+	c.list in main_lists
 	serves_for_ever(c.entry)
 	some probe in [["liveness_probe", "livenessProbe"], ["readiness_probe", "readinessProbe"]]
 	count(either(c.container, probe[0], probe[1])) == 0
@@ -711,8 +877,10 @@ problem contains p if {
 
 serves_for_ever(entry) if {
 	not contains(entry.type, "job")
-	not object_text(block(entry.change.after, "manifest"), "kind") in ["Job", "CronJob"]
+	entry.type != "kubernetes_manifest"
 }
+
+serves_for_ever(entry) if object_text(block(entry.change.after, "manifest"), "kind") in serving_kinds
 
 # METADATA
 # title: Replicas
@@ -721,6 +889,8 @@ serves_for_ever(entry) if {
 #   rule: replicas
 #   level: mandatory
 #   docs: docs/governance.md#replicas
+#   reads: ["kubernetes_*.spec", "kubernetes_*.manifest"]
+#   settings: [deployment.replicas_min]
 #   actions:
 #     - Set replicas to the least number of the environment or more
 problem contains p if {
@@ -732,9 +902,11 @@ problem contains p if {
 	p := found("replicas", w.entry.address, sprintf("%s.replicas", [w.at]), msg, "Set replicas to the least number of the environment or more")
 }
 
-is_replicated(entry) if regex.match(`_(deployment|stateful_set)(_v1)?$`, entry.type)
+is_replicated(entry) if regex.match(`_(deployment|stateful_set|replica_set|replication_controller)(_v1)?$`, entry.type)
 
-is_replicated(entry) if object_text(block(entry.change.after, "manifest"), "kind") in ["Deployment", "StatefulSet"]
+is_replicated(entry) if {
+	object_text(block(entry.change.after, "manifest"), "kind") in ["Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"]
+}
 
 has_replicas(w, least) if {
 	count_of := replica_count(object.get(w.spec, "replicas", null))
@@ -786,6 +958,8 @@ rounded_up(bytes) := format_int(ceil(bytes / mib), 10)
 #   rule: model_size
 #   level: overridable
 #   docs: docs/governance.md#model_size
+#   reads: []
+#   settings: [deployment.model_size_mib_max]
 #   actions:
 #     - Make the model smaller (quantise it, prune it), or give `--override model_size=REASON`
 problem contains p if {
@@ -803,6 +977,7 @@ problem contains p if {
 #   rule: model_memory
 #   level: mandatory
 #   docs: docs/governance.md#model_memory
+#   reads: []
 #   actions:
 #     - Raise spec.inference.resources.limits.memory to more than the size of the model
 problem contains p if {
@@ -834,6 +1009,8 @@ quantity_units := {
 #   rule: gpu_memory
 #   level: overridable
 #   docs: docs/governance.md#gpu_memory
+#   reads: [aws_eks_node_group.instance_types, aws_eks_node_group.launch_template, aws_launch_template.instance_type]
+#   settings: [deployment.gpu_memory_gib]
 #   actions:
 #     - Choose nodes whose GPUs have more memory, make the model smaller, or give `--override gpu_memory=REASON`
 problem contains p if {
@@ -862,6 +1039,12 @@ known_gpu_memory contains gib if {
 	gib := memory_of_gpus[split(kind, ".")[0]]
 }
 
+known_gpu_memory contains gib if {
+	some entry in hosted
+	entry.type == "aws_launch_template"
+	gib := memory_of_gpus[split(object_text(entry.change.after, "instance_type"), ".")[0]]
+}
+
 # GiB of one GPU, by the family of the instances.
 memory_of_gpus := {"g4dn": 16, "g5": 24, "g6": 24, "g6e": 48, "p3": 16, "p3dn": 32, "p4d": 40, "p4de": 80, "p5": 80, "p5e": 141, "p5en": 141}
 
@@ -872,6 +1055,7 @@ memory_of_gpus := {"g4dn": 16, "g5": 24, "g6": 24, "g6e": 48, "p3": 16, "p3dn": 
 #   rule: class_labels
 #   level: overridable
 #   docs: docs/governance.md#class_labels
+#   reads: []
 #   actions:
 #     - Name each class in spec.inference.labels, in the model's order
 problem contains p if {
@@ -904,11 +1088,13 @@ is_fixed(size) if {
 # title: Signature
 # description: |
 #   The version of a model that would serve takes what the one that serves now takes, and gives what it gives. A further
-#   output breaks nobody; anything else that is gone, new or of another type or shape does.
+#   output breaks nobody; anything else that is gone, new or of another type or shape does. A version of which that is not
+#   known breaks somebody, as far as anybody can tell.
 # custom:
 #   rule: signature
 #   level: overridable
 #   docs: docs/governance.md#signature
+#   reads: ["*.signature"]
 #   actions:
 #     - Serve it under another name beside the old one, or tell the callers and give `--override signature=REASON`
 problem contains p if {
@@ -920,12 +1106,33 @@ problem contains p if {
 	p := found("signature", entry.address, "signature", msg, "Serve it under another name beside the old one, or tell the callers and give `--override signature=REASON`")
 }
 
+# What says nothing of it could be anything. Its provider reads the file; one that is only made by this apply cannot be read.
+problem contains p if {
+	some entry in serving
+	must_have_signature(entry)
+	not is_readable_signature(object_text(entry.change.after, "signature"))
+	msg := sprintf("%s: what the model takes and gives is not said, so nobody can tell whether callers break", [entry.address])
+	p := found("signature", entry.address, "signature", msg, "Write `signature` as the model's file has it, or leave it out where the file is there: it is read from it")
+}
+
+must_have_signature(entry) if not unknown_in(entry, "signature")
+
+must_have_signature(entry) if object_text(object_or_empty(object.get(entry.change, "before", {})), "signature") != ""
+
+is_readable_signature(text) if {
+	sides := split(text, " -> ")
+	count(sides) == 2
+	every side in sides {
+		count(ports_of(side)) == count(split(side, ", "))
+	}
+}
+
 # What a service says that it takes and gives, as in `x: float32[?,4] -> label: int64[?], scores: float32[?,3]`.
 ports_at(object) := {"inputs": ports_of(sides[0]), "outputs": ports_of(sides[1])} if {
 	is_object(object)
 	text := object_text(object, "signature")
+	is_readable_signature(text)
 	sides := split(text, " -> ")
-	count(sides) == 2
 }
 
 ports_of(text) := {parts[0][1]: {"dtype": parts[0][2], "shape": shape_of(parts[0][3])} |
@@ -993,6 +1200,7 @@ is_of_size(size, other) if {
 #   rule: shown
 #   level: mandatory
 #   docs: docs/governance.md#shown
+#   reads: ["kubernetes_*.spec", "kubernetes_*.manifest", "aws_eks_node_group.*", "aws_launch_template.*", "*.signature"]
 #   actions:
 #     - Take the sensitive mark off this value, and leave it on the secret alone
 problem contains p if {
@@ -1001,11 +1209,13 @@ problem contains p if {
 	p := found("shown", hidden.entry.address, hidden.path, msg, "Take the sensitive mark off this value, and leave it on the secret alone")
 }
 
+mask := "(sensitive value"
+
 # Text that is not a mask.
 is_shown(value) if {
 	is_string(value)
 	value != ""
-	not startswith(value, "(sensitive value")
+	not startswith(value, mask)
 }
 
 unknown_in(entry, key) if object.get(object_or_empty(object.get(entry.change, "after_unknown", {})), key, false) != false
@@ -1026,22 +1236,56 @@ hidden_parts contains {"entry": entry, "path": "manifest.kind"} if {
 	not is_shown(object.get(manifest, "kind", null))
 }
 
-hidden_parts contains {"entry": w.entry, "path": sprintf("%s.%s", [inner.at, key])} if {
-	some w in workloads
-	inner := pod(w)
-	some key in lists
-	value := object.get(inner.spec, key, null)
+# What may hold pods, and what of pods is looked at.
+hidden_parts contains {"entry": entry, "path": "manifest.spec"} if {
+	some entry in manifested
+	entry.type == "kubernetes_manifest"
+	startswith(object_text(block(entry.change.after, "manifest"), "spec"), mask)
+}
+
+hidden_parts contains {"entry": p.entry, "path": sprintf("%s.%s", [p.at, key])} if {
+	some p in pods
+	some key in looked_at
+	value := object.get(p.spec, key, null)
 	value != null
 	not is_array(value)
 }
 
-hidden_parts contains {"entry": w.entry, "path": sprintf("%s.%s[%d]", [inner.at, key, index])} if {
-	some w in workloads
-	inner := pod(w)
-	some key in lists
-	some index, c in list_at(inner.spec, key)
-	c != null
-	not is_object(c)
+hidden_parts contains {"entry": p.entry, "path": sprintf("%s.%s[%d]", [p.at, key, index])} if {
+	some p in pods
+	some key in looked_at
+	some index, part in list_at(p.spec, key)
+	part != null
+	not is_object(part)
+}
+
+looked_at := array.concat(lists, ["volume", "volumes"])
+
+hidden_parts contains {"entry": entry, "path": sprintf("%s[%d]", [key, index])} if {
+	some entry in hosted
+	entry.type in ["aws_launch_template", "aws_instance", "aws_launch_configuration"]
+	some key in ["block_device_mappings", "root_block_device", "ebs_block_device"]
+	some index, part in list_at(entry.change.after, key)
+	not is_object(part)
+}
+
+hidden_parts contains {"entry": entry, "path": key} if {
+	some entry in hosted
+	entry.type in ["aws_launch_template", "aws_instance", "aws_launch_configuration"]
+	some key in ["block_device_mappings", "root_block_device", "ebs_block_device"]
+	not unknown_in(entry, key)
+	value := object.get(entry.change.after, key, null)
+	value != null
+	not is_array(value)
+}
+
+hidden_parts contains {"entry": entry, "path": "instance_type"} if {
+	some entry in hosted
+	entry.type == "aws_launch_template"
+	not unknown_in(entry, "instance_type")
+	value := object.get(entry.change.after, "instance_type", null)
+	value != null
+	not is_shown(value)
 }
 
 hidden_parts contains {"entry": entry, "path": "instance_types"} if {

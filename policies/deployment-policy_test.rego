@@ -120,6 +120,31 @@ test_gpu_nodes_are_tainted if {
 	denied(unknown, {"gpu_taint instance_types"})
 }
 
+template(after) := made("aws_launch_template", object.union({"name": "t", "id": "lt-1"}, after))
+
+disk(encrypted) := template({"block_device_mappings": [{"device_name": "/dev/xvda", "ebs": [{"encrypted": encrypted}]}]})
+
+group(named) := made("aws_eks_node_group", {"launch_template": [named]})
+
+together(a, b) := denied_by(plan([a, b]), prod)
+
+test_launch_templates_are_looked_at if {
+	every named in [{"name": "t"}, {"id": "lt-1"}, {"version": "1"}] {
+		together(template({"instance_type": "m6i.large"}), group(named)) == set()
+		together(template({"instance_type": "g4dn.xlarge"}), group(named)) == {"gpu_taint taint"}
+	}
+	denied(group({"name": "elsewhere"}), {"gpu_taint launch_template"})
+	unknown := object.union(template({}), {"change": {"after_unknown": {"instance_type": true}}})
+	together(unknown, group({"name": "t"})) == {"gpu_taint launch_template"}
+	passes(disk("true"))
+	passes(disk(true))
+	denied(disk("false"), {"encryption block_device_mappings[0].ebs[0].encrypted"})
+	denied(template({"block_device_mappings": [{"ebs": [{"volume_size": 8}]}]}), {"encryption block_device_mappings[0].ebs[0].encrypted"})
+	denied(made("aws_instance", {"root_block_device": [{"encrypted": false}]}), {"encryption root_block_device[0].encrypted"})
+	denied(template({"block_device_mappings": "(sensitive value)"}), {"shown block_device_mappings"})
+	denied(template({"instance_type": "(sensitive value)"}), {"shown instance_type"})
+}
+
 test_tags_that_are_required if {
 	mlo := {"environment": "prod", "deployment": {"required_tags": ["owner"]}}
 	denied_by(plan([made("aws_vpc", {"tags": {"owner": "ml"}})]), mlo) == set()
@@ -177,6 +202,79 @@ test_each_part_of_a_container_is_needed_in_both_forms if {
 test_what_a_container_says_goes_before_what_its_pod_says if {
 	with_pod := object.union(manifest("Deployment", object.union(camel, {"securityContext": {"runAsNonRoot": false}})), {"change": {"after": {"manifest": {"spec": {"template": {"spec": {"securityContext": {"runAsNonRoot": true}}}}}}}})
 	denied(with_pod, {"security_context manifest.spec.template.spec.containers[0].securityContext"})
+}
+
+in_pod(kind, at, container, more) := made("kubernetes_manifest", {"manifest": object.union(
+	{"kind": kind, "spec": {"replicas": 3}},
+	under(at, object.union({"containers": [container]}, more)),
+)})
+
+# A specification of pods below the keys of a path.
+under(["spec"], pod) := {"spec": pod}
+
+under(["spec", "predictor"], pod) := {"spec": {"predictor": pod}}
+
+under(["spec", "template", "spec"], pod) := {"spec": {"template": {"spec": pod}}}
+
+under(["spec", "jobTemplate", "spec", "template", "spec"], pod) := {"spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}}
+
+every_kind := {
+	"Pod": ["spec"],
+	"Deployment": ["spec", "template", "spec"],
+	"StatefulSet": ["spec", "template", "spec"],
+	"DaemonSet": ["spec", "template", "spec"],
+	"ReplicaSet": ["spec", "template", "spec"],
+	"ReplicationController": ["spec", "template", "spec"],
+	"Job": ["spec", "template", "spec"],
+	"CronJob": ["spec", "jobTemplate", "spec", "template", "spec"],
+	"Rollout": ["spec", "template", "spec"],
+	"InferenceService": ["spec", "predictor"],
+}
+
+test_every_kind_of_pod_is_looked_at if {
+	every kind, at in every_kind {
+		where := concat(".", at)
+		passes(in_pod(kind, at, camel, {}))
+		denied(in_pod(kind, at, object.union(camel, {"image": "m:1"}), {}), {sprintf("image_digest manifest.%s.containers[0].image", [where])})
+		denied(in_pod(kind, at, camel, {"hostNetwork": true}), {sprintf("host_access manifest.%s.hostNetwork", [where])})
+		denied(in_pod(kind, at, camel, {"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}), {sprintf("host_access manifest.%s.volumes[0].hostPath", [where])})
+		passes(in_pod(kind, at, camel, {"volumes": [{"name": "v", "emptyDir": {}}]}))
+		denied(in_pod(kind, at, camel, {"volumes": "(sensitive value)"}), {sprintf("shown manifest.%s.volumes", [where])})
+		first := object.union(object.remove(camel, ["livenessProbe", "readinessProbe"]), {"image": "m:1"})
+		denied(in_pod(kind, at, camel, {"initContainers": [first]}), {sprintf("image_digest manifest.%s.initContainers[0].image", [where])})
+		ephemeral := object.remove(first, ["resources"])
+		denied(in_pod(kind, at, camel, {"ephemeralContainers": [ephemeral]}), {sprintf("image_digest manifest.%s.ephemeralContainers[0].image", [where])})
+		root := object.union(camel, {"securityContext": {"runAsNonRoot": false}})
+		denied(in_pod(kind, at, camel, {"ephemeralContainers": [object.remove(root, ["resources"])]}), {sprintf("security_context manifest.%s.ephemeralContainers[0].securityContext", [where])})
+		more := object.union(camel, {"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}})
+		denied(in_pod(kind, at, more, {}), {sprintf("security_context manifest.%s.containers[0].securityContext", [where])})
+	}
+	every kind in ["Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"] {
+		few := {"environment": "prod", "deployment": {"replicas_min": 4}}
+		denied_by(plan([in_pod(kind, every_kind[kind], camel, {})]), few) == {"replicas manifest.spec.replicas"}
+	}
+	hidden := made("kubernetes_manifest", {"manifest": {"kind": "Rollout", "spec": "(sensitive value)"}})
+	denied(hidden, {"shown manifest.spec"})
+}
+
+test_every_type_of_pod_is_looked_at if {
+	pod := {"container": [snake], "volume": [{"name": "v", "host_path": []}], "host_network": false, "init_container": [], "host_pid": false}
+	templated := [{"replicas": "3", "template": [{"spec": [pod]}]}]
+	types := {
+		"kubernetes_pod_v1": [pod],
+		"kubernetes_deployment": templated,
+		"kubernetes_stateful_set_v1": templated,
+		"kubernetes_daemon_set_v1": templated,
+		"kubernetes_replication_controller_v1": templated,
+		"kubernetes_job_v1": templated,
+		"kubernetes_cron_job_v1": [{"job_template": [{"spec": templated}]}],
+	}
+	every type, spec in types {
+		passes(made(type, {"spec": spec}))
+		text := replace(json.marshal(spec), "\"host_path\":[]", "\"host_path\":[{\"path\":\"/\"}]")
+		some v in policy.violation with input as plan([made(type, {"spec": json.unmarshal(text)})]) with data.mlo as prod
+		v.rule == "host_access"
+	}
 }
 
 test_the_least_number_of_replicas_is_the_environments if {
@@ -259,7 +357,20 @@ test_callers_of_a_served_model_are_not_broken if {
 		denied_by(served(now, after), prod) == {"signature signature"}
 	}
 	denied_by(served(null, now), prod) == set()
-	denied_by(served(now, null), prod) == set()
+	every unsaid in [null, "anything", "x: float, y -> z: float", " -> "] {
+		denied_by(served(now, unsaid), prod) == {"signature signature"}
+	}
+	denied_by(served(null, null), prod) == {"signature signature"}
+}
+
+test_what_serves_says_what_it_takes_and_gives if {
+	passes(made("local_inference_service", {"signature": "x: float[?,4] -> y: int64[?]"}))
+	denied(made("local_inference_service", {"signature": null}), {"signature signature"})
+	denied(made("local_inference_service", {}), {"signature signature"})
+	read_later := object.union(made("local_inference_service", {}), {"change": {"after_unknown": {"signature": true}}})
+	passes(read_later)
+	was := {"change": {"before": {"signature": "x: float[?,4] -> y: int64[?]"}}}
+	denied(object.union(read_later, was), {"signature signature"})
 }
 
 test_a_signature_says_which_port_is_another if {
@@ -297,7 +408,7 @@ test_nothing_gets_through_by_being_hidden if {
 	}
 	denied(made("aws_eks_node_group", {"instance_types": ["m6i.large"], "ami_type": mask}), {"shown ami_type"})
 	denied_by(served(mask, "x: float -> y: float"), prod) == {"shown signature"}
-	denied_by(served("x: float -> y: float", mask), prod) == {"shown signature"}
+	denied_by(served("x: float -> y: float", mask), prod) == {"shown signature", "signature signature"}
 	denied(made("aws_s3_bucket_acl", {"acl": mask}), {"public_bucket acl"})
 	denied(made("aws_ebs_volume", {"encrypted": mask}), {"encryption encrypted"})
 }

@@ -133,6 +133,11 @@ thresholds := object.union(
 	{name: value | some name, value in given_thresholds; threshold_is_sound(name, value)},
 )
 
+# METADATA
+# title: Thresholds and lists as they are in force
+# scope: document
+in_force := object.union(thresholds, {name: list(name) | some name, _ in builtin_lists})
+
 threshold_is_sound(name, value) if {
 	_ = builtin_thresholds[name]
 	is_number(value)
@@ -166,6 +171,7 @@ approved(name) := {entry | some entry in list(name); is_string(entry)}
 #   rule: policy_data
 #   level: mandatory
 #   docs: docs/governance.md#policy_data
+#   reads: []
 #   actions:
 #     - Correct data.yaml of the policy bundle
 problem contains {"rule": "policy_data", "path": "", "msg": msg, "actions": actions} if {
@@ -372,6 +378,8 @@ passed contains "f1_score" if metric_passes("f1_score")
 #   rule: accuracy
 #   level: mandatory
 #   docs: docs/governance.md#accuracy
+#   reads: [spec.metrics.accuracy]
+#   settings: [thresholds.ENVIRONMENT.accuracy]
 #   actions:
 #     - Improve the model until its accuracy on held-out data reaches the threshold
 #     - Write the accuracy that was measured to spec.metrics.accuracy
@@ -389,6 +397,8 @@ problem contains p if {
 #   rule: f1_score
 #   level: mandatory
 #   docs: docs/governance.md#f1_score
+#   reads: [spec.metrics.f1_score]
+#   settings: [thresholds.ENVIRONMENT.f1_score]
 #   actions:
 #     - Improve precision and recall until the F1 score on held-out data reaches the threshold
 #     - Write the F1 score that was measured to spec.metrics.f1_score
@@ -415,6 +425,7 @@ metric_problem(key, name, actions) := malformed(key, path, msg, "the value that 
 #   rule: metrics
 #   level: mandatory
 #   docs: docs/governance.md#metrics
+#   reads: ["spec.metrics.*"]
 #   actions:
 #     - Write the value that was measured, as a number without quotes
 problem contains p if {
@@ -462,6 +473,7 @@ passed contains "fairness" if fairness_present
 #   rule: fairness
 #   level: mandatory
 #   docs: docs/governance.md#fairness
+#   reads: [spec.fairness]
 #   actions:
 #     - Measure the model on each protected group (for example with Fairlearn or AIF360)
 #     - Add spec.fairness with demographic_parity, and equalized_odds where it was measured
@@ -500,6 +512,8 @@ passed contains "equalized_odds" if not "equalized_odds" in object.keys(fairness
 #   rule: demographic_parity
 #   level: mandatory
 #   docs: docs/governance.md#demographic_parity
+#   reads: [spec.fairness.demographic_parity]
+#   settings: [thresholds.ENVIRONMENT.demographic_parity]
 #   actions:
 #     - Reduce the bias (reweigh or resample the training data, or set thresholds by group) and measure again
 #     - Write the difference that was measured to spec.fairness.demographic_parity
@@ -518,6 +532,8 @@ problem contains p if {
 #   rule: equalized_odds
 #   level: mandatory
 #   docs: docs/governance.md#equalized_odds
+#   reads: [spec.fairness.equalized_odds]
+#   settings: [thresholds.ENVIRONMENT.equalized_odds]
 #   actions:
 #     - Reduce the gap between the groups' error rates (more data of the worse group, thresholds by group) and measure again
 #     - Write the difference that was measured to spec.fairness.equalized_odds
@@ -568,6 +584,8 @@ passed contains "drift_score" if drift_passes
 #   rule: drift_score
 #   level: mandatory
 #   docs: docs/governance.md#drift_score
+#   reads: [spec.drift.score]
+#   settings: [thresholds.ENVIRONMENT.drift_score, thresholds.ENVIRONMENT.drift_score_warning]
 #   actions:
 #     - Train the model again on recent data
 #     - Measure drift against the new reference data and write it to spec.drift.score
@@ -604,6 +622,8 @@ passed contains "framework" if {
 #   rule: framework
 #   level: mandatory
 #   docs: docs/governance.md#framework
+#   reads: [spec.model.framework]
+#   settings: [allow.frameworks]
 #   actions:
 #     - Train the model with an approved framework and name it in spec.model.framework
 #     - Or ask the owners of the policy to add the framework to mlo.allow.frameworks
@@ -674,6 +694,8 @@ passed contains "dependencies" if {
 #   rule: dependencies
 #   level: mandatory
 #   docs: docs/governance.md#dependencies
+#   reads: [spec.dependencies]
+#   settings: [allow.packages]
 #   actions:
 #     - Remove the dependency, or use an approved package in its place
 #     - Or ask the owners of the policy to add the package to mlo.allow.packages
@@ -723,6 +745,7 @@ passed contains "experiment_tracking" if is_name(model.experiment_id)
 #   rule: experiment_tracking
 #   level: mandatory
 #   docs: docs/governance.md#experiment_tracking
+#   reads: [spec.model.experiment_id]
 #   actions:
 #     - Set spec.model.experiment_id to the experiment that the model came from, as a string
 problem contains {"rule": "experiment_tracking", "path": "spec.model.experiment_id", "msg": msg, "actions": actions} if {
@@ -795,6 +818,8 @@ passed contains "data_sources" if {
 #   rule: data_sources
 #   level: mandatory
 #   docs: docs/governance.md#data_sources
+#   reads: [spec.data_sources]
+#   settings: [allow.data_sources]
 #   actions:
 #     - Train on approved data
 #     - "Or ask the owners of the policy to add the source to mlo.allow.data_sources (in dev, approved: true is enough)"
@@ -863,6 +888,8 @@ keeps_up(key) if not key in object.keys(previous_metrics)
 #   rule: regression
 #   level: mandatory
 #   docs: docs/governance.md#regression
+#   reads: [spec.metrics.accuracy, spec.metrics.f1_score, "spec.previous_version.metrics.*"]
+#   settings: [thresholds.ENVIRONMENT.regression]
 #   actions:
 #     - Find out what the new version lost, and improve it until it is as good as the one that serves now
 problem contains {"rule": "regression", "path": path, "msg": msg, "actions": actions} if {
@@ -928,6 +955,8 @@ is_sample_size(value) if {
 #   rule: training_sample
 #   level: mandatory
 #   docs: docs/governance.md#training_sample
+#   reads: [spec.training.sample_size]
+#   settings: [thresholds.ENVIRONMENT.training_sample, thresholds.ENVIRONMENT.training_sample_warning]
 #   actions:
 #     - Train on more rows
 problem contains p if p := sample_problem
@@ -964,6 +993,7 @@ passed contains "version" if is_semver(model.version)
 #   rule: version
 #   level: mandatory
 #   docs: docs/governance.md#version
+#   reads: [spec.model.version]
 #   actions:
 #     - Set spec.model.version to a version such as "2.1.0"
 problem contains malformed("version", "spec.model.version", msg, "a version such as \"2.1.0\"") if {
@@ -1003,6 +1033,7 @@ passed contains "uri" if uri_passes
 #   rule: uri
 #   level: mandatory
 #   docs: docs/governance.md#uri
+#   reads: [spec.model.uri]
 #   actions:
 #     - Set spec.model.uri to a path, or an address with s3://, models:/, oci:// or https://
 problem contains malformed("uri", "spec.model.uri", msg, "a path, or an address with s3://, models:/, oci:// or https://") if {
@@ -1037,6 +1068,8 @@ passed contains "namespace" if namespace in approved("namespaces")
 #   rule: namespace
 #   level: mandatory
 #   docs: docs/governance.md#namespace
+#   reads: [metadata.namespace]
+#   settings: [allow.namespaces]
 #   actions:
 #     - Set metadata.namespace to one of the approved namespaces, or leave it out
 problem contains {"rule": "namespace", "path": "metadata.namespace", "msg": msg, "actions": actions} if {
@@ -1077,6 +1110,7 @@ passed contains "resources" if is_quantity(limits.memory)
 #   rule: resources
 #   level: mandatory
 #   docs: docs/governance.md#resources
+#   reads: [spec.inference.resources]
 #   actions:
 #     - Set spec.inference.resources.limits.memory to a quantity such as 512Mi
 problem contains malformed("resources", path, msg, "a quantity such as 512Mi") if {
@@ -1106,6 +1140,7 @@ passed contains "monitoring" if {
 #   rule: monitoring
 #   level: mandatory
 #   docs: docs/governance.md#monitoring
+#   reads: [spec.monitoring.enabled]
 #   actions:
 #     - Set spec.monitoring.enabled to true
 problem contains malformed("monitoring", "spec.monitoring.enabled", msg, "true") if {
@@ -1136,6 +1171,7 @@ passed contains "api_version" if manifest.apiVersion == "mlifecycle.io/v1"
 #   rule: kind
 #   level: mandatory
 #   docs: docs/governance.md#kind
+#   reads: [kind]
 #   actions:
 #     - Set kind to ModelDeployment
 problem contains malformed("kind", "kind", msg, "ModelDeployment") if {
@@ -1150,6 +1186,7 @@ problem contains malformed("kind", "kind", msg, "ModelDeployment") if {
 #   rule: api_version
 #   level: mandatory
 #   docs: docs/governance.md#api_version
+#   reads: [apiVersion]
 #   actions:
 #     - Set apiVersion to mlifecycle.io/v1
 problem contains malformed("api_version", "apiVersion", msg, "mlifecycle.io/v1") if {

@@ -411,6 +411,11 @@ fn a_version_that_breaks_callers_is_stopped_unless_somebody_says_why() {
     let rules = project
         .read("rules/deployment-policy.rego")
         .replace("object_text(object, \"signature\")", "object_text(object, \"input\")")
+        .replace(
+            "object_text(entry.change.after, \"signature\")",
+            "object_text(entry.change.after, \"input\")",
+        )
+        .replace("{})), \"signature\")", "{})), \"input\")")
         .replace("local_inference_service", "terraform_data");
     project.write("rules/deployment-policy.rego", rules);
     main(other);

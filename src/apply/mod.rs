@@ -194,6 +194,7 @@ impl Applier<'_> {
             counts: Cell::default(),
             rolled_back: Cell::new(false),
             denied: RefCell::default(),
+            asked: RefCell::default(),
             next_operation: Cell::new(self.next_operation),
             state_failed: RefCell::new(None),
             refused: RefCell::default(),
@@ -235,6 +236,8 @@ struct Run<'r, 'a, 'c> {
     counts: Cell<Counts>,
     rolled_back: Cell<bool>,
     denied: RefCell<Vec<Denied>>,
+    /// Objects about which the policies were asked again when all was known of them.
+    asked: RefCell<BTreeSet<Address>>,
     next_operation: Cell<u64>,
     state_failed: RefCell<Option<StoreError>>,
     /// Steps that were not begun because the run was stopped.

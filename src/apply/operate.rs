@@ -47,8 +47,11 @@ impl Run<'_, '_, '_> {
         };
         match part {
             Part::Apply if operation.action == Action::Read => self.read(operation, &connected).await,
-            Part::Delete if stand_in.is_some() => self.delete(operation, &connected).await,
             Part::Delete => {
+                Box::pin(self.ask_before_replacing(operation, &connected)).await?;
+                if stand_in.is_some() {
+                    return self.delete(operation, &connected).await;
+                }
                 let connected = self.connected_before(&operation.provider, &connected).await?;
                 self.delete(operation, &connected).await
             }
@@ -99,14 +102,33 @@ impl Run<'_, '_, '_> {
 
     /// Asks the policies about what was not known when they were asked about the plan.
     fn ask_again(&self, operation: &Operation, planned: Option<&Value>) -> Result<(), Diagnostics> {
-        let Some(planned) = planned.filter(|_| self.approved.must_be_asked_again(operation)) else {
-            return Ok(());
-        };
+        let is_asked = self.asked.borrow().contains(&operation.address);
+        let must_be = !is_asked && self.approved.must_be_asked_again(operation);
+        let Some(planned) = planned.filter(|_| must_be) else { return Ok(()) };
         let planned = self.with_marks(operation, planned);
         let Err(denial) = (self.applier.ask_again)(operation, &planned) else { return Ok(()) };
         self.denied.borrow_mut().push(Denied { address: operation.address.clone(), denial });
         // What is denied is told with the denial.
         Err(Diagnostics::new())
+    }
+
+    /// Asks the policies about the new object of a replacement before the old one is taken away. What is not known even
+    /// then counts as what is missing: once the old one is gone, it is too late to stop.
+    async fn ask_before_replacing(
+        &self,
+        operation: &Operation,
+        connected: &Connected,
+    ) -> Result<(), Diagnostics> {
+        let is_first = operation.action == Action::Replace && !operation.create_before_destroy;
+        if !is_first || !self.approved.must_be_asked_again(operation) {
+            return Ok(());
+        }
+        let (planned, is_final) = self.planned_now(operation, connected, None).await?;
+        self.ask_again(operation, planned.as_ref())?;
+        if is_final {
+            self.asked.borrow_mut().insert(operation.address.clone());
+        }
+        Ok(())
     }
 
     /// Checks the conditions on an object to which nothing is done, and which were not known when that was planned.
@@ -123,16 +145,25 @@ impl Run<'_, '_, '_> {
         connected: &Connected,
         prior: Option<&Value>,
     ) -> Result<Option<Value>, Diagnostics> {
+        self.check_before(&operation.address)?;
+        Ok(Box::pin(self.planned_now(operation, connected, prior)).await?.0)
+    }
+
+    /// The planned object with all that is known now, and whether that is all that its configuration says.
+    async fn planned_now(
+        &self,
+        operation: &Operation,
+        connected: &Connected,
+        prior: Option<&Value>,
+    ) -> Result<(Option<Value>, bool), Diagnostics> {
         let address = &operation.address;
-        let Some((id, key, resource)) = self.resource_of(address) else {
-            return Ok(operation.planned.clone());
-        };
-        self.check_before(address)?;
+        let as_planned = || Ok((operation.planned.clone(), true));
+        let Some((id, key, resource)) = self.resource_of(address) else { return as_planned() };
         let Some(planned) = operation.planned.as_ref().filter(|planned| !planned.is_wholly_known()) else {
-            return Ok(operation.planned.clone());
+            return as_planned();
         };
         let Some(schema) = connected.provider.schema().resources.get(address.type_name.as_ref()) else {
-            return Ok(operation.planned.clone());
+            return as_planned();
         };
         let (wanted, kept) = self.wanted(operation, (id, &key), &schema.block, prior)?;
         let fail = |error: ProviderError| {
@@ -141,7 +172,7 @@ impl Run<'_, '_, '_> {
         let comparison = Comparison { prior, wanted: &wanted, kept: &kept, must_replace: false };
         let now = plan_change(connected, &key, schema, comparison).await.map_err(fail)?.planned;
         match fits(planned, &now) {
-            None => Ok(Some(now)),
+            None => Ok((Some(now), wanted.is_wholly_known())),
             Some(path) => {
                 Err(inconsistent(operation, &path, "the configuration now gives another value").into())
             }

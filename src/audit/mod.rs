@@ -18,6 +18,6 @@ mod verify;
 mod tests;
 
 pub use log::{LogError, append, read};
-pub use record::{Entry, Kept, Kind, RECORD_FORMAT_VERSION, Record};
+pub use record::{Entry, Kept, Kind, RECORD_FORMAT_VERSION, Record, digest_of};
 pub use told::{approved, denied, passed_by};
-pub use verify::{Finding, Written, verify};
+pub use verify::{Finding, Written, about_plan, verify};

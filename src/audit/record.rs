@@ -4,6 +4,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 
 /// Version of the form of records that this program writes, and the newest that it reads.
 pub const RECORD_FORMAT_VERSION: u64 = 1;
@@ -94,6 +95,44 @@ impl Kept {
     pub fn of(sequence: u64, bytes: Vec<u8>) -> Self {
         let record = parse(&bytes);
         Self { sequence, digest: digest(&bytes), bytes, record }
+    }
+}
+
+/// The digest of a document, whatever the order of its keys and the space in it: of its bytes without space, the keys of each
+/// object in order.
+pub fn digest_of(document: &Json) -> String {
+    let mut bytes = Vec::new();
+    canonical(document, &mut bytes);
+    digest(&bytes)
+}
+
+fn canonical(value: &Json, out: &mut Vec<u8>) {
+    let write = |value: &Json, out: &mut Vec<u8>| out.extend(value.to_string().into_bytes());
+    match value {
+        Json::Array(items) => {
+            out.push(b'[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                canonical(item, out);
+            }
+            out.push(b']');
+        }
+        Json::Object(entries) => {
+            let entries: BTreeMap<&String, &Json> = entries.iter().collect();
+            out.push(b'{');
+            for (index, (name, value)) in entries.into_iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                write(&Json::from(name.as_str()), out);
+                out.push(b':');
+                canonical(value, out);
+            }
+            out.push(b'}');
+        }
+        plain => write(plain, out),
     }
 }
 

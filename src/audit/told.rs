@@ -8,22 +8,22 @@ use std::collections::BTreeMap;
 /// Entries of a list in a record. Each has some hundred bytes, and a record at most a million.
 const LISTED_MAX: usize = 200;
 
-/// What let a plan through.
-pub fn approved(decision: &Decision) -> Json {
+/// What let a plan through. `plan` is the digest of its document.
+pub fn approved(decision: &Decision, plan: &str) -> Json {
     let mut told = json!({ "verdict": "approved" });
-    add(&mut told, decided(decision));
+    add(&mut told, decided(decision, plan));
     told
 }
 
 /// What did not.
-pub fn denied(denial: &Denial) -> Json {
+pub fn denied(denial: &Denial, plan: &str) -> Json {
     let mut told = json!({
         "verdict": "denied",
         "violations": cut(denial.violations.iter().map(violation).collect()),
         "failures": denial.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     if let Some(decision) = &denial.decision {
-        add(&mut told, decided(decision));
+        add(&mut told, decided(decision, plan));
     }
     told
 }
@@ -72,7 +72,7 @@ fn violation(violation: &Violation) -> Json {
     })
 }
 
-fn decided(decision: &Decision) -> Json {
+fn decided(decision: &Decision, plan: &str) -> Json {
     let inputs =
         decision.evaluations.iter().map(|each| (each.subject.clone(), Json::from(each.input.clone())));
     let told: Vec<_> =
@@ -80,7 +80,11 @@ fn decided(decision: &Decision) -> Json {
     json!({
         "bundle": decision.bundle,
         "bundles": decision.bundles.iter().map(bundle).collect::<Vec<_>>(),
-        "inputs": { "plan": decision.plan_input, "manifests": Json::Object(inputs.collect()) },
+        "inputs": {
+            "plan": plan,
+            "asked": decision.plan_input,
+            "manifests": Json::Object(inputs.collect()),
+        },
         "models": models(&decision.evaluations),
         "plan_rules": rules(&decision.deployment),
         "passed_by": cut(told),
@@ -109,12 +113,14 @@ fn models(evaluations: &[Evaluation]) -> Json {
     groups.into_values().map(|(rules, models)| json!({ "models": models, "rules": rules })).collect()
 }
 
-/// Rule to whether it holds; in all bundles that have one of this name.
+/// Rule to whether it holds, in all bundles that have one of this name; null: only applying tells.
 fn rules(evaluated: &[Evaluated]) -> Json {
     let mut outcomes = Map::new();
-    for Evaluated { rule, passed, .. } in evaluated {
-        if outcomes.get(rule) != Some(&Json::Bool(false)) {
-            outcomes.insert(rule.clone(), (*passed).into());
+    for rule in evaluated {
+        let holds = if rule.undetermined { Json::Null } else { rule.passed.into() };
+        let there = outcomes.entry(rule.rule.clone()).or_insert(Json::Bool(true));
+        if *there == Json::Bool(true) || holds == Json::Bool(false) {
+            *there = holds;
         }
     }
     Json::Object(outcomes)

@@ -56,6 +56,15 @@ pub fn verify(kept: &[Kept], snapshots: &[Written], head: Option<&str>) -> Vec<F
     findings
 }
 
+/// The records about a plan, by the digest of its document.
+pub fn about_plan(kept: &[Kept], digest: &str) -> Vec<u64> {
+    let is_about = |kept: &&Kept| {
+        let what = kept.record.as_ref().ok().map(|record| &record.entry.what);
+        what.and_then(|what| what.pointer("/inputs/plan")?.as_str()) == Some(digest)
+    };
+    kept.iter().filter(is_about).map(|kept| kept.sequence).collect()
+}
+
 /// What does not follow from what stands before it.
 fn chain(kept: &[Kept]) -> Vec<Finding> {
     let mut findings = Vec::new();

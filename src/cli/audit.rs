@@ -5,18 +5,28 @@
 
 use super::approval::Consent;
 use super::args::Engine;
+use super::discretion;
 use super::judging::{self, Again};
 use super::lock::Stop;
 use super::saved::Saved;
 use super::screen::Screen;
 use super::session::{self, Session};
+use super::view::json as view;
 use crate::apply::{Applied, Halted};
 use crate::audit::{self, Entry, Kept, Kind, LogError};
 use crate::diag::{Diagnostic, code};
-use crate::plan::Counts;
+use crate::plan::{Counts, Plan};
 use crate::policy::{Approved, Denial};
 use mlo_state::{Holder, Snapshot};
 use serde_json::{Value as Json, json};
+
+/// The digest of what a plan does, as its document says it where no secrets are shown.
+pub(super) fn digest_of(plan: &Plan, screen: &Screen) -> String {
+    let shown = discretion::shown(plan, false);
+    let shown = discretion::hidden(&shown, &|text| screen.hides(text));
+    let document = view::done_by(&view::judged(&shown, &|_| true));
+    audit::digest_of(&screen.without_secrets(document))
+}
 
 /// The records of one run.
 pub(super) struct Notes<'s> {
@@ -41,8 +51,8 @@ impl<'s> Notes<'s> {
     }
 
     /// Notes that a plan was not let through.
-    pub(super) async fn denied(&self, denial: &Denial, screen: &Screen) -> Result<Kept, Stop> {
-        let what = self.with_run(audit::denied(denial));
+    pub(super) async fn denied(&self, denial: &Denial, plan: &str, screen: &Screen) -> Result<Kept, Stop> {
+        let what = self.with_run(audit::denied(denial, plan));
         self.append(Kind::Denied, (self.lineage.clone(), self.serial), what, screen).await
     }
 
@@ -50,11 +60,11 @@ impl<'s> Notes<'s> {
     pub(super) async fn begun(
         &self,
         approved: &Approved,
-        consent: Option<&Consent>,
+        (consent, digest): (Option<&Consent>, &str),
         screen: &Screen,
     ) -> Result<Kept, Stop> {
         let plan = approved.plan();
-        let mut what = self.with_run(audit::approved(approved.decision()));
+        let mut what = self.with_run(audit::approved(approved.decision(), digest));
         put(&mut what, "plan", json!({ "changes": changes(plan.counts()), "saved": self.saved.map(saved) }));
         if let Some(consent) = consent {
             put(&mut what, "approval", consent.approved.clone());

@@ -7,6 +7,7 @@ use super::args::{Engine, Source};
 use super::command::policy_process;
 use super::discretion;
 use super::environment::Chosen;
+use super::places;
 use super::policies;
 use super::screen::Screen;
 use super::session::{self, Session};
@@ -16,13 +17,15 @@ use crate::fetch::Mode;
 use crate::lang::config::{Module, PolicyLevel};
 use crate::lang::value::{Kind as Shape, Value};
 use crate::manifest::{Manifest, Manifests};
-use crate::plan::{Context, Kind, Operation, Plan, Waiting, block_of};
+use crate::plan::{Context, Kind, Operation, Plan, Waiting};
 use crate::policy::{
     self, Approved, Bundles, Decision, Denial, Deployment, Early, Gates, Level, PolicyError, Setting, Sight,
     Subject, Verdict, Warning,
 };
+use mlo_state::Address;
 use serde_json::{Value as Json, json};
 use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Version of the document that policies get.
@@ -50,9 +53,22 @@ pub(super) struct Again {
 
 /// What is asked again, as it becomes known.
 pub(super) struct Recheck {
-    document: Json,
-    addresses: Vec<String>,
+    /// The changes that the rules get, by address and by the key of one that was set aside.
+    places: HashMap<(Address, Option<String>), usize>,
+    /// Those of which more is known by now.
+    known: BTreeMap<usize, Json>,
     waiting: Waiting,
+}
+
+impl Recheck {
+    /// Of a plan that was let through.
+    pub(super) fn of(approved: &Approved) -> Self {
+        let sees = |type_name: &str| approved.sight().sees(type_name);
+        let operations = approved.plan().operations.iter().filter(|each| json::is_judged(each, &sees));
+        let places =
+            operations.enumerate().map(|(at, it)| ((it.address.clone(), it.deposed.clone()), at)).collect();
+        Self { places, known: BTreeMap::new(), waiting: approved.waiting().clone() }
+    }
 }
 
 /// What stands around a plan that is judged.
@@ -154,9 +170,9 @@ impl StartedGate<'_> {
         value: &Value,
     ) -> Result<(), Box<Denial>> {
         let mut recheck = self.recheck.borrow_mut();
-        let recheck = recheck.get_or_insert_with(|| self.asked.recheck(approved));
+        let recheck = recheck.get_or_insert_with(|| Recheck::of(approved));
         let said = match &mut *self.gate.borrow_mut() {
-            Ok(gate) => self.asked.judge_again(approved.plan(), (operation, value), recheck, gate),
+            Ok(gate) => self.asked.judge_again(approved, (operation, value), recheck, gate),
             Err(error) => Err(Box::new(Denial::from(error.clone()))),
         };
         let decision = match &said {
@@ -191,13 +207,18 @@ pub(super) fn gate(
 
 /// An environment today, with the levels that its block sets.
 pub(super) fn setting(environment: &Chosen) -> Setting {
-    let today = session::now().strftime("%Y-%m-%d").to_string();
+    let today = today();
     let levels = environment.block.iter().flat_map(|block| &block.policy);
     let levels = levels.map(|(rule, (said, span))| (rule.to_string(), (level(*said), *span)));
     Setting { environment: environment.name.clone(), levels: levels.collect(), today, ..Setting::default() }
 }
 
-fn level(said: PolicyLevel) -> Level {
+/// The day, in UTC.
+pub(super) fn today() -> String {
+    session::now().strftime("%Y-%m-%d").to_string()
+}
+
+pub(super) fn level(said: PolicyLevel) -> Level {
     match said {
         PolicyLevel::Mandatory => Level::Mandatory,
         PolicyLevel::Overridable => Level::Overridable,
@@ -221,36 +242,35 @@ impl Asked<'_> {
         })
     }
 
-    /// What a plan is asked about again with: the whole of it, of which more and more is known.
-    pub(super) fn recheck(&self, approved: &Approved) -> Recheck {
-        Recheck {
-            addresses: addresses_of(approved.plan()),
-            document: self.input(approved.plan(), approved.sight()),
-            waiting: approved.waiting().clone(),
-        }
-    }
-
     /// What the gate says of a plan once all is known of one change that its configuration says.
     pub(super) fn judge_again(
         &self,
-        plan: &Plan,
+        approved: &Approved,
         (operation, value): (&Operation, &Value),
         recheck: &mut Recheck,
         gate: &mut Gates,
     ) -> Result<Decision, Box<Denial>> {
+        let plan = approved.plan();
         let change = json::judged_change(&discretion::judged(operation, value));
-        let changes = recheck.document.pointer_mut("/plan/resource_changes").and_then(Json::as_array_mut);
-        let is_it =
-            |each: &&mut Json| ["address", "deposed"].iter().all(|name| each.get(*name) == change.get(*name));
-        if let Some(there) = changes.into_iter().flatten().find(is_it) {
-            *there = change;
-        }
+        let place = (operation.address.clone(), operation.deposed.clone());
+        // Where there is none, the process has none either, and denies.
+        let at = recheck.places.get(&place).copied().unwrap_or(usize::MAX);
+        recheck.known.insert(at, change.clone());
         recheck.waiting.end(&operation.address);
+        let known = &recheck.known;
+        let whole = || {
+            let mut input = self.input(plan, approved.sight());
+            let changes = input.pointer_mut("/plan/resource_changes").and_then(Json::as_array_mut);
+            for (at, there) in changes.into_iter().flatten().enumerate() {
+                known.get(&at).into_iter().for_each(|change| there.clone_from(change));
+            }
+            input
+        };
         let place = |address: &str, path: &str| self.place(&plan.config, address, path);
-        // One copy of the document a question: it is handed over whole.
-        let deployment =
-            Deployment { input: recheck.document.clone(), addresses: &recheck.addresses, place: &place };
-        policy::check_again(&deployment, &recheck.waiting, gate)
+        let (number, names) = (approved.number(), || addresses_of(plan));
+        let again =
+            policy::Again { number, at, change: &change, names: &names, whole: &whole, place: &place };
+        policy::check_again(&again, &recheck.waiting, gate)
     }
 
     fn with_subjects<T>(&self, then: impl FnOnce(&[Subject<'_>]) -> T) -> T {
@@ -273,7 +293,7 @@ impl Asked<'_> {
     fn input(&self, plan: &Plan, sight: &Sight) -> Json {
         let sees = |type_name: &str| sight.sees(type_name);
         let plan = if self.is_real {
-            json::judged(&discretion::judged_in_part(plan, sees), &sees)
+            json::judged(&discretion::judged_in_part(plan, &sees), &sees)
         } else {
             json!({ "resource_changes": [] })
         };
@@ -295,23 +315,9 @@ impl Asked<'_> {
         ])
     }
 
-    /// The argument of the block, or its header; of a model, its manifest; of what stands in a built-in module, whose author has never seen it, the
-    /// manifest that it is made from.
+    /// Where something stands that a policy speaks of.
     fn place(&self, config: &Module, address: &str, path: &str) -> Option<Span> {
-        if let Some(manifest) = self.manifests.get(address) {
-            return Some(manifest.span_of(path));
-        }
-        let resource = block_of(config, &address.parse().ok()?)?;
-        if self.sources.get(resource.span.source).name.starts_with("mlo://") {
-            let about = |manifest: &&Manifest| address.contains(&format!("[\"{}\"]", manifest.name()));
-            return self.manifests.iter().find(about).map(|manifest| manifest.span_of("spec.model"));
-        }
-        let first = path.split(['.', '[']).next().unwrap_or("");
-        let mut attributes = resource.body.attributes();
-        let attribute = attributes.find(|each| &*each.name.name == first).map(|each| each.value.span);
-        let mut blocks = resource.body.blocks();
-        let block = blocks.find(|each| &*each.kind.name == first).map(|each| each.kind.span);
-        Some(attribute.or(block).unwrap_or(resource.span))
+        places::place((address, path), config, (self.manifests, self.sources))
     }
 }
 

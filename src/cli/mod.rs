@@ -18,6 +18,7 @@ mod interrupt;
 mod judging;
 mod lock;
 mod packages;
+mod places;
 mod policies;
 mod project;
 mod report;

@@ -122,6 +122,7 @@ impl<'o> Report<'o> {
         let plan = &*discretion::shown(plan, screen.shows_everything());
         self.counts.set(Some((plan.counts(), plan.is_applyable())));
         if self.format == Format::Json || self.shown.out_json.is_some() {
+            let plan = &*document_of(plan, screen);
             let mut document = json::plan(plan, errored, screen.shows_everything());
             json::add_generated(&mut document, &self.generated.borrow());
             json::add_time(&mut document, session::now());
@@ -182,6 +183,7 @@ impl<'o> Report<'o> {
             self.message_of_policy(screen, &warning.diagnostic(), sources);
         }
         self.say(screen, &denial.action_list());
+        self.say(screen, &denial.docs_list());
         let bundles = denial.decision.as_ref().map(view::plan::bundles).filter(|lines| !lines.is_empty());
         if let Some(lines) = bundles {
             self.say(screen, &format!("Asked:\n{lines}"));
@@ -212,6 +214,7 @@ impl<'o> Report<'o> {
             self.message_of_policy(screen, message, sources);
         }
         self.say(screen, &denial.action_list());
+        self.say(screen, &denial.docs_list());
     }
 
     /// What was let be when the policies were asked again.
@@ -453,6 +456,14 @@ impl<'o> Report<'o> {
             "exitcode={code}\nchanges={changes}\nadd={add}\nchange={change}\ndestroy={destroy}\nimport={import}\n"
         )
     }
+}
+
+/// A plan as its document has it.
+pub(super) fn document_of<'p>(plan: &'p Plan, screen: &Screen) -> discretion::Shown<'p> {
+    if screen.shows_everything() {
+        return discretion::Shown::AsItIs(plan);
+    }
+    discretion::hidden(plan, &|text| screen.hides(text))
 }
 
 /// What was done and what was not, and that the state has it.

@@ -14,11 +14,13 @@ use super::environment::Chosen;
 use super::exit::Exit;
 use super::file;
 use super::packages::Packages;
+use super::places;
 use super::project::{Place, Texts};
 use super::screen::Screen;
 use super::session::{self, Failed, Session};
 use super::variables;
 use super::vault::{self, Keys};
+use super::view::json;
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span, because, code, escape};
 use crate::fetch::Mode;
 use crate::lang::config::Module;
@@ -33,6 +35,7 @@ use data_encoding::HEXLOWER;
 use mlo_state::seal::{self, Subject};
 use mlo_state::snapshot::DecodeError;
 use mlo_state::{Address, Key, Snapshot, Vault};
+use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write};
@@ -94,7 +97,7 @@ fn refuse_configuration(path: &Path) -> Result<(), Diagnostics> {
     Err(Diagnostic::error(code::engine::USAGE, summary).help("name another file, such as `mlo.plan`").into())
 }
 
-/// Saves a plan that policies let through.
+/// Saves a plan that the policies let through.
 pub(super) fn write(
     (path, key): (&Path, Option<&SecretKey>),
     session: &Session,
@@ -118,6 +121,7 @@ pub(super) fn write(
         is_named: session.environment.is_named,
         policies: decision.bundle.clone(),
         bundles: decision.bundles.iter().map(judged::pinned).collect(),
+        judged: screen.without_secrets(json::approval(decision)),
         kind: kind_name(plan.kind).to_owned(),
         refresh: engine.refresh,
         strict_checks: engine.strict_checks,
@@ -141,7 +145,7 @@ pub(super) fn write(
         text: Some(text.to_owned()).filter(|text| is_sealed || !is_secret(text)),
     };
     for source in files(session.project.config_sources.clone()) {
-        if is_elsewhere(&source.name) {
+        if !places::is_own(&source.name) {
             let digest = made_from.digest(source.text.as_bytes());
             made_from.fetched.insert(source.name.clone(), digest);
             continue;
@@ -189,11 +193,6 @@ fn refuse_secret_keys(plan: &Plan, is_secret: &dyn Fn(&str) -> bool) -> Result<(
     };
     let summary = format!("{address} has a sensitive value in its address, which a plan's file would show");
     Err(Diagnostic::error(code::engine::PLAN_FILE, summary).help("use keys that may be seen").into())
-}
-
-/// Whether a source is none of the project's own: it came with the program, or was fetched.
-fn is_elsewhere(name: &str) -> bool {
-    name.contains("//")
 }
 
 fn spelt<T: std::fmt::Display>(addresses: &[T]) -> Vec<String> {
@@ -473,7 +472,7 @@ fn edited(file: &PlanFile, place: &Place) -> Diagnostics {
 
 /// What was fetched for the configuration, and what came with the program, must be as it was.
 fn check_fetched(file: &PlanFile, sources: &SourceMap, name: &str) -> Result<(), Refused> {
-    let elsewhere = sources.iter().filter(|source| is_elsewhere(&source.name));
+    let elsewhere = sources.iter().filter(|source| !places::is_own(&source.name));
     let now: BTreeMap<_, _> = elsewhere
         .map(|source| (source.name.clone(), file.made_from.digest(source.text.as_bytes())))
         .collect();
@@ -606,6 +605,14 @@ impl Saved {
         };
         let lines: Vec<_> = self.file.made_from.overrides.iter().map(line).collect();
         lines.concat()
+    }
+
+    /// Adds what the policies said of the plan to its document.
+    pub(super) fn add_policy(&self, document: &mut Json) {
+        let judged = Some(&self.file.made_from.judged).filter(|judged| !judged.is_null());
+        if let (Some(judged), Some(document)) = (judged, document.as_object_mut()) {
+            document.insert("policy".to_owned(), judged.clone());
+        }
     }
 
     /// The state that the plan was made from, if it is the one that is here.

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Environment variables that give values, the later one counting more.
-const PREFIXES: [&str; 2] = ["TF_VAR_", "MLO_VAR_"];
+pub(super) const PREFIXES: [&str; 2] = ["TF_VAR_", "MLO_VAR_"];
 /// Declared variables that are listed where none is near to what was written.
 const NAMES_LISTED_MAX: usize = 20;
 /// Files of values that are read by themselves, in this order; after them `*.auto.tfvars` and `*.auto.tfvars.json`.

@@ -55,7 +55,7 @@ pub use stored::{
     Decoded, decode_object, decode_output, encode_object, encode_output, encode_storable, guess,
     has_sensitive, holds_secret, mark_as, mark_by_schema, mark_stored, sensitive_paths,
 };
-pub use waiting::{Waiting, block_of};
+pub use waiting::Waiting;
 pub(crate) use world::Repetition;
 pub use world::{Context, Failures, Repetitions, Values, World, combine};
 

@@ -65,16 +65,20 @@ impl Parts<'_, '_> {
 /// What would better come first does, where that makes no circle:
 /// - what was made from a block and goes is gone before something of the block is made or changed;
 /// - what was made from a block, or refers to it now, is made or changed before something of the block is taken away:
-///   it lets go of the old object, or has taken up the new one.
+///   it lets go of the old object, or has taken up the new one;
+/// - what an object is made from of which something is not known yet is made before the object is taken away that it
+///   replaces: then the policies are asked while there is still one.
 pub(super) fn build(parts: &Parts<'_, '_>) -> Steps {
     let (steps, gates) = Default::default();
-    let mut layout = Layout { parts, steps, gates, go_first: Vec::new(), let_go: Vec::new() };
+    let (go_first, let_go, look_first) = Default::default();
+    let mut layout = Layout { parts, steps, gates, let_go, go_first, look_first };
     let deletes = layout.add_deletes();
     layout.add_nodes(&deletes);
     layout.let_go_first(&deletes);
-    // An object in use often cannot be taken away at all: that comes first.
-    let Layout { mut steps, let_go, go_first, .. } = layout;
+    // An object in use often cannot be taken away at all: that comes first. Then what nobody can take back.
+    let Layout { mut steps, let_go, go_first, look_first, .. } = layout;
     steps.grant(&let_go);
+    steps.grant(&look_first);
     steps.grant(&go_first);
     steps
 }
@@ -88,6 +92,8 @@ struct Layout<'a, 'c> {
     let_go: Vec<(usize, usize)>,
     /// Steps that make or change something, after those that take away what was made from it.
     go_first: Vec<(usize, usize)>,
+    /// Steps that take away what is replaced, after those that make what its new object is made from.
+    look_first: Vec<(usize, usize)>,
 }
 
 /// The steps that take objects away.
@@ -212,7 +218,11 @@ impl Layout<'_, '_> {
         let mut ends = BTreeSet::new();
         for number in operations {
             let own = deletes.of.get(number).copied();
-            let first = self.parts.operations.get(*number).is_some_and(|each| each.create_before_destroy);
+            let operation = self.parts.operations.get(*number);
+            let first = operation.is_some_and(|each| each.create_before_destroy);
+            if !first && operation.is_some_and(|each| each.wanted.is_some()) {
+                self.look_first.extend(own.zip(begin));
+            }
             let waits = begin.into_iter().chain(own.filter(|_| !first)).collect();
             let step = self.steps.add(Step::Operate(*number, Part::Apply), &waits);
             if let Some(delete) = own.filter(|_| first) {

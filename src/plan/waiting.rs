@@ -4,10 +4,9 @@
 //! as an id, taken for something that is known before the call.
 
 use super::{Action, Operation, Plan};
-use crate::lang::config::{Module, Resource, ResourceKey};
 use crate::lang::value::Value;
 use mlo_state::Address;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What configurations say of objects, where something of it is known only during the apply.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +41,33 @@ impl Waiting {
         self.by_address.remove(address);
     }
 
+    /// The types of objects and their arguments of which something is waited for.
+    pub fn arguments(&self) -> BTreeSet<(&str, &str)> {
+        let mut arguments = BTreeSet::new();
+        for (address, wanted) in &self.by_address {
+            arguments.extend(unknown_arguments(wanted).map(|name| (&*address.type_name, name)));
+        }
+        arguments
+    }
+
+    /// What is waited for, in words: the first of it, and how much more there is.
+    pub fn describe(&self) -> String {
+        let (mut first, mut more) = (String::new(), 0_usize);
+        for (address, wanted) in &self.by_address {
+            for name in unknown_arguments(wanted) {
+                if first.is_empty() {
+                    first = format!("{address}: `{name}`");
+                } else {
+                    more += 1;
+                }
+            }
+        }
+        match more {
+            0 => format!("{first} is known only during the apply"),
+            more => format!("{first} and {more} more are known only during the apply"),
+        }
+    }
+
     /// Whether the configuration says what stands at a path of an object, such as `spec[0].replicas`, and that, or a part of it,
     /// is known only during the apply. Of a list of one the position may be left out.
     pub fn holds(&self, address: &str, path: &str) -> bool {
@@ -50,14 +76,10 @@ impl Waiting {
     }
 }
 
-/// The block of an object, if the configuration has one.
-pub fn block_of<'c>(config: &'c Module, address: &Address) -> Option<&'c Resource> {
-    let mut module = config;
-    for step in address.module.block() {
-        module = &module.calls.get(&step)?.module;
-    }
-    let Address { mode, type_name, name, .. } = address.clone();
-    module.resources.get(&ResourceKey { mode, type_name, name }).map(AsRef::as_ref)
+/// The arguments of which something is not known.
+fn unknown_arguments(wanted: &Value) -> impl Iterator<Item = &str> {
+    let entries = wanted.as_entries().into_iter().flatten();
+    entries.filter(|(_, value)| !value.is_wholly_known()).map(|(name, _)| name.as_ref())
 }
 
 fn is_unknown_at(value: &Value, path: &str) -> bool {

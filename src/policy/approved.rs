@@ -1,6 +1,6 @@
 //! The one function that approves. `Approved` has no other maker: its fields are private to this file.
 
-use super::{Decision, Denial, Deployment, Gates, Sight, Subject};
+use super::{Again, Decision, Denial, Deployment, Gates, Sight, Subject};
 use crate::plan::{Operation, Plan, Waiting};
 
 /// A plan that every rule let through.
@@ -12,6 +12,7 @@ pub struct Approved {
     waiting: Waiting,
     /// Whose values the rules look at.
     sight: Sight,
+    number: u64,
 }
 
 impl Approved {
@@ -23,6 +24,11 @@ impl Approved {
     /// What was evaluated.
     pub fn decision(&self) -> &Decision {
         &self.decision
+    }
+
+    /// The number of the plan among those that its gate judged.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Whether the rules must be asked again before an object is changed: by then all is known that its configuration says.
@@ -64,7 +70,9 @@ pub fn check(
     let sight = gates.sight();
     let waiting = Waiting::of(&plan, |type_name| sight.sees(type_name));
     match gates.decide(subjects, Some(deployment), &waiting) {
-        Ok(decision) => Verdict::Approved(Approved { plan, decision, waiting, sight }),
+        Ok(decision) => {
+            Verdict::Approved(Approved { plan, decision, waiting, sight, number: gates.judged() })
+        }
         Err(denial) => Verdict::Denied(*denial),
     }
 }
@@ -82,10 +90,6 @@ pub fn check_manifests(subjects: &[Subject<'_>], gates: &mut Gates) -> Result<De
 ///
 /// # Errors
 /// If something speaks against it, or the gate fails.
-pub fn check_again(
-    deployment: &Deployment<'_>,
-    waiting: &Waiting,
-    gates: &mut Gates,
-) -> Result<Decision, Box<Denial>> {
-    gates.decide(&[], Some(deployment), waiting)
+pub fn check_again(again: &Again<'_>, waiting: &Waiting, gates: &mut Gates) -> Result<Decision, Box<Denial>> {
+    gates.decide_again(again, waiting)
 }

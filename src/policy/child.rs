@@ -42,6 +42,9 @@ pub(super) struct Child {
     requests: Sender<Frames>,
     replies: Receiver<Received>,
     process: Option<Process>,
+    /// Bytes that were sent.
+    #[cfg(test)]
+    sent: std::cell::Cell<usize>,
     /// Why there will be no more replies.
     ended: Option<PolicyError>,
 }
@@ -61,7 +64,7 @@ impl Child {
             unreachable!("both are pipes");
         };
         let (requests, replies) = converse(input, output).map_err(failed)?;
-        Ok(Self { requests, replies, process: Some(process), ended: None })
+        Ok(Self::of(requests, replies, Some(process)))
     }
 
     /// The same without a process: a thread answers, under no limits.
@@ -71,7 +74,24 @@ impl Child {
         let (theirs, output) = io::pipe().expect("a pipe");
         std::thread::spawn(move || super::serve::answer_all(input, output, &[], |_| ()));
         let (requests, replies) = converse(ours, theirs).expect("a thread");
-        Self { requests, replies, process: None, ended: None }
+        Self::of(requests, replies, None)
+    }
+
+    fn of(requests: Sender<Frames>, replies: Receiver<Received>, process: Option<Process>) -> Self {
+        Self {
+            requests,
+            replies,
+            process,
+            #[cfg(test)]
+            sent: std::cell::Cell::default(),
+            ended: None,
+        }
+    }
+
+    /// How many bytes were sent so far.
+    #[cfg(test)]
+    pub(super) fn bytes_sent(&self) -> usize {
+        self.sent.get()
     }
 
     /// Asks to read the rules of a bundle.
@@ -81,8 +101,7 @@ impl Child {
 
     /// Asks what a package says of an input.
     pub(super) fn ask(&self, package: &str, input: &str) {
-        let request = Request::Ask { package: package.to_owned() };
-        self.send(vec![wire::bytes_of(&request), input.as_bytes().to_vec()]);
+        self.request(&Request::Ask { package: package.to_owned() }, Some(input));
     }
 
     /// Asks anything else. `input` is the frame that some requests are followed by.
@@ -92,6 +111,8 @@ impl Child {
     }
 
     fn send(&self, frames: Frames) {
+        #[cfg(test)]
+        self.sent.set(self.sent.get() + frames.iter().map(Vec::len).sum::<usize>());
         // Where nobody listens, there is no reply: that says it.
         let _ = self.requests.send(frames);
     }

@@ -8,8 +8,8 @@ use super::child::{Child, Program};
 use super::weigh::{Judged, Weighed, Weights};
 use super::wire::{Answer, Fault, Reply, Request, Violation as RawViolation};
 use super::{
-    Bundle, DEPLOYMENT, Decision, Denial, Evaluated, Evaluation, Level, MODEL, PolicyError, Sight, Violation,
-    Warning,
+    Annotation, Bundle, DEPLOYMENT, Decision, Denial, Evaluated, Evaluation, Level, MODEL, PolicyError,
+    Sight, Violation, Warning,
 };
 use crate::diag::Span;
 use crate::plan::Waiting;
@@ -37,6 +37,25 @@ pub struct Deployment<'a> {
     /// The place of an address and a path in its block, or of what stands for it.
     pub place: &'a dyn Fn(&str, &str) -> Option<Span>,
 }
+
+/// A change of a plan of which more is known than when the plan was judged.
+pub struct Again<'a> {
+    /// Which judged plan it is of: [`Approved::number`](super::Approved::number).
+    pub number: u64,
+    /// The position of the change among those of the plan.
+    pub at: usize,
+    /// The change.
+    pub change: &'a Json,
+    /// The addresses of all objects of the plan.
+    pub names: &'a dyn Fn() -> Vec<String>,
+    /// The whole input with all that is known by now, for where the process that evaluates holds another.
+    pub whole: &'a dyn Fn() -> Json,
+    /// The place of an address and a path in its block, or of what stands for it.
+    pub place: &'a Places<'a>,
+}
+
+/// Gives the place of an address and a path.
+type Places<'a> = dyn Fn(&str, &str) -> Option<Span> + 'a;
 
 /// What a bundle is used with.
 #[derive(Debug, Clone, Default)]
@@ -100,6 +119,12 @@ pub struct Gate {
     weights: Weights,
     /// Whose values the rules for plans look at. Everybody's, until the bundle is compiled.
     sight: Sight,
+    /// What comments say of rules, once that is known.
+    annotations: Vec<Annotation>,
+    /// How many plans were judged: the number of the last.
+    judged: u64,
+    /// The one that the process holds.
+    held: Option<u64>,
     /// Manifests that were asked about before anybody wants to know.
     early: Vec<String>,
     /// The same of a plan.
@@ -131,9 +156,20 @@ impl Gate {
         let weights = Weights::of(&bundle, setting)?;
         child.request(&Request::Load { data }, None);
         let (bundle, unlimited, early) = (bundle.digest().to_owned(), Vec::new(), Vec::new());
-        let sight = Sight::default();
-        let early_plan = None;
-        Ok(Self { child, loaded: None, unlimited, weights, sight, early, early_plan, bundle, environment })
+        Ok(Self {
+            child,
+            loaded: None,
+            unlimited,
+            weights,
+            sight: Sight::default(),
+            annotations: Vec::new(),
+            judged: 0,
+            held: None,
+            early,
+            early_plan: None,
+            bundle,
+            environment,
+        })
     }
 
     /// The same without a process, and waits until the bundle is compiled.
@@ -156,6 +192,17 @@ impl Gate {
     #[cfg(test)]
     pub(super) fn bundle(&self) -> &str {
         &self.bundle
+    }
+
+    /// How many bytes the process was sent.
+    #[cfg(test)]
+    pub(super) fn bytes_sent(&self) -> usize {
+        self.child.bytes_sent()
+    }
+
+    /// The number of the plan that was judged last.
+    pub(super) fn judged(&self) -> u64 {
+        self.judged
     }
 
     /// Has these subjects evaluated while something else is done. [`check`](super::check) then finds the answers there,
@@ -187,10 +234,11 @@ impl Gate {
         let during = "reading the bundle";
         let read = self.child.reply(during);
         let loaded = match read.and_then(|_| self.child.reply(during)) {
-            Ok(Reply::Loaded { unlimited, levels, values_of }) => {
+            Ok(Reply::Loaded { unlimited, annotations, values_of }) => {
                 self.unlimited = unlimited;
                 self.sight = Sight::of(values_of);
-                self.weights.annotate(levels)
+                self.annotations = annotations;
+                self.weights.annotate(&self.annotations)
             }
             Ok(Reply::Fault(fault)) => Err(fault.about("bundle", MODEL, during)),
             Ok(_) => Err(out_of_turn(during)),
@@ -223,40 +271,128 @@ impl Gate {
         let mut found = Found::default();
         let mut evaluations = Vec::new();
         for (subject, input) in subjects.iter().zip(asked.subjects) {
-            let Some(answer) = found.take(self.answer(subject.name, MODEL), subject.name) else { continue };
-            found.violations.extend(placed(answer.violation.unwrap_or_default(), subject));
-            evaluations.push(Evaluation { subject: subject.name.to_owned(), input, rules: answer.evaluated });
+            let place = |_: &str, path: &str| (subject.place)(path);
+            let about = (subject.name, MODEL);
+            let Some(rules) = self.found(about, &mut found, (&place, &Waiting::default())) else { continue };
+            evaluations.push(Evaluation { subject: subject.name.to_owned(), input, rules });
         }
-        let mut rules = Vec::new();
-        let (mut known, mut waiting) = (Vec::new(), Vec::new());
-        if let Some(deployment) = deployment
-            && let Some(answer) = found.take(self.answer(PLAN, DEPLOYMENT), "")
-        {
-            for raw in answer.violation.unwrap_or_default() {
-                let waits = unknown.holds(&raw.address, &raw.path);
-                if waits { &mut waiting } else { &mut known }.push(raw);
-            }
-            found.violations.extend(located(known, deployment));
-            found.undetermined = located(waiting, deployment);
-            rules = answer.evaluated;
+        let rules = deployment
+            .and_then(|deployment| self.found((PLAN, DEPLOYMENT), &mut found, (deployment.place, unknown)));
+        let (rules, silent) = undetermined(rules.unwrap_or_default(), &self.annotations, unknown);
+        found.warnings.extend(silent);
+        let addresses = deployment.iter().flat_map(|it| it.addresses.iter().map(String::as_str));
+        let names: Vec<_> = subjects.iter().map(|subject| subject.name).chain(addresses).collect();
+        let seen = Seen { evaluations, plan_input: asked.plan, deployment: rules };
+        self.conclude(found, seen, (&names, !unknown.is_empty()))
+    }
+
+    /// Asks again about a plan, one change of which is known better by now.
+    pub(super) fn decide_again(
+        &mut self,
+        again: &Again<'_>,
+        unknown: &Waiting,
+    ) -> Result<Decision, Box<Denial>> {
+        self.load().map_err(|error| Box::new(Denial::from(error)))?;
+        if self.held == Some(again.number) {
+            let change = again.change.to_string();
+            self.child.request(&Request::AskAgain { at: again.at }, Some(&change));
+        } else {
+            self.child.ask(DEPLOYMENT, &(again.whole)().to_string());
+            self.held = Some(again.number);
         }
-        let judged = judged(subjects, deployment, (&evaluations, &rules), !unknown.is_empty());
-        let Weighed { denying: violations, mut told } = self.weights.weigh(found.violations, &judged);
-        told.extend(found.undetermined.into_iter().map(|(violation, _)| Warning::undetermined(violation)));
+        let mut found = Found::default();
+        let rules = self.found((PLAN, DEPLOYMENT), &mut found, (again.place, unknown));
+        if rules.is_none() {
+            // Whether it was taken in, nobody knows.
+            self.held = None;
+        }
+        // What was not needed is told when the last is known.
+        let names = if unknown.is_empty() { (again.names)() } else { Vec::new() };
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let seen = Seen { deployment: rules.unwrap_or_default(), ..Seen::default() };
+        self.conclude(found, seen, (&names, !unknown.is_empty()))
+    }
+
+    /// Takes in the answer that is next. Gives the rules with their outcomes; nothing if there is no answer.
+    fn found(
+        &mut self,
+        (name, package): (&str, &'static str),
+        found: &mut Found,
+        (place, unknown): (&Places<'_>, &Waiting),
+    ) -> Option<Vec<Evaluated>> {
+        let subject = if package == MODEL { name } else { "" };
+        let answer = found.take(self.answer(name, package))?;
+        let Answer { deny, violation, warn, evaluated, .. } = answer;
+        let known = violation.unwrap_or_default();
+        let said: BTreeSet<_> = known.iter().map(|violation| violation.msg.clone()).collect();
+        let denied = known.into_iter().chain(deny.into_iter().filter(|denial| !said.contains(&denial.msg)));
+        let (waiting, denied): (Vec<_>, Vec<_>) =
+            denied.partition(|raw| unknown.holds(&raw.address, &raw.path));
+        let place = |raw: &RawViolation| place(&raw.address, &raw.path);
+        let denied = in_order(denied, subject, place);
+        let waiting = in_order(waiting, subject, place);
+        let outcomes = outcomes(evaluated, &self.annotations, package, (&denied, &waiting));
+        // A warning that names no place has none.
+        let named = |raw: &RawViolation| {
+            if raw.path.is_empty() && raw.address.is_empty() { None } else { place(raw) }
+        };
+        found.warnings.extend(in_order(warn, subject, named).into_iter().map(|(warning, _)| told(warning)));
+        found.violations.extend(denied);
+        found.undetermined.extend(waiting);
+        Some(outcomes)
+    }
+
+    /// What all of it comes to.
+    fn conclude(
+        &self,
+        found: Found,
+        seen: Seen,
+        (names, waits): (&[&str], bool),
+    ) -> Result<Decision, Box<Denial>> {
+        let Seen { evaluations, plan_input, deployment } = seen;
+        let rules = evaluations.iter().flat_map(|each| &each.rules).chain(&deployment);
+        let rules = rules.map(|rule| rule.rule.clone()).collect();
+        let judged = Judged { names: names.to_vec(), rules, waits };
+        let Weighed { denying: mut violations, told: mut said } =
+            self.weights.weigh(found.violations, &judged);
+        said.extend(found.undetermined.into_iter().map(|(violation, _)| Warning::undetermined(violation)));
         let unlimited = self.unlimited.iter().map(|what| Warning::unlimited(what));
+        let warnings: Vec<_> = unlimited.chain(said).chain(found.warnings).collect();
+        for violation in &mut violations {
+            self.explain(violation);
+        }
+        let broken = violations.iter().map(|violation| violation.rule.as_str());
+        let broken = broken.chain(warnings.iter().filter_map(|warning| warning.rule.as_deref()));
+        let about = broken.filter_map(|rule| Some((rule.to_owned(), self.about(rule)?.clone()))).collect();
         let decision = Decision {
             bundle: self.bundle.clone(),
             bundles: Vec::new(),
             environment: self.environment.clone(),
             evaluations,
-            plan_input: asked.plan,
-            deployment: rules,
-            warnings: unlimited.chain(told).chain(found.warnings).collect(),
+            plan_input,
+            deployment,
+            about,
+            warnings,
         };
         if violations.is_empty() && found.failures.is_empty() {
             return Ok(decision);
         }
         Err(Box::new(Denial { decision: Some(decision), violations, failures: found.failures }))
+    }
+
+    /// What a comment says of a rule.
+    fn about(&self, rule: &str) -> Option<&Annotation> {
+        self.annotations.iter().find(|it| it.rule == rule && it.is_rule())
+    }
+
+    /// Adds what the comment above the rule says, where the denial says nothing.
+    fn explain(&self, violation: &mut Violation) {
+        let Some(about) = self.about(&violation.rule) else { return };
+        violation.docs.clone_from(&about.docs);
+        // What came in addition, such as that a waiver is over, is no answer to what to do.
+        if !violation.says_what_to_do {
+            violation.actions.splice(0..0, about.actions.iter().cloned());
+        }
     }
 
     /// Asks about all that was not asked about early. Gives the digests of what was asked about.
@@ -276,7 +412,11 @@ impl Gate {
         } else if early_plan.is_none() {
             self.ask_about(plan.as_deref());
         }
-        let plan = plan.map(|input| digest(&input));
+        let plan = plan.map(|input| {
+            self.judged += 1;
+            self.held = Some(self.judged);
+            digest(&input)
+        });
         Asked { subjects: inputs.iter().map(|input| digest(input)).collect(), plan }
     }
 
@@ -299,17 +439,56 @@ impl Gate {
     }
 }
 
-/// The names of all that was judged, and the rules that said how they came out.
-fn judged<'a>(
-    subjects: &'a [Subject<'_>],
-    deployment: Option<&'a Deployment<'_>>,
-    (evaluations, plan): (&[Evaluation], &[Evaluated]),
-    waits: bool,
-) -> Judged<'a> {
-    let addresses = deployment.iter().flat_map(|deployment| deployment.addresses.iter().map(String::as_str));
-    let names = subjects.iter().map(|subject| subject.name).chain(addresses).collect();
-    let rules = evaluations.iter().flat_map(|each| &each.rules).chain(plan).map(|rule| rule.rule.clone());
-    Judged { names, rules: rules.collect(), waits }
+/// What was looked at.
+#[derive(Default)]
+struct Seen {
+    evaluations: Vec<Evaluation>,
+    plan_input: Option<String>,
+    deployment: Vec<Evaluated>,
+}
+
+/// How the rules of a package came out: as it says, and those that it does not list but that have a comment.
+fn outcomes(
+    mut evaluated: Vec<Evaluated>,
+    annotations: &[Annotation],
+    package: &str,
+    (denied, waiting): (&[Weighted], &[Weighted]),
+) -> Vec<Evaluated> {
+    let is_of = |found: &[Weighted], rule: &str| found.iter().any(|(violation, _)| violation.rule == rule);
+    let is_asked = |it: &&Annotation| it.package == package && it.is_rule() && it.head != "warn";
+    for about in annotations.iter().filter(is_asked) {
+        if evaluated.iter().all(|known| known.rule != about.rule) {
+            let passed = !is_of(denied, &about.rule) && !is_of(waiting, &about.rule);
+            let title = if about.title.is_empty() { about.rule.clone() } else { about.title.clone() };
+            evaluated.push(Evaluated { rule: about.rule.clone(), title, passed, ..Evaluated::default() });
+        }
+    }
+    for rule in evaluated.iter_mut().filter(|rule| !rule.passed) {
+        rule.undetermined = is_of(waiting, &rule.rule) && !is_of(denied, &rule.rule);
+    }
+    evaluated
+}
+
+/// Rules that say nothing, but may look at what is known only during the apply, do not hold yet. Says which.
+fn undetermined(
+    mut outcomes: Vec<Evaluated>,
+    annotations: &[Annotation],
+    unknown: &Waiting,
+) -> (Vec<Evaluated>, Option<Warning>) {
+    let arguments = unknown.arguments();
+    let mut silent = Vec::new();
+    for rule in outcomes.iter_mut().filter(|rule| rule.passed && !arguments.is_empty()) {
+        let mut about =
+            annotations.iter().filter(|it| it.rule == rule.rule && it.package == DEPLOYMENT).peekable();
+        let may_read =
+            |it: &Annotation| arguments.iter().any(|(type_name, argument)| it.may_read(type_name, argument));
+        if about.peek().is_none() || about.any(may_read) {
+            (rule.passed, rule.undetermined) = (false, true);
+            silent.push(rule.rule.clone());
+        }
+    }
+    let warning = (!silent.is_empty()).then(|| Warning::silent(&silent, unknown));
+    (outcomes, warning)
 }
 
 /// Digests of what was asked about.
@@ -326,27 +505,24 @@ fn digest(text: &str) -> String {
 /// The plan, where a failure names what was judged.
 const PLAN: &str = "the plan";
 
+/// A violation, with the level that the rule itself gives it.
+type Weighted = (Violation, Option<Level>);
+
 /// What the answers come to, as they come in.
 #[derive(Default)]
 struct Found {
-    /// Each with the level that the rule itself gives it.
-    violations: Vec<(Violation, Option<Level>)>,
+    violations: Vec<Weighted>,
     /// What only applying tells.
-    undetermined: Vec<(Violation, Option<Level>)>,
+    undetermined: Vec<Weighted>,
     warnings: Vec<Warning>,
     failures: Vec<PolicyError>,
 }
 
 impl Found {
-    /// Takes in the warnings of an answer, or why there is none.
-    fn take(&mut self, answer: Result<Answer, PolicyError>, subject: &str) -> Option<Answer> {
+    /// An answer; takes in why there is none.
+    fn take(&mut self, answer: Result<Answer, PolicyError>) -> Option<Answer> {
         match answer {
-            Ok(mut answer) => {
-                let warning =
-                    |message| Warning { subject: subject.to_owned(), ..Warning::of_the_run(message) };
-                self.warnings.extend(std::mem::take(&mut answer.warn).into_iter().map(warning));
-                Some(answer)
-            }
+            Ok(answer) => Some(answer),
             // The process may be gone for all that is asked; that is said once.
             Err(failure) if self.failures.contains(&failure) => None,
             Err(failure) => {
@@ -355,6 +531,13 @@ impl Found {
             }
         }
     }
+}
+
+/// What a rule warns of. One without a name is a remark.
+fn told(warning: Violation) -> Warning {
+    let named = warning.rule != "warn";
+    let told = Warning::of_a_rule(warning, None);
+    Warning { rule: told.rule.clone().filter(|_| named), ..told }
 }
 
 /// The bundle's data with the environment in it.
@@ -413,57 +596,53 @@ fn out_of_turn(during: &str) -> PolicyError {
     }
 }
 
-/// Checks that the parts of an answer agree, or says which rule contradicts another and how. Afterwards `violation` is
-/// there.
-fn consistent(mut answer: Answer) -> Result<Answer, (&'static str, &'static str)> {
-    let violation =
-        answer.violation.get_or_insert_with(|| answer.deny.iter().map(|message| plain(message)).collect());
-    let said: BTreeSet<_> = violation.iter().map(|violation| &violation.msg).collect();
-    if !said.iter().copied().eq(&answer.deny) {
-        return Err(("deny", "`deny` and `violation` do not say the same"));
+/// Checks that the parts of an answer agree, or says which rule contradicts another and how.
+fn consistent(answer: Answer) -> Result<Answer, (&'static str, &'static str)> {
+    let said: BTreeSet<_> = answer.deny.iter().map(|denial| denial.msg.as_str()).collect();
+    let violations = || answer.violation.iter().flatten();
+    if violations().any(|violation| !said.contains(violation.msg.as_str())) {
+        return Err((
+            "deny",
+            "`deny` and `violation` do not say the same: `deny` must have each message of `violation`",
+        ));
     }
-    let all_hold = answer.evaluated.iter().all(|rule| rule.passed);
-    if all_hold != answer.deny.is_empty() && !answer.evaluated.is_empty() {
+    let named: BTreeSet<_> =
+        violations().chain(&answer.deny).map(|violation| violation.rule.as_str()).collect();
+    let contradicts = |rule: &Evaluated| {
+        if rule.passed { named.contains(rule.rule.as_str()) } else { answer.deny.is_empty() }
+    };
+    if answer.evaluated.iter().any(contradicts) {
         return Err(("evaluated", "`deny` and `evaluated` do not say the same"));
     }
-    if answer.allow.is_some_and(|allow| allow != answer.deny.is_empty()) {
+    if answer.allow == Some(false) && answer.deny.is_empty() {
         return Err(("allow", "`deny` and `allow` do not say the same"));
     }
     Ok(answer)
 }
 
-/// A denial that is a message alone.
-fn plain(message: &str) -> RawViolation {
-    RawViolation {
-        rule: "deny".to_owned(),
-        msg: message.to_owned(),
-        address: String::new(),
-        path: String::new(),
-        actions: Vec::new(),
-        level: None,
-    }
-}
-
-/// The violations with their places, in the order of the file.
-fn placed(violations: Vec<RawViolation>, subject: &Subject<'_>) -> Vec<(Violation, Option<Level>)> {
-    in_order(violations, |raw| (subject.name.to_owned(), (subject.place)(&raw.path)))
-}
-
-/// The same of a plan.
-fn located(violations: Vec<RawViolation>, plan: &Deployment<'_>) -> Vec<(Violation, Option<Level>)> {
-    in_order(violations, |raw| (String::new(), (plan.place)(&raw.address, &raw.path)))
-}
-
+/// Violations with their places, in the order of the file.
 fn in_order(
     violations: Vec<RawViolation>,
-    place: impl Fn(&RawViolation) -> (String, Option<Span>),
-) -> Vec<(Violation, Option<Level>)> {
+    subject: &str,
+    place: impl Fn(&RawViolation) -> Option<Span>,
+) -> Vec<Weighted> {
     let found = violations.into_iter().map(|raw| {
-        let (subject, span) = place(&raw);
+        let span = place(&raw);
         let RawViolation { rule, msg: message, address, path, actions, level } = raw;
-        let level_here = level.unwrap_or_default();
-        let bundle = String::new();
-        (Violation { rule, subject, address, message, path, span, actions, level: level_here, bundle }, level)
+        let violation = Violation {
+            rule,
+            subject: subject.to_owned(),
+            address,
+            message,
+            path,
+            span,
+            says_what_to_do: !actions.is_empty(),
+            actions,
+            docs: String::new(),
+            level: level.unwrap_or_default(),
+            bundle: String::new(),
+        };
+        (violation, level)
     });
     let mut found: Vec<_> = found.collect();
     found.sort_by(|(a, _), (b, _)| {

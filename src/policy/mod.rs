@@ -13,6 +13,7 @@
 //! - `verdict`   findings to what people and records see
 //! - `schema`    what the rules are asked about, for who writes them
 //! - `sight`     of which objects the rules look at the values
+//! - `explain`   what a rule is, and by whose word
 //! - `loaded`    rules and their tests, to be asked anything: what `mlo policy` does
 //! - `input`     what the inputs of the packages that are asked may hold
 //! - `approved`  the one function that approves
@@ -22,16 +23,18 @@
 //! - `child`     from outside: started, asked, waited for, ended
 //! - `wire`      what is said between the two
 //! - `serve`     from inside: limits itself, then answers
-//! - `annotations` what comments say of rules: their levels
+//! - `annotations` what comments say of rules, read; `annotation` the same for those whom a rule stops
 //! - `scan`      what is refused in the text of a policy before it is parsed
 //! - `engine`    Rego to answers: the only door to the engine
 
+mod annotation;
 mod annotations;
 mod approved;
 mod bundle;
 mod child;
 mod engine;
 mod error;
+mod explain;
 mod gate;
 mod input;
 mod loaded;
@@ -48,6 +51,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use annotation::Annotation;
 pub use approved::{Approved, Verdict, check, check_again, check_manifests};
 pub use bundle::{
     Algorithm, Bundle, Bundles, Files, KeyError, Listed, Named, Packing, SIGNATURES, SigningKey,
@@ -55,7 +59,8 @@ pub use bundle::{
 };
 pub use child::Program;
 pub use error::PolicyError;
-pub use gate::{Deployment, Evaluator, Gate, Setting, Subject};
+pub use explain::{Circumstances, Exception, Explained, LevelIn, SettingInForce};
+pub use gate::{Again, Deployment, Evaluator, Gate, Setting, Subject};
 pub use loaded::{Answered, Loaded, TestOutcome};
 pub use schema::input_schema;
 pub use serve::serve;

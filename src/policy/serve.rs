@@ -83,12 +83,16 @@ fn answer(held: &mut Held, request: Request, document: Option<&[u8]>, unlimited:
             Ok(Reply::Read)
         }
         Request::Load { data } => held.load(data).map(|loaded| {
-            let (levels, values_of) = (loaded.levels.clone(), loaded.values_of.clone());
+            let (annotations, values_of) = (loaded.annotations.clone(), loaded.values_of.clone());
             held.judge = Some(loaded);
-            Reply::Loaded { unlimited: unlimited.to_vec(), levels, values_of }
+            Reply::Loaded { unlimited: unlimited.to_vec(), annotations, values_of }
         }),
         Request::Ask { package } => match (&mut held.judge, document.map(std::str::from_utf8)) {
             (Some(judge), Some(Ok(input))) => judge.ask(&package, input).map(Reply::Answer),
+            _ => Err(nothing_to_answer_for()),
+        },
+        Request::AskAgain { at } => match (&mut held.judge, document.map(std::str::from_utf8)) {
+            (Some(judge), Some(Ok(change))) => judge.ask_again(at, change).map(Reply::Answer),
             _ => Err(nothing_to_answer_for()),
         },
         Request::Open { rules, data, covers } => Workbench::open(&rules, &data, covers).map(|opened| {
@@ -116,6 +120,7 @@ impl Request {
             Self::Read { .. }
             | Self::Load { .. }
             | Self::Ask { .. }
+            | Self::AskAgain { .. }
             | Self::Open { .. }
             | Self::Check { .. } => CPU_SECONDS,
             Self::Test { .. } | Self::Eval { .. } | Self::Coverage => TIME_MAX.as_secs(),

@@ -4,7 +4,7 @@
 //! type are handed to the rules. Never happens: rules that say nothing of it are kept from anything; a rule sees, or is asked
 //! again for, what its policy says it does not look at.
 
-use super::waivers::matches;
+use super::annotation::matches;
 
 /// The types of objects that are handed to the rules as they are. Of the others they get those that change: address, type and
 /// actions.

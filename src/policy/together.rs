@@ -4,7 +4,7 @@
 //! another, or shares a process with it; one that could not decide is passed over.
 
 use super::{
-    Bundle, Bundles, Decision, Denial, Deployment, Evaluated, Evaluation, Evaluator, Gate, Listed,
+    Again, Bundle, Bundles, Decision, Denial, Deployment, Evaluated, Evaluation, Evaluator, Gate, Listed,
     PolicyError, Setting, Sight, Subject, Warning,
 };
 use crate::plan::Waiting;
@@ -118,6 +118,20 @@ impl Gates {
         self.put_together(|gate| gate.decide_waiting(subjects, deployment, unknown))
     }
 
+    /// The number of the plan that was judged last: the same for all of them.
+    pub(super) fn judged(&self) -> u64 {
+        self.each.first().map_or(0, |(_, gate)| gate.judged())
+    }
+
+    /// Asks all of them again about a plan, one change of which is known better by now.
+    pub(super) fn decide_again(
+        &mut self,
+        again: &Again<'_>,
+        unknown: &Waiting,
+    ) -> Result<Decision, Box<Denial>> {
+        self.put_together(|gate| gate.decide_again(again, unknown))
+    }
+
     fn put_together(
         &mut self,
         mut ask: impl FnMut(&mut Gate) -> Result<Decision, Box<Denial>>,
@@ -200,6 +214,7 @@ fn add(whole: &mut Denial, said: Denial) {
         }
     }
     decision.deployment.extend(said.deployment);
+    decision.about.extend(said.about);
     decision.plan_input = decision.plan_input.take().or(said.plan_input);
     decision.warnings.extend(said.warnings);
 }

@@ -1,9 +1,10 @@
 //! What the policy found, as people and records see it.
 
-use super::{Listed, PolicyError, Waiver};
+use super::{Annotation, Listed, PolicyError, Waiver};
 use crate::diag::{Diagnostic, Diagnostics, Span, code};
+use crate::plan::Waiting;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// How much a rule weighs. A rule that does not say is mandatory.
@@ -52,6 +53,10 @@ pub struct Violation {
     pub span: Option<Span>,
     /// What to do, one sentence each.
     pub actions: Vec<String>,
+    /// Whether what denied says what to do, and not only the comment above its rule.
+    pub says_what_to_do: bool,
+    /// Where more is said of the rule; empty if nowhere.
+    pub docs: String,
     /// How much the rule weighs.
     pub level: Level,
     /// The bundle that the rule is of; empty until several are put together.
@@ -111,6 +116,14 @@ impl Warning {
         let message =
             format!("{address}: `{path}` is known only during the apply, and rule `{rule}` needs it");
         Self { undetermined: true, message, ..Self::of_a_rule(violation, None) }
+    }
+
+    /// Rules that say nothing against what is known, but look at what is known only during the apply.
+    pub(super) fn silent(rules: &[String], unknown: &Waiting) -> Self {
+        let rules: Vec<_> = rules.iter().map(|rule| format!("`{rule}`")).collect();
+        let (s, look) = if rules.len() == 1 { ("", "looks") } else { ("s", "look") };
+        let message = format!("{}, and rule{s} {} {look} at that", unknown.describe(), rules.join(", "));
+        Self { undetermined: true, ..Self::of_the_run(message) }
     }
 
     /// A rule that does not hold, and that its owners let be for a time.
@@ -177,7 +190,7 @@ impl Warning {
 }
 
 /// One rule and how it came out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evaluated {
     /// The rule's id.
     pub rule: String,
@@ -188,6 +201,9 @@ pub struct Evaluated {
     pub shown: String,
     /// Whether it holds.
     pub passed: bool,
+    /// Whether only applying tells. It does not hold yet, then, and denies nothing. No policy says this.
+    #[serde(skip)]
+    pub undetermined: bool,
     /// Whether it is on the short list that is printed when all rules hold.
     #[serde(default)]
     pub checklist: bool,
@@ -205,6 +221,17 @@ pub struct Evaluation {
     pub input: String,
     /// Every rule, in the policy's order. Empty if the bundle does not list its rules.
     pub rules: Vec<Evaluated>,
+}
+
+impl Evaluated {
+    /// How it came out, in a word.
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Self { passed: true, .. } => "passed",
+            Self { undetermined: true, .. } => "undetermined",
+            _ => "failed",
+        }
+    }
 }
 
 impl Evaluation {
@@ -235,6 +262,8 @@ pub struct Decision {
     pub plan_input: Option<String>,
     /// The rules for plans, in the policy's order.
     pub deployment: Vec<Evaluated>,
+    /// What the rules say of themselves that do not hold, by their ids.
+    pub about: BTreeMap<String, Annotation>,
     /// What somebody should look at.
     pub warnings: Vec<Warning>,
 }
@@ -248,7 +277,8 @@ impl Decision {
     /// The rules that only applying tells of.
     pub fn undetermined(&self) -> BTreeSet<&str> {
         let waiting = self.warnings.iter().filter(|warning| warning.undetermined);
-        waiting.filter_map(|warning| warning.rule.as_deref()).collect()
+        let listed = self.deployment.iter().filter(|rule| rule.undetermined).map(|rule| rule.rule.as_str());
+        waiting.filter_map(|warning| warning.rule.as_deref()).chain(listed).collect()
     }
 }
 
@@ -324,6 +354,17 @@ impl Denial {
         let mut list = "Action required:\n".to_owned();
         for (index, action) in actions.iter().enumerate() {
             let _ = writeln!(list, "  {}. {action}", index + 1);
+        }
+        list
+    }
+
+    /// Where more is said of the rules, a line each, under a headline; empty if nowhere.
+    pub fn docs_list(&self) -> String {
+        let docs = self.violations.iter().filter(|violation| !violation.docs.is_empty());
+        let docs: BTreeMap<_, _> = docs.map(|violation| (violation.rule.as_str(), &violation.docs)).collect();
+        let mut list = if docs.is_empty() { String::new() } else { "More about the rules:\n".to_owned() };
+        for (rule, docs) in docs {
+            let _ = writeln!(list, "  {rule}: {docs}");
         }
         list
     }

@@ -5,7 +5,7 @@
 //! environment makes a rule weigh less than it does elsewhere.
 
 use super::waivers::{self, Waiver};
-use super::{Bundle, Level, PolicyError, Setting, Violation, Warning};
+use super::{Annotation, Bundle, Level, PolicyError, Setting, Violation, Warning, annotations};
 use crate::diag::Span;
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,8 @@ type Levels = BTreeMap<String, Level>;
 pub(super) struct Weights {
     /// As comments in the policy say. Known once the bundle is compiled.
     annotated: Levels,
+    /// The rules that comments name.
+    named: BTreeSet<String>,
     /// As `data.mlo.levels.RULE` says. This counts before what rules and comments say.
     general: Levels,
     /// As `data.mlo.levels.ENVIRONMENT.RULE` says: at least so much.
@@ -58,9 +60,9 @@ impl Weights {
         let words = bundle.rules.values().flat_map(|text| text.split('"')).map(str::to_owned).collect();
         let waivers = waivers::read(&bundle.waivers)?;
         let Setting { environment, levels: block, overrides, today } = setting;
-        let annotated = Levels::new();
         Ok(Self {
-            annotated,
+            annotated: Levels::new(),
+            named: BTreeSet::new(),
             general,
             stricter,
             block,
@@ -77,8 +79,9 @@ impl Weights {
     ///
     /// # Errors
     /// If the bundle's data would make a rule weigh less in this environment.
-    pub(super) fn annotate(&mut self, levels: Levels) -> Result<(), PolicyError> {
-        self.annotated = levels;
+    pub(super) fn annotate(&mut self, annotations: &[Annotation]) -> Result<(), PolicyError> {
+        self.annotated = annotations::levels(annotations);
+        self.named = annotations.iter().filter(|it| it.is_rule()).map(|it| it.rule.clone()).collect();
         if let Some(rule) = self.general.keys().chain(self.stricter.keys()).find(|rule| !self.is_rule(rule)) {
             let reason = format!("mlo.levels sets the level of `{rule}`, and there is no such rule");
             return Err(PolicyError::Compile { file: "data".to_owned(), reason });
@@ -99,7 +102,7 @@ impl Weights {
 
     /// Whether the policy has a rule of a name, as far as its text tells.
     fn is_rule(&self, name: &str) -> bool {
-        self.annotated.contains_key(name) || self.words.contains(name)
+        self.named.contains(name) || self.words.contains(name)
     }
 
     /// How much a rule weighs in every environment, where that is said outside of it.
@@ -222,6 +225,8 @@ impl Weights {
                 path: String::new(),
                 span: Some(*span),
                 actions: vec![action],
+                says_what_to_do: true,
+                docs: String::new(),
                 level: Level::Mandatory,
                 bundle: String::new(),
             });
@@ -231,7 +236,7 @@ impl Weights {
 }
 
 /// Environments that there are without anybody's word.
-const BUILT_IN: [&str; 3] = ["dev", "staging", "prod"];
+pub(super) const BUILT_IN: [&str; 3] = ["dev", "staging", "prod"];
 
 /// What is denied where an environment's block sets levels that it cannot set.
 const LEVELS_RULE: &str = "policy_levels";
@@ -241,14 +246,14 @@ fn renew(Waiver { approver, expires, place, .. }: &Waiver) -> String {
 }
 
 /// What `mlo.levels` of the data says.
-struct Configured {
-    general: Levels,
-    stricter: Levels,
+pub(super) struct Configured {
+    pub(super) general: Levels,
+    pub(super) stricter: Levels,
     strangers: Vec<String>,
 }
 
 /// Levels for all environments, and for one, as `mlo.levels` of the data says.
-fn configured(data: &Json, environment: &str) -> Result<Configured, PolicyError> {
+pub(super) fn configured(data: &Json, environment: &str) -> Result<Configured, PolicyError> {
     let refuse = |reason: String| PolicyError::Compile { file: "data".to_owned(), reason };
     let mut configured =
         Configured { general: Levels::new(), stricter: Levels::new(), strangers: Vec::new() };

@@ -3,8 +3,8 @@
 //! Each message is a frame: its length in four bytes, then JSON. A question has a second frame, its input, which only the
 //! other side takes apart. Neither side trusts the other's lengths.
 
-use super::Level;
 use super::verdict::Evaluated;
+use super::{Annotation, Level};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,10 +28,15 @@ pub(super) enum Request {
         /// What `data` holds, the environment included.
         data: Json,
     },
-    /// To evaluate a package over the input that the next frame holds.
+    /// To evaluate a package over the input that the next frame holds. A plan is kept, in place of an earlier one.
     Ask {
         /// Such as `model.governance`.
         package: String,
+    },
+    /// To evaluate the rules for plans over the plan that is kept, with another change, which the next frame holds.
+    AskAgain {
+        /// Its position in `plan.resource_changes`.
+        at: usize,
     },
     /// To read and compile rules and their tests, to be asked anything.
     Open {
@@ -66,7 +71,7 @@ pub(super) enum Request {
 impl Request {
     /// Whether a frame follows that holds an input.
     pub(super) fn has_input(&self) -> bool {
-        matches!(self, Self::Ask { .. } | Self::Eval { .. })
+        matches!(self, Self::Ask { .. } | Self::AskAgain { .. } | Self::Eval { .. })
     }
 }
 
@@ -79,8 +84,8 @@ pub(super) enum Reply {
     Loaded {
         /// What this system cannot limit, in words: `memory`.
         unlimited: Vec<String>,
-        /// The levels that comments say of rules.
-        levels: BTreeMap<String, Level>,
+        /// What comments say of rules.
+        annotations: Vec<Annotation>,
         /// Patterns of the types of objects whose values the rules for plans look at; nothing if that may be any.
         values_of: Option<Vec<String>>,
     },
@@ -158,16 +163,18 @@ pub struct Covered {
 /// What the rules of a package say of an input. Its parts have their shapes, and may contradict each other.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Answer {
-    pub(super) deny: BTreeSet<String>,
+    pub(super) deny: Vec<Violation>,
     pub(super) violation: Option<Vec<Violation>>,
-    pub(super) warn: BTreeSet<String>,
+    pub(super) warn: Vec<Violation>,
     pub(super) allow: Option<bool>,
     pub(super) evaluated: Vec<Evaluated>,
 }
 
-/// A denial as rules write it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A denial, or a warning, as rules write it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Violation {
+    /// Where nothing is said, the definition that it is of says it.
+    #[serde(default)]
     pub(super) rule: String,
     pub(super) msg: String,
     /// The object, of a denial that is about one.

@@ -61,8 +61,10 @@ pub struct Tester<'a> {
 }
 
 /// What the gate is asked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Asked<'r> {
+    /// What the values of the run depend on, its models among it.
+    pub context: &'r Context,
     /// Whether objects change that nothing stands in for.
     pub is_real: bool,
     /// The file of manifests that the test names, if it does.

@@ -189,7 +189,8 @@ impl Testing<'_, '_> {
         let stand_ins = &ready.context.stand_ins;
         let mut changes = plan.operations.iter().filter(|operation| operation.is_change());
         let is_real = changes.any(|operation| !stand_ins.stands_in(&operation.address, &operation.provider));
-        match (self.tester.gate)(plan, Asked { is_real, manifest: ready.manifest.as_deref() }) {
+        let asked = Asked { context: &ready.context, is_real, manifest: ready.manifest.as_deref() };
+        match (self.tester.gate)(plan, asked) {
             Verdict::Approved(approved) => Ok(approved),
             Verdict::Denied(denial) => Err(denial.diagnostics()),
         }
@@ -218,7 +219,7 @@ impl Testing<'_, '_> {
         };
         let ask_again = |operation: &Operation, value: &Value| {
             let is_real = !stand_ins.stands_in(&operation.address, &operation.provider);
-            let asked = Asked { is_real, manifest: ready.manifest.as_deref() };
+            let asked = Asked { context: &ready.context, is_real, manifest: ready.manifest.as_deref() };
             (self.tester.ask_again)(approved, (operation, value), asked)
         };
         let applier = Applier {

@@ -43,6 +43,13 @@ impl ModelFacts {
     pub fn opset(&self) -> Option<i64> {
         self.opsets.get("ai.onnx").or_else(|| self.opsets.get("")).copied()
     }
+
+    /// What it takes and gives, in a line: `x: float[?,4] -> label: int64[?], scores: float[?,3]`. A name stands for a length
+    /// that is any, `?` for one without a name.
+    pub fn signature(&self) -> String {
+        let side = |ports: &[Port]| ports.iter().map(Port::signature).collect::<Vec<_>>().join(", ");
+        format!("{} -> {}", side(&self.inputs), side(&self.outputs))
+    }
 }
 
 /// One input or output.
@@ -89,6 +96,13 @@ impl Port {
             Dim::Any => String::new(),
         };
         Some(dims.iter().map(text).collect())
+    }
+
+    fn signature(&self) -> String {
+        let length = |length: String| if length.is_empty() { "?".to_owned() } else { length };
+        let shape = self.shape().map(|shape| shape.into_iter().map(length).collect::<Vec<_>>().join(","));
+        let shape = shape.map(|shape| format!("[{shape}]")).unwrap_or_default();
+        format!("{}: {}{shape}", self.name, self.kind)
     }
 }
 

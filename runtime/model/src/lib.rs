@@ -23,5 +23,5 @@ mod wire;
 pub use beside::{DataFile, ModelFiles, listed, read_files};
 pub use error::{DataProblem, FolderProblem, ModelError};
 pub use facts::{Dim, ModelFacts, Port, PortType};
-pub use inspect::{MODEL_BYTES_MAX, data_files, inspect, inspect_bytes, inspect_files, read};
+pub use inspect::{MODEL_BYTES_MAX, data_files, inspect, inspect_bytes, inspect_files, read, signature};
 pub use locate::{Root, locate};

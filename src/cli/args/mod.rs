@@ -12,7 +12,7 @@ pub(super) use approve::{Approve, Signing};
 pub(super) use audit::{Audit, AuditList, AuditShow, AuditVerify};
 pub(super) use bundle::{BundleBuild, BundleSign, BundleVerify, PolicyBundle, SignedWith};
 pub(super) use look::{Console, Graph, GraphFormat, GraphType, Providers, ProvidersCommand};
-pub(super) use policy::{About, Policy, PolicyCheck, PolicyEval, PolicyNew, PolicyTest};
+pub(super) use policy::{About, Policy, PolicyCheck, PolicyEval, PolicyExplain, PolicyNew, PolicyTest};
 pub(super) use state::{
     ForceUnlock, State, StateChange, StateDiff, StateImportTerraform, StateInstance, StateList, StateMigrate,
     StateMv, StateOf, StatePull, StatePush, StateRekey, StateRepair, StateReplaceProvider, StateRestore,
@@ -246,6 +246,7 @@ impl Command {
             Self::Policy(Policy::Eval(options)) => options.json,
             Self::Policy(Policy::Check(options)) => options.json,
             Self::Policy(Policy::Bundle(command)) => command.wants_json(),
+            Self::Policy(Policy::Explain(options)) => options.json,
             Self::Policy(Policy::New(_))
             | Self::Audit(_)
             | Self::State(_)

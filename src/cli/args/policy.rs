@@ -20,6 +20,11 @@ pub(in crate::cli) enum Policy {
     /// Check policies strictly: all that the gate would refuse, and names that nothing uses or that no input has
     #[command(after_help = "Examples:\n  mlo policy check\n  mlo policy check policies team/rules --json")]
     Check(PolicyCheck),
+    /// Say what a rule is: what must hold, how much it weighs and by whose word, and its thresholds; or list all rules
+    #[command(
+        after_help = "Examples:\n  mlo policy explain\n  mlo policy explain accuracy --env prod\n  mlo policy explain signature --policies rules --json"
+    )]
+    Explain(PolicyExplain),
     /// Begin a rule: writes a policy and a test of it
     #[command(
         after_help = "Example:\n  mlo policy new owner_named\n  mlo policy new cost_limit --about plan"
@@ -96,6 +101,22 @@ pub(in crate::cli) struct PolicyCheck {
     pub(in crate::cli) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli) network: Network,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+/// `mlo policy explain`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PolicyExplain {
+    /// The rule. Without it all are listed.
+    #[arg(value_name = "RULE")]
+    pub(in crate::cli) rule: Option<String>,
+    /// A folder of policies in place of the built-in ones.
+    #[arg(long, value_name = "FOLDER")]
+    pub(in crate::cli) policies: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) environment: Environment,
     /// Print one JSON document.
     #[arg(long)]
     pub(in crate::cli) json: bool,

@@ -4,7 +4,7 @@ use super::policy_process;
 use crate::apply::{Applied, Applier, Halted, settle};
 use crate::cli::approval;
 use crate::cli::args::{Apply, Global};
-use crate::cli::audit::Notes;
+use crate::cli::audit::{self, Notes};
 use crate::cli::backend::moves;
 use crate::cli::confirm;
 use crate::cli::exit::Exit;
@@ -182,12 +182,13 @@ impl Run<'_> {
         self.report.environment(screen, &self.session.environment);
         self.report.plan(screen, &plan, false);
         let notes = Notes::new(self.session, (&self.holder, engine), self.saved, &snapshot);
+        let digest = audit::digest_of(&plan, screen);
         let approved = match self.gate.judge(plan) {
             Verdict::Approved(approved) => approved,
             Verdict::Denied(denial) => {
                 self.report.denial(screen, &denial, &self.session.sources);
                 // It is denied whatever becomes of the record.
-                match notes.denied(&denial, screen).await {
+                match notes.denied(&denial, &digest, screen).await {
                     Ok(record) => self.report.audited(&record),
                     Err(Stop::Failed(messages, _)) => {
                         self.report.messages(screen, &messages, &self.session.sources);
@@ -204,7 +205,7 @@ impl Run<'_> {
         } else if self.kind == Kind::Destroy && self.report.is_for_people() {
             session::hint_at_other_states(screen, &self.session.place, "destroy");
         }
-        self.report.audited(&notes.begun(&approved, consent.as_ref(), screen).await?);
+        self.report.audited(&notes.begun(&approved, (consent.as_ref(), &digest), screen).await?);
         let carry_out = self.applier(guard, snapshot, connections, next_operation, interrupt, screen);
         let applied = carry_out(&approved).await;
         let again = self.gate.again();

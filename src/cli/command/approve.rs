@@ -10,6 +10,7 @@ use crate::cli::discretion;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::lock::{Stop, unless_interrupted};
+use crate::cli::report::document_of;
 use crate::cli::saved::{self, Here};
 use crate::cli::screen::Screen;
 use crate::cli::secrets;
@@ -75,7 +76,7 @@ async fn approve(options: &Approve, sources: &mut SourceMap, screen: &mut Screen
     let loosened = approval::loosened(&saved);
     if options.json {
         let approved = (&document, &approved, name.as_deref());
-        screen.print_json(approved_json(&saved, approved, &loosened, screen.shows_everything()));
+        screen.print_json(approved_json(&saved, approved, &loosened, screen));
         return Ok(());
     }
     screen.report(&loosened, &SourceMap::new());
@@ -90,8 +91,12 @@ fn approved_json(
     saved: &saved::Saved,
     (document, approval, name): (&Document, &Approval, Option<&str>),
     messages: &Diagnostics,
-    everything: bool,
+    screen: &Screen,
 ) -> serde_json::Value {
+    let everything = screen.shows_everything();
+    let shown = discretion::shown(&saved.plan, everything);
+    let mut shown = view::json::plan(&document_of(&shown, screen), false, everything);
+    saved.add_policy(&mut shown);
     let Approval { plan, environment, lineage, serial, approved_at, who, run_url, key } = approval;
     json!({
         "format_version": view::json::FORMAT,
@@ -108,7 +113,7 @@ fn approved_json(
             "key": key.map(|key| key.to_string()),
             "expires_after_s": saved.rules.expires_after.map(|time| time.as_secs()),
         },
-        "plan": view::json::plan(&discretion::shown(&saved.plan, everything), false, everything),
+        "plan": shown,
         "diagnostics": view::json::diagnostics(messages, &SourceMap::new()),
     })
 }

@@ -9,10 +9,11 @@ use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Failed, Found};
 use crate::cli::view::{Paint, json};
-use crate::diag::{Diagnostic, Diagnostics, SourceMap, code, escape};
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code, escape};
 use mlo_state::StoreError;
 use serde_json::{Value as Json, json};
 use std::fmt::Write as _;
+use std::path::Path;
 
 type Failure = (Failed, Exit);
 
@@ -191,9 +192,19 @@ fn is_empty(value: &Json) -> bool {
 fn verify(options: &AuditVerify, screen: &Screen) -> Result<Exit, Failure> {
     let log = Log::open(&options.of)?;
     let snapshots = log.snapshots()?;
-    let findings = audit::verify(&log.kept, &snapshots, options.head.as_deref());
+    let mut findings = audit::verify(&log.kept, &snapshots, options.head.as_deref());
+    let plan = options.plan_document.as_deref().map(digest_of).transpose()?;
+    let about = plan.as_ref().map(|plan| audit::about_plan(&log.kept, plan)).unwrap_or_default();
+    if let (Some(plan), []) = (&plan, about.as_slice()) {
+        let wrong = format!("no record is about the plan of that document, whose digest is {plan}");
+        findings.push(Finding { sequence: None, wrong });
+    }
     if options.json {
-        screen.print_json(verified(&log.kept, &findings));
+        let mut document = verified(&log.kept, &findings);
+        if let (Some(plan), Some(document)) = (plan, document.as_object_mut()) {
+            document.insert("plan".to_owned(), json!({ "digest": plan, "records": about }));
+        }
+        screen.print_json(document);
         return Ok(if findings.is_empty() { Exit::Done } else { Exit::Error });
     }
     if log.kept.is_empty() && findings.is_empty() {
@@ -214,7 +225,26 @@ fn verify(options: &AuditVerify, screen: &Screen) -> Result<Exit, Failure> {
     let records = if count == 1 { "record, as it was" } else { "records, each as it was" };
     screen.print(&format!("{} {count} {records} written, and none is missing\n", paint.green("✓")));
     screen.print(&format!("The last has the digest {last}\n"));
+    if let Some(plan) = plan {
+        let about: Vec<_> = about.iter().map(u64::to_string).collect();
+        screen.print(&format!("The plan of that document, {plan}, is in record {}\n", about.join(", ")));
+    }
     Ok(Exit::Done)
+}
+
+/// The digest of the plan in a document: of `mlo plan`, `mlo show` or `mlo apply`.
+fn digest_of(path: &Path) -> Result<String, Failure> {
+    let unreadable = |why: String| {
+        let message = Diagnostic::error(code::engine::FILE, format!("`{}`: {why}", path.display()));
+        error(message.help("give what `mlo show PLAN --json` or `mlo apply --json` printed"))
+    };
+    let text = std::fs::read(path).map_err(|error| unreadable(because(&error)))?;
+    let document: Json = serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+    let plan = document.get("plan").filter(|plan| plan.is_object()).unwrap_or(&document);
+    if !plan.get("resource_changes").is_some_and(Json::is_array) {
+        return Err(unreadable("it is no document of a plan".to_owned()));
+    }
+    Ok(audit::digest_of(&json::done_by(plan)))
 }
 
 fn verified(kept: &[Kept], findings: &[Finding]) -> Json {

@@ -3,6 +3,7 @@
 use crate::cli::args::{Global, Show, Source};
 use crate::cli::discretion;
 use crate::cli::exit::Exit;
+use crate::cli::report::document_of;
 use crate::cli::saved::{self, Looked};
 use crate::cli::screen::Screen;
 use crate::cli::secrets;
@@ -61,8 +62,10 @@ fn show_plan(path: &Path, as_json: bool, screen: &mut Screen) -> Exit {
     }
     match looked {
         Ok(Looked { saved, planned_at, .. }) if as_json => {
-            let mut document = json::plan(&discretion::shown(&saved.plan, everything), false, everything);
+            let plan = discretion::shown(&saved.plan, everything);
+            let mut document = json::plan(&document_of(&plan, screen), false, everything);
             json::add_time(&mut document, planned_at);
+            saved.add_policy(&mut document);
             screen.print_json(document);
         }
         Ok(Looked { saved, environment, .. }) => {

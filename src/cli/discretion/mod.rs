@@ -286,21 +286,78 @@ pub(super) fn judged(operation: &Operation, planned: &Value) -> Operation {
 
 /// A plan as it is shown: with marks on what is not, or, if everything is shown, without any.
 pub(super) fn shown(plan: &Plan, everything: bool) -> Shown<'_> {
-    shown_in_part(plan, everything, |_| true)
+    shown_in_part(plan, everything, &|_| true)
 }
 
 /// A plan as it is handed to policies that get the values of some types of objects: the others are not looked at here either.
-pub(super) fn judged_in_part(plan: &Plan, sees: impl Fn(&str) -> bool) -> Shown<'_> {
+pub(super) fn judged_in_part<'p>(plan: &'p Plan, sees: &dyn Fn(&str) -> bool) -> Shown<'p> {
     shown_in_part(plan, false, sees)
 }
 
-fn shown_in_part(plan: &Plan, everything: bool, sees: impl Fn(&str) -> bool) -> Shown<'_> {
-    let both = |before: Option<&Value>, after: Option<&Value>| shown_pair(before, after, everything);
+fn shown_in_part<'p>(plan: &'p Plan, everything: bool, sees: &dyn Fn(&str) -> bool) -> Shown<'p> {
+    let pair = |before: Option<&Value>, after: Option<&Value>| shown_pair(before, after, everything);
+    let named = |name: &str, value: &Value| if everything { bare(value) } else { marked_as(name, value) };
+    rewritten(plan, &Rewriting { pair: &pair, named: &named, sees, strips: everything })
+}
+
+/// The same with marks on each text in which a secret stands, which `hides` tells: so a plan's file has it, which keeps no
+/// such text.
+pub(super) fn hidden<'p>(plan: &'p Plan, hides: &dyn Fn(&str) -> bool) -> Shown<'p> {
+    let mark = |value: Option<&Value>| value.and_then(|value| marked_by_value(value, hides));
+    let pair = |before: Option<&Value>, after: Option<&Value>| {
+        let marked = (mark(before), mark(after));
+        (marked.0.is_some() || marked.1.is_some()).then_some(marked)
+    };
+    let named = |_: &str, value: &Value| mark(Some(value));
+    rewritten(plan, &Rewriting { pair: &pair, named: &named, sees: &|_| true, strips: false })
+}
+
+/// A value with marks on each text in which a secret stands, and on what has such a name in it; nothing if there is none.
+fn marked_by_value(value: &Value, hides: &dyn Fn(&str) -> bool) -> Option<Value> {
+    if value.marks().is_sensitive() {
+        return None;
+    }
+    let is_hidden = match value.kind() {
+        Kind::String(text) => hides(text),
+        Kind::Map(_, entries) | Kind::Object(entries) => entries.keys().any(|name| hides(name)),
+        Kind::List(..) | Kind::Set(..) | Kind::Tuple(_) => false,
+        _ => return None,
+    };
+    if is_hidden {
+        return Some(sensitive(value));
+    }
+    let mut changed = false;
+    let marked = value.clone().map_parts(|_, part| {
+        let marked = marked_by_value(part, hides);
+        changed |= marked.is_some();
+        marked.unwrap_or_else(|| part.clone())
+    });
+    changed.then_some(marked)
+}
+
+/// Two values of one thing, where one of them is another now.
+type Pair = (Option<Value>, Option<Value>);
+
+/// Gives what two values of one thing become.
+type Rewrite<'a> = dyn Fn(Option<&Value>, Option<&Value>) -> Option<Pair> + 'a;
+
+/// How the values of a plan are made others; nothing for what stays as it is.
+struct Rewriting<'a> {
+    pair: &'a Rewrite<'a>,
+    named: &'a dyn Fn(&str, &Value) -> Option<Value>,
+    /// Of which types of objects.
+    sees: &'a dyn Fn(&str) -> bool,
+    /// Whether outputs that are sensitive are shown.
+    strips: bool,
+}
+
+fn rewritten<'p>(plan: &'p Plan, how: &Rewriting<'_>) -> Shown<'p> {
+    let Rewriting { pair, named, sees, .. } = how;
     let operations = replaced(&plan.operations, |operation| {
         if !sees(&operation.address.type_name) {
             return None;
         }
-        let (prior, planned) = both(operation.prior.as_ref(), operation.planned.as_ref())?;
+        let (prior, planned) = pair(operation.prior.as_ref(), operation.planned.as_ref())?;
         let (prior, planned) =
             (prior.or_else(|| operation.prior.clone()), planned.or_else(|| operation.planned.clone()));
         Some(Operation { prior, planned, ..operation.clone() })
@@ -309,32 +366,16 @@ fn shown_in_part(plan: &Plan, everything: bool, sees: impl Fn(&str) -> bool) -> 
         if !sees(&drift.address.type_name) {
             return None;
         }
-        let (before, after) = both(Some(&drift.before), drift.after.as_ref())?;
+        let (before, after) = pair(Some(&drift.before), drift.after.as_ref())?;
         let (before, after) =
             (before.unwrap_or_else(|| drift.before.clone()), after.or_else(|| drift.after.clone()));
         Some(Drift { before, after, ..drift.clone() })
     });
-    let named = |name: &str, value: &Value| if everything { bare(value) } else { marked_as(name, value) };
-    let outputs = plan.outputs.iter().filter_map(|(name, change)| {
-        let look = |value: &Option<Value>| value.as_ref().and_then(|value| named(name, value));
-        let (mut before, mut after) = (look(&change.before), look(&change.after));
-        if let (Some(old), Some(new), Some(was), Some(is)) = (&change.before, &change.after, &before, &after)
-            && diff::same(was, is)
-            && !diff::same(old, new)
-        {
-            (before, after) = (Some(sensitive(old)), Some(sensitive(new)));
-        }
-        let is_changed = before.is_some() || after.is_some() || everything && change.sensitive;
-        is_changed.then(|| {
-            let change = OutputChange {
-                before: before.or_else(|| change.before.clone()),
-                after: after.or_else(|| change.after.clone()),
-                sensitive: change.sensitive && !everything,
-            };
-            (name.clone(), change)
-        })
-    });
-    let outputs: Vec<_> = outputs.collect();
+    let outputs: Vec<_> = plan
+        .outputs
+        .iter()
+        .filter_map(|(name, change)| Some((name.clone(), rewritten_output(name, change, how)?)))
+        .collect();
     let variables: Vec<_> = plan
         .values
         .root_variables()
@@ -349,6 +390,23 @@ fn shown_in_part(plan: &Plan, everything: bool, sees: impl Fn(&str) -> bool) -> 
     shown.outputs.extend(outputs);
     shown.values.replace_root_variables(variables);
     Shown::Marked(Box::new(shown))
+}
+
+fn rewritten_output(name: &str, change: &OutputChange, how: &Rewriting<'_>) -> Option<OutputChange> {
+    let look = |value: &Option<Value>| value.as_ref().and_then(|value| (how.named)(name, value));
+    let (mut before, mut after) = (look(&change.before), look(&change.after));
+    if let (Some(old), Some(new), Some(was), Some(is)) = (&change.before, &change.after, &before, &after)
+        && diff::same(was, is)
+        && !diff::same(old, new)
+    {
+        (before, after) = (Some(sensitive(old)), Some(sensitive(new)));
+    }
+    let is_changed = before.is_some() || after.is_some() || how.strips && change.sensitive;
+    is_changed.then(|| OutputChange {
+        before: before.or_else(|| change.before.clone()),
+        after: after.or_else(|| change.after.clone()),
+        sensitive: change.sensitive && !how.strips,
+    })
 }
 
 /// A value without marks; nothing if it has none.

@@ -3,8 +3,12 @@
 //! Goes in: messages, decisions, denials. Comes out: SARIF and `JUnit`, by the views of these names. Never happens: a place that
 //! is not in the repository, such as a built-in module that the author of a manifest has never seen.
 
+use crate::cli::{places, variables};
 use crate::diag::{Diagnostic, Diagnostics, Severity, SourceMap, Span, code};
-use crate::policy::{Decision, Denial, Evaluated, Level, PolicyError, Violation, Waiver, Warning};
+use crate::policy::{
+    Annotation, Decision, Denial, Evaluated, Level, PolicyError, Violation, Waiver, Warning,
+};
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 /// What a result is about where it is about no model: the plan, or the configuration.
@@ -15,6 +19,8 @@ pub(in crate::cli) const PLAN: &str = "plan";
 pub(in crate::cli) struct Findings {
     /// Rules with their outcomes, by what they judged: a model, or [`PLAN`].
     pub(in crate::cli) judged: Vec<(String, Vec<Evaluated>)>,
+    /// What rules say of themselves.
+    pub(in crate::cli) about: BTreeMap<String, Annotation>,
     pub(in crate::cli) results: Vec<Finding>,
 }
 
@@ -68,6 +74,7 @@ impl Findings {
 
     /// Takes in what was decided.
     pub(in crate::cli) fn decision(&mut self, decision: &Decision, sources: &SourceMap) {
+        self.about.extend(decision.about.clone());
         for evaluation in &decision.evaluations {
             self.judged.push((evaluation.subject.clone(), evaluation.rules.clone()));
         }
@@ -91,8 +98,16 @@ impl Findings {
         self.results.push(Finding::of_warning(warning, sources));
     }
 
+    /// What the rule says of itself that something was found by.
+    pub(in crate::cli) fn about(&self, finding: &Finding) -> Option<&Annotation> {
+        self.about.get(&finding.rule).filter(|_| finding.subject.is_some())
+    }
+
     /// A few words on a rule.
     pub(in crate::cli) fn title_of<'f>(&'f self, finding: &'f Finding) -> &'f str {
+        if let Some(about) = self.about(finding).filter(|about| !about.title.is_empty()) {
+            return &about.title;
+        }
         let judged = self.judged.iter().flat_map(|(_, rules)| rules);
         let known = judged.into_iter().find(|rule| rule.rule == finding.rule).map(|rule| rule.title.as_str());
         known.filter(|_| finding.subject.is_some()).unwrap_or(&finding.title)
@@ -179,7 +194,9 @@ pub(in crate::cli) fn in_repository(name: &str) -> Option<String> {
 }
 
 fn below(root: &Path, here: &Path, name: &str) -> Option<String> {
-    if name.contains("://") || name.starts_with("--") || name.is_empty() {
+    // What is fetched, or comes with the program, what a flag says, and what a variable of the environment says.
+    let is_variable = variables::PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    if name.is_empty() || name.starts_with("--") || is_variable || !places::is_own(name) {
         return None;
     }
     let mut path = PathBuf::new();
@@ -211,6 +228,9 @@ mod tests {
             ("/etc/passwd", None),
             ("mlo://model-deployment/local/main.hcl", None),
             ("--var", None),
+            ("MLO_VAR_size", None),
+            ("TF_VAR_size", None),
+            ("github.com/acme/modules//net/main.tf", None),
             ("", None),
         ] {
             assert_eq!(below(root, here, name).as_deref(), expected, "{name}");

@@ -5,6 +5,7 @@
 
 use super::Paint;
 use super::plan::{Judge, block, changed_outside, counted, one_output};
+use super::sarif::is_address;
 use crate::cli::discretion::without_tokens;
 use crate::diag::{Diagnostics, SourceMap, Style, escape};
 use crate::lang::value::Value;
@@ -70,10 +71,7 @@ impl Page {
 
     /// Takes in that the policies let it through.
     pub(in crate::cli) fn approval(&mut self, decision: &Decision) {
-        let counted = counted(decision);
-        if !counted.is_empty() {
-            let _ = writeln!(self.policy, "Policy: {counted}.");
-        }
+        let _ = writeln!(self.policy, "Policy: {}.", counted(decision));
         self.told(decision);
     }
 
@@ -95,8 +93,8 @@ impl Page {
         for violation in &denial.violations {
             let place =
                 violation.span.map(|span| format!(" at {}", code(&sources.place(span)))).unwrap_or_default();
-            let _ =
-                writeln!(self.policy, "- {}{place}: {}", code(&violation.rule), plain(&violation.message));
+            let (rule, docs) = (code(&violation.rule), more(&violation.docs));
+            let _ = writeln!(self.policy, "- {rule}{place}: {}{docs}", plain(&violation.message));
         }
         for failure in &denial.failures {
             let _ = writeln!(self.policy, "- {}", plain(&failure.diagnostic().summary));
@@ -308,6 +306,16 @@ pub(in crate::cli) fn plain(text: &str) -> String {
         }
     }
     out.replace("www.", "www&#46;")
+}
+
+/// Where more is said of a rule, after what it says; nothing if nowhere.
+fn more(docs: &str) -> String {
+    match docs {
+        "" => String::new(),
+        // Such an address has nothing that would end the link.
+        docs if is_address(docs) => format!(" ([more]({docs}))"),
+        docs => format!(" (more: {})", code(docs)),
+    }
 }
 
 /// Text of a user as code, on one line.

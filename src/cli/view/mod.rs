@@ -14,6 +14,7 @@ pub(super) mod plan;
 pub(super) mod policy;
 pub(super) mod progress;
 pub(super) mod providers;
+pub(super) mod rules;
 pub(super) mod sarif;
 pub(super) mod state;
 pub(super) mod stream;

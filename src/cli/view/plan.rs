@@ -332,13 +332,9 @@ pub(in crate::cli) fn policy(decision: &Decision, paint: Paint) -> String {
             let _ = writeln!(out, "  {symbol} {line}");
         }
     }
-    let counted = counted(decision);
-    if !counted.is_empty() {
-        let bundle: String = decision.bundle.chars().take("sha256:".len() + 12).collect();
-        let environment = &decision.environment;
-        let _ =
-            writeln!(out, "{} {counted}, environment {environment}, bundle {bundle}", paint.bold("Policy:"));
-    }
+    let (counted, environment) = (counted(decision), &decision.environment);
+    let bundle: String = decision.bundle.chars().take("sha256:".len() + 12).collect();
+    let _ = writeln!(out, "{} {counted}, environment {environment}, bundle {bundle}", paint.bold("Policy:"));
     out.push_str(&bundles(decision));
     out
 }
@@ -360,19 +356,16 @@ pub(in crate::cli) fn bundles(decision: &Decision) -> String {
     decision.bundles.iter().map(line).collect()
 }
 
-/// How the rules came out, such as `21 rules passed, 1 passed by`; empty if none was asked that has something to tell.
+/// How the rules came out, such as `21 rules passed, 1 passed by`.
 pub(in crate::cli) fn counted(decision: &Decision) -> String {
-    let models = || decision.evaluations.iter().flat_map(|evaluation| &evaluation.rules);
-    let rules = || models().chain(&decision.deployment);
+    let models = decision.evaluations.iter().flat_map(|evaluation| &evaluation.rules);
+    let rules: Vec<_> = models.chain(&decision.deployment).collect();
     let waiting = decision.undetermined();
-    let is_quiet = models().next().is_none() && rules().all(|rule| rule.passed) && waiting.is_empty();
-    if is_quiet {
-        return String::new();
-    }
-    let passed = rules().filter(|rule| rule.passed).count();
+    let passed = rules.iter().filter(|rule| rule.passed).count();
     let undetermined = waiting.len();
-    let passed_by = rules().filter(|rule| !rule.passed && !waiting.contains(rule.rule.as_str())).count();
-    let counts = [(passed, "rules passed"), (passed_by, "passed by"), (undetermined, "undetermined")];
+    let passed_by = rules.iter().filter(|rule| !rule.passed && !waiting.contains(rule.rule.as_str())).count();
+    let counts = [(passed_by, "passed by"), (undetermined, "undetermined")];
     let counts = counts.into_iter().filter(|(count, _)| *count > 0);
-    counts.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
+    let s = if passed == 1 { "" } else { "s" };
+    counts.fold(format!("{passed} rule{s} passed"), |all, (count, what)| format!("{all}, {count} {what}"))
 }

@@ -51,13 +51,36 @@ pub(in crate::cli) fn document(findings: &Findings, succeeded: bool) -> Json {
 }
 
 fn rule(findings: &Findings, finding: &Finding) -> Json {
-    json!({
+    let about = findings.about(finding);
+    let said = about.map(|about| about.description.as_str()).filter(|text| !text.is_empty());
+    let said = said.unwrap_or(&finding.explanation);
+    let mut help = said.to_owned();
+    for action in about.into_iter().flat_map(|about| &about.actions) {
+        let _ = write!(help, "\n- {action}");
+    }
+    let docs = about.map(|about| about.docs.as_str()).filter(|docs| !docs.is_empty());
+    if let Some(docs) = docs {
+        let _ = write!(help, "\nMore: {docs}");
+    }
+    let mut rule = json!({
         "id": finding.rule,
         "shortDescription": { "text": findings.title_of(finding) },
-        "fullDescription": { "text": finding.explanation },
-        "help": { "text": finding.explanation },
+        "fullDescription": { "text": said },
+        "help": { "text": help },
         "defaultConfiguration": { "level": level(&finding.state) },
-    })
+    });
+    // It must be an address; a path in the repository of the policy is none.
+    if let (Some(docs), Some(rule)) = (docs.filter(|docs| is_address(docs)), rule.as_object_mut()) {
+        rule.insert("helpUri".to_owned(), json!(docs));
+    }
+    rule
+}
+
+/// Whether a text is an address that a browser opens.
+pub(super) fn is_address(text: &str) -> bool {
+    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'*+,;=%".contains(&byte);
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty()) && text.bytes().all(is_safe)
 }
 
 /// What is let be would be an error otherwise: the suppression says that it is none.
@@ -163,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_result_has_a_place_a_fingerprint_and_why_it_is_let_be() {
-        let findings = |state| Findings { judged: Vec::new(), results: vec![finding(state, Some(at(4)))] };
+        let findings = |state| Findings { results: vec![finding(state, Some(at(4)))], ..Findings::default() };
         let document = document(&findings(State::Excused("Overridden: x".to_owned())), true);
         let result = &document["runs"][0]["results"][0];
         let location = &result["locations"][0]["physicalLocation"];
@@ -195,7 +218,7 @@ mod tests {
     fn what_has_no_place_is_a_notification_and_what_is_too_much_is_counted() {
         let results = (0..=RESULTS_MAX + 1).map(|line| finding(State::Error, Some(at(line + 1))));
         let results = results.chain([finding(State::Warning, None)]).collect();
-        let document = document(&Findings { judged: Vec::new(), results }, false);
+        let document = document(&Findings { results, ..Findings::default() }, false);
         let run = &document["runs"][0];
         assert_eq!(run["results"].as_array().unwrap().len(), RESULTS_MAX);
         let told = run["invocations"][0]["toolExecutionNotifications"].as_array().unwrap();

@@ -139,6 +139,9 @@ pub struct MadeFrom {
     /// Rules of the policies that are passed by, each with the reason: who approves the plan approves that.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub overrides: BTreeMap<String, String>,
+    /// What the policies said, as the plan's document has it, to be shown.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub judged: Json,
     /// Seconds since 1970.
     pub planned_at: i64,
     /// User and machine of who made it, as they called themselves.

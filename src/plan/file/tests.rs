@@ -17,6 +17,7 @@ fn made_from() -> MadeFrom {
         refresh: true,
         strict_checks: false,
         parts: <[Vec<String>; 3]>::default(),
+        judged: serde_json::Value::Null,
         overrides: BTreeMap::default(),
         planned_at: 7,
         who: "ann@host".into(),

@@ -64,6 +64,8 @@ pub struct Bundle {
     pub(super) tests: BTreeMap<String, String>,
     /// What `data` holds.
     pub(super) data: Json,
+    /// The files that say it: name to the keys below which its content stands, and its text.
+    pub(super) data_files: BTreeMap<String, (String, String)>,
     /// Files of exceptions: name to text.
     pub(super) waivers: BTreeMap<String, String>,
     manifest: Manifest,
@@ -207,6 +209,7 @@ struct Gathering {
     rules: BTreeMap<String, String>,
     tests: BTreeMap<String, String>,
     data: Option<Json>,
+    data_files: BTreeMap<String, (String, String)>,
     waivers: BTreeMap<String, String>,
     manifest: Manifest,
     hash: Sha256,
@@ -245,18 +248,32 @@ impl Gathering {
             let under = name.rsplit_once('/').filter(|_| counts).map_or("", |(folder, _)| folder);
             let read = data::nest(under, data::read(&shown, &text)?);
             data::merge(self.data.get_or_insert_with(data::nothing), read, &shown)?;
+            let under = under.to_owned();
+            self.data_files.insert(shown, (under, text));
         }
         Ok(())
     }
 
     fn finish(self) -> Result<Bundle, PolicyError> {
-        let Self { rules, tests, data, waivers, manifest, hash, is_signed, .. } = self;
+        let Self { rules, tests, data, data_files, waivers, manifest, hash, is_signed, .. } = self;
         let data = data.unwrap_or_else(data::nothing);
         let all = rules.iter().chain(&tests);
         manifest.check(all.map(|(name, text)| (name.as_str(), text.as_str())), &data)?;
         let (name, source, digest) = (String::new(), String::new(), finished(hash));
         let signed_by = None;
-        Ok(Bundle { rules, tests, data, waivers, manifest, name, source, digest, is_signed, signed_by })
+        Ok(Bundle {
+            rules,
+            tests,
+            data,
+            data_files,
+            waivers,
+            manifest,
+            name,
+            source,
+            digest,
+            is_signed,
+            signed_by,
+        })
     }
 }
 

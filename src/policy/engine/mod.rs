@@ -6,6 +6,7 @@
 //!
 //! - `compile`   rules and data to an engine that is ready to be asked
 //! - `check`     what the engine would evaluate to something else than `opa`, in the rules as they were parsed
+//! - `naming`    which rule a denial is of that does not say so
 //! - `lint`      what a policy says and does not use, or asks of an input that has no such part
 //! - `workbench` rules to be asked anything: tests, queries, what was evaluated
 //! - `visit`     every expression of a rule
@@ -15,6 +16,7 @@ mod builtins;
 mod check;
 mod compile;
 mod lint;
+mod naming;
 mod visit;
 mod workbench;
 
@@ -22,9 +24,10 @@ pub(super) use compile::{Strictness, compile};
 pub(super) use workbench::{TIME_MAX, Workbench};
 
 use super::wire::{Answer, Fault, Violation};
-use super::{Level, annotations};
-use super::{MODEL, PACKAGES, verdict::Evaluated};
+use super::{Annotation, annotations};
+use super::{DEPLOYMENT, MODEL, PACKAGES, verdict::Evaluated};
 use compile::EVALUATION_TIME_MAX;
+use naming::Definitions;
 use regorus::{Engine, LimitError, Value};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +38,7 @@ pub(super) struct Parsed {
     engine: Engine,
     /// File to package, such as `data.model.governance`.
     packages: BTreeMap<String, String>,
-    levels: BTreeMap<String, Level>,
+    annotations: Vec<Annotation>,
     values_of: Option<Vec<String>>,
 }
 
@@ -44,28 +47,31 @@ pub(super) struct Judge {
     engine: Engine,
     /// Package to the query that gives all its answers at once.
     queries: BTreeMap<&'static str, String>,
-    /// The levels that comments say of rules.
-    pub(super) levels: BTreeMap<String, Level>,
+    definitions: Definitions,
+    /// What comments say of rules.
+    pub(super) annotations: Vec<Annotation>,
     /// Patterns of the types of objects whose values the rules for plans look at; nothing if that may be any.
     pub(super) values_of: Option<Vec<String>>,
+    /// The plan that was asked about last, with all that was said of it since.
+    kept: Option<Value>,
 }
 
 impl Parsed {
     /// Scans, parses and checks the rules.
     pub(super) fn read(rules: &BTreeMap<String, String>) -> Result<Self, Fault> {
-        let levels = annotations::levels(rules)?;
+        let annotations = annotations::annotations(rules)?;
         let (engine, packages) = compile(rules, &Json::Object(serde_json::Map::new()), Strictness::Strict)?;
         // Rules on models see manifests alone. Any others may be asked by the rules for plans.
         let is_of_models =
             |file: &String| packages.get(file).is_some_and(|package| is_package(package, MODEL));
         let others = rules.iter().filter(|(file, _)| !is_of_models(file));
         let values_of = annotations::values_of(others.map(|(file, text)| (file.as_str(), text.as_str())))?;
-        Ok(Self { engine, packages, levels, values_of })
+        Ok(Self { engine, packages, annotations, values_of })
     }
 
     /// Gives the rules their data, and analyses them.
     pub(super) fn with_data(self, data: Json) -> Result<Judge, Fault> {
-        let Self { mut engine, packages, levels, values_of } = self;
+        let Self { mut engine, packages, annotations, values_of } = self;
         let mut files_of: BTreeMap<&'static str, Vec<&String>> = BTreeMap::new();
         for (file, package) in &packages {
             if holds_something_at(&data, package) {
@@ -92,19 +98,57 @@ impl Parsed {
         }
         // Analysis is lazy in the engine: ask for something, so that what is wrong shows now.
         engine.eval_query("true".to_owned(), false).map_err(|error| compile_fault("bundle", &error))?;
-        Ok(Judge { engine, queries, levels, values_of })
+        let definitions = Definitions::of(engine.get_modules(), &annotations);
+        Ok(Judge { engine, queries, definitions, annotations, values_of, kept: None })
     }
 }
 
 impl Judge {
     /// What a package says of an input, which is JSON.
     pub(super) fn ask(&mut self, package: &str, input: &str) -> Result<Answer, Fault> {
+        let input = parsed(input)?;
+        if package == DEPLOYMENT {
+            self.kept = Some(input.clone());
+        }
+        self.answer(package, &input)
+    }
+
+    /// What the rules for plans say of the plan that was asked about last, once one of its changes is another.
+    pub(super) fn ask_again(&mut self, at: usize, change: &str) -> Result<Answer, Fault> {
+        // Held by nobody else, it is changed where it is, not copied.
+        self.engine.set_input(Value::Undefined);
+        let mut input = self.kept.take().ok_or_else(|| no_such_change(at))?;
+        *change_of(&mut input, at).ok_or_else(|| no_such_change(at))? = parsed(change)?;
+        self.kept = Some(input.clone());
+        self.answer(DEPLOYMENT, &input)
+    }
+
+    fn answer(&mut self, package: &str, input: &Value) -> Result<Answer, Fault> {
         let query = self.queries.get(package).cloned();
         let query = query.ok_or_else(|| Fault::PackageMissing { package: package.to_owned() })?;
-        let input =
-            Value::from_json_str(input).map_err(|error| Fault::Evaluation { reason: error.to_string() })?;
-        Reader(&evaluate(&mut self.engine, query, input)?).read()
+        let answer = evaluate(&mut self.engine, query, input.clone())?;
+        let name = |set: &str, members: &[Value]| {
+            self.definitions.rules_of(&self.engine, (package, set), (members, input))
+        };
+        Reader { answer: &answer, name: &name }.read()
     }
+}
+
+fn parsed(input: &str) -> Result<Value, Fault> {
+    Value::from_json_str(input).map_err(|error| Fault::Evaluation { reason: error.to_string() })
+}
+
+/// One of the changes of a plan.
+fn change_of(input: &mut Value, at: usize) -> Option<&mut Value> {
+    let mut value = input;
+    for name in ["plan", "resource_changes"] {
+        value = value.as_object_mut().ok()?.get_mut(&Value::from(name))?;
+    }
+    value.as_array_mut().ok()?.get_mut(at)
+}
+
+fn no_such_change(at: usize) -> Fault {
+    Fault::Evaluation { reason: format!("no plan is kept that has a change {at}") }
 }
 
 /// The query that gives all rules of a package that answer.
@@ -161,50 +205,75 @@ fn failed_evaluation(error: &anyhow::Error, limit: Duration) -> Fault {
     Fault::Evaluation { reason: format!("{error:#}") }
 }
 
+fn verdict_error(error: &dyn std::fmt::Display) -> Fault {
+    Fault::Evaluation { reason: error.to_string() }
+}
+
+/// Gives the rules that members of a set are of.
+type Name<'a> = dyn Fn(&str, &[Value]) -> Result<Vec<String>, Fault> + 'a;
+
 /// The parts of an answer, each of the shape that it must have.
-struct Reader<'a>(&'a Value);
+struct Reader<'a> {
+    answer: &'a Value,
+    name: &'a Name<'a>,
+}
 
 impl Reader<'_> {
     fn read(&self) -> Result<Answer, Fault> {
-        let violation: Option<Vec<Violation>> = match self.set("violation")? {
-            Some(items) => {
-                Some(items.into_iter().map(|item| shaped("violation", item)).collect::<Result<_, _>>()?)
-            }
-            None => None,
-        };
+        let violation = self.set("violation")?;
+        let mut deny = self.set("deny")?.unwrap_or_default();
+        if let Some(violation) = &violation {
+            // What is said twice is the violation.
+            let said: BTreeSet<_> = violation.iter().map(|(_, violation)| violation.msg.as_str()).collect();
+            let is_said = |denial: &Violation| said.contains(denial.msg.as_str());
+            deny.iter_mut().filter(|(_, it)| is_said(it)).for_each(|(_, it)| "deny".clone_into(&mut it.rule));
+        }
         let evaluated: Option<Vec<Evaluated>> =
             self.json("evaluated")?.map(|list| shaped("evaluated", list)).transpose()?;
         Ok(Answer {
-            deny: self.strings("deny")?,
-            violation,
-            warn: self.strings("warn")?,
+            deny: self.named("deny", deny)?,
+            violation: violation.map(|violation| self.named("violation", violation)).transpose()?,
+            warn: self.named("warn", self.set("warn")?.unwrap_or_default())?,
             allow: self.json("allow")?.map(|allow| shaped("allow", allow)).transpose()?,
             evaluated: evaluated.unwrap_or_default(),
         })
     }
 
     fn part(&self, rule: &str) -> Option<&Value> {
-        self.0.as_object().ok().and_then(|parts| parts.get(&Value::from(rule)))
+        self.answer.as_object().ok().and_then(|parts| parts.get(&Value::from(rule)))
     }
 
     fn json(&self, rule: &str) -> Result<Option<Json>, Fault> {
         self.part(rule).map(|value| to_json(rule, value)).transpose()
     }
 
-    /// The members of a set.
-    fn set(&self, rule: &str) -> Result<Option<Vec<Json>>, Fault> {
+    /// The members of a set: messages, or objects that have one.
+    fn set(&self, rule: &str) -> Result<Option<Vec<(Value, Violation)>>, Fault> {
         let Some(value) = self.part(rule) else { return Ok(None) };
         let members = value.as_set().map_err(|_| misshapen(rule, &"it must be a set"))?;
-        members.iter().map(|member| to_json(rule, member)).collect::<Result<_, _>>().map(Some)
+        let read = |member: &Value| {
+            let read = match to_json(rule, member)? {
+                Json::String(msg) => Violation { msg, ..Violation::default() },
+                object @ Json::Object(_) => shaped(rule, object)?,
+                _ => return Err(misshapen(rule, &"it must be a set of strings, or of objects with `msg`")),
+            };
+            Ok((member.clone(), read))
+        };
+        members.iter().map(read).collect::<Result<_, _>>().map(Some)
     }
 
-    fn strings(&self, rule: &str) -> Result<BTreeSet<String>, Fault> {
-        let members = self.set(rule)?.unwrap_or_default().into_iter();
-        let text = |member| match member {
-            Json::String(text) => Ok(text),
-            _ => Err(misshapen(rule, &"it must be a set of strings")),
+    /// The same with the rules that they are of.
+    fn named(&self, set: &str, members: Vec<(Value, Violation)>) -> Result<Vec<Violation>, Fault> {
+        let nameless = members.iter().filter(|(_, read)| read.rule.is_empty());
+        let nameless: Vec<_> = nameless.map(|(member, _)| member.clone()).collect();
+        let mut names = (self.name)(set, &nameless)?.into_iter();
+        let name = |(_, mut read): (Value, Violation)| {
+            if read.rule.is_empty() {
+                read.rule = names.next().unwrap_or_else(|| set.to_owned());
+            }
+            read
         };
-        members.map(text).collect()
+        Ok(members.into_iter().map(name).collect())
     }
 }
 

@@ -80,7 +80,7 @@ fn a_policy_that_cannot_decide_denies() {
             "failed: policy rule `model.governance.deny` gave an answer",
         ),
         (
-            format!("{deny}violation contains \"x\" if true"),
+            format!("{deny}violation contains 1 if true"),
             "failed: policy rule `model.governance.violation` gave",
         ),
         (

@@ -61,8 +61,24 @@ pub(super) fn plans() -> Vec<(String, Json)> {
         ("aws_rds_cluster", json!({ "storage_encrypted": true })),
         ("aws_eks_cluster", cluster),
         ("aws_eks_node_group", nodes),
+        ("aws_eks_node_group", json!({ "launch_template": [{ "name": "t" }] })),
+        (
+            "aws_launch_template",
+            json!({
+                "instance_type": "g4dn.xlarge", "block_device_mappings": [{ "ebs": [{ "encrypted": "false" }] }],
+            }),
+        ),
+        ("aws_instance", json!({ "root_block_device": [{ "encrypted": true }] })),
+        ("local_inference_service", json!({ "signature": "x: float[?,4] -> y: int64" })),
         ("kubernetes_deployment_v1", json!({ "spec": [spec] })),
         ("kubernetes_manifest", json!({ "manifest": pods })),
+        (
+            "kubernetes_manifest",
+            json!({ "manifest": { "kind": "Rollout", "spec": { "pod": {
+            "hostNetwork": true, "volumes": [{ "hostPath": { "path": "/" } }],
+            "ephemeralContainers": [{ "image": "m:1", "securityContext": { "capabilities": { "add": ["X"] } } }],
+        } } } }),
+        ),
     ] {
         let change = json!({ "actions": ["create"], "before": null, "after": after, "after_unknown": {} });
         let entry = json!({ "address": format!("{kind}.a"), "type": kind, "change": change });
@@ -256,4 +272,100 @@ fn what_was_asked_early_is_answered_and_something_else_is_asked_again() {
     let denial = gate.decide(&[subject("b", false), subject("c", true)], None).unwrap_err();
     assert_eq!((denial.violations[0].message.as_str(), denial.violations.len()), ("c", 1));
     gate.decide(&[subject("a", false)], None).unwrap();
+}
+
+/// A plan of many objects, of which a rule looks at what each says.
+fn many(count: usize) -> Json {
+    let change = |number: usize| {
+        json!({
+            "address": format!("t.a[{number}]"), "type": "t",
+            "change": { "actions": ["create"], "before": null, "after": { "text": "x".repeat(200) } },
+        })
+    };
+    json!({ "plan": { "resource_changes": (0..count).map(change).collect::<Vec<_>>() } })
+}
+
+#[test]
+fn asking_again_costs_one_change_and_sees_all_that_was_said_since() {
+    const COUNT: usize = 1_000;
+    let models = "package model.governance\n\ndeny contains \"x\" if input.x\n";
+    let plans = "package deployment.policy\n\ndeny contains msg if {\n\tbad := [c.address | some c in \
+                 input.plan.resource_changes; c.change.after.text == \"bad\"]\n\tcount(bad) > 1\n\tmsg := concat(\" \", \
+                 bad)\n}\n";
+    let files =
+        [("m.rego", models), ("d.rego", plans)].map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let mut gate = Gate::new(&Bundle::from_files(files.into()).unwrap(), "dev").unwrap();
+    let whole = many(COUNT);
+    gate.decide(&[], Some(&Deployment { input: whole.clone(), addresses: &[], place: &|_, _| None }))
+        .unwrap();
+    let (first, number) = (gate.bytes_sent(), gate.judged());
+    assert!(first > 200 * COUNT, "{first}");
+    let mut ask = |number: u64, at: usize, text: &str| {
+        let mut change = whole["plan"]["resource_changes"][at.min(COUNT - 1)].clone();
+        change["change"]["after"]["text"] = text.into();
+        let again = Again {
+            number,
+            at,
+            change: &change,
+            names: &Vec::new,
+            whole: &|| whole.clone(),
+            place: &|_, _| None,
+        };
+        let before = gate.bytes_sent();
+        let said = gate.decide_again(&again, &crate::plan::Waiting::default());
+        (said, gate.bytes_sent() - before)
+    };
+    for at in 0..100 {
+        let (said, sent) = ask(number, at, "good");
+        said.unwrap();
+        assert!(sent < 300, "{sent} bytes for one change of {first} bytes");
+    }
+    ask(number, 7, "bad").0.unwrap();
+    let denial = ask(number, 9, "bad").0.unwrap_err();
+    assert_eq!(denial.violations[0].message, "t.a[7] t.a[9]");
+    // What the process does not hold is handed over whole, and what there is none of denies.
+    let (said, sent) = ask(number + 1, 3, "good");
+    said.unwrap();
+    assert!(sent > 200 * COUNT, "{sent}");
+    assert_eq!(ask(number + 1, COUNT, "good").0.unwrap_err().failures.len(), 1);
+    assert!(ask(number + 1, 0, "good").1 > 200 * COUNT, "after a failure it is handed over whole");
+}
+
+#[test]
+fn what_names_no_rule_is_of_its_definition_or_of_what_the_comment_says() {
+    let plans = "package deployment.policy\n\nimport data.lists as lists\n\n# METADATA\n# title: First\n# custom:\n#   rule: \
+                 first\n#   docs: https://example.com/first\n#   actions: [mend it]\ndeny contains {\"msg\": \"one\", \"path\": \
+                 \"a.b\", \"address\": \"x.a\"} if input.one in lists.all\n\n# METADATA\n# custom: { rule: second, level: \
+                 advisory }\ndeny contains \"two\" if input.two\n\ndeny contains {\"msg\": \"three\"} if input.three\n\nviolation \
+                 contains {\"msg\": \"four\", \"path\": \"c\"} if input.four\n\ndeny contains v.msg if some v in violation\n\n# \
+                 METADATA\n# custom: { rule: watched }\nwarn contains {\"msg\": \"five\"} if input.five\n\nwarn contains \"six\" if \
+                 input.five\n";
+    let models = "package model.governance\n\ndeny contains \"x\" if input.x\n";
+    let files = [("m.rego", models), ("d.rego", plans), ("lists/data.yaml", "all: [1]\n")];
+    let bundle =
+        Bundle::from_files(files.map(|(name, text)| (name.to_owned(), text.to_owned())).into()).unwrap();
+    let input = json!({ "one": 1, "two": 1, "three": 1, "four": 1, "five": 1 });
+    let denial = verdict(&bundle, &[], input).unwrap_err();
+    assert_eq!(denial.failures, []);
+    let said: BTreeMap<_, _> =
+        denial.violations.iter().map(|it| (it.message.as_str(), it.rule.as_str())).collect();
+    assert_eq!(said, [("one", "first"), ("three", "deny"), ("four", "violation")].into());
+    let one = denial.violations.iter().find(|it| it.message == "one").unwrap();
+    assert_eq!((one.docs.as_str(), &one.actions[..]), ("https://example.com/first", &["mend it".into()][..]));
+    assert_eq!((one.address.as_str(), one.path.as_str()), ("x.a", "a.b"));
+    let decision = denial.decision.unwrap();
+    let told: BTreeMap<_, _> =
+        decision.warnings.iter().map(|it| (it.message.as_str(), it.rule.as_deref())).collect();
+    assert_eq!(told, [("two", Some("second")), ("five", Some("watched")), ("six", None)].into());
+    let outcomes: BTreeMap<_, _> =
+        decision.deployment.iter().map(|it| (it.rule.as_str(), it.outcome())).collect();
+    assert_eq!(outcomes, [("first", "failed"), ("second", "failed")].into());
+    assert_eq!(decision.about["first"].title, "First");
+    // A level of a rule that only a comment names can be set.
+    let mut files = files.to_vec();
+    files.push(("data.yaml", "mlo: { levels: { first: overridable } }\n"));
+    let files = files.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let bundle = Bundle::from_files(files.collect()).unwrap();
+    let denial = verdict(&bundle, &[("first", "for a test")], json!({ "one": 1, "three": 1 })).unwrap_err();
+    assert_eq!(denial.violations.len(), 1);
 }

@@ -7,7 +7,7 @@ use crate::cli::args::{Global, Test};
 use crate::cli::exit::Exit;
 use crate::cli::heartbeat;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::judging;
+use crate::cli::judging::{self, Recheck};
 use crate::cli::lock::interrupted;
 use crate::cli::screen::Screen;
 use crate::cli::session;
@@ -17,6 +17,7 @@ use crate::policy::{Approved, Denial, Early, Gates as Policies, PolicyError, Ver
 use crate::test::{Asked, Event, Status, Tester};
 use open::Opened;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tell::Telling;
 
@@ -52,7 +53,7 @@ pub(in crate::cli) fn run(options: &Test, _: &Global, screen: &mut Screen) -> Ex
 /// Runs the tests. The worst of how they came out, and the end if they were interrupted.
 async fn carry_out(options: &Test, opened: &Opened, telling: &Telling<'_>) -> (Option<Status>, Option<Exit>) {
     let interrupt = Interrupt::listen_to_end(telling.last_words());
-    let gates = Gates { opened, gate: RefCell::new(None) };
+    let gates = Gates { opened, gate: RefCell::default(), rechecks: RefCell::default() };
     let judge = |plan: Plan, asked: Asked<'_>| gates.judge(plan, asked);
     let ask_again = |approved: &Approved, change: (&Operation, &Value), asked: Asked<'_>| {
         gates.judge_again(approved, change, asked)
@@ -80,6 +81,8 @@ async fn carry_out(options: &Test, opened: &Opened, telling: &Telling<'_>) -> (O
 struct Gates<'t> {
     opened: &'t Opened,
     gate: RefCell<Option<Policies>>,
+    /// What is asked again, by the numbers of plans.
+    rechecks: RefCell<BTreeMap<u64, Recheck>>,
 }
 
 impl Gates<'_> {
@@ -103,18 +106,18 @@ impl Gates<'_> {
         if !asked.is_real {
             return Ok(());
         }
-        let plan = approved.plan();
-        let judged = self.asked(plan.kind, asked);
-        let mut recheck = judged.recheck(approved);
-        let said = self.with_gate(|gate| judged.judge_again(plan, (operation, value), &mut recheck, gate));
+        let judged = self.asked(approved.plan().kind, asked);
+        let mut rechecks = self.rechecks.borrow_mut();
+        let recheck = rechecks.entry(approved.number()).or_insert_with(|| Recheck::of(approved));
+        let said = self.with_gate(|gate| judged.judge_again(approved, (operation, value), recheck, gate));
         said.map_err(|error| Box::new(Denial::from(error)))?.map(drop)
     }
 
-    fn asked(&self, kind: Kind, asked: Asked<'_>) -> judging::Asked<'_> {
+    fn asked<'a>(&'a self, kind: Kind, asked: Asked<'a>) -> judging::Asked<'a> {
         let named = asked.manifest.and_then(|name| self.opened.manifests.get(name));
         judging::Asked {
             sources: &self.opened.sources,
-            context: &self.opened.context,
+            context: asked.context,
             manifests: named.unwrap_or(&self.opened.project.manifests),
             judges_models: kind == Kind::Apply && asked.is_real,
             is_real: asked.is_real,

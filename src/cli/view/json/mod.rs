@@ -8,8 +8,10 @@ mod schemas;
 mod state;
 mod value;
 
-pub(in crate::cli) use plan::{add_generated, add_time, judged, judged_change, plan, reason};
-pub(in crate::cli) use policy::{approval, denial, warning};
+pub(in crate::cli) use plan::{
+    add_generated, add_time, done_by, is_judged, judged, judged_change, plan, reason,
+};
+pub(in crate::cli) use policy::{about, approval, denial, waiver, warning};
 pub(in crate::cli) use schemas::provider_schemas;
 pub(in crate::cli) use state::state;
 pub(in crate::cli) use value::known;

@@ -64,8 +64,7 @@ pub(in crate::cli) fn plan(plan: &Plan, errored: bool, everything: bool) -> Json
 pub(in crate::cli) fn judged(plan: &Plan, sees: &dyn Fn(&str) -> bool) -> Json {
     let outputs: Map<String, Json> =
         plan.outputs.iter().map(|(name, output)| (name.to_string(), output_change(output))).collect();
-    let is_looked_at = |each: &&Operation| each.action != Action::NoOp || sees(&each.address.type_name);
-    let looked_at = plan.operations.iter().filter(is_looked_at);
+    let looked_at = plan.operations.iter().filter(|each| is_judged(each, sees));
     object([
         ("format_version", PLAN_FORMAT.into()),
         ("mlo_version", env!("CARGO_PKG_VERSION").into()),
@@ -77,6 +76,21 @@ pub(in crate::cli) fn judged(plan: &Plan, sees: &dyn Fn(&str) -> bool) -> Json {
         ("applyable", plan.is_applyable().into()),
         ("complete", plan.complete.into()),
     ])
+}
+
+/// What a plan does, out of its document: what the audit log has the digest of. What the document leaves out is empty.
+pub(in crate::cli) fn done_by(document: &Json) -> Json {
+    let part = |name: &str, none: Json| document.get(name).cloned().unwrap_or(none);
+    json!({
+        "output_changes": part("output_changes", json!({})),
+        "resource_changes": part("resource_changes", json!([])),
+        "resource_drift": part("resource_drift", json!([])),
+    })
+}
+
+/// Whether policies get a change at all.
+pub(in crate::cli) fn is_judged(operation: &Operation, sees: &dyn Fn(&str) -> bool) -> bool {
+    operation.action != Action::NoOp || sees(&operation.address.type_name)
 }
 
 /// One change of a plan as policies get it.

@@ -2,8 +2,8 @@
 
 use super::diagnostics;
 use crate::diag::SourceMap;
-use crate::policy::{Decision, Denial, Evaluated, Listed, Waiver, Warning};
-use serde_json::{Value as Json, json};
+use crate::policy::{Annotation, Decision, Denial, Evaluated, Listed, Waiver, Warning};
+use serde_json::{Map, Value as Json, json};
 
 /// What the policies said when they let everything through.
 pub(in crate::cli) fn approval(decision: &Decision) -> Json {
@@ -26,6 +26,7 @@ pub(in crate::cli) fn denial(denial: &Denial, sources: &SourceMap) -> Json {
                 "place": violation.span.map(|span| sources.place(span)),
                 "level": violation.level.as_str(),
                 "actions": violation.actions,
+                "docs": violation.docs,
             })
         })
         .collect();
@@ -51,7 +52,20 @@ fn decision(decision: &Decision) -> Json {
         "environment": decision.environment,
         "evaluations": evaluations,
         "deployment": rules(&decision.deployment),
+        "about": decision.about.iter().map(|(rule, said)| (rule.clone(), about(said))).collect::<Map<_, _>>(),
         "warnings": warnings,
+    })
+}
+
+/// What a rule says of itself.
+pub(in crate::cli) fn about(about: &Annotation) -> Json {
+    json!({
+        "title": about.title,
+        "description": about.description,
+        "docs": about.docs,
+        "actions": about.actions,
+        "file": about.file,
+        "line": about.line,
     })
 }
 
@@ -79,7 +93,7 @@ pub(in crate::cli) fn warning(warning: &Warning) -> Json {
 }
 
 /// An exception, as the owners of the policy wrote it.
-fn waiver(waiver: &Waiver) -> Json {
+pub(in crate::cli) fn waiver(waiver: &Waiver) -> Json {
     json!({
         "rule": waiver.rule,
         "subject": waiver.subject,
@@ -100,6 +114,7 @@ fn rules(evaluated: &[Evaluated]) -> Json {
             "title": rule.title,
             "shown": rule.shown,
             "passed": rule.passed,
+            "outcome": rule.outcome(),
         })
     };
     evaluated.iter().map(rule).collect()

@@ -2,7 +2,7 @@
 
 use super::folder::{Folder, Life, Role, RunFile};
 use super::launch::{Failure, Launch, Running, choose};
-use super::plan::digest_of;
+use super::plan::{agrees, facts_of, signature_of};
 use super::probe::{self, Answer};
 use super::program::{self, Port};
 use super::spec::Spec;
@@ -281,18 +281,23 @@ impl Here<'_> {
         folder.remove()
     }
 
-    /// The arguments, and the planned object with the digest that the model must have.
+    /// The arguments, and the planned object with the digest that the model must have, and with what it takes and gives.
     async fn specify(&self, planned: &Value) -> Result<(Spec, Value), ProviderError> {
         let mut spec = Spec::of(planned, &self.surroundings.project)?;
-        if spec.digest.is_none() {
-            spec.digest = Some(digest_of(spec.model.clone()).await?);
-        } else if !spec.model.is_file() {
+        let signature = if spec.digest.is_none() {
+            let facts = facts_of(spec.model.clone()).await?;
+            spec.digest = Some(facts.digest.clone());
+            facts.signature()
+        } else if spec.model.is_file() {
+            signature_of(spec.model.clone()).await?
+        } else {
             let error = ProviderError::permanent(format!("there is no model at {}", spec.model.display()));
             let help = "check the path; it is relative to the project's folder";
             return Err(error.code(&MODEL).help(help).at(ValuePath::root().name("model")));
-        }
+        };
+        agrees(&attribute(planned, "signature"), &signature)?;
         let digest = text_or_null(spec.digest.as_deref());
-        Ok((spec, with(planned, [("digest", digest)])))
+        Ok((spec, with(planned, [("digest", digest), ("signature", Value::string(signature))])))
     }
 
     /// The service that an earlier attempt started as it is planned; another one of this token is ended.

@@ -67,7 +67,10 @@ fn arguments(block: BlockSchema) -> BlockSchema {
         )
         .attribute(
             "signature",
-            text().describe("What the model takes and gives, for policies to compare: `x: float[?,4] -> y: int64[?]`"),
+            AttributeSchema::optional_computed(Type::String).describe(
+                "What the model takes and gives, for policies to compare: `x: float[?,4] -> y: int64[?]`; read from the file if \
+                 not given. A file that does not take and give that is not served",
+            ),
         )
         .attribute("framework", text().describe("What the model was trained with"))
         .attribute(

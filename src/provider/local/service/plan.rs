@@ -6,6 +6,7 @@ use crate::diag::code::provider::MODEL;
 use crate::lang::value::{Path as ValuePath, Type, Value};
 use crate::provider::object::{attribute, same, text, with};
 use crate::provider::{PlanRequest, Planned, ProviderError, Surroundings};
+use mlo_model::{ModelError, ModelFacts};
 use std::path::PathBuf;
 
 /// Arguments whose change needs another process. `ready_timeout` is for the wait alone.
@@ -24,8 +25,8 @@ const RESTARTS: [&str; 10] = [
 /// Attributes that another process changes.
 const OF_PROCESS: [(&str, Type); 2] = [("pid", Type::Number), ("started_at", Type::String)];
 
-/// Plans a service. The digest is read from the model file unless the configuration gives it; without a connection it is
-/// unknown then.
+/// Plans a service. Digest and signature are read from the model file unless the configuration gives them; without a
+/// connection they are unknown then.
 ///
 /// # Errors
 /// If an argument is not usable, or the model file is not there or no model.
@@ -36,7 +37,7 @@ pub(crate) async fn plan(
     let wanted = request.wanted;
     spec::check(wanted)?;
     let prior = request.prior.filter(|prior| same(&attribute(prior, "name"), &attribute(wanted, "name")));
-    let digest = digest(surroundings, wanted).await?;
+    let [digest, signature] = of_model(surroundings, wanted).await?;
     let given = |name, default| {
         Some(attribute(wanted, name))
             .filter(|value| !value.is_null())
@@ -48,6 +49,7 @@ pub(crate) async fn plan(
             ("host", given("host", HOST)),
             ("ready_timeout", given("ready_timeout", READY_TIMEOUT)),
             ("digest", digest),
+            ("signature", signature),
             ("status", Value::string(READY)),
         ],
     );
@@ -86,33 +88,75 @@ fn with_computed(prior: Option<&Value>, wanted: &Value, value: &Value) -> Value 
     }
 }
 
-/// The digest that the model file must have.
-async fn digest(surroundings: Option<&Surroundings>, wanted: &Value) -> Result<Value, ProviderError> {
-    let given = attribute(wanted, "digest");
-    if !given.is_null() {
+/// The digest that the model file must have, and what it takes and gives.
+async fn of_model(surroundings: Option<&Surroundings>, wanted: &Value) -> Result<[Value; 2], ProviderError> {
+    let given = ["digest", "signature"].map(|name| attribute(wanted, name));
+    if given.iter().all(|value| !value.is_null()) {
+        // Whether the file takes and gives that is looked at before it is served.
         return Ok(given);
     }
+    let unknown = |value: Value| if value.is_null() { Value::unknown(Type::String) } else { value };
     let Some((surroundings, model)) = surroundings.zip(text(wanted, "model")) else {
-        return Ok(Value::unknown(Type::String));
+        return Ok(given.map(unknown));
     };
-    digest_of(surroundings.project.join(model)).await.map(Value::string)
+    let facts = facts_of(surroundings.project.join(model)).await;
+    let [digest, signature] = given;
+    if digest.is_null() {
+        let facts = facts?;
+        agrees(&signature, &facts.signature())?;
+        return Ok([facts.digest.clone(), facts.signature()].map(Value::string));
+    }
+    // The file that has this digest may only be made by this apply.
+    let is_it = facts.ok().filter(|facts| digest.as_str() == Some(&facts.digest));
+    Ok([digest, is_it.map_or_else(|| unknown(signature), |facts| Value::string(facts.signature()))])
 }
 
-/// The digest of the model file at a path, which is checked to be a model.
+/// Whether a signature that was given, if one was, is that of the model.
+///
+/// # Errors
+/// If it is another.
+pub(super) fn agrees(given: &Value, actual: &str) -> Result<(), ProviderError> {
+    match given.as_str() {
+        Some(given) if given != actual => {
+            let summary = format!("`signature`: the model takes and gives {actual}, and not {given}");
+            let help = "leave it out: it is read from the model's file";
+            Err(ProviderError::permanent(summary)
+                .code(&MODEL)
+                .help(help)
+                .at(ValuePath::root().name("signature")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the model file at a path takes and gives.
 ///
 /// # Errors
 /// If it cannot be read or is no ONNX model.
-pub(super) async fn digest_of(path: PathBuf) -> Result<String, ProviderError> {
+pub(super) async fn signature_of(path: PathBuf) -> Result<String, ProviderError> {
+    let shown = path.display().to_string();
+    let read = tokio::task::spawn_blocking(move || mlo_model::signature(&path)).await;
+    let read = read.map_err(|stopped| ProviderError::permanent(stopped.to_string()))?;
+    read.map_err(|error| not_served(&shown, &error))
+}
+
+/// What the model file at a path says of itself.
+///
+/// # Errors
+/// If it cannot be read or is no ONNX model.
+pub(super) async fn facts_of(path: PathBuf) -> Result<ModelFacts, ProviderError> {
     let shown = path.display().to_string();
     // Reading a gigabyte takes about a second, in which other operations go on.
     let inspected = tokio::task::spawn_blocking(move || mlo_model::inspect(&path)).await;
     let facts = inspected.map_err(|stopped| ProviderError::permanent(stopped.to_string()))?;
-    facts.map(|facts| facts.digest).map_err(|error| {
-        ProviderError::permanent(format!("the model {shown} cannot be served"))
-            .detail(error.to_string())
-            .help("check the path; it is relative to the project's folder")
-            .help("if the file is made by this apply, give its `digest`, so that it is not read before")
-            .code(&MODEL)
-            .at(ValuePath::root().name("model"))
-    })
+    facts.map_err(|error| not_served(&shown, &error))
+}
+
+fn not_served(shown: &str, error: &ModelError) -> ProviderError {
+    ProviderError::permanent(format!("the model {shown} cannot be served"))
+        .detail(error.to_string())
+        .help("check the path; it is relative to the project's folder")
+        .help("if the file is made by this apply, give its `digest`, so that it is not read before")
+        .code(&MODEL)
+        .at(ValuePath::root().name("model"))
 }
