@@ -33,7 +33,7 @@ Usage: cargo xtask <chore> [--offline]
   demo           build, then take examples/iris from its manifest to a prediction
   test           every check of the repository; --full raises the counts of the random ones
   fuzz --seconds N
-                 the random tests of the language with one seed after the other, for so long
+                 the random tests of all that reads what others wrote, one seed after the other, for so long
   simulate --seeds N [--from N]
                  the engine on machines, networks and disks that fail as each seed says
   bench NAME     time and memory of a release build; the names are below

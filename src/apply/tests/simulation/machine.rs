@@ -83,7 +83,7 @@ impl Machine {
         network: &Network,
         (clock, turns): (&MachineClock, &Turns),
     ) -> Self {
-        let far = FarBucket { inner: bucket.clone(), network: network.clone() };
+        let far = FarBucket { inner: bucket.clone(), network: network.clone(), turns: turns.clone() };
         let store = S3Store::new(Arc::new(far), "lab", Arc::new(clock.clone()));
         let (network, turns) = (network.clone(), turns.clone());
         Self { store, network, turns, turn: AtomicU64::new(0) }
@@ -103,7 +103,7 @@ impl Machine {
         loop {
             match self.store.lock(&holder).await {
                 Ok(guard) => {
-                    self.turn.store(self.turns.take(), Ordering::SeqCst);
+                    self.turn.store(self.turns.of(&holder.id), Ordering::SeqCst);
                     return Ok(guard);
                 }
                 Err(StoreError::Locked(_)) if begun.elapsed() < PATIENCE => sleep(RETRY).await,

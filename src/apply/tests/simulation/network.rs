@@ -109,6 +109,7 @@ fn reset() -> Refusal {
 pub(super) struct FarBucket {
     pub(super) inner: ModelBucket,
     pub(super) network: Network,
+    pub(super) turns: Turns,
 }
 
 impl FarBucket {
@@ -143,8 +144,14 @@ impl Bucket for FarBucket {
     }
 
     fn put<'a>(&'a self, key: &'a str, body: Bytes, only: Only) -> BoxFuture<'a, Result<String, Refusal>> {
-        let (inner, key) = (self.inner.clone(), key.to_owned());
-        Box::pin(self.sent(async move { inner.put(&key, body, only).await }))
+        let (inner, key, turns) = (self.inner.clone(), key.to_owned(), self.turns.clone());
+        Box::pin(self.sent(async move {
+            let written = inner.put(&key, body.clone(), only).await;
+            if written.is_ok() && key.ends_with("/lock") {
+                turns.written(&body);
+            }
+            written
+        }))
     }
 
     fn list<'a>(&'a self, prefix: &'a str, after: &'a str) -> BoxFuture<'a, Result<Page, Refusal>> {
@@ -162,11 +169,12 @@ impl Bucket for FarBucket {
     }
 }
 
-/// How often the lock was asked for, and how often it was taken. Clones count together.
+/// How often the lock was asked for, and who took it, in the order in which that took effect in the bucket: who took it may
+/// hear of that when another has it already. Clones count together.
 #[derive(Clone, Default)]
 pub(super) struct Turns {
     asked: Arc<AtomicU64>,
-    taken: Arc<AtomicU64>,
+    takers: Arc<Mutex<Vec<String>>>,
 }
 
 impl Turns {
@@ -174,14 +182,31 @@ impl Turns {
         self.asked.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// The number of this taking.
-    pub(super) fn take(&self) -> u64 {
-        self.taken.fetch_add(1, Ordering::SeqCst) + 1
+    fn takers(&self) -> MutexGuard<'_, Vec<String>> {
+        self.takers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lock is in the bucket as a holder wrote it; the first time that is the taking.
+    fn written(&self, lock: &[u8]) {
+        let text = String::from_utf8_lossy(lock);
+        let id = text.split_once("\"id\":\"").and_then(|(_, rest)| rest.split_once('"'));
+        let Some((id, _)) = id else { return };
+        let mut takers = self.takers();
+        if takers.last().is_none_or(|last| last != id) {
+            takers.push(id.to_owned());
+        }
+    }
+
+    /// The number of the taking by this holder.
+    pub(super) fn of(&self, id: &str) -> u64 {
+        let takers = self.takers();
+        let at = takers.iter().rposition(|taker| taker == id).expect("who has the lock took it");
+        u64::try_from(at + 1).expect("takings can be counted")
     }
 
     /// The number of the last.
     fn last(&self) -> u64 {
-        self.taken.load(Ordering::SeqCst)
+        u64::try_from(self.takers().len()).expect("takings can be counted")
     }
 }
 
