@@ -10,7 +10,7 @@ use std::process::Command;
 /// after a call is more than what it says before it.
 const OBJECTS: &str = r#"
 resource "local_command" "many" {
-  count  = 40
+  count  = COUNT
   create = ["sh", "-c", "echo \"$MLO_ADDRESS\" > \"world/$MLO_TOKEN\" && printf \"$MLO_TOKEN-%03000d\" 7"]
   find   = ["sh", "-c", "test -f \"world/$MLO_TOKEN\" && printf \"$MLO_TOKEN-%03000d\" 7"]
   read   = ["sh", "-c", "test -f \"world/$${MLO_ID%-*}\""]
@@ -18,10 +18,14 @@ resource "local_command" "many" {
 }
 "#;
 
-fn project() -> Project {
-    let project = Project::with(&[("main.tf", OBJECTS)]);
+fn project(count: usize) -> Project {
+    let project = Project::with(&[("main.tf", &objects(count))]);
     fs::create_dir(project.path().join("world")).unwrap();
     project
+}
+
+fn objects(count: usize) -> String {
+    OBJECTS.replace("COUNT", &count.to_string())
 }
 
 /// The objects that there are, each by its address, once.
@@ -44,15 +48,17 @@ fn by_script(project: &Project, mut command: Command, script: &str) -> Said {
 
 /// That all is there and known.
 #[track_caller]
-fn assert_whole(project: &Project, listed: &str) {
-    assert_eq!(world(project), 40);
-    assert_eq!(listed.lines().count(), 40, "{listed}");
+fn assert_whole(project: &Project, count: usize, listed: &str) {
+    assert_eq!(world(project), count);
+    assert_eq!(listed.lines().count(), count, "{listed}");
 }
 
-/// Files may have a size: the journal and the state are full, and smaller files are not.
+/// Files may have a size: the state is larger already, the journal becomes so, and smaller files can be written.
 #[test]
 fn what_a_full_journal_does_not_take_is_kept_beside_it_and_taken_up() {
-    let project = project();
+    let project = project(20);
+    project.ok(&["apply", "--auto-approve"]);
+    project.write("main.tf", objects(60));
     let script = "trap '' XFSZ; ulimit -f 120; exec \"$@\"";
     let full = by_script(&project, Command::new("env"), script);
     full.ends_with(1).has(&[
@@ -61,11 +67,11 @@ fn what_a_full_journal_does_not_take_is_kept_beside_it_and_taken_up() {
         "journal cannot be written: ",
     ]);
     let made = world(&project);
-    assert!((1..40).contains(&made), "it stopped in the middle, after {made}");
+    assert!((21..60).contains(&made), "it stopped in the middle, after {made}");
     project.ok(&["plan"]).has(&["MLO3028"]);
     let again = project.ok(&["apply", "--auto-approve"]);
     again.has(&["that an earlier run could not write to the state"]);
-    assert_whole(&project, &project.ok(&["state", "list"]).out);
+    assert_whole(&project, 60, &project.ok(&["state", "list"]).out);
     let left = fs::read_dir(project.path().join(".mlo")).unwrap().map(|file| file.unwrap().file_name());
     let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains("errored")).collect();
     assert!(left.is_empty(), "{left:?}");
@@ -83,18 +89,18 @@ fn what_a_full_file_system_does_not_take_is_found_by_the_next_run() {
         command.arg("-rm");
         command
     };
-    let probe = project();
+    let probe = project(40);
     let may = by_script(&probe, namespace(), MOUNT);
     if may.code != 0 {
         eprintln!("no file system can be mounted here, so none was filled: {}", may.err);
         return;
     }
-    let project = project();
+    let project = project(40);
     let script = format!(
         "{MOUNT} && \"$@\"; echo \"ended with $?\" >&2; ls world | wc -l >&2; \
          mount -o remount,size=16m .mlo && \"$@\" && \"$1\" state list > listed && \"$1\" plan --detailed-exitcode"
     );
     let said = by_script(&project, namespace(), &script);
     said.ends_with(0).has(&["ended with 1", "No space left on device", "No changes."]);
-    assert_whole(&project, &project.read("listed"));
+    assert_whole(&project, 40, &project.read("listed"));
 }
