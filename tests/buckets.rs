@@ -366,6 +366,16 @@ fn outputs_are_read_from_a_bucket_terraforms_and_ours() {
         .ends_with(0)
         .has(&["vpc-1", "vpc-prod", "vpc-spaces", "(sensitive value)"])
         .has_not(&["canary"]);
+    // Where this project seals its own, somebody who can write to the bucket could have put it there.
+    let words = "correct horse battery";
+    let in_clear = [
+        "it is in clear, and a key is configured",
+        "if it is meant to be in clear, say so: `in_clear = true`",
+    ];
+    run(words, &["plan"]).ends_with(1).has(&in_clear);
+    let meant = project.read("main.tf").replace("backend = \"s3\"", "backend = \"s3\"\n  in_clear = true");
+    project.write("main.tf", meant);
+    run(words, &["plan"]).ends_with(0).has(&["vpc-1", "vpc-prod", "vpc-spaces"]);
 
     // Ours, sealed with a key that both know.
     let backend = format!("terraform {{\n  backend \"s3\" {{\n    {place}\n    key = \"ours\"\n  }}\n}}\n");
@@ -373,7 +383,6 @@ fn outputs_are_read_from_a_bucket_terraforms_and_ours() {
         "own/main.tf",
         format!("{backend}output \"vpc\" {{\n  value = \"vpc-ours\"\n  sensitive = true\n}}\n"),
     );
-    let words = "correct horse battery";
     run(words, &["apply", "own", "--auto-approve"]).ends_with(0);
     run(words, &["apply", "own", "--env", "prod", "--auto-approve"]).ends_with(0);
     let ours = [
@@ -386,6 +395,20 @@ fn outputs_are_read_from_a_bucket_terraforms_and_ours() {
     run("", &["plan"])
         .ends_with(1)
         .has(&["the state at `s3://states/ours` cannot be read", "it is sealed with the key"]);
+
+    // Ours, in clear.
+    let open = backend.replace("\"ours\"", "\"open\"");
+    project.write("own/main.tf", format!("{open}output \"vpc\" {{ value = \"vpc-open\" }}\n"));
+    std::fs::remove_dir_all(project.path().join("own/.mlo")).unwrap();
+    run("", &["apply", "own", "--auto-approve"]).ends_with(0);
+    let ours = |more: &str| {
+        let output = "output \"o\" { value = data.terraform_remote_state.open.outputs.vpc }\n";
+        [data("open", "open", more), output.to_owned()].concat()
+    };
+    project.write("main.tf", ours(""));
+    run(words, &["plan"]).ends_with(1).has(&in_clear);
+    project.write("main.tf", ours("  in_clear = true\n"));
+    run(words, &["plan"]).ends_with(0).has(&["vpc-open"]);
 
     for (text, code, says) in [
         (data("a", "nothing", ""), 1, "there is no state at `s3://states/nothing`"),

@@ -504,7 +504,11 @@ fn what_is_wrong_with_a_key_is_said_where_it_stands() {
         ("key \"aws_kms\" \"a\" { kms_key_i = \"k\" }", "did you mean `kms_key_id`?"),
         (
             "key \"aws_kms\" \"a\" {\n kms_key_id = \"k\"\n endpoint = \"https://u:p@host\"\n}",
-            "is a URL without credentials",
+            "is an encrypted URL without credentials",
+        ),
+        (
+            "key \"aws_kms\" \"a\" {\n kms_key_id = \"k\"\n endpoint = \"http://kms.example.org\"\n}",
+            "`http://` is for this machine alone",
         ),
         ("", "block `encryption` has no key"),
         ("enforced = 1", "enforced"),
@@ -521,4 +525,33 @@ fn what_is_wrong_with_a_key_is_said_where_it_stands() {
     // The program checks a configuration without its keys.
     let text = format!("{MAIN}\nmlo {{\n  encryption {{\n    key \"passphrase\" \"a\" {{}}\n  }}\n}}\n");
     Project::with(&[("main.hcl", &text)]).ok(&["validate"]);
+}
+
+#[test]
+fn a_note_that_a_state_is_elsewhere_is_believed_as_it_is_sealed_and_keeps_nobody_from_where_it_is() {
+    let project = Project::with(&[("main.hcl", ONE)]);
+    project.ok(&["apply", "--auto-approve"]);
+    project.write("more.hcl", "environment \"prod\" {}\n");
+    project.ok(&["state", "migrate", "--env", "prod", "--from-env", "default", "--auto-approve"]);
+    project.ok(&["plan", "--env", "prod"]).has(&["No changes."]);
+    // The note was left before there was a key: where the state is now there is one, so nothing depends on the note.
+    run(&project, &[PASSPHRASE], &["state", "rekey", "--env", "prod", "--from-clear", "--auto-approve"])
+        .ends_with(0);
+    run(&project, &[PASSPHRASE], &["plan", "--env", "prod"]).ends_with(0).has(&["No changes."]);
+    // Where nothing is yet, everything does.
+    std::fs::remove_file(project.path().join("more.hcl")).unwrap();
+    let doubted = ["MLO6012", "says that the state is elsewhere, and is not believed", "rekey --from-clear"];
+    run(&project, &[PASSPHRASE], &["plan"]).ends_with(1).has(&doubted);
+    project.write("more.hcl", "environment \"other\" {}\n");
+    run(&project, &[PASSPHRASE], &["apply", "--env", "other", "--auto-approve"])
+        .ends_with(1)
+        .has(&["MLO6021", "is not believed"]);
+    std::fs::remove_file(project.path().join("more.hcl")).unwrap();
+    run(&project, &[PASSPHRASE], &["state", "rekey", "--from-clear"])
+        .ends_with(1)
+        .has(&["A note says that the state is in", "look whether the state is there"]);
+    run(&project, &[PASSPHRASE], &["state", "rekey", "--from-clear", "--auto-approve"])
+        .ends_with(0)
+        .has(&["The note is sealed."]);
+    run(&project, &[PASSPHRASE], &["plan"]).ends_with(1).has(&["MLO6021"]).has_not(&["is not believed"]);
 }

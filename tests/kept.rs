@@ -107,6 +107,7 @@ fn a_damaged_state_is_made_again_and_nothing_is_written_before_that_is_wanted() 
         "✓ serial 2",
         "MLO6002",
     ]);
+    run(&project, &["state", "history"]).ends_with(1).has(&["     2  ", "MLO6002", "it is empty"]);
     let asked = run(&project, &["state", "repair"]);
     asked.ends_with(1).has(&[
         "state.json is damaged: it is empty",
@@ -123,6 +124,103 @@ fn a_damaged_state_is_made_again_and_nothing_is_written_before_that_is_wanted() 
     assert!(project.path().join(STATE).join("state.json.damaged-1").is_file());
     run(&project, &["apply", "--auto-approve", "--var", "round=1"]).ends_with(0);
     run(&project, &["state", "verify"]).ends_with(0);
+}
+
+#[test]
+fn where_a_key_is_not_to_be_had_nothing_is_repaired_and_that_is_the_answer() {
+    let project = Project::with(&[("main.hcl", "resource \"terraform_data\" \"a\" { input = 1 }\n")]);
+    let words = |words: &str, arguments: &[&str]| {
+        let mut command = project.command(arguments);
+        said(if words.is_empty() { &mut command } else { command.env("MLO_STATE_PASSPHRASE", words) })
+    };
+    let (right, wrong) = ("correct horse battery", "staple battery horse");
+    for _ in 0..2 {
+        words(right, &["apply", "--auto-approve", "--replace", "terraform_data.a"]).ends_with(0);
+    }
+    let dir = project.path().join(STATE);
+    put(&dir.join("state.json"), "");
+    let before = std::fs::read_dir(&dir).unwrap().count();
+    for (given, says) in [("", "no such key is configured"), (wrong, "does not open it")] {
+        words(given, &["state", "repair", "--auto-approve"])
+            .ends_with(1)
+            .has(&["MLO6012", says, "Whether it is damaged cannot be told: nothing was repaired", "help: "])
+            .has_not(&["bring a backup back", "The state is repaired"]);
+        assert_eq!(std::fs::read(dir.join("state.json")).unwrap(), b"");
+        assert_eq!(std::fs::read_dir(&dir).unwrap().count(), before);
+        words(given, &["state", "verify"]).ends_with(6).has(&[
+            "MLO6012",
+            "2 of 2 parts of the state cannot be read: whether they are whole cannot be told",
+        ]);
+    }
+    words(right, &["state", "repair", "--auto-approve"]).ends_with(0).has(&["The state is repaired."]);
+    words(right, &["plan"]).ends_with(0).has(&["No changes."]);
+}
+
+/// A run by somebody who is not the owner of what root's tests made, or of files that nobody may read.
+#[cfg(target_os = "linux")]
+fn by_another(project: &Project, arguments: &[&str]) -> std::process::Command {
+    let mut command = project.command(arguments);
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::process::CommandExt::uid(&mut command, NOBODY);
+    }
+    command
+}
+
+/// Who owns nothing.
+#[cfg(target_os = "linux")]
+const NOBODY: u32 = 65_534;
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_may_not_be_read_is_said_and_not_repaired() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = Project::with(&[("main.hcl", "resource \"terraform_data\" \"a\" { input = 1 }\n")]);
+    if let Err(error) = by_another(&project, &["version"]).output() {
+        eprintln!("nobody else may run the program here: {error}");
+        return;
+    }
+    for _ in 0..2 {
+        project.ok(&["apply", "--auto-approve", "--replace", "terraform_data.a"]);
+    }
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let dir = project.path().join(STATE);
+    for folder in [project.path(), &dir, &dir.join(".."), &dir.join("../.."), &dir.join("history")] {
+        mode(folder, 0o777);
+    }
+    let files = [
+        ".gitignore",
+        "state/default/journal",
+        "state/default/lineage",
+        "state/default/history/state-1.json",
+    ];
+    files.iter().for_each(|file| mode(&project.path().join(".mlo").join(file), 0o666));
+    let is_root = rustix::process::geteuid().is_root();
+    let (open, closed) = (0o666, if is_root { 0o600 } else { 0o000 });
+    for (name, commands) in [
+        ("lock", &[&["apply", "--auto-approve"][..], &["force-unlock", "--force"], &["state", "repair"]][..]),
+        (
+            "state.json",
+            &[&["plan"], &["state", "list"], &["state", "history"], &["state", "repair", "--auto-approve"]],
+        ),
+    ] {
+        mode(&dir.join("lock"), open);
+        mode(&dir.join("state.json"), open);
+        mode(&dir.join(name), closed);
+        for command in commands {
+            said(&mut by_another(&project, command)).ends_with(1).has(&[
+                "MLO6007",
+                &format!("{name} may not be opened: Permission denied"),
+                "run as the user who applied here before, or give it to yourself with `chown -R`",
+            ]);
+        }
+    }
+    said(&mut by_another(&project, &["state", "verify"]))
+        .ends_with(6)
+        .has(&["whether they are whole cannot be told"]);
+    mode(&dir.join("state.json"), open);
+    project.ok(&["plan"]).has(&["No changes."]);
 }
 
 #[test]
@@ -220,7 +318,7 @@ const DAMAGES: &[Row] = &[
     (
         "a sealed state of a newer version",
         |dir| put(&dir.join("state.json"), "{\"sealed_version\":9,\"mlo_version\":\"9.1.0\"}\n"),
-        &["MLO6004", "has format 9, and this program reads up to 1"],
+        &["MLO6004", "has format 9, and this program reads up to 2"],
     ),
     (
         "a state of something else",
@@ -287,6 +385,11 @@ const DAMAGES: &[Row] = &[
         "a pipe in the journal's place",
         |dir| instead(dir, "journal", pipe),
         &["MLO6007", "it is not a plain file"],
+    ),
+    (
+        "a marker that is gone",
+        |dir| std::fs::remove_file(dir.join("lineage")).unwrap(),
+        &["MLO6003", "lineage is missing, but state was kept here before", "mlo state repair"],
     ),
     (
         "a folder in the marker's place",
@@ -402,7 +505,7 @@ fn each_damage_of_a_lock_or_a_plan_is_told_too() {
         (b"{\"format_version\":8,\"what\":\"ever\"}".to_vec(), "and this program reads up to 1"),
         (
             b"{\"sealed_version\":9,\"mlo_version\":\"9.1.0\"}\n".to_vec(),
-            "format 9 is newer than the 1 that this program reads",
+            "format 9 is newer than the 2 that this program reads",
         ),
         (std::fs::read(dir.join("state.json")).unwrap(), "p.plan"),
     ] {

@@ -1,31 +1,28 @@
 //! Outputs of other states: of a folder, of another project, of a bucket; ours, or Terraform's.
 //!
 //! Goes in: where a state is, as a data source has it. Comes out: its outputs, the sensitive ones marked. Never happens: a lock
-//! taken; a state of ours that is sealed taken from somebody who had no key.
+//! taken; in a bucket, a state in clear taken where there is a key, unless the configuration says that it is.
 
 use super::args::{self, Source};
 use super::backend::Backend;
 use super::command::state::terraform;
+use super::lock::SystemClock;
 use super::project::Place;
 use super::session;
 use super::vault::{self, Keys};
 use crate::diag::{Diagnostics, SourceMap, because};
 use crate::lang::value::Value;
 use crate::provider::{BoxFuture, Outputs, StateAt};
-use mlo_state::s3::{AwsBucket, Bucket as _, Refusal};
-use mlo_state::{FileStore, Output, Store, Vault};
+use mlo_state::s3::{AwsBucket, Bucket as _};
+use mlo_state::seal::SealError;
+use mlo_state::{FileStore, Output, Store, StoreError, Vault};
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// How files of Terraform's state are called.
 const TERRAFORM: &str = "tfstate";
-/// Attempts to read an object of Terraform's, the first included.
-const ATTEMPTS_MAX: u32 = 3;
-/// Between two of them.
-const WAIT: Duration = Duration::from_millis(300);
 
 /// The outputs of another state. `own` is the environment of the run, and `vault` has the keys of its project.
 pub(super) fn outputs(at: StateAt, own: String, vault: Vault) -> BoxFuture<'static, Outputs> {
@@ -34,7 +31,10 @@ pub(super) fn outputs(at: StateAt, own: String, vault: Vault) -> BoxFuture<'stat
             Box::pin(std::future::ready(in_file(&path)))
         }
         StateAt::Path(path, named) => Box::pin(in_project(path, named, own)),
-        StateAt::Bucket(config, workspace) => Box::pin(in_bucket(config, workspace, vault)),
+        StateAt::Bucket { config, workspace, in_clear } => {
+            let vault = if in_clear { vault.taking_clear() } else { vault };
+            Box::pin(in_bucket(config, workspace, vault))
+        }
     }
 }
 
@@ -66,7 +66,10 @@ async fn in_project(path: PathBuf, named: Option<String>, own: String) -> Output
 }
 
 async fn ours(store: &dyn Store) -> Outputs {
-    let loaded = store.read().await.map_err(|error| error.to_string())?;
+    let loaded = store.read().await.map_err(|error| match error {
+        StoreError::Sealed { error: SealError::Clear, .. } => in_the_open(&error.to_string()),
+        error => error.to_string(),
+    })?;
     Ok(loaded.snapshot.map(|snapshot| values(snapshot.outputs)))
 }
 
@@ -100,8 +103,7 @@ fn terraforms(shown: &str, bytes: &[u8]) -> Outputs {
 async fn in_bucket(config: Value, workspace: Option<String>, vault: Vault) -> Outputs {
     let elsewhere = Backend::elsewhere(&config).map_err(|messages| first_of(messages, &"the bucket"))?;
     let (backend, prefix) = elsewhere;
-    // Whose state it is, nobody here says: one that was never sealed is taken, unless this project takes nothing in clear.
-    let store = backend.store(&vault.taking_clear(), workspace.as_deref());
+    let store = backend.store(&vault, workspace.as_deref());
     if let Some(outputs) = ours(store.as_ref()).await? {
         return Ok(Some(outputs));
     }
@@ -112,16 +114,16 @@ async fn in_bucket(config: Value, workspace: Option<String>, vault: Vault) -> Ou
     };
     let bucket = AwsBucket::new(*bucket);
     let shown = format!("{}/{key}", bucket.describe());
-    for attempt in 1.. {
-        match bucket.get(&key, terraform::BYTES_MAX).await {
-            Ok(None) => return Ok(None),
-            Ok(Some(found)) => return terraforms(&shown, &found.body),
-            Err(Refusal::Unknown(_) | Refusal::Conflict) if attempt < ATTEMPTS_MAX => {}
-            Err(refusal) => return Err(format!("{shown}: {refusal}")),
-        }
-        tokio::time::sleep(WAIT).await;
-    }
-    Ok(None)
+    let clock = Arc::new(SystemClock::new());
+    let found = mlo_state::s3::object(Arc::new(bucket), clock, &key, terraform::BYTES_MAX).await;
+    let Some(bytes) = found.map_err(|error| error.to_string())? else { return Ok(None) };
+    vault.check_clear().map_err(|error| in_the_open(&format!("{shown}: {error}")))?;
+    terraforms(&shown, &bytes)
+}
+
+/// What to do about what is in clear, if it may be.
+fn in_the_open(said: &str) -> String {
+    format!("{said}; if it is meant to be in clear, say so: `in_clear = true`")
 }
 
 /// What is wrong elsewhere, in one line.

@@ -398,6 +398,13 @@ pub(super) fn store_failure(error: &StoreError, place: &Place) -> (Diagnostics, 
                 ),
             },
         ),
+        StoreError::Doubtful { place: note, .. } => (
+            code::state::SEALED,
+            format!(
+                "look whether the state was taken there: if it was, `mlo state rekey --from-clear` seals the note; if not, find out who left it, and remove {}",
+                note.display()
+            ),
+        ),
         StoreError::LockLost { .. } => {
             (code::state::LOCK_LOST, "run the command again: it finds out what became of each change".into())
         }
@@ -412,9 +419,7 @@ pub(super) fn store_failure(error: &StoreError, place: &Place) -> (Diagnostics, 
         StoreError::Foreign { .. } => (code::state::FOREIGN, "look whether this is the right folder".into()),
         StoreError::Sealed { error, .. } => (code::state::SEALED, super::vault::help(error)),
         StoreError::Stale { .. } => (code::state::STALE, "run the command again".into()),
-        StoreError::Denied { .. } => {
-            (code::state::IO, "get the permission, or use a folder of your own".into())
-        }
+        StoreError::Denied { source, .. } => (code::state::IO, permission(source.kind())),
         _ => (
             code::state::IO,
             "mend the cause and run the command again: what was done is in the journal".to_owned(),
@@ -423,6 +428,20 @@ pub(super) fn store_failure(error: &StoreError, place: &Place) -> (Diagnostics, 
     let exit = if matches!(error, StoreError::Locked(_)) { Exit::Locked } else { Exit::Error };
     let message = Diagnostic::error(code, place.relative(&error.to_string()));
     (message.help(place.relative(&help)).into(), exit)
+}
+
+/// What to do about what may not be done.
+fn permission(kind: std::io::ErrorKind) -> String {
+    match kind {
+        std::io::ErrorKind::PermissionDenied => {
+            "what mlo keeps is for its owner alone: run as the user who applied here before, or give it to yourself with `chown -R`; the folders above it must let you in too"
+        }
+        std::io::ErrorKind::ReadOnlyFilesystem => {
+            "nothing can be written there: use a folder on another file system"
+        }
+        _ => "get the permission, or put back what mlo made there",
+    }
+    .to_owned()
 }
 
 /// The runtime that a command waits in: two threads, so that a signal is heard while values are evaluated.
@@ -455,14 +474,18 @@ pub(super) fn prepare_home(place: &Place) -> Result<(), Diagnostics> {
     let home = place.home();
     let refused = |error: &std::io::Error| {
         let shown = place.relative(&place.home().display().to_string());
+        let of_another = error.kind() == std::io::ErrorKind::PermissionDenied && place.home().is_dir();
         let summary = match error.kind() {
             std::io::ErrorKind::AlreadyExists => format!("`{shown}` is a file, not a folder"),
+            _ if of_another => format!("`{shown}` may not be written to: {}", because(error)),
             _ => format!("`{shown}` cannot be made: {}", because(error)),
         };
-        Diagnostics::from(
-            Diagnostic::error(code::state::IO, summary)
-                .help("mlo keeps its state there: use a folder that you may write to"),
-        )
+        let help = if of_another {
+            permission(error.kind())
+        } else {
+            "mlo keeps its state there: use a folder that you may write to".to_owned()
+        };
+        Diagnostics::from(Diagnostic::error(code::state::IO, summary).help(help))
     };
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);

@@ -45,8 +45,15 @@ pub enum StateAt {
     /// Where a path leads. Of a project with environments it is the state of the one that is named, or else of the one that
     /// is called as that of the run.
     Path(PathBuf, Option<String>),
-    /// In a bucket, as the settings of Terraform's backend `s3` say; of this environment, which Terraform calls a workspace.
-    Bucket(Value, Option<String>),
+    /// In a bucket.
+    Bucket {
+        /// The settings of Terraform's backend `s3`.
+        config: Value,
+        /// The environment, which Terraform calls a workspace.
+        workspace: Option<String>,
+        /// It is in clear, and meant to be.
+        in_clear: bool,
+    },
 }
 
 /// Looks up the outputs of another state.

@@ -22,8 +22,8 @@ use unix as system;
 
 pub(crate) use system::{Identity, identity};
 
-/// Entries of a folder that are looked at; there are fewer than 20 of ours.
-const ENTRIES_MAX: usize = 10_000;
+/// Entries of a folder: an apply adds one to the documents, and all others have fewer than 30.
+const ENTRIES_MAX: usize = 1_000_000;
 
 /// How a file is opened. Never through a link, and never waiting for the other end of a pipe.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ pub enum Step {
     SyncFolder,
 }
 
-/// Is told of each step before it is taken, with the file's name, and can refuse it. A test's way to count steps and
+/// Is told of each step before it is taken, with the file's name from the store's folder on, and can refuse it. A test's way to count steps and
 /// to make them fail; a store without one takes every step.
 pub type Probe = Arc<dyn Fn(Step, &str) -> io::Result<()> + Send + Sync>;
 
@@ -68,13 +68,15 @@ pub(crate) struct Folder {
     path: PathBuf,
     handle: Handle,
     probe: Option<Probe>,
+    /// Where it is in the store's folder: nothing, or `history/`.
+    within: String,
 }
 
 impl Folder {
     /// The folder at `path`; `None` if there is none.
     pub(crate) fn open(path: &Path, probe: Option<Probe>) -> Result<Option<Self>, StoreError> {
         match Handle::open(path) {
-            Ok(handle) => Ok(Some(Self { path: path.to_owned(), handle, probe })),
+            Ok(handle) => Ok(Some(Self { path: path.to_owned(), handle, probe, within: String::new() })),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failure("opened", path.to_owned(), error)),
         }
@@ -98,7 +100,10 @@ impl Folder {
     /// The folder `name` in this one; `None` if there is none.
     pub(crate) fn folder(&self, name: &str) -> Result<Option<Self>, StoreError> {
         match self.handle.folder(name) {
-            Ok(handle) => Ok(Some(Self { path: self.place(name), handle, probe: self.probe.clone() })),
+            Ok(handle) => {
+                let within = format!("{}{name}/", self.within);
+                Ok(Some(Self { path: self.place(name), handle, probe: self.probe.clone(), within }))
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.failure("opened", name, error)),
         }
@@ -206,7 +211,7 @@ impl Folder {
     /// file system has no second names.
     pub(crate) fn link(&self, name: &str, folder: &Self, to: &str) -> Result<bool, StoreError> {
         folder.remove(to)?;
-        let allowed = folder.probe.as_ref().map_or(Ok(()), |probe| probe(Step::Link, to));
+        let allowed = folder.may(Step::Link, to);
         match allowed.and_then(|()| self.handle.link(name, &folder.handle, to)) {
             Ok(()) => Ok(true),
             Err(error) if system::is_linkless(&error) => Ok(false),
@@ -255,13 +260,29 @@ impl Folder {
     }
 
     /// The names in this folder that are text, in no order.
+    ///
+    /// # Errors
+    /// [`StoreError::Limit`] if there are more than [`ENTRIES_MAX`].
     pub(crate) fn names(&self) -> Result<Vec<String>, StoreError> {
-        self.handle.names(ENTRIES_MAX).map_err(|error| self.failure("listed", "", error))
+        let names = self.handle.names(ENTRIES_MAX + 1).map_err(|error| self.failure("listed", "", error))?;
+        if names.len() > ENTRIES_MAX {
+            let (found, limit) = (names.len() as u64, ENTRIES_MAX as u64);
+            return Err(StoreError::Limit {
+                what: "the number of files in a folder of the state",
+                found,
+                limit,
+            });
+        }
+        Ok(names)
     }
 
     fn step(&self, step: Step, doing: &'static str, name: &str) -> Result<(), StoreError> {
-        let allowed = self.probe.as_ref().map_or(Ok(()), |probe| probe(step, name));
-        allowed.map_err(|error| failure(doing, self.place(name), error))
+        self.may(step, name).map_err(|error| failure(doing, self.place(name), error))
+    }
+
+    /// Asks the probe, if there is one.
+    fn may(&self, step: Step, name: &str) -> io::Result<()> {
+        self.probe.as_ref().map_or(Ok(()), |probe| probe(step, &format!("{}{name}", self.within)))
     }
 
     fn failure(&self, doing: &'static str, name: &str, error: io::Error) -> StoreError {
@@ -307,7 +328,7 @@ impl Output<'_> {
 
 impl Write for Output<'_> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.folder.probe.as_ref().map_or(Ok(()), |probe| probe(Step::Write, self.name))?;
+        self.folder.may(Step::Write, self.name)?;
         self.file.write(buffer)
     }
 

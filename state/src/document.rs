@@ -15,7 +15,7 @@ const NAME_CHARS_MAX: usize = 200;
 pub struct Document {
     /// Its name: small letters, digits, `-` and `.`, beginning with a letter.
     pub name: String,
-    /// What it says.
+    /// What it says; nothing, if what has its name is larger than any document: that was put there by somebody else.
     pub bytes: Vec<u8>,
 }
 
@@ -30,6 +30,9 @@ pub(crate) fn is_name(name: &str) -> bool {
 pub(crate) fn check(document: &Document) -> Result<(), StoreError> {
     if !is_name(&document.name) {
         return Err(StoreError::Misused { how: "a document has a name that is none" });
+    }
+    if document.bytes.is_empty() {
+        return Err(StoreError::Misused { how: "a document says nothing" });
     }
     if document.bytes.len() > DOCUMENT_BYTES_MAX {
         let (found, limit) = (document.bytes.len() as u64, DOCUMENT_BYTES_MAX as u64);

@@ -131,7 +131,7 @@ impl Store for FileStore {
 
     fn version(&self, serial: u64) -> BoxFuture<'_, Result<Option<Version>, StoreError>> {
         self.look(None, move |folder, vault| match present(folder, vault) {
-            Some(version) if version.snapshot.serial == serial => Ok(Some(version)),
+            Ok(Some(version)) if version.snapshot.serial == serial => Ok(Some(version)),
             _ => history::version(folder, vault, serial),
         })
     }
@@ -147,18 +147,18 @@ impl Store for FileStore {
     }
 
     fn keep_document<'a>(&'a self, document: &'a Document) -> BoxFuture<'a, Result<bool, StoreError>> {
-        let (Self { dir, probe, .. }, document) = (self.clone(), document.clone());
-        self.in_thread(move || documents::keep(&Folder::open_or_create(&dir, probe)?, &document))
+        let (Self { dir, probe, vault }, document) = (self.clone(), document.clone());
+        self.in_thread(move || documents::keep(&Folder::open_or_create(&dir, probe)?, &vault, &document))
     }
 
     fn documents<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Document>, StoreError>> {
         let prefix = prefix.to_owned();
-        self.look(Vec::new(), move |folder, _| documents::all(folder, &prefix))
+        self.look(Vec::new(), move |folder, vault| documents::all(folder, vault, &prefix))
     }
 
     fn document_names<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         let prefix = prefix.to_owned();
-        self.look(Vec::new(), move |folder, _| documents::names(folder, &prefix))
+        self.look(Vec::new(), move |folder, vault| documents::names(folder, vault, &prefix))
     }
 
     fn describe(&self) -> String {
@@ -166,15 +166,17 @@ impl Store for FileStore {
     }
 }
 
-/// The present snapshot, if it can be read.
-fn present(folder: &Folder, vault: &Vault) -> Option<Version> {
-    Snapshot::open(folder.read(STATE, SNAPSHOT_BYTES_MAX).ok()??, vault).ok()
+/// The present snapshot, without a look at what is beside it.
+fn present(folder: &Folder, vault: &Vault) -> Result<Option<Version>, StoreError> {
+    let Some(bytes) = folder.read(STATE, SNAPSHOT_BYTES_MAX)? else { return Ok(None) };
+    let unread = |error| contents::unread(folder.place(STATE), error, None);
+    Snapshot::open(bytes, vault).map(Some).map_err(unread)
 }
 
 /// The serials that can be read, and those whose names are there, newest first.
 fn serials(folder: &Folder, vault: &Vault) -> Result<Vec<u64>, StoreError> {
     let kept = history::kept(folder)?;
-    let now = present(folder, vault).map(|version| version.snapshot.serial);
+    let now = present(folder, vault).ok().flatten().map(|version| version.snapshot.serial);
     let mut serials: Vec<u64> = now.into_iter().chain(kept).collect();
     serials.sort_unstable_by(|a, b| b.cmp(a));
     serials.dedup();

@@ -71,6 +71,20 @@ impl S3Store {
     }
 }
 
+/// An object of a bucket that is none of ours, asked for as ours are; `None` if there is none.
+///
+/// # Errors
+/// If the service refuses or does not answer, or if it has more than `bytes_max` bytes.
+pub async fn object(
+    bucket: Arc<dyn Bucket>,
+    clock: Arc<dyn Clock>,
+    key: &str,
+    bytes_max: u64,
+) -> Result<Option<Bytes>, StoreError> {
+    let found = Client::new(bucket, clock, String::new()).get(key, bytes_max).await?;
+    Ok(found.map(|found| found.body))
+}
+
 impl std::fmt::Debug for S3Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("S3Store").field("place", &self.client.place("")).finish_non_exhaustive()

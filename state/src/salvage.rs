@@ -2,11 +2,14 @@
 //! in, the newest state that can be made of it comes out.
 //!
 //! In: snapshots that are whole, what is left of journals. Out: the newest snapshot with all that journals say was done since,
-//! and a sentence for each thing that is missing. Never: something that is lost passed over in silence.
+//! and a sentence for each thing that is missing. Never: something that is lost passed over in silence; something taken for lost
+//! that is only sealed with a key that is not to be had, or that may not be read.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::journal::{self, Left, Pending};
+use crate::seal::KeyName;
 use crate::snapshot::{Snapshot, Version};
 use crate::store::{Loaded, Salvage, StoreError};
 
@@ -25,6 +28,18 @@ pub(crate) struct Parts {
     pub(crate) is_journal_sure: bool,
     /// What is known to be missing already, a sentence each.
     pub(crate) lost: Vec<String>,
+    /// What could not be read and may be whole.
+    pub(crate) withheld: Vec<Withheld>,
+    /// The keys that opened something.
+    pub(crate) opened: Vec<KeyName>,
+}
+
+/// Something that stays sealed.
+pub(crate) struct Withheld {
+    /// It is of this serial, or follows it.
+    serial: u64,
+    is_journal: bool,
+    error: StoreError,
 }
 
 impl Salvage {
@@ -38,6 +53,57 @@ impl Salvage {
 }
 
 impl Parts {
+    /// Takes a snapshot that was read, or why it could not be.
+    ///
+    /// # Errors
+    /// If it is there and may not be read, or only by a later version: it may be whole.
+    pub(crate) fn take_version(
+        &mut self,
+        serial: u64,
+        read: Result<Option<Version>, StoreError>,
+    ) -> Result<Option<Version>, StoreError> {
+        match read {
+            Ok(version) => {
+                self.opened.extend(version.iter().filter_map(|version| version.key.clone()));
+                Ok(version)
+            }
+            Err(error @ StoreError::Sealed { .. }) if !error.is_about_content() => {
+                self.withheld.push(Withheld { serial, is_journal: false, error });
+                Ok(None)
+            }
+            Err(error) if error.is_for_now() => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Notes what of a journal stays sealed, and what opened the rest. `serial` is what it follows, where it does not say.
+    pub(crate) fn note_journal(&mut self, left: &Left, serial: u64, place: PathBuf) {
+        self.opened.extend(left.opened.iter().cloned());
+        let serial = left.header.as_ref().map_or(serial, |header| header.base_serial);
+        let withheld = left.sealed.clone().map(|error| StoreError::Sealed { place, error });
+        self.withheld.extend(withheld.map(|error| Withheld { serial, is_journal: true, error }));
+    }
+
+    /// Refuses to do without something that stays sealed and would be used. What a key does not open that opened something
+    /// else was changed: that is damage.
+    ///
+    /// # Errors
+    /// Why it stays sealed.
+    pub(crate) fn check_keys(&mut self) -> Result<(), StoreError> {
+        let base = self.versions.last_key_value().map_or(0, |(serial, _)| *serial);
+        let opened = &self.opened;
+        let is_damaged = |error: &StoreError| match error {
+            StoreError::Sealed { error, .. } => error.refusing().is_some_and(|name| opened.contains(name)),
+            _ => false,
+        };
+        let is_needed = |withheld: &Withheld| {
+            let is_after = withheld.serial > base || withheld.is_journal && withheld.serial == base;
+            is_after && !is_damaged(&withheld.error)
+        };
+        let first = self.withheld.iter().position(is_needed);
+        first.map_or(Ok(()), |first| Err(self.withheld.swap_remove(first).error))
+    }
+
     /// The newest snapshot of the right lineage, with every journal that follows it. `None` if there is nothing.
     pub(crate) fn join(self, wrong: &StoreError) -> Option<Salvage> {
         let lineage = self.lineage()?;

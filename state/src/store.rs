@@ -17,7 +17,7 @@ use crate::document::Document;
 use crate::holder::{Held, Holder};
 use crate::journal::{Pending, Record};
 use crate::seal::SealError;
-use crate::snapshot::{Damage, EncodeError, Snapshot, Stamp, Version};
+use crate::snapshot::{Damage, DecodeError, EncodeError, Snapshot, Stamp, Version};
 
 /// A future that can be sent to another thread.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -57,7 +57,7 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Moved`] if the state was taken to another place.
     fn keep_document<'a>(&'a self, document: &'a Document) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// The documents whose names begin with `prefix`, in order of names.
+    /// The documents whose names begin with `prefix`, in order of names. What is larger than any is there without bytes.
     fn documents<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Document>, StoreError>>;
 
     /// Their names alone, in order: nothing is opened.
@@ -280,6 +280,14 @@ pub enum StoreError {
         /// Where it was taken to.
         to: String,
     },
+    /// Look whether it was taken there, and take the note away if not.
+    #[error("{} says that the state is elsewhere, and is not believed: {error}", .place.display())]
+    Doubtful {
+        /// The note.
+        place: PathBuf,
+        /// Why it is not believed.
+        error: DecodeError,
+    },
     /// End the holder's process.
     #[error("this lock goes with the process that holds it, and with nothing else")]
     Unbreakable,
@@ -396,9 +404,26 @@ impl StoreError {
     pub(crate) fn is_about_content(&self) -> bool {
         match self {
             Self::Corrupt { .. } | Self::Lost { .. } | Self::Foreign { .. } => true,
-            Self::Sealed { error, .. } => {
-                matches!(error, SealError::Clear | SealError::Enforced | SealError::Local { .. })
-            }
+            Self::Sealed { error, .. } => error.is_about_content(),
+            _ => false,
+        }
+    }
+
+    /// Whether nothing is known of what is there: who may read it, or has the key or the version for it, would know.
+    pub fn is_for_now(&self) -> bool {
+        match self {
+            Self::Newer { .. } | Self::Moved { .. } | Self::Doubtful { .. } => true,
+            Self::Denied { .. } => !self.is_not_ours(),
+            Self::Sealed { error, .. } => !error.is_about_content(),
+            _ => false,
+        }
+    }
+
+    /// Whether something has the name of a file of ours that is none: too large, a link, a pipe, a folder.
+    pub(crate) fn is_not_ours(&self) -> bool {
+        match self {
+            Self::Limit { .. } => true,
+            Self::Denied { source, .. } => source.kind() == io::ErrorKind::Other,
             _ => false,
         }
     }

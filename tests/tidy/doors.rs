@@ -100,7 +100,14 @@ const DOORS: &[Door] = &[
     door("x25519_dalek", &["state/src/seal/age.rs"], "age's recipients"),
     door(
         "zeroize",
-        &["state/src/seal/", "src/sign/", "src/policy/bundle/key.rs", "src/cli/approval.rs", "src/cli/vault"],
+        &[
+            "state/src/seal/",
+            "state/aws/src/",
+            "src/sign/",
+            "src/policy/bundle/key.rs",
+            "src/cli/approval.rs",
+            "src/cli/vault",
+        ],
         "keys are wiped",
     ),
     // Languages and formats.

@@ -15,7 +15,7 @@ use crate::lang::config::StatePlace;
 use crate::lang::value::Value;
 use crate::plan::{Plan, holds_secret};
 use mlo_state::s3::{AwsBucket, BucketSettings};
-use mlo_state::seal::{DataKey, Key, KeyError, KeyName, Random, Wrapped};
+use mlo_state::seal::{DataKey, Key, KeyError, KeyName, Random, Scope, Wrapped};
 use mlo_state::{FileStore, S3Store, Store, Vault};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -123,12 +123,12 @@ impl Key for NoKey {
         KeyName { kind: "shared", label: "none".into() }
     }
 
-    fn wrap(&self, _: &DataKey, _: &Random) -> Result<Wrapped, KeyError> {
+    fn wrap(&self, _: &DataKey, _: &Scope, _: &Random) -> Result<Wrapped, KeyError> {
         let said = "the state is in a bucket and has sensitive values, and no key is configured that others have too";
         Err(KeyError::Unusable { said: said.to_owned() })
     }
 
-    fn unwrap(&self, _: &Wrapped) -> Result<DataKey, KeyError> {
+    fn unwrap(&self, _: &Wrapped, _: &Scope) -> Result<DataKey, KeyError> {
         Err(KeyError::Another)
     }
 }

@@ -5,7 +5,7 @@ use crate::cli::environment::Chosen;
 use crate::cli::file;
 use crate::cli::project::Place;
 use crate::diag::{Diagnostic, Diagnostics, code};
-use mlo_state::{StoreError, Vault};
+use mlo_state::{Loaded, StoreError, Vault};
 use std::path::Path;
 
 /// The file in `.mlo` that says it.
@@ -52,7 +52,11 @@ async fn check_without_environments(
     if environment.block.is_none() {
         return Ok(());
     }
-    let (summary, why) = match backend.store(vault, None).read().await {
+    let read = backend.store(vault, None).read().await;
+    if is_left_behind(&read, (backend, environment), vault).await {
+        return Ok(());
+    }
+    let (summary, why) = match read {
         Ok(loaded) => {
             let objects = loaded.snapshot.map_or(0, |it| it.objects.len() + it.deposed_objects().count());
             if objects == 0 && loaded.pending.is_empty() {
@@ -69,12 +73,26 @@ async fn check_without_environments(
         }
     };
     let error = Diagnostic::error(code::state::MOVED, summary);
-    let error = why.into_iter().fold(error, |error, why| error.detail(place.relative(&why)));
     let flag = environment.flag();
-    let detail = "The configuration has environments now. Begun anew, each would make all objects again.";
+    let anew = "The configuration has environments now. Begun anew, each would make all objects again.";
+    let detail = why.map_or_else(|| anew.to_owned(), |why| format!("{anew} {}.", place.relative(&why)));
     let help =
         format!("give it to the one that it is: `mlo state migrate{}{flag} --from-env default`", of(place));
     Err(error.detail(detail).help(help).into())
+}
+
+/// Whether a place has only a note that nobody has to believe, as one from before there was a key: where the state is now there
+/// is one, so that nothing is begun anew.
+async fn is_left_behind(
+    read: &Result<Loaded, StoreError>,
+    (backend, environment): (&Backend, &Chosen),
+    vault: &Vault,
+) -> bool {
+    if !matches!(read, Err(StoreError::Doubtful { .. })) {
+        return false;
+    }
+    let now = backend.store(vault, environment.state()).read().await;
+    now.is_ok_and(|loaded| loaded.snapshot.is_some())
 }
 
 /// ` --of FOLDER`, unless it is this one.
@@ -91,7 +109,11 @@ async fn check_place(
     if before == *backend {
         return Ok(());
     }
-    let (summary, why) = match before.store(vault, environment.state()).read().await {
+    let read = before.store(vault, environment.state()).read().await;
+    if is_left_behind(&read, (backend, environment), vault).await {
+        return Ok(());
+    }
+    let (summary, why) = match read {
         // Never used, or taken to where it belongs.
         Ok(loaded) if loaded.snapshot.is_none() => return Ok(()),
         Err(StoreError::Moved { .. }) => return Ok(()),

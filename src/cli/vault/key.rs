@@ -8,7 +8,7 @@ use crate::lang::syntax::ast::Expr;
 use crate::lang::value::Value;
 use mlo_state::seal::{
     Access, AgeKey, AssumeRole, DataKey, Identity, Key, KeyError, KeyName, KmsKey, KmsSettings,
-    PassphraseKey, Random, Recipient, Wrapped,
+    PassphraseKey, Random, Recipient, Scope, Wrapped, is_endpoint,
 };
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -17,6 +17,8 @@ use zeroize::Zeroizing;
 const PASSPHRASE_CHARS_MIN: usize = 16;
 /// Largest file of identities, in bytes.
 const IDENTITIES_BYTES_MAX: u64 = 64 * 1024;
+/// What is kept ready for it: reading probes with some bytes more.
+const IDENTITIES_CAPACITY: usize = 65 * 1024;
 /// The name of a key that the environment gives.
 const OF_ENVIRONMENT: &str = "environment";
 
@@ -63,11 +65,12 @@ impl Maker<'_> {
             error.help("give its id, its ARN, or an alias: `kms_key_id = \"alias/state\"`")
         })?;
         let endpoint = text("endpoint")?;
-        if let Some((_, span)) = endpoint.as_ref().filter(|(url, _)| !is_url(url)) {
-            let error =
-                Diagnostic::error(code::state::BAD_KEY, "`endpoint` of a key is a URL without credentials");
-            let error = error.at(*span, "not one");
-            return Err(error.help("write one such as `https://kms.example.org`").into());
+        if let Some((_, span)) = endpoint.as_ref().filter(|(url, _)| !is_endpoint(url)) {
+            let summary =
+                "`endpoint` of a key is an encrypted URL without credentials: keys go there in clear";
+            let error = Diagnostic::error(code::state::BAD_KEY, summary).at(*span, "not one");
+            let help = "write one such as `https://kms.example.org`; `http://` is for this machine alone, as in `http://127.0.0.1:4566`";
+            return Err(error.help(help).into());
         }
         let own = |argument| Ok::<_, Diagnostics>(text(argument)?.map(|(text, _)| text));
         let assume_role = own("role_arn")?.map(|role_arn| AssumeRole { role_arn, ..AssumeRole::default() });
@@ -128,12 +131,6 @@ fn kind_of(block: &EncryptionKey) -> &'static str {
     known.unwrap_or("passphrase")
 }
 
-/// Whether a service can be there, and nobody's password stands in it.
-fn is_url(url: &str) -> bool {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.contains('@'))
-}
-
 fn check_passphrase(text: &str) -> Result<(), Diagnostics> {
     if text.chars().count() >= PASSPHRASE_CHARS_MIN {
         return Ok(());
@@ -143,16 +140,21 @@ fn check_passphrase(text: &str) -> Result<(), Diagnostics> {
     Err(error.help("take several words, or `openssl rand -base64 24`").into())
 }
 
-fn variable(name: &str) -> Option<Zeroizing<String>> {
-    let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
-    Some(Zeroizing::new(value.to_string_lossy().into_owned()))
+/// A variable that is set, without a copy that would stay.
+fn variable(name: &str) -> Result<Option<Zeroizing<String>>, Diagnostics> {
+    let Some(value) = std::env::var_os(name).filter(|value| !value.is_empty()) else { return Ok(None) };
+    value.into_string().map(|text| Some(Zeroizing::new(text))).map_err(|bytes| {
+        drop(Zeroizing::new(bytes.into_encoded_bytes()));
+        let error = Diagnostic::error(code::state::BAD_KEY, format!("`{name}` is no text in UTF-8"));
+        error.help("give one that every machine reads in the same way").into()
+    })
 }
 
 /// The passphrase of a key, by its own variable or by the one for all.
 fn passphrase_for(label: &str) -> Result<Option<Zeroizing<String>>, Diagnostics> {
     let own = format!("{PASSPHRASE}_{}", label.replace('-', "_").to_uppercase());
     for name in [own.as_str(), PASSPHRASE] {
-        if let Some(text) = variable(name) {
+        if let Some(text) = variable(name)? {
             let named = |error: Diagnostic| error.detail(format!("It is the one in `{name}`."));
             return check_passphrase(&text).map_err(|said| said.map(named)).map(|()| Some(text));
         }
@@ -174,12 +176,13 @@ fn placed(text: &str, place: &str) -> Result<Vec<Identity>, Diagnostics> {
 }
 
 fn identities_of_environment() -> Result<Option<Vec<Identity>>, Diagnostics> {
-    if let Some(text) = variable(IDENTITY) {
+    if let Some(text) = variable(IDENTITY)? {
         return placed(&text, IDENTITY).map(Some);
     }
-    let Some(path) = variable(IDENTITY_FILE) else { return Ok(None) };
+    let Some(path) = variable(IDENTITY_FILE)? else { return Ok(None) };
     let read = std::fs::File::open(path.as_str()).and_then(|file| {
-        let mut text = Zeroizing::new(String::new());
+        // As long as it can become: one that grows leaves copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(IDENTITIES_CAPACITY));
         std::io::Read::read_to_string(&mut std::io::Read::take(file, IDENTITIES_BYTES_MAX), &mut text)?;
         Ok(text)
     });
@@ -222,11 +225,15 @@ impl Key for Missing {
         self.name.clone()
     }
 
-    fn wrap(&self, _: &DataKey, _: &Random) -> Result<Wrapped, KeyError> {
+    fn wrap(&self, _: &DataKey, _: &Scope, _: &Random) -> Result<Wrapped, KeyError> {
         Err(KeyError::Unusable { said: self.said.clone() })
     }
 
-    fn unwrap(&self, wrapped: &Wrapped) -> Result<DataKey, KeyError> {
+    fn is_secret(&self) -> bool {
+        self.name.kind != "age"
+    }
+
+    fn unwrap(&self, wrapped: &Wrapped, _: &Scope) -> Result<DataKey, KeyError> {
         if wrapped.kind() == self.name.kind {
             Err(KeyError::Unusable { said: self.said.clone() })
         } else {

@@ -148,7 +148,7 @@ pub(super) fn help(error: &SealError) -> String {
             _ => format!("configure the key `{name}` in the `encryption` block"),
         },
         SealError::Unsealed { .. } => "nothing was written: mend the key, or put another first".to_owned(),
-        SealError::Clear | SealError::Local { .. } => {
+        SealError::Clear | SealError::Local { .. } | SealError::Public { .. } => {
             "if the key is new, look at what is there and seal it: `mlo state rekey --from-clear`; if it is not, find out who put this there"
                 .to_owned()
         }

@@ -44,6 +44,12 @@ pub(super) fn terraform_schema() -> DataSchema {
             AttributeSchema::optional(Type::String).describe(
                 "The environment of that project; \"default\", or nothing, for one without environments",
             ),
+        )
+        .attribute(
+            "in_clear",
+            AttributeSchema::optional(Type::Bool).describe(
+                "That a state in a bucket is in clear, as Terraform's is, though this project seals its own: whoever can write there can put one there. False by default",
+            ),
         );
     DataSchema { description: "The outputs of another state", block: with_outputs(block) }
 }
@@ -93,7 +99,8 @@ pub(super) async fn read_terraform(
             let (bucket, key) =
                 bucket.ok_or_else(|| missing("{ bucket = \"…\", key = \"…\", region = \"…\" }"))?;
             let shown = format!("s3://{bucket}/{key}");
-            (StateAt::Bucket(settings.clone(), workspace), shown)
+            let in_clear = attribute(config, "in_clear").as_bool().unwrap_or_default();
+            (StateAt::Bucket { config: settings.clone(), workspace, in_clear }, shown)
         }
         _ => {
             let error = wrong("states are read from folders and from buckets of S3", "backend");

@@ -17,6 +17,8 @@ use crate::service::CallError;
 
 /// How long credentials must last that a call begins with.
 const LAST: Duration = Duration::from_mins(5);
+/// How long those may take who are asked for credentials: with a call's attempts that is less than the lease of a lock.
+const ASK: Duration = Duration::from_secs(20);
 /// The region that is signed with where a service is not AWS's, and no region is given.
 const SOME_REGION: &str = "us-east-1";
 
@@ -116,7 +118,9 @@ impl Account {
         let provider = self.config.credentials_provider();
         let provider =
             provider.ok_or_else(|| CallError::NoCredentials { said: "none is configured".into() })?;
-        let given = provider.provide_credentials().await;
+        let given = tokio::time::timeout(ASK, provider.provide_credentials()).await;
+        let said = format!("those who were asked did not answer within {} s", ASK.as_secs());
+        let given = given.map_err(|_| CallError::NoCredentials { said })?;
         let given = given.map_err(|error| CallError::NoCredentials { said: chain(&error) })?;
         Ok(kept.insert(given).clone())
     }
@@ -134,4 +138,19 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_credential_types::credential_fn::provide_credentials_fn;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_asked_for_credentials_and_does_not_answer_is_given_up() {
+        let silent = provide_credentials_fn(std::future::pending);
+        let config =
+            SdkConfig::builder().credentials_provider(SharedCredentialsProvider::new(silent)).build();
+        let error = Account::new(config).credentials().await.unwrap_err().to_string();
+        assert_eq!(error, "there are no credentials of AWS: those who were asked did not answer within 20 s");
+    }
 }

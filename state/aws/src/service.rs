@@ -15,6 +15,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_types::service_config::ServiceConfigKey;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::access::{Account, chain};
 
@@ -44,6 +45,14 @@ pub enum CallError {
     Unmade {
         /// Why.
         said: String,
+    },
+    /// What is asked and answered is secret, and others could read it on the way.
+    #[error(
+        "{endpoint} is not encrypted, and no other machine is asked without that: give one that begins with `https://`"
+    )]
+    Unencrypted {
+        /// Where the service should be.
+        endpoint: String,
     },
     /// Nobody knows whether it took effect.
     #[error("{endpoint} does not answer: {said}")]
@@ -79,12 +88,12 @@ impl CallError {
 }
 
 /// What a service answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The status of HTTP.
     pub status: u16,
     /// The body.
-    pub body: Vec<u8>,
+    pub body: Zeroizing<Vec<u8>>,
 }
 
 /// A service in a region.
@@ -103,7 +112,7 @@ impl<'a> Service<'a> {
     /// not AWS's.
     ///
     /// # Errors
-    /// [`CallError::NoRegion`].
+    /// [`CallError::NoRegion`], [`CallError::Unencrypted`].
     pub fn new(
         account: &'a Account,
         (name, id): (&'static str, &str),
@@ -120,6 +129,9 @@ impl<'a> Service<'a> {
                 (config.use_fips().unwrap_or_default(), config.use_dual_stack().unwrap_or_default());
             host(name, &region, fips, dual)
         });
+        if !is_endpoint(&endpoint) {
+            return Err(CallError::Unencrypted { endpoint });
+        }
         let connector = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).build();
         Ok(Self { account, name, region, endpoint, connector })
     }
@@ -129,12 +141,11 @@ impl<'a> Service<'a> {
     ///
     /// # Errors
     /// If the service refuses, or does not answer.
-    pub async fn json(&self, target: &str, body: &Value) -> Result<Value, CallError> {
-        let body = body.to_string();
+    pub async fn json(&self, target: &str, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, CallError> {
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
         let mut wait = WAIT_FIRST;
         for attempt in 1.. {
-            let answered = self.post(&headers, body.as_bytes()).await.and_then(|answer| self.read(&answer));
+            let answered = self.post(&headers, body).await.and_then(read);
             match answered {
                 Err(error) if error.passes() && attempt < ATTEMPTS_MAX => {}
                 answered => return answered,
@@ -143,25 +154,6 @@ impl<'a> Service<'a> {
             wait *= 2;
         }
         unreachable!("the last attempt is answered")
-    }
-
-    /// What an answer in JSON says.
-    fn read(&self, answer: &Answer) -> Result<Value, CallError> {
-        let said = serde_json::from_slice::<Value>(&answer.body);
-        if answer.status == 200 {
-            return said.map_err(|error| self.unanswered(format!("its answer is no JSON: {error}")));
-        }
-        let said = said.unwrap_or_default();
-        let text =
-            |names: &[&str]| names.iter().find_map(|name| said.get(*name)?.as_str()).unwrap_or_default();
-        // `com.amazonaws.kms#NotFoundException`, and some services add an address after a colon.
-        let code = text(&["__type", "code", "Code"]).rsplit('#').next().unwrap_or_default();
-        let code = code.split(':').next().unwrap_or_default().to_owned();
-        let message = match text(&["message", "Message"]) {
-            "" => "the service refused".to_owned(),
-            message => message.to_owned(),
-        };
-        Err(CallError::Refused { status: answer.status, code, message })
     }
 
     /// One attempt at a request with these headers, in small letters, and this body.
@@ -175,7 +167,7 @@ impl<'a> Service<'a> {
             let mut response = response.map_err(|error| self.unanswered(chain(&error)))?;
             let status = response.status().as_u16();
             let body = ByteStream::new(response.take_body()).collect().await;
-            let body = body.map_err(|error| self.unanswered(chain(&error)))?.to_vec();
+            let body = Zeroizing::new(body.map_err(|error| self.unanswered(chain(&error)))?.to_vec());
             if body.len() > ANSWER_BYTES_MAX {
                 return Err(self.unanswered(format!("its answer has {} bytes", body.len())));
             }
@@ -222,6 +214,40 @@ impl<'a> Service<'a> {
     }
 }
 
+/// What an answer in JSON says that the service did what was asked, or why it did not.
+fn read(answer: Answer) -> Result<Zeroizing<Vec<u8>>, CallError> {
+    if answer.status == 200 {
+        return Ok(answer.body);
+    }
+    let said = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
+    let text = |names: &[&str]| names.iter().find_map(|name| said.get(*name)?.as_str()).unwrap_or_default();
+    // `com.amazonaws.kms#NotFoundException`, and some services add an address after a colon.
+    let code = text(&["__type", "code", "Code"]).rsplit('#').next().unwrap_or_default();
+    let code = code.split(':').next().unwrap_or_default().to_owned();
+    let message = match text(&["message", "Message"]) {
+        "" => "the service refused".to_owned(),
+        message => message.to_owned(),
+    };
+    Err(CallError::Refused { status: answer.status, code, message })
+}
+
+/// Whether a service may be asked there for what is secret: over an encrypted line, or on this machine; and nobody's
+/// password stands in it.
+pub fn is_endpoint(url: &str) -> bool {
+    let is_host = |rest: &str| !rest.is_empty() && !rest.starts_with('/') && !rest.contains('@');
+    if let Some(rest) = url.strip_prefix("https://") {
+        return is_host(rest);
+    }
+    let Some(rest) = url.strip_prefix("http://").filter(|rest| is_host(rest)) else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    let is_loopback = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    is_loopback || host.eq_ignore_ascii_case("localhost")
+}
+
 /// Where AWS has a service.
 fn host(name: &str, region: &str, is_fips: bool, is_dual_stack: bool) -> String {
     let name = if is_fips { format!("{name}-fips") } else { name.to_owned() };
@@ -250,6 +276,33 @@ mod tests {
             ("us-iso-east-1", false, false, "https://kms.us-iso-east-1.c2s.ic.gov"),
         ] {
             assert_eq!(host("kms", region, fips, dual), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_secret_goes_over_encrypted_lines_or_stays_here() {
+        for (url, is_taken) in [
+            ("https://kms.example.org", true),
+            ("https://10.1.2.3:8443/kms", true),
+            ("http://127.0.0.1:4566", true),
+            ("http://127.8.9.1", true),
+            ("http://[::1]:4566/x", true),
+            ("http://LocalHost:4566", true),
+            ("http://kms.example.org", false),
+            ("http://10.1.2.3", false),
+            ("http://localhost.example.org", false),
+            ("http://127.0.0.1.example.org", false),
+            ("http://127.0.0.1@example.org/", false),
+            ("https://user:word@kms.example.org", false),
+            ("http://example.org#@127.0.0.1", false),
+            ("http://example.org?127.0.0.1", false),
+            ("http:///127.0.0.1", false),
+            ("https://", false),
+            ("ftp://127.0.0.1", false),
+            ("127.0.0.1:4566", false),
+            ("", false),
+        ] {
+            assert_eq!(is_endpoint(url), is_taken, "{url}");
         }
     }
 

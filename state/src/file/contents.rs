@@ -13,6 +13,9 @@ use crate::seal::{Frames, Vault};
 use crate::snapshot::{Damage, DecodeError, SNAPSHOT_BYTES_MAX, Snapshot};
 use crate::store::{Earlier, Loaded, StoreError};
 
+/// Attempts to read a state whose first commit is under way.
+const ATTEMPTS_MAX: usize = 3;
+
 /// What a folder holds.
 pub(super) struct Contents {
     /// `None`: nothing was ever written.
@@ -27,6 +30,8 @@ pub(super) struct Contents {
     pub(super) digest: Option<String>,
     /// The marker speaks of this snapshot.
     pub(super) marked: bool,
+    /// There is a marker, whatever it says.
+    pub(super) has_mark: bool,
 }
 
 /// The journal's file, as the next append finds it.
@@ -77,12 +82,29 @@ impl Mark {
 
 /// Reads a folder, in the order in which no commit can deceive a reader without a lock: see [`super`].
 pub(super) fn load(folder: &Folder, vault: &Vault) -> Result<Contents, StoreError> {
-    moved::check_here(folder)?;
+    moved::check_here(folder, vault)?;
     load_left(folder, vault)
 }
 
 /// The same of a folder whose state may have been taken elsewhere.
 pub(super) fn load_left(folder: &Folder, vault: &Vault) -> Result<Contents, StoreError> {
+    let unmarked =
+        || StoreError::Lost { place: folder.place(LINEAGE), good: history::newest_whole(folder, vault) };
+    for _ in 0..ATTEMPTS_MAX {
+        let contents = load_unmarked(folder, vault)?;
+        if contents.has_mark || contents.digest.is_none() {
+            return Ok(contents);
+        }
+        // Or the first commit came between the two.
+        if let Mark::Absent = read_mark(folder)? {
+            return Err(unmarked());
+        }
+    }
+    Err(unmarked())
+}
+
+/// The same, whether or not the marker is there. There is one before there is a snapshot.
+pub(super) fn load_unmarked(folder: &Folder, vault: &Vault) -> Result<Contents, StoreError> {
     let mark = read_mark(folder)?;
     let newest_kept = history::newest(folder)?;
     let journal = match folder.read(JOURNAL, JOURNAL_BYTES_MAX)? {
@@ -111,6 +133,7 @@ pub(super) fn load_left(folder: &Folder, vault: &Vault) -> Result<Contents, Stor
             return Err(StoreError::Lost { place: folder.place(STATE), good });
         }
     };
+    let has_mark = !matches!(mark, Mark::Absent);
     let marker = mark.said();
     check_lineage(&snapshot, journal.as_ref(), marker.as_ref())?;
     let of_marker = marker.as_ref().and_then(|marker| marker.last.as_ref()).map(|last| last.serial);
@@ -125,12 +148,13 @@ pub(super) fn load_left(folder: &Folder, vault: &Vault) -> Result<Contents, Stor
     }
     let is_current = last.is_some_and(|last| last.serial == snapshot.serial);
     join(snapshot, journal.zip(frames), (digest, is_current))
+        .map(|contents| Contents { has_mark, ..contents })
         .map_err(|damage| refused(folder, vault, JOURNAL, damage.into()))
 }
 
 fn empty() -> Contents {
     let (ledger, journal) = (Ledger::default(), JournalFile::Stale);
-    Contents { snapshot: None, ledger, torn: false, journal, digest: None, marked: false }
+    Contents { snapshot: None, ledger, torn: false, journal, digest: None, marked: false, has_mark: false }
 }
 
 /// Everything in the folder belongs to one state.
@@ -187,7 +211,7 @@ fn join(
     }
     let (snapshot, ledger) = journal::replay(snapshot, records)?;
     let journal = JournalFile::Current { bytes_good, frames };
-    Ok(Contents { snapshot: Some(snapshot), ledger, torn, journal, digest, marked })
+    Ok(Contents { snapshot: Some(snapshot), ledger, torn, journal, digest, marked, has_mark: false })
 }
 
 pub(super) fn read_mark(folder: &Folder) -> Result<Mark, StoreError> {

@@ -8,15 +8,16 @@ use sha2::{Digest, Sha256};
 use super::moved;
 use crate::disk::Folder;
 use crate::document::{DOCUMENT_BYTES_MAX, Document, check, is_name};
+use crate::seal::Vault;
 use crate::store::StoreError;
 
 /// The folder of documents.
 const DOCUMENTS: &str = "documents";
 
 /// Keeps a document, unless its name is taken.
-pub(super) fn keep(folder: &Folder, document: &Document) -> Result<bool, StoreError> {
+pub(super) fn keep(folder: &Folder, vault: &Vault, document: &Document) -> Result<bool, StoreError> {
     check(document)?;
-    moved::check_here(folder)?;
+    moved::check_here(folder, vault)?;
     let documents = folder.folder_or_create(DOCUMENTS)?;
     if documents.identity(&document.name)?.is_some() {
         return Ok(false);
@@ -30,20 +31,23 @@ pub(super) fn keep(folder: &Folder, document: &Document) -> Result<bool, StoreEr
 }
 
 /// The documents whose names begin with `prefix`, in order of names.
-pub(super) fn all(folder: &Folder, prefix: &str) -> Result<Vec<Document>, StoreError> {
-    let names = names(folder, prefix)?;
+pub(super) fn all(folder: &Folder, vault: &Vault, prefix: &str) -> Result<Vec<Document>, StoreError> {
+    let names = names(folder, vault, prefix)?;
     let Some(documents) = folder.folder(DOCUMENTS)? else { return Ok(Vec::new()) };
     let mut all = Vec::with_capacity(names.len());
     for name in names {
-        let bytes = documents.read(&name, DOCUMENT_BYTES_MAX as u64)?;
+        let bytes = match documents.read(&name, DOCUMENT_BYTES_MAX as u64) {
+            Err(error) if error.is_not_ours() => Some(Vec::new()),
+            read => read?,
+        };
         all.extend(bytes.map(|bytes| Document { name, bytes }));
     }
     Ok(all)
 }
 
 /// Their names, in order.
-pub(super) fn names(folder: &Folder, prefix: &str) -> Result<Vec<String>, StoreError> {
-    moved::check_here(folder)?;
+pub(super) fn names(folder: &Folder, vault: &Vault, prefix: &str) -> Result<Vec<String>, StoreError> {
+    moved::check_here(folder, vault)?;
     let Some(documents) = folder.folder(DOCUMENTS)? else { return Ok(Vec::new()) };
     let mut names = documents.names()?;
     names.retain(|name| name.starts_with(prefix) && is_name(name));

@@ -39,14 +39,22 @@ pub(super) fn keep_aside(folder: &Folder, name: &str) -> Result<(), StoreError> 
 /// What can be had of a folder.
 ///
 /// # Errors
-/// If nothing can be, or if it is sealed with a key that is not there, newer, or elsewhere: then nothing is damaged for all
-/// one knows.
+/// If nothing can be, or if it is sealed with a key that is not to be had, may not be read, is newer, or elsewhere: then
+/// nothing is damaged for all one knows.
 pub(super) fn of(folder: &Folder, vault: &Vault) -> Result<Salvage, StoreError> {
-    match contents::load(folder, vault) {
-        Ok(contents) => contents.into_loaded().map(Salvage::whole),
-        Err(error @ (StoreError::Newer { .. } | StoreError::Moved { .. })) => Err(error),
-        Err(error @ StoreError::Sealed { .. }) if !error.is_about_content() => Err(error),
-        Err(error) => parts(folder, vault)?.join(&error).ok_or(error),
+    let wrong = match contents::load(folder, vault) {
+        Ok(contents) => return contents.into_loaded().map(Salvage::whole),
+        // Whether the key is another one or what it should open was changed, the rest of the folder tells.
+        Err(StoreError::Sealed { place, error }) if error.refusing().is_some() => {
+            StoreError::Sealed { place, error }
+        }
+        Err(error) if error.is_for_now() => return Err(error),
+        Err(error) => error,
+    };
+    let mut parts = parts(folder, vault)?;
+    match parts.check_keys() {
+        Err(_) if matches!(wrong, StoreError::Sealed { .. }) => Err(wrong),
+        checked => checked.and_then(|()| parts.join(&wrong).ok_or(wrong)),
     }
 }
 
@@ -56,11 +64,12 @@ fn parts(folder: &Folder, vault: &Vault) -> Result<Parts, StoreError> {
     let mut parts = Parts { is_journal_sure: true, ..Parts::default() };
     let lineage = marker.as_ref().map(|marker| marker.lineage.clone());
     for serial in &kept {
-        let version = history::version(folder, vault, *serial).ok().flatten();
+        let version = parts.take_version(*serial, history::version(folder, vault, *serial))?;
         parts.versions.extend(version.map(|version| (*serial, version)));
     }
     let mut serials: Vec<u64> = kept.first().copied().into_iter().collect();
-    if let Some(state) = present(folder, vault) {
+    // What is there may be later than all else that is.
+    if let Some(state) = parts.take_version(u64::MAX, present(folder, vault))? {
         let serial = state.snapshot.serial;
         serials.push(serial);
         let swapped = |marker: &Marker| {
@@ -70,8 +79,10 @@ fn parts(folder: &Folder, vault: &Vault) -> Result<Parts, StoreError> {
             parts.versions.insert(serial, state);
         }
     }
-    let beside =
-        folder.read(JOURNAL, JOURNAL_BYTES_MAX).ok().flatten().map(|bytes| Left::of(&bytes, None, vault));
+    let beside = match folder.read(JOURNAL, JOURNAL_BYTES_MAX) {
+        Err(error) if error.is_for_now() => return Err(error),
+        read => read.ok().flatten().map(|bytes| Left::of(&bytes, None, vault)),
+    };
     let follows = |left: &Left| left.header.as_ref().map(|header| header.base_serial);
     let beside_follows = beside.as_ref().and_then(follows);
     serials.extend(beside_follows);
@@ -79,12 +90,15 @@ fn parts(folder: &Folder, vault: &Vault) -> Result<Parts, StoreError> {
     for serial in history::journals(folder)?.into_iter().rev() {
         // The one beside the state may have this name too.
         let bytes = Some(serial).filter(|_| Some(serial) != beside_follows);
-        let left = bytes.and_then(|serial| history::journal(folder, serial));
-        parts
-            .journals
-            .extend(left.map(|bytes| named(Left::of(&bytes, None, vault), serial, lineage.as_deref())));
+        let Some(bytes) = bytes.and_then(|serial| history::journal(folder, serial)) else { continue };
+        let left = named(Left::of(&bytes, None, vault), serial, lineage.as_deref());
+        parts.note_journal(&left, serial, folder.place(&format!("history/journal-{serial}")));
+        parts.journals.push(left);
     }
-    parts.journals.extend(beside);
+    if let Some(left) = beside {
+        parts.note_journal(&left, u64::MAX, folder.place(JOURNAL));
+        parts.journals.push(left);
+    }
     parts.newest = serials.into_iter().max().unwrap_or_default();
     parts.lineage = lineage;
     Ok(parts)

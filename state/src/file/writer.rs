@@ -270,6 +270,12 @@ impl Writer {
             let expected = snapshot.serial.saturating_sub(1);
             return Err(StoreError::Stale { expected, found: present });
         }
+        if present == 0 {
+            // The marker comes before the first snapshot: one without a marker is one that somebody put there.
+            self.begin(&snapshot.lineage)?;
+            self.mark()?;
+        }
+        let known = self.known()?;
         let stamp = Stamp::by(&holder, known.digest.clone());
         let replaced = self.replace_state((snapshot, &stamp), present);
         let digest = replaced.inspect_err(|_| drop(self.folder.remove(STATE_NEW)))?;
@@ -291,11 +297,15 @@ impl Writer {
     fn adopt(&mut self, copy: Copied) -> Result<(), StoreError> {
         let Copied { snapshot, stamp, pending, history } = copy.written_by(&self.holder)?;
         self.lock.check(&self.folder)?;
-        let known = Known::of(&contents::load_left(&self.folder, &self.vault)?);
+        // Without a marker too: what an attempt that was cut off left has none.
+        let known = Known::of(&contents::load_unmarked(&self.folder, &self.vault)?);
         may_adopt(known.lineage.as_deref().map(|lineage| (lineage, known.serial)), &snapshot)?;
-        // The marker first: without it the earlier moment can be read at every moment, until the note that says that it is
-        // not here is taken away.
-        let cleared = self.folder.remove(LINEAGE).and_then(|()| self.folder.remove(JOURNAL));
+        // The marker first: if it speaks of no snapshot the earlier moment can be read at every moment, until the note that
+        // says that it is not here is taken away. Where nothing is, it comes last: what is not taken in whole is refused.
+        if known.lineage.is_some() {
+            self.write_marker(&Marker::new(&snapshot.lineage, 0, None))?;
+        }
+        let cleared = self.folder.remove(JOURNAL);
         let replaced = cleared.and_then(|()| self.replace_state((&snapshot, &stamp), 0));
         let digest = Some(replaced.inspect_err(|_| drop(self.folder.remove(STATE_NEW)))?);
         self.folder.sync()?;
@@ -337,7 +347,10 @@ impl Writer {
         self.lock.check(&self.folder)?;
         // What is written next is asked whether it is here.
         self.known = None;
-        moved::leave(&self.folder, to)
+        let left = contents::load_left(&self.folder, &self.vault)?.snapshot;
+        let of = left.as_ref().map(|snapshot| (snapshot.lineage.as_str(), snapshot.serial));
+        let of = of.ok_or(StoreError::Misused { how: "a state was taken elsewhere, and there is none" })?;
+        moved::leave(&self.folder, &self.vault, of, to)
     }
 
     /// Writes a snapshot in the place of the present one, which is kept; gives its digest.
@@ -398,12 +411,16 @@ impl Writer {
         let known = self.known()?;
         if let (false, Some(lineage)) = (known.marked, &known.lineage) {
             let marker = Marker::new(lineage, known.serial, known.digest.as_deref());
-            self.folder.create(LINEAGE_NEW, |file| file.put(&marker.encode()))?;
-            self.folder.rename(LINEAGE_NEW, LINEAGE)?;
-            self.folder.sync()?;
+            self.write_marker(&marker)?;
             self.known()?.marked = true;
         }
         Ok(())
+    }
+
+    fn write_marker(&self, marker: &Marker) -> Result<(), StoreError> {
+        self.folder.create(LINEAGE_NEW, |file| file.put(&marker.encode()))?;
+        self.folder.rename(LINEAGE_NEW, LINEAGE)?;
+        self.folder.sync()
     }
 }
 

@@ -19,7 +19,7 @@ use super::crc32c::crc32c;
 use super::{Action, Record};
 use crate::address::Address;
 use crate::json;
-use crate::seal::{self, Frames, Subject, Vault};
+use crate::seal::{self, Frames, KeyName, SealError, Subject, Vault};
 use crate::snapshot::{
     Damage, DecodeError, EncodeError, ObjectIn, ObjectOut, OutputIn, OutputOut, PROGRAM_VERSION, is_lineage,
     version_shown, writable,
@@ -146,12 +146,17 @@ pub(crate) struct Left {
     pub(crate) records: Vec<Record>,
     /// Lines that are no frame, or stay sealed.
     pub(crate) damaged: usize,
+    /// Why the first of them stay sealed for which a key is not to be had: they may be whole.
+    pub(crate) sealed: Option<SealError>,
+    /// The keys that opened what is read.
+    pub(crate) opened: Vec<KeyName>,
 }
 
 impl Left {
     /// Reads what can be read. `part` is as of [`Journal::open`].
     pub(crate) fn of(bytes: &[u8], part: Option<&str>, vault: &Vault) -> Self {
-        let mut left = Self { header: None, records: Vec::new(), damaged: 0 };
+        let (records, opened) = (Vec::new(), Vec::new());
+        let mut left = Self { header: None, records, damaged: 0, sealed: None, opened };
         let (mut position, mut frames) = (0_u64, None);
         for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
             let payload = first_frame(line).map(|frame| frame.payload);
@@ -182,7 +187,17 @@ impl Left {
         }
         if Frames::is_head(payload) {
             let subject = self.header.as_ref().map(|header| header.subject(part));
-            *frames = subject.and_then(|subject| vault.frames_after(payload, &subject).ok());
+            *frames = match subject.map(|subject| vault.frames_after(payload, &subject)) {
+                Some(Ok(opened)) => {
+                    self.opened.push(opened.key().clone());
+                    Some(opened)
+                }
+                Some(Err(DecodeError::Sealed(error))) if !error.is_about_content() => {
+                    self.sealed.get_or_insert(error);
+                    None
+                }
+                _ => None,
+            };
             return frames.is_some();
         }
         let clear = match frames {

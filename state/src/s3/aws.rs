@@ -100,14 +100,15 @@ async fn connect(settings: &BucketSettings, keys: Option<&(String, String)>) -> 
     let BucketSettings { region, profile, assume_role, endpoint, .. } = settings.clone();
     let access = Access { region, profile, assume_role };
     let config = access.configure(keys, endpoint.is_some()).await;
-    let mut config = aws_sdk_s3::config::Builder::from(&config).force_path_style(settings.use_path_style);
+    let mut config = aws_sdk_s3::config::Builder::from(&config)
+        .force_path_style(settings.use_path_style)
+        // What is damaged where it lies would be no answer at all: it is told by the state's own digests, and repaired.
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     if let Some(endpoint) = endpoint {
         config = config.endpoint_url(endpoint);
     }
     if settings.skip_s3_checksum {
-        config = config
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        config = config.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
     }
     Client::from_conf(config.build())
 }

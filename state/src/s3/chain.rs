@@ -7,6 +7,8 @@
 //! lock next closes the chain by taking the next name itself. So a late write of the holder before finds its name
 //! taken, and it knows that it has lost the lock; and what it was told is durable stands before the end.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -161,6 +163,8 @@ pub(super) async fn read(client: &Client, at: Position) -> Result<Option<Link>, 
 pub(super) enum Found {
     /// Records.
     Left(Left),
+    /// Records that stay sealed, for a key is not to be had.
+    Sealed(Left),
     /// The end of a chain.
     End,
     /// Nothing.
@@ -174,6 +178,7 @@ pub(super) async fn left(client: &Client, at: Position) -> Result<Found, StoreEr
         Ok((stamp, _)) if stamp.closed_by.is_some() => Found::End,
         Ok((_, rest)) => match Left::of(rest, Some(&at.name()), client.vault()) {
             left if left.header.is_some() && left.damaged == 0 => Found::Left(left),
+            left if left.sealed.is_some() => Found::Sealed(left),
             _ => Found::Damaged,
         },
         Err(_) => Found::Damaged,
@@ -186,20 +191,27 @@ pub(super) async fn places(client: &Client, head: &Head) -> Result<Vec<Position>
     Ok(names.iter().filter_map(|name| Position::of_name(name)).collect())
 }
 
-/// Closes the chains of all epochs before `epoch` that may still be written to.
-pub(super) async fn seal(client: &Client, head: &Head, epoch: u64, writer: &str) -> Result<(), StoreError> {
+/// Closes the chains of all epochs before `epoch` that may still be written to. Gives where each ends.
+pub(super) async fn seal(
+    client: &Client,
+    head: &Head,
+    epoch: u64,
+    writer: &str,
+) -> Result<Vec<Position>, StoreError> {
     let first = head.sealed.saturating_add(1);
     if first >= epoch {
-        return Ok(());
+        return Ok(Vec::new());
     }
     check_epoch(client, HEAD, (epoch, head.sealed))?;
     let places = places(client, head).await?;
+    let mut ends = Vec::new();
     for open in first..epoch {
         let folded = if head.folded.epoch == open { head.folded.sequence } else { 0 };
         let last = places.iter().filter(|at| at.epoch == open).map(|at| at.sequence).max();
-        seal_one(client, Position { epoch: open, sequence: last.unwrap_or(folded) }, epoch, writer).await?;
+        let last = Position { epoch: open, sequence: last.unwrap_or(folded) };
+        ends.push(seal_one(client, last, epoch, writer).await?);
     }
-    Ok(())
+    Ok(ends)
 }
 
 /// Refuses a number of the lock's taking that is so far beyond the last one known that nobody can have counted up to it:
@@ -219,17 +231,22 @@ async fn is_end(client: &Client, at: Position) -> Result<bool, StoreError> {
     Ok(stamp.is_some_and(|(stamp, _)| stamp.closed_by.is_some()))
 }
 
-/// Closes a chain of which `last` is the end, as far as is known.
-async fn seal_one(client: &Client, mut last: Position, by: u64, writer: &str) -> Result<(), StoreError> {
+/// Closes a chain of which `last` is the end, as far as is known. Gives its end.
+async fn seal_one(
+    client: &Client,
+    mut last: Position,
+    by: u64,
+    writer: &str,
+) -> Result<Position, StoreError> {
     for _ in 0..SEALS_MAX {
         if last.sequence > 0 && is_end(client, last).await? {
-            return Ok(());
+            return Ok(last);
         }
         let at = last.next();
         let writer = writer.to_owned();
         let stamp = Stamp { epoch: at.epoch, sequence: at.sequence, writer, closed_by: Some(by) };
         match client.create(&at.name(), &encode(&stamp).into()).await? {
-            Written::Done(_) => return Ok(()),
+            Written::Done(_) => return Ok(at),
             // A write that was under way, or an end that another made.
             Written::Taken => last = at,
         }
@@ -240,10 +257,10 @@ async fn seal_one(client: &Client, mut last: Position, by: u64, writer: &str) ->
 /// What the links of the journal hold after the head.
 ///
 /// # Errors
-/// If one is missing or follows another snapshot: also when the head is replaced while the links are read.
+/// If one is missing, the end of a chain that was closed too, or follows another snapshot: also when the head is replaced while the links are read.
 pub(super) fn join(client: &Client, head: &Head, links: Vec<(Position, Link)>) -> Result<Joined, StoreError> {
     let mut joined = Joined { records: Vec::new(), last: head.folded };
-    let mut ended = None;
+    let mut ends = BTreeMap::new();
     for (at, link) in links {
         let expected = if at.epoch == joined.last.epoch {
             joined.last.next()
@@ -253,12 +270,12 @@ pub(super) fn join(client: &Client, head: &Head, links: Vec<(Position, Link)>) -
         if at != expected {
             return Err(StoreError::Lost { place: client.place(&expected.name()), good: None });
         }
-        if ended == Some(at.epoch) {
+        if ends.contains_key(&at.epoch) {
             return Err(refused(client, &at.name(), Damage::AfterEnd.into()));
         }
         joined.last = at;
         let Link::Records(journal) = link else {
-            ended = Some(at.epoch);
+            ends.insert(at.epoch, at.sequence);
             continue;
         };
         if Some(&journal.header.lineage) != head.lineage.as_ref() {
@@ -272,7 +289,10 @@ pub(super) fn join(client: &Client, head: &Head, links: Vec<(Position, Link)>) -
         }
         joined.records.extend(journal.records);
     }
-    Ok(joined)
+    match head.ends_missing(&ends).next() {
+        Some(end) => Err(StoreError::Lost { place: client.place(&end.name()), good: None }),
+        None => Ok(joined),
+    }
 }
 
 /// The records after a head, and where the next ones would go.

@@ -82,15 +82,19 @@ pub(super) async fn check_here(client: &Client) -> Result<(), StoreError> {
 /// Reads a store. What is seen is whole although no lock is taken: the head says what belongs together, and when
 /// something does not, it is read again if the head has been replaced meanwhile.
 pub(super) async fn load(client: &Client) -> Result<Contents, StoreError> {
-    let (mut head, marker) = try_join(Head::read(client), read_marker(client)).await?;
+    let (mut head, mut marker) = try_join(Head::read(client), read_marker(client)).await?;
     for _ in 1..ATTEMPTS_MAX {
         let loaded = join(client, head.clone(), marker.as_ref()).await;
         let Err(error) = loaded else { return loaded };
+        // The marker before the head: it is never ahead of what is there.
+        let marker_now = read_marker(client).await?;
         let now = Head::read(client).await?;
-        if now.as_ref().map(|(_, tag)| tag) == head.as_ref().map(|(_, tag)| tag) {
+        let is_same =
+            marker_now == marker && now.as_ref().map(|(_, tag)| tag) == head.as_ref().map(|(_, tag)| tag);
+        if is_same {
             return Err(with_good(client, head.as_ref().map(|(head, _)| head), error).await);
         }
-        head = now;
+        (head, marker) = (now, marker_now);
     }
     join(client, head, marker.as_ref()).await
 }
@@ -124,6 +128,9 @@ async fn join(
     }
     if let Some((expected, _)) = kept.filter(|(kept, _)| kept.lineage != lineage) {
         return Err(StoreError::Foreign { expected: expected.lineage.clone(), found: lineage });
+    }
+    if head.snapshot.is_some() && kept.is_none() {
+        return Err(StoreError::Lost { place: client.place(LINEAGE), good: None });
     }
     let ((snapshot, digest), (opened, joined)) =
         try_join(read_snapshot(client, &head, &lineage), read_records(client, &head)).await?;

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 
+use super::bucket::Found;
 use super::contents;
 use super::request::{Client, Written};
 use crate::document::{DOCUMENT_BYTES_MAX, Document, check, is_name};
@@ -25,8 +26,9 @@ pub(super) async fn keep(client: &Client, document: &Document) -> Result<bool, S
 pub(super) async fn all(client: &Client, prefix: &str) -> Result<Vec<Document>, StoreError> {
     let mut all = Vec::new();
     for name in names(client, prefix).await? {
-        let found = client.get(&format!("{DOCUMENTS}{name}"), DOCUMENT_BYTES_MAX as u64).await?;
-        all.extend(found.map(|found| Document { name, bytes: found.body.to_vec() }));
+        let found = client.get_if_small(&format!("{DOCUMENTS}{name}"), DOCUMENT_BYTES_MAX as u64).await?;
+        let bytes = |found: Option<Found>| found.map_or_else(Vec::new, |found| found.body.to_vec());
+        all.extend(found.map(|found| Document { name, bytes: bytes(found) }));
     }
     Ok(all)
 }

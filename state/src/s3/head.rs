@@ -5,6 +5,8 @@
 //! last one opens, and the sealed digest of the first. Never: a head read of which a byte was changed, or, where a key is
 //! configured, that somebody made without it.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -33,6 +35,9 @@ pub(super) struct Head {
     pub(super) epoch: u64,
     /// The journals of all epochs up to this one are closed.
     pub(super) sealed: u64,
+    /// Where they end that were written to since the commit, in order. All others end at their first place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) ends: Vec<Position>,
     /// `None`: nothing was ever written.
     pub(super) lineage: Option<String>,
     pub(super) serial: u64,
@@ -167,6 +172,28 @@ impl Head {
         let read =
             |bytes: &[u8]| Self::decode(bytes, client.vault()).map_err(|error| refused(client, HEAD, error));
         Ok(found.map(|found| (read(&found.body), found.tag)))
+    }
+
+    /// Where the journal of an epoch ends that was closed with nothing in it since the commit.
+    fn end_of_empty(&self, epoch: u64) -> Position {
+        let folded = if epoch == self.folded.epoch { self.folded.sequence } else { 0 };
+        Position { epoch, sequence: folded }.next()
+    }
+
+    /// The same, with the journals of more epochs closed, which end there.
+    pub(super) fn closed(mut self, sealed: u64, ends: Vec<Position>) -> Self {
+        let told: Vec<_> = ends.into_iter().filter(|end| *end != self.end_of_empty(end.epoch)).collect();
+        self.ends.extend(told);
+        Self { sealed, ..self }
+    }
+
+    /// The ends of the closed journals after the commit that are not among those that were found, by epoch.
+    pub(super) fn ends_missing(&self, found: &BTreeMap<u64, u64>) -> impl Iterator<Item = Position> {
+        let known: BTreeMap<u64, Position> = self.ends.iter().map(|end| (end.epoch, *end)).collect();
+        let end = move |epoch| known.get(&epoch).copied().unwrap_or_else(|| self.end_of_empty(epoch));
+        let all = (self.folded.epoch.max(1)..=self.sealed).map(end);
+        // One that was folded in itself, by a commit that came when its journal had just been closed, needs not be there.
+        all.filter(move |end| *end > self.folded && found.get(&end.epoch) != Some(&end.sequence))
     }
 
     /// The present snapshot as one that is kept.

@@ -101,6 +101,15 @@ impl ModelBucket {
         }
     }
 
+    /// Puts an object there, as somebody does who is no store.
+    pub fn plant(&self, key: &str, body: impl Into<Bytes>) {
+        let at = self.clock.elapsed();
+        let mut shared = self.shared();
+        shared.writes += 1;
+        let object = Object { body: body.into(), tag: format!("\"planted-{}\"", shared.writes), at };
+        shared.objects.insert(key.to_owned(), object);
+    }
+
     /// Calls so far: gets, puts, lists and deletes.
     pub fn calls(&self) -> [u64; 4] {
         self.shared().calls

@@ -84,6 +84,18 @@ impl Client {
         got.map_err(|refusal| self.failure("read", name, refusal))
     }
 
+    /// The same, which passes over what is in an object that has more bytes: `Some(None)`.
+    pub(super) async fn get_if_small(
+        &self,
+        name: &str,
+        bytes_max: u64,
+    ) -> Result<Option<Option<Found>>, StoreError> {
+        match self.attempt_get(name, bytes_max).await {
+            Err(Refusal::TooLarge) => Ok(Some(None)),
+            got => got.map(|found| found.map(Some)).map_err(|refusal| self.failure("read", name, refusal)),
+        }
+    }
+
     async fn attempt_get(&self, name: &str, bytes_max: u64) -> Result<Option<Found>, Refusal> {
         let key = self.key(name);
         let time = if bytes_max > BYTES_PER_SECOND { ATTEMPT_LARGE } else { ATTEMPT };

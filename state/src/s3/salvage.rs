@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::chain;
 use super::contents::{self, LINEAGE, OPEN, SNAPSHOT, SNAPSHOTS, part, serial_of};
-use super::head::{HEAD, Head, Kept, Part, Position};
+use super::head::{HEAD, Head, Kept, Part, Position, refused};
 use super::request::Client;
 use super::sealing::OPEN_PART;
 use crate::journal::{JOURNAL_BYTES_MAX, Left};
@@ -15,6 +15,9 @@ use crate::marker::Marker;
 use crate::salvage::Parts;
 use crate::snapshot::{SNAPSHOT_BYTES_MAX, Snapshot, Version};
 use crate::store::{Salvage, StoreError};
+
+/// Journals whose ends are gone that are told of.
+const LOST_SHOWN_MAX: usize = 20;
 
 /// What is done with the objects of a store that is made again.
 #[derive(Default)]
@@ -41,6 +44,7 @@ pub(super) async fn of(client: &Client) -> Result<(Salvage, Leavings), StoreErro
     search.snapshots(head.as_ref(), marker.as_ref()).await?;
     search.journals(head.as_ref()).await?;
     let Search { mut parts, leavings, .. } = search;
+    parts.check_keys()?;
     parts.lineage = marker.map(|marker| marker.lineage).or_else(|| head.and_then(|head| head.lineage));
     match parts.join(&wrong) {
         Some(salvage) => Ok((salvage, leavings)),
@@ -92,7 +96,13 @@ impl Search<'_> {
                 continue;
             }
             let Some(serial) = serial_of(&name) else { continue };
-            match self.snapshot(&name, serial).await? {
+            let found = match self.snapshot(&name, serial).await? {
+                Some((part, read)) => {
+                    self.parts.take_version(serial, read.map(Some))?.map(|version| (part, version))
+                }
+                None => None,
+            };
+            match found.filter(|(_, version)| version.snapshot.serial == serial) {
                 Some(found) => all.entry(serial).or_default().push(found),
                 None => self.leavings.damaged.push(name),
             }
@@ -121,15 +131,19 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// A snapshot that is what its name says.
-    async fn snapshot(&self, name: &str, serial: u64) -> Result<Option<(Part, Version)>, StoreError> {
+    /// What its name says is there, and the snapshot in it, or why that cannot be read.
+    async fn snapshot(
+        &self,
+        name: &str,
+        serial: u64,
+    ) -> Result<Option<(Part, Result<Version, StoreError>)>, StoreError> {
         let Some(found) = self.client.get(name, SNAPSHOT_BYTES_MAX).await? else { return Ok(None) };
         let part = part(serial, &found.body, SNAPSHOT);
         if part.name != name {
             return Ok(None);
         }
-        let version = Snapshot::open(found.body.into(), self.client.vault()).ok();
-        Ok(version.filter(|version| version.snapshot.serial == serial).map(|version| (part, version)))
+        let version = Snapshot::open(found.body.into(), self.client.vault());
+        Ok(Some((part, version.map_err(|error| refused(self.client, name, error)))))
     }
 
     /// What was open at the commits, and what came after them.
@@ -142,7 +156,11 @@ impl Search<'_> {
             let Some(serial) = serial.filter(|_| head.is_none_or(is_named)) else { continue };
             let found = self.client.get(&name, JOURNAL_BYTES_MAX).await?;
             let whole = found.filter(|found| part(serial, &found.body, OPEN).name == name);
-            match whole.map(|found| Left::of(&found.body, Some(OPEN_PART), self.client.vault())) {
+            let left = whole.map(|found| Left::of(&found.body, Some(OPEN_PART), self.client.vault()));
+            if let Some(left) = &left {
+                self.parts.note_journal(left, serial, self.client.place(&name));
+            }
+            match left {
                 Some(left) if left.damaged == 0 => self.parts.journals.push(left),
                 _ => {
                     self.parts.lost.push(format!("changes that were open at serial {serial}"));
@@ -153,25 +171,38 @@ impl Search<'_> {
         let folded = self.leavings.earlier.iter().find(|kept| kept.serial == base).map(|kept| kept.folded);
         let names = self.client.list(chain::JOURNAL, "").await?;
         let places = names.iter().filter_map(|name| Position::of_name(name));
-        let mut before: Option<Position> = None;
+        let (mut before, mut ends): (Option<Position>, _) = (None, BTreeMap::new());
         for at in places.filter(|at| folded.is_none_or(|folded| *at > folded)) {
             if let Some(before) = before.filter(|before| before.epoch == at.epoch && before.next() != at) {
                 self.parts.lost.push(format!("the part {} of the journal", before.next().name()));
             }
             before = Some(at);
             match chain::left(self.client, at).await? {
-                chain::Found::End => {}
+                chain::Found::End => {
+                    ends.insert(at.epoch, at.sequence);
+                }
+                chain::Found::Sealed(left) => {
+                    self.parts.note_journal(&left, u64::MAX, self.client.place(&at.name()));
+                    self.lose(at);
+                }
                 chain::Found::Left(left) => {
+                    self.parts.note_journal(&left, base, self.client.place(&at.name()));
                     let base = left.header.as_ref().map_or(0, |header| header.base_serial);
                     self.newest(base);
                     self.parts.journals.push(left);
                 }
-                chain::Found::Damaged => {
-                    self.parts.lost.push(format!("the part {} of the journal, which is damaged", at.name()));
-                    self.leavings.damaged.push(at.name());
-                }
+                chain::Found::Damaged => self.lose(at),
             }
         }
+        let missing = head.into_iter().flat_map(|head| head.ends_missing(&ends)).take(LOST_SHOWN_MAX);
+        let gone = missing.map(|end| format!("the end of the journal at {}", end.name()));
+        self.parts.lost.extend(gone);
         Ok(())
+    }
+
+    /// A part of the journal that is there and says nothing.
+    fn lose(&mut self, at: Position) {
+        self.parts.lost.push(format!("the part {} of the journal, which is damaged", at.name()));
+        self.leavings.damaged.push(at.name());
     }
 }

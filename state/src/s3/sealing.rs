@@ -38,8 +38,8 @@ impl Seals {
     }
 
     fn frames(&mut self, subject: Subject, is_sensitive: bool) -> Result<Option<Frames>, StoreError> {
-        if let Some(first) = &self.first {
-            return Ok(Some(first.for_part(subject)));
+        if let Some(part) = self.first.as_ref().and_then(|first| first.for_part(subject.clone())) {
+            return Ok(Some(part));
         }
         let frames = self.vault.frames(subject, is_sensitive).map_err(|error| unwritable(error.into()))?;
         self.first.clone_from(&frames);

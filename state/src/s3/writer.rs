@@ -118,8 +118,8 @@ impl Writer {
             if head.epoch >= epoch {
                 break;
             }
-            chain::seal(client, &head, epoch, id).await?;
-            let head = Head { epoch, sealed: epoch - 1, writer: id.to_owned(), write: 0, ..head };
+            let ends = chain::seal(client, &head, epoch, id).await?;
+            let head = Head { epoch, writer: id.to_owned(), write: 0, ..head.closed(epoch - 1, ends) };
             let body = head.encode(&mut seals)?;
             let written = match &tag {
                 Some(tag) => client.replace(HEAD, &body, tag).await?,
@@ -356,6 +356,10 @@ impl Writer {
         if serial.checked_add(1) != Some(snapshot.serial) {
             return Err(StoreError::Stale { expected: snapshot.serial.saturating_sub(1), found: serial });
         }
+        if self.known.as_ref().is_some_and(|known| known.marker.is_none()) {
+            // The marker comes before the first snapshot: one without a marker is one that somebody put there.
+            self.begin(client, lease, snapshot.lineage.clone()).await?;
+        }
         let prev = self.known.as_ref().and_then(|known| known.digest.clone());
         let stamp = Stamp::by(&lease.holder, prev);
         let (kept, digest) = self.write_snapshot(client, (snapshot, &stamp)).await?;
@@ -370,6 +374,7 @@ impl Writer {
             open,
             // A name that may have been written counts as folded in: whether it is there makes no difference then.
             folded: Position { epoch: self.head.epoch, sequence: self.last },
+            ends: Vec::new(),
             earlier,
             ..self.head.clone()
         };
@@ -427,6 +432,7 @@ impl Writer {
             snapshot: Some(part),
             open: self.write_open(client, &copy.snapshot).await?,
             folded: Position { epoch: self.head.epoch, sequence: self.last },
+            ends: Vec::new(),
             earlier,
             moved: None,
             ..self.head.clone()
@@ -473,6 +479,7 @@ impl Writer {
             snapshot: Some(part),
             open: self.write_open(client, &snapshot).await?,
             folded: Position { epoch: self.head.epoch, sequence: self.last },
+            ends: Vec::new(),
             earlier,
             moved: None,
             ..self.head.clone()

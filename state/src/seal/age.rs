@@ -1,7 +1,7 @@
 //! Data keys for recipients of age (`age1…`), as files in age's own format: <https://age-encryption.org/v1>.
 //!
 //! In: a data key and recipients, or a file and identities. Out: a file that `age --decrypt` opens too, or the data key.
-//! Never: a recipient that is not X25519; a file of another length than a data key has.
+//! Never: a recipient that is not X25519; a data key for another scope than the one that is asked for.
 
 use std::sync::Arc;
 
@@ -17,7 +17,8 @@ use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
 use super::Random;
-use super::key::{DataKey, Key, KeyError, KeyName, Wrapped, decode, encode};
+use super::header::Scope;
+use super::key::{DataKey, Key, KeyError, KeyName, Wrapped, decode, encode, filled};
 
 const VERSION: &str = "age-encryption.org/v1\n";
 const X25519: &str = "age-encryption.org/v1/X25519";
@@ -59,7 +60,7 @@ impl Identity {
         let (hrp, data) = bech32::decode(text).ok()?;
         let data = Zeroizing::new(data);
         let is_ours = hrp == Hrp::parse("age-secret-key-").ok()?;
-        is_ours.then(|| data.as_slice().try_into().ok().map(|key| Self(Zeroizing::new(key))))?
+        is_ours.then(|| filled(&data).map(Self))?
     }
 
     /// Who it opens for.
@@ -91,28 +92,45 @@ impl Key for AgeKey {
         KeyName { kind: "age", label: self.label.clone() }
     }
 
-    fn wrap(&self, data_key: &DataKey, random: &Random) -> Result<Wrapped, KeyError> {
+    fn wrap(&self, data_key: &DataKey, scope: &Scope, random: &Random) -> Result<Wrapped, KeyError> {
         if self.recipients.is_empty() || self.recipients.len() > RECIPIENTS_MAX {
             let said =
                 format!("it needs 1 to {RECIPIENTS_MAX} recipients, and has {}", self.recipients.len());
             return Err(KeyError::Unusable { said });
         }
-        let file = encrypt(&self.recipients, data_key, random);
+        let file = encrypt(&self.recipients, &held(data_key, scope), random);
         let said = "a recipient is no point of the curve".to_owned();
         Ok(Wrapped::Age { data_key: encode(&file.ok_or(KeyError::Unusable { said })?) })
     }
 
-    fn unwrap(&self, wrapped: &Wrapped) -> Result<DataKey, KeyError> {
+    fn is_secret(&self) -> bool {
+        false
+    }
+
+    fn unwrap(&self, wrapped: &Wrapped, scope: &Scope) -> Result<DataKey, KeyError> {
         let Wrapped::Age { data_key } = wrapped else { return Err(KeyError::Another) };
         if self.identities.is_empty() {
             let said = "no identity is given that could open it".to_owned();
             return Err(KeyError::Unusable { said });
         }
         let opened = decode(data_key).and_then(|file| decrypt(&self.identities, &file));
-        opened.ok_or_else(|| KeyError::Refused {
-            said: "none of the identities that are given opens it".to_owned(),
+        opened.and_then(|opened| of_scope(&opened, scope)).ok_or_else(|| KeyError::Refused {
+            said: "none of the identities that are given opens it, or its first line was changed".to_owned(),
         })
     }
+}
+
+/// What a file holds: the data key, and the digest of what it is for.
+fn held(data_key: &DataKey, scope: &Scope) -> Zeroizing<Vec<u8>> {
+    let digest = scope.digest();
+    Zeroizing::new([&data_key.bytes()[..], digest.as_ref().map_or(&[][..], |digest| digest)].concat())
+}
+
+/// The data key that a file holds, if it is for this.
+fn of_scope(held: &[u8], scope: &Scope) -> Option<DataKey> {
+    let (data_key, digest) = held.split_at_checked(32)?;
+    (scope.digest().as_ref().map_or(&[][..], |wanted| wanted) == digest)
+        .then(|| DataKey::from_bytes(data_key))?
 }
 
 /// A key of 32 bytes, made of another.
@@ -124,7 +142,7 @@ fn derived(from: &[u8], salt: &[u8], info: &str) -> Zeroizing<[u8; 32]> {
 }
 
 fn cipher(key: &[u8; 32]) -> ChaCha20Poly1305 {
-    ChaCha20Poly1305::new(&(*key).into())
+    ChaCha20Poly1305::new(key.into())
 }
 
 /// The key that wraps a file's key for a recipient; `None` if the point is one that gives nothing away to nobody.
@@ -144,7 +162,7 @@ fn mac(file_key: &[u8], header: &str) -> Hmac<Sha256> {
     mac.chain_update(header)
 }
 
-fn encrypt(recipients: &[Recipient], data_key: &DataKey, random: &Random) -> Option<Vec<u8>> {
+fn encrypt(recipients: &[Recipient], held: &[u8], random: &Random) -> Option<Vec<u8>> {
     let mut file_key = Zeroizing::new([0; FILE_KEY]);
     random(&mut *file_key);
     let mut header = VERSION.to_owned();
@@ -163,12 +181,11 @@ fn encrypt(recipients: &[Recipient], data_key: &DataKey, random: &Random) -> Opt
     header.extend([" ", &STANDARD_NO_PAD.encode(tag), "\n"]);
     let mut nonce = [0; 16];
     random(&mut nonce);
-    let payload =
-        cipher(&derived(&*file_key, &nonce, "payload")).encrypt(&ONLY.into(), &data_key.bytes()[..]).ok()?;
+    let payload = cipher(&derived(&*file_key, &nonce, "payload")).encrypt(&ONLY.into(), held).ok()?;
     Some([header.as_bytes(), &nonce, &payload].concat())
 }
 
-fn decrypt(identities: &[Identity], file: &[u8]) -> Option<DataKey> {
+fn decrypt(identities: &[Identity], file: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let end = file.windows(5).position(|window| window == b"\n--- ")? + 1;
     let header = std::str::from_utf8(file.get(..end)?).ok()?;
     let rest = file.get(end..)?.strip_prefix(b"--- ")?;
@@ -178,7 +195,7 @@ fn decrypt(identities: &[Identity], file: &[u8]) -> Option<DataKey> {
     let file_key = file_key(identities, header.strip_prefix(VERSION)?)?;
     mac(&file_key, &format!("{header}---")).verify_slice(&tag).ok()?;
     let clear = cipher(&derived(&file_key, nonce, "payload")).decrypt(&ONLY.into(), sealed).ok()?;
-    DataKey::from_bytes(&Zeroizing::new(clear))
+    Some(Zeroizing::new(clear))
 }
 
 /// The file's key, from the first stanza that one of the identities opens.
@@ -194,10 +211,9 @@ fn file_key(identities: &[Identity], stanzas: &str) -> Option<Zeroizing<Vec<u8>>
             let secret = identity.secret();
             let recipient = PublicKey::from(&secret).to_bytes();
             let Some(by) = wrapping_key(&secret, &share, &share, &recipient) else { continue };
-            if let Ok(key) = cipher(&by).decrypt(&ONCE.into(), &body[..])
-                && key.len() == FILE_KEY
-            {
-                return Some(Zeroizing::new(key));
+            let key = cipher(&by).decrypt(&ONCE.into(), &body[..]).map(Zeroizing::new);
+            if let Some(key) = key.ok().filter(|key| key.len() == FILE_KEY) {
+                return Some(key);
             }
         }
     }

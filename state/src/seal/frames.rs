@@ -11,7 +11,7 @@ use aes_gcm::aead::{Aead as _, Payload};
 
 use super::Random;
 use super::header::{Header, Subject};
-use super::key::{DataKey, NONCE, decode, encode};
+use super::key::{DataKey, KeyName, NONCE, decode, encode};
 use crate::snapshot::Damage;
 
 /// Seals and opens the frames of one journal.
@@ -29,12 +29,20 @@ impl Frames {
     }
 
     /// What seals the frames of another part that the same run writes, with the same data key: a service that wraps keys is
-    /// asked once in a run. Nonces are random, so that one key does for more frames than a run can write.
-    #[must_use]
-    pub fn for_part(&self, subject: Subject) -> Self {
+    /// asked once in a run. Nonces are random, so that one key does for more frames than a run can write. `None` if the data
+    /// key is not for that part.
+    pub fn for_part(&self, subject: Subject) -> Option<Self> {
+        if subject.scope() != self.header.scope {
+            return None;
+        }
         let Header { name, wrapped, .. } = self.header.as_ref().clone();
         let (cipher, header) = (self.cipher.clone(), Arc::new(Header::new(name, subject, wrapped)));
-        Self { cipher, header, random: self.random.clone() }
+        Some(Self { cipher, header, random: self.random.clone() })
+    }
+
+    /// The key that wraps their data key.
+    pub(crate) fn key(&self) -> &KeyName {
+        &self.header.name
     }
 
     /// What stands before the first sealed frame and says how they open.

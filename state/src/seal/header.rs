@@ -1,13 +1,17 @@
 //! The first line of a sealed file: JSON in clear, authenticated with all that follows it.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::key::{KeyName, Wrapped};
 use crate::json;
 use crate::snapshot::{Damage, DecodeError, LINEAGE_BYTES_MAX, PROGRAM_VERSION, is_lineage, version_shown};
 
 /// Version of the envelope that this program writes, and the newest that it reads.
-pub const SEALED_FORMAT_VERSION: u32 = 1;
+pub const SEALED_FORMAT_VERSION: u32 = 2;
+
+/// The first version whose data keys are wrapped for a [`Scope`].
+const SCOPED_SINCE: u64 = 2;
 
 /// How every sealed file begins.
 const HEAD: &[u8] = b"{\"sealed_version\":";
@@ -30,6 +34,8 @@ pub enum Kind {
     Plan,
     /// What the head of a bucket says.
     Head,
+    /// The note in a folder whose state was taken elsewhere.
+    Moved,
 }
 
 /// What sealed bytes are bound to: put anywhere else they do not open.
@@ -54,6 +60,46 @@ impl Subject {
     pub fn new(kind: Kind, lineage: impl Into<String>, serial: u64) -> Self {
         Self { kind, lineage: lineage.into(), serial, part: None, project: None }
     }
+
+    /// What the data key is wrapped for: this file alone, or, of what is kept in several parts, all of this state's, for one
+    /// run seals them with one.
+    pub fn scope(&self) -> Scope {
+        let lineage = ("lineage", self.lineage.clone());
+        let kind = match self.kind {
+            Kind::State => "state",
+            Kind::Plan => "plan",
+            Kind::Moved => "moved",
+            Kind::Journal if self.part.is_none() => "journal",
+            Kind::Journal | Kind::Head => return Scope(vec![("kind", "parts".to_owned()), lineage]),
+        };
+        Scope(vec![("kind", kind.to_owned()), lineage, ("serial", self.serial.to_string())])
+    }
+}
+
+/// What a data key is wrapped for: asked for with another scope, it is not had. So who knows the data key of one file has
+/// none for another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Scope(Vec<(&'static str, String)>);
+
+impl Scope {
+    /// Names and values, in order. None: that of a file of the first version, which was for anything.
+    pub fn pairs(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// As bytes that no other scope has, after those of what wraps.
+    pub(super) fn bound_to(&self, what: &[u8]) -> Vec<u8> {
+        if self.0.is_empty() {
+            return what.to_vec();
+        }
+        let text = serde_json::to_vec(&self.0).expect("a scope is text");
+        [what, b"\n", &text].concat()
+    }
+
+    /// Their digest; none if it is for anything.
+    pub(super) fn digest(&self) -> Option<[u8; 32]> {
+        (!self.0.is_empty()).then(|| Sha256::digest(self.bound_to(b"mlo scope")).into())
+    }
 }
 
 /// A header, and the line that it was read from or is written as.
@@ -61,6 +107,8 @@ impl Subject {
 pub(super) struct Header {
     pub(super) name: KeyName,
     pub(super) subject: Subject,
+    /// What the data key is wrapped for.
+    pub(super) scope: Scope,
     pub(super) wrapped: Wrapped,
     /// The line, without its newline: what every piece is authenticated with.
     pub(super) line: Vec<u8>,
@@ -109,7 +157,8 @@ impl Header {
             wrapped: &wrapped,
         };
         let line = serde_json::to_vec(&out).expect("a header is text and numbers");
-        Self { name, subject, wrapped, line }
+        let scope = subject.scope();
+        Self { name, subject, scope, wrapped, line }
     }
 
     /// The header at the start of some bytes, and where what it is for begins.
@@ -140,6 +189,8 @@ impl Header {
         let plain = |c: &char| !crate::address::is_unprintable(*c);
         let label: String = key.chars().filter(plain).take(LABEL_CHARS_MAX).collect();
         let name = KeyName { kind: wrapped.kind(), label: label.into() };
-        Ok(Self { name, subject, wrapped, line: line.to_vec() })
+        let is_scoped = probe.sealed_version >= SCOPED_SINCE;
+        let scope = if is_scoped { subject.scope() } else { Scope::default() };
+        Ok(Self { name, subject, scope, wrapped, line: line.to_vec() })
     }
 }

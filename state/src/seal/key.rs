@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Random;
+use super::header::Scope;
 
 /// Bytes of a nonce of AES-GCM.
 pub(super) const NONCE: usize = 12;
@@ -23,17 +24,22 @@ pub trait Key: Send + Sync {
     /// What it is called in headers and in messages.
     fn name(&self) -> KeyName;
 
-    /// Wraps a data key.
+    /// Wraps a data key for a scope.
     ///
     /// # Errors
     /// If the key is not one to seal with, or cannot be reached.
-    fn wrap(&self, data_key: &DataKey, random: &Random) -> Result<Wrapped, KeyError>;
+    fn wrap(&self, data_key: &DataKey, scope: &Scope, random: &Random) -> Result<Wrapped, KeyError>;
 
-    /// The data key that was wrapped.
+    /// The data key that was wrapped for a scope.
     ///
     /// # Errors
-    /// If this is not the key, or cannot be reached.
-    fn unwrap(&self, wrapped: &Wrapped) -> Result<DataKey, KeyError>;
+    /// If this is not the key, or cannot be reached, or if it was wrapped for another scope.
+    fn unwrap(&self, wrapped: &Wrapped, scope: &Scope) -> Result<DataKey, KeyError>;
+
+    /// Whether only who can open can wrap. With a public key anybody can wrap.
+    fn is_secret(&self) -> bool {
+        true
+    }
 }
 
 /// What a key is called: its kind and the name that the configuration has for it. Prints as `passphrase.team`.
@@ -144,7 +150,7 @@ impl DataKey {
 
     /// One that was unwrapped; `None` if it is not 32 bytes long.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        Some(Self(Zeroizing::new(bytes.try_into().ok()?)))
+        filled(bytes).map(Self)
     }
 
     /// Its bytes, to be wrapped.
@@ -153,7 +159,7 @@ impl DataKey {
     }
 
     pub(super) fn cipher(&self) -> Aes256Gcm {
-        Aes256Gcm::new(&(*self.0).into())
+        Aes256Gcm::new((&*self.0).into())
     }
 }
 
@@ -168,7 +174,7 @@ pub(super) fn wrap_with(by: &[u8; 32], data_key: &DataKey, what: &[u8], random: 
     let mut nonce = [0; NONCE];
     random(&mut nonce);
     let payload = Payload { msg: data_key.bytes(), aad: what };
-    let sealed = Aes256Gcm::new(&(*by).into()).encrypt(&nonce.into(), payload);
+    let sealed = Aes256Gcm::new(by.into()).encrypt(&nonce.into(), payload);
     let sealed = sealed.expect("32 bytes are far from the limit of the cipher");
     encode(&[&nonce[..], &sealed].concat())
 }
@@ -179,8 +185,15 @@ pub(super) fn unwrap_with(by: &[u8; 32], wrapped: &str, what: &[u8]) -> Option<D
     let (nonce, sealed) = bytes.split_at_checked(NONCE)?;
     let nonce: [u8; NONCE] = nonce.try_into().ok()?;
     let payload = Payload { msg: sealed, aad: what };
-    let clear = Aes256Gcm::new(&(*by).into()).decrypt(&nonce.into(), payload).ok()?;
+    let clear = Aes256Gcm::new(by.into()).decrypt(&nonce.into(), payload).ok()?;
     DataKey::from_bytes(&Zeroizing::new(clear))
+}
+
+/// A key with these bytes, put there in place; `None` if they are not as many.
+pub(super) fn filled(bytes: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+    let mut key = Zeroizing::new([0; 32]);
+    (bytes.len() == key.len()).then(|| key.copy_from_slice(bytes))?;
+    Some(key)
 }
 
 /// Bytes as text.

@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::Random;
-use super::key::{DataKey, Key, KeyError, KeyName, Wrapped, decode, encode, unwrap_with, wrap_with};
+use super::header::Scope;
+use super::key::{DataKey, Key, KeyError, KeyName, Wrapped, decode, encode, filled, unwrap_with, wrap_with};
 use crate::disk::Folder;
 
 /// What wrapped keys are bound to.
@@ -58,12 +59,11 @@ impl LocalKey {
         let text = Zeroizing::new(text);
         let bytes = std::str::from_utf8(&text).ok().and_then(|text| text.trim_end().strip_prefix(HEAD));
         let bytes = bytes.and_then(decode).map(Zeroizing::new);
-        let bytes: Option<[u8; 32]> = bytes.and_then(|bytes| bytes.as_slice().try_into().ok());
-        let Some(bytes) = bytes else {
+        let Some(bytes) = bytes.and_then(|bytes| filled(&bytes)) else {
             let said = format!("{} does not hold a key any more", self.path.display());
             return Err(KeyError::Unusable { said });
         };
-        Ok(Some(Zeroizing::new(bytes)))
+        Ok(Some(bytes))
     }
 
     /// Makes the file; if another process made it meanwhile, that one's key holds.
@@ -100,16 +100,16 @@ impl Key for LocalKey {
         KeyName { kind: "file", label: label.into() }
     }
 
-    fn wrap(&self, data_key: &DataKey, random: &Random) -> Result<Wrapped, KeyError> {
+    fn wrap(&self, data_key: &DataKey, scope: &Scope, random: &Random) -> Result<Wrapped, KeyError> {
         let by = match self.read()? {
             Some(by) => by,
             None => self.make(random)?,
         };
-        let data_key = wrap_with(&by, data_key, WHAT, random);
+        let data_key = wrap_with(&by, data_key, &scope.bound_to(WHAT), random);
         Ok(Wrapped::File { fingerprint: fingerprint(&by), data_key })
     }
 
-    fn unwrap(&self, wrapped: &Wrapped) -> Result<DataKey, KeyError> {
+    fn unwrap(&self, wrapped: &Wrapped, scope: &Scope) -> Result<DataKey, KeyError> {
         let Wrapped::File { fingerprint: wanted, data_key } = wrapped else { return Err(KeyError::Another) };
         let path = self.path.display();
         let Some(by) = self.read()? else {
@@ -118,8 +118,10 @@ impl Key for LocalKey {
         if *wanted != fingerprint(&by) {
             return Err(KeyError::Refused { said: format!("{path} holds another key") });
         }
-        let refused = || KeyError::Refused { said: format!("the key in {path} does not open it") };
-        unwrap_with(&by, data_key, WHAT).ok_or_else(refused)
+        let refused = || KeyError::Refused {
+            said: format!("the key in {path} does not open it, or its first line was changed"),
+        };
+        unwrap_with(&by, data_key, &scope.bound_to(WHAT)).ok_or_else(refused)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Encryption at rest: bytes in clear to sealed bytes, and back.
 //!
 //! In: what a store is about to write, and what that is bound to; or what it has read. Out: sealed bytes, or those in
-//! clear. Never: two files of one data key; a byte believed that was changed, cut off, put elsewhere or taken from an
+//! clear. Never: two files of one data key, but for the parts that one run writes; a data key that opens or seals what it was
+//! not made for; a byte believed that was changed, cut off, put elsewhere or taken from an
 //! earlier serial; a key in a message, in debug output, or in memory after its use; a random number made here.
 //!
 //! Each file has a data key of its own, 256 random bits, which a [`Key`] of the configuration wraps. The first line of a
@@ -25,11 +26,11 @@ mod passphrase;
 pub use age::{AgeKey, Identity, Recipient};
 pub use content::Sealing;
 pub use frames::Frames;
-pub use header::{Kind, SEALED_FORMAT_VERSION, Subject};
+pub use header::{Kind, SEALED_FORMAT_VERSION, Scope, Subject};
 pub use key::{DataKey, Key, KeyError, KeyName, Wrapped};
 pub use kms::{KmsKey, KmsSettings};
 pub use local::LocalKey;
-pub use mlo_aws::{Access, AssumeRole};
+pub use mlo_aws::{Access, AssumeRole, is_endpoint};
 pub use passphrase::{PassphraseCost, PassphraseKey};
 
 use header::Header;
@@ -93,9 +94,32 @@ pub enum SealError {
         /// The key that sealed it.
         name: KeyName,
     },
+    /// It is sealed with a public key, which is worth as much as clear where there is a secret one: anybody can do that.
+    #[error(
+        "it is sealed with the key `{name}`, which is public, and a secret key is configured in front of it"
+    )]
+    Public {
+        /// The key that sealed it.
+        name: KeyName,
+    },
     /// It is in clear, and the configuration says that nothing is.
     #[error("it is in clear, and the configuration takes only what is sealed (`enforced`)")]
     Enforced,
+}
+
+impl SealError {
+    /// Whether it is what is there that is not taken. Else a key is not to be had, and what is there may be whole.
+    pub(crate) fn is_about_content(&self) -> bool {
+        matches!(self, Self::Clear | Self::Enforced | Self::Local { .. } | Self::Public { .. })
+    }
+
+    /// The key that was asked and does not open it: another one is given, or what wraps the data key was changed.
+    pub(crate) fn refusing(&self) -> Option<&KeyName> {
+        match self {
+            Self::Refused { name, because: KeyError::Refused { .. } } => Some(name),
+            _ => None,
+        }
+    }
 }
 
 impl Vault {
@@ -257,7 +281,7 @@ impl Vault {
         };
         let data_key = DataKey::new(random);
         let unsealed = |because| SealError::Unsealed { name: key.name(), because };
-        let wrapped = key.wrap(&data_key, random).map_err(unsealed)?;
+        let wrapped = key.wrap(&data_key, &subject.scope(), random).map_err(unsealed)?;
         // Only after the wrapping: a key that is made when it is needed has its name from then on.
         Ok(Some((Header::new(key.name(), subject, wrapped), data_key)))
     }
@@ -273,11 +297,16 @@ impl Vault {
         if is_better && self.fallback.as_ref().is_some_and(is_local) && !self.keys.iter().any(is_local) {
             return Err(SealError::Local { name: name.clone() });
         }
-        let alike = self.keys.iter().chain(fallback).filter(|key| key.name().kind == name.kind);
-        let (same, others): (Vec<_>, Vec<_>) = alike.partition(|key| key.name() == *name);
+        let alike = || self.keys.iter().chain(fallback).filter(|key| key.name().kind == name.kind);
+        // What anybody can seal is no better than what is in clear.
+        let is_secret = self.keys.first().is_some_and(|key| key.is_secret()) && is_better;
+        if is_secret && alike().next().is_some() && alike().all(|key| !key.is_secret()) {
+            return Err(SealError::Public { name: name.clone() });
+        }
+        let (same, others): (Vec<_>, Vec<_>) = alike().partition(|key| key.name() == *name);
         let mut said = None;
         for key in same.into_iter().chain(others) {
-            match key.unwrap(&header.wrapped) {
+            match key.unwrap(&header.wrapped, &header.scope) {
                 Ok(data_key) => return Ok(data_key),
                 Err(KeyError::Another) => {}
                 Err(because) => said = said.or(Some(because)),

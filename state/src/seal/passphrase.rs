@@ -7,6 +7,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use zeroize::Zeroizing;
 
 use super::Random;
+use super::header::Scope;
 use super::key::{DataKey, Key, KeyError, KeyName, Wrapped, decode, encode, unwrap_with, wrap_with};
 
 /// What wrapped keys are bound to.
@@ -97,15 +98,15 @@ impl Key for PassphraseKey {
         KeyName { kind: "passphrase", label: self.label.clone() }
     }
 
-    fn wrap(&self, data_key: &DataKey, random: &Random) -> Result<Wrapped, KeyError> {
+    fn wrap(&self, data_key: &DataKey, scope: &Scope, random: &Random) -> Result<Wrapped, KeyError> {
         let salt = self.salt(random);
         let by = self.stretch(&salt, self.cost)?;
         let PassphraseCost { memory_kib, passes, lanes } = self.cost;
-        let data_key = wrap_with(&by, data_key, WHAT, random);
+        let data_key = wrap_with(&by, data_key, &scope.bound_to(WHAT), random);
         Ok(Wrapped::Passphrase { salt: encode(&salt), memory_kib, passes, lanes, data_key })
     }
 
-    fn unwrap(&self, wrapped: &Wrapped) -> Result<DataKey, KeyError> {
+    fn unwrap(&self, wrapped: &Wrapped, scope: &Scope) -> Result<DataKey, KeyError> {
         let Wrapped::Passphrase { salt, memory_kib, passes, lanes, data_key } = wrapped else {
             return Err(KeyError::Another);
         };
@@ -118,12 +119,14 @@ impl Key for PassphraseKey {
                 return Err(KeyError::Limit { what, found: found.into(), limit: limit.into() });
             }
         }
-        let refused =
-            || KeyError::Refused { said: "the passphrase that is given does not open it".to_owned() };
+        let refused = || {
+            let said = "the passphrase that is given does not open it, or its first line was changed";
+            KeyError::Refused { said: said.to_owned() }
+        };
         let salt = decode(salt).filter(|salt| salt.len() <= SALT_MAX).ok_or_else(refused)?;
         let cost = PassphraseCost { memory_kib: *memory_kib, passes: *passes, lanes: *lanes };
         let by = self.stretch(&salt, cost)?;
-        unwrap_with(&by, data_key, WHAT).ok_or_else(|| {
+        unwrap_with(&by, data_key, &scope.bound_to(WHAT)).ok_or_else(|| {
             // A salt of another passphrase is not one to go on with.
             self.stretched.lock().unwrap_or_else(PoisonError::into_inner).remove(&(salt, cost));
             refused()

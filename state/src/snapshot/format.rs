@@ -95,7 +95,14 @@ impl Snapshot {
     /// # Errors
     /// Also [`DecodeError::Sealed`].
     pub fn open(bytes: Vec<u8>, vault: &Vault) -> Result<Version, DecodeError> {
+        if bytes.is_empty() {
+            return Err(Damage::Empty.into());
+        }
         let key = if Vault::is_sealed(&bytes) { Some(Vault::look(&bytes)?.0) } else { None };
+        if key.is_none() && bytes.first() != Some(&b'{') {
+            // Nor is it a state in clear.
+            return Err(Damage::Alien.into());
+        }
         let (clear, subject) = vault.open(seal::Kind::State, bytes)?;
         let (snapshot, stamp, digest) = decode_stamped(&clear)?;
         let fits =

@@ -5,7 +5,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use mlo_state::{FileStore, Record, Snapshot, Store, StoreError};
+use mlo_state::document::DOCUMENT_BYTES_MAX;
+use mlo_state::{Document, FileStore, Record, Snapshot, Store, StoreError};
 use sha2::{Digest as _, Sha256};
 
 use crate::journal::{done, holder, intend, object};
@@ -239,6 +240,12 @@ const STATE: &[Row] = &[
 
 const MISSING: &[Row] = &[
     (
+        "the marker alone",
+        |dir| remove(dir, "lineage"),
+        "DIR/lineage is missing, but state was kept here before; the snapshot of serial 2 in \
+         DIR/history/state-2.json is whole",
+    ),
+    (
         "a state that is gone",
         |dir| remove(dir, "state.json"),
         "DIR/state.json is missing, but state was kept here before; the snapshot of serial 2 in \
@@ -360,6 +367,23 @@ const JOURNAL: &[Row] = &[
     ),
 ];
 
+#[tokio::test]
+async fn what_lies_beside_documents_and_is_none_stops_nobody() {
+    let dir = folder().await;
+    let store = FileStore::new(dir.path().to_owned());
+    let document = Document { name: "approval.1.b".to_owned(), bytes: b"said".to_vec() };
+    assert!(store.keep_document(&document).await.unwrap());
+    let documents = dir.path().join("documents");
+    put(&documents, "approval.1.a", &vec![b'x'; DOCUMENT_BYTES_MAX + 1]);
+    fs::create_dir(documents.join("approval.1.c")).unwrap();
+    symlink("/dev/zero", documents.join("approval.1.d")).unwrap();
+    let none = |name: &str| Document { name: name.to_owned(), bytes: Vec::new() };
+    let all = [none("approval.1.a"), document, none("approval.1.c"), none("approval.1.d")];
+    assert_eq!(store.documents("approval.").await.unwrap(), all);
+    let refused = store.keep_document(&none("approval.1.e")).await;
+    assert!(matches!(refused, Err(StoreError::Misused { .. })), "none of ours says nothing: {refused:?}");
+}
+
 /// What the user is told, with the folder's name left out.
 fn said(dir: &Path, error: &StoreError) -> String {
     let text = error.to_string().replace(dir.to_str().unwrap(), "DIR");
@@ -395,7 +419,6 @@ async fn every_damage_has_its_message_and_nothing_is_written() {
 #[tokio::test]
 async fn what_can_be_missed_is_not_damage() {
     let changes: &[(&str, Damage)] = &[
-        ("the marker removed", |dir| remove(dir, "lineage")),
         ("the marker emptied", |dir| put(dir, "lineage", b"")),
         ("the marker of zeros", |dir| put(dir, "lineage", &[0; 60])),
         ("the history removed", |dir| fs::remove_dir_all(dir.join("history")).unwrap()),

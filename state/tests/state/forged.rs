@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use mlo_state::document::DOCUMENT_BYTES_MAX;
 use mlo_state::s3::{Bucket as _, LEASE, ModelBucket};
-use mlo_state::{Clock, S3Store, Snapshot, Store, StoreError, Vault};
+use mlo_state::{Clock, Document, S3Store, Snapshot, Store, StoreError, Vault};
 
 use crate::damage::frame;
 use crate::journal::{done, intend, object};
@@ -171,6 +172,11 @@ async fn parts_of_a_journal_are_believed_only_in_their_places() {
 
 #[tokio::test(start_paused = true)]
 async fn a_part_of_the_bucket_that_is_put_back_to_an_earlier_day_is_told() {
+    // The marker, which is not sealed, may be gone instead.
+    let scene = Scene::new(team()).await;
+    scene.bring_back(&["head"]);
+    scene.bucket.meddle("lineage", |_| None);
+    assert!(scene.said(team()).await.contains("lineage is missing, but state was kept here before"));
     for names in
         [&["head"][..], &["snapshots/"], &["lineage"], &["head", "lineage"], &["lineage", "snapshots/"]]
     {
@@ -190,6 +196,92 @@ async fn a_part_of_the_bucket_that_is_put_back_to_an_earlier_day_is_told() {
             _ => assert!(read.is_err(), "{names:?}"),
         }
     }
+}
+
+/// The first line of a part of the journal that ends it.
+fn end(epoch: u64, sequence: u64) -> String {
+    let stamp = format!("{{\"epoch\":{epoch},\"sequence\":{sequence},\"writer\":\"x\",\"closed_by\":9}}");
+    frame(&stamp)
+}
+
+fn part(epoch: u64, sequence: u64) -> String {
+    format!("journal/{epoch:020}/{sequence:020}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_journal_that_was_closed_nothing_can_be_taken_away() {
+    let scene = Scene::new(team()).await;
+    let store = scene.store(team());
+    // Ben closes the journal that Ann wrote to four times, Cay that of Ben, who wrote nothing.
+    for name in ["ben", "cay"] {
+        tokio::time::sleep(LEASE).await;
+        drop(lock(&store, name).await);
+    }
+    let (whole, all) = (store.read().await.unwrap(), scene.all().await);
+    assert_eq!(
+        whole.snapshot.as_ref().map(|state| state.objects.len()),
+        Some(4),
+        "what Ann appended is there"
+    );
+    for (what, gone, put, missing) in [
+        ("all of it", &[(1, 1), (1, 2), (1, 3), (1, 4), (1, 5)][..], None, (1, 5)),
+        ("its end", &[(1, 5)], None, (1, 5)),
+        ("its last part and its end", &[(1, 4), (1, 5)], None, (1, 5)),
+        ("its last part, with an end in its place", &[(1, 5)], Some((1, 4)), (1, 5)),
+        ("all, with an end in its place", &[(1, 2), (1, 3), (1, 4), (1, 5)], Some((1, 1)), (1, 5)),
+        ("one in which nothing is", &[(2, 1)], None, (2, 1)),
+        ("all of them", &[(1, 1), (1, 2), (1, 3), (1, 4), (1, 5), (2, 1)], None, (1, 5)),
+    ] {
+        for (epoch, sequence) in gone {
+            scene.bucket.meddle(&part(*epoch, *sequence), |_| None);
+        }
+        if let Some((epoch, sequence)) = put {
+            scene.bucket.plant(&part(epoch, sequence), end(epoch, sequence));
+        }
+        let name = part(missing.0, missing.1);
+        let said = scene.said(team()).await;
+        assert!(
+            said.contains(&format!("{name} is missing, but state was kept here before")),
+            "{what}: {said}"
+        );
+        tokio::time::sleep(LEASE).await;
+        let guard = lock(&store, "dan").await;
+        let error = guard.read().await.unwrap_err();
+        assert!(matches!(error, StoreError::Lost { .. }), "{what}: nor is it with the lock, {error}");
+        let lost = guard.salvage().await.unwrap().lost;
+        assert!(lost.contains(&format!("the end of the journal at {name}")), "{what}: {lost:?}");
+        drop(guard);
+        for key in scene.bucket.keys() {
+            scene.bucket.meddle(&key, |_| None);
+        }
+        for (key, body) in &all {
+            scene.bucket.plant(key, body.clone());
+        }
+        assert_eq!(store.read().await.unwrap(), whole, "{what}: all is as it was");
+    }
+    // A commit has them all in it.
+    tokio::time::sleep(LEASE).await;
+    let guard = lock(&store, "eve").await;
+    let mut next = guard.read().await.unwrap().snapshot.unwrap();
+    next.serial += 1;
+    guard.commit(next.clone()).await.unwrap();
+    guard.release().await.unwrap();
+    let parts = scene.bucket.keys();
+    for key in parts.iter().filter(|key| key.starts_with("journal/")) {
+        scene.bucket.meddle(key, |_| None);
+    }
+    assert_eq!(store.read().await.unwrap().snapshot, Some(next));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lies_beside_documents_and_is_none_stops_nobody() {
+    let scene = Scene::new(team()).await;
+    let store = scene.store(team());
+    let document = Document { name: "approval.1.b".to_owned(), bytes: b"said".to_vec() };
+    assert!(store.keep_document(&document).await.unwrap());
+    scene.bucket.plant("documents/approval.1.a", vec![b'x'; DOCUMENT_BYTES_MAX + 1]);
+    let none = Document { name: "approval.1.a".to_owned(), bytes: Vec::new() };
+    assert_eq!(store.documents("approval.").await.unwrap(), [none, document]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use mlo_aws::{Access, Account, Service};
-use mlo_state::seal::{DataKey, Key, KmsKey, KmsSettings, Wrapped};
+use mlo_state::seal::{DataKey, Key, Kind, KmsKey, KmsSettings, Scope, Subject, Wrapped};
 use mlo_state::{FileStore, Snapshot, Store, Vault};
 use serde_json::{Value, json};
 
@@ -29,7 +29,9 @@ async fn call(server: &Server, action: &str, body: Value) -> Value {
     let keys = (ACCESS_KEY.to_owned(), SECRET_KEY.to_owned());
     let account = Account::new(settings.access.configure(Some(&keys), true).await);
     let service = Service::new(&account, ("kms", "KMS"), settings.endpoint.as_deref()).unwrap();
-    service.json(&format!("TrentService.{action}"), &body).await.unwrap()
+    let answer = service.json(&format!("TrentService.{action}"), body.to_string().as_bytes()).await.unwrap();
+    // Some calls answer with nothing.
+    serde_json::from_slice(&answer).unwrap_or_default()
 }
 
 async fn new_key(server: &Server) -> String {
@@ -54,7 +56,7 @@ async fn a_key_of_kms_seals_a_state_and_says_what_keeps_it_from_that() {
         assert_eq!(loaded.snapshot, Some(snapshot.clone()), "{name}");
     }
     let refused = async |vault: Vault| store(vault).read().await.unwrap_err().to_string();
-    let said = kms(&server, "alias/nothing").wrap(&data_key(), &random()).unwrap_err().to_string();
+    let said = kms(&server, "alias/nothing").wrap(&data_key(), &scope(), &random()).unwrap_err().to_string();
     assert!(said.contains("there is no key alias/nothing in this region of this account"), "{said}");
     assert!(refused(team()).await.contains("the key `aws_kms.prod`, and no such key is configured"));
     let guard = store(vault(kms(&server, "alias/nothing"))).lock(&holder()).await.unwrap();
@@ -69,12 +71,53 @@ async fn what_was_wrapped_with_another_context_does_not_open() {
     let body = json!({ "KeyId": id, "Plaintext": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "EncryptionContext": { "a": "b" } });
     let blob = call(&server, "Encrypt", body).await["CiphertextBlob"].as_str().unwrap().to_owned();
     let key = kms(&server, &id);
-    let said = key.unwrap(&Wrapped::AwsKms { key_arn: id.clone(), data_key: blob }).unwrap_err().to_string();
+    let wrapped = Wrapped::AwsKms { key_arn: id.clone(), data_key: blob };
+    let said = key.unwrap(&wrapped, &scope()).unwrap_err().to_string();
     assert!(said.contains("of KMS did not wrap it"), "{said}");
+    // Nor does one that was wrapped for another serial.
+    let wrapped = key.wrap(&data_key(), &scope(), &random()).unwrap();
+    assert_eq!(key.unwrap(&wrapped, &scope()).unwrap().bytes(), data_key().bytes());
+    let another = Subject::new(Kind::State, "5f2b-lineage", 4).scope();
+    let said = key.unwrap(&wrapped, &another).unwrap_err().to_string();
+    assert!(said.contains("did not wrap it, or for something else"), "{said}");
     for data_key in ["AAAA", "no Base64", ""] {
         let wrapped = Wrapped::AwsKms { key_arn: id.clone(), data_key: data_key.to_owned() };
-        key.unwrap(&wrapped).expect_err("it was never wrapped");
+        key.unwrap(&wrapped, &scope()).expect_err("it was never wrapped");
     }
+}
+
+#[test]
+fn an_alias_that_leads_elsewhere_names_the_key_that_it_led_to() {
+    let other = || (400, json!({ "__type": "IncorrectKeyException", "message": "another" }));
+    let wrapped = |arn: &str| Wrapped::AwsKms { key_arn: arn.to_owned(), data_key: "AAAA".to_owned() };
+    let first = "arn:aws:kms:eu-west-1:1:key/first";
+    let led = format!("the key that alias/state leads to now did not wrap it: its header names {first}");
+    for (configured, arn, says) in [
+        ("alias/state", first, &*led),
+        ("alias/state", "\u{1b}[2J", "the key alias/state of KMS did not wrap it"),
+        ("k", first, "the key k of KMS did not wrap it, or for something else"),
+    ] {
+        let (endpoint, server) = answering(vec![other()]);
+        let key = KmsKey::new("prod", settings(&endpoint, configured)).with_keys("a", "b");
+        let said = key.unwrap(&wrapped(arn), &scope()).unwrap_err().to_string();
+        assert!(said.contains(says) && !said.contains('\u{1b}'), "{said}");
+        server.join().unwrap();
+    }
+}
+
+#[test]
+fn no_data_key_goes_over_a_line_that_others_can_read_or_to_another_key() {
+    for endpoint in ["http://192.0.2.1:8080", "http://kms.example.org", "http://127.0.0.1@192.0.2.1"] {
+        let key = KmsKey::new("prod", settings(endpoint, "k")).with_keys("a", "b");
+        let said = key.wrap(&data_key(), &scope(), &random()).unwrap_err().to_string();
+        assert!(said.contains("is not encrypted, and no other machine is asked without that"), "{said}");
+    }
+    let other = (200, json!({ "KeyId": "arn:aws:kms:eu-west-1:1:key/other", "CiphertextBlob": "AAAA" }));
+    let (endpoint, server) = answering(vec![other]);
+    let key = KmsKey::new("prod", settings(&endpoint, "k")).with_keys("a", "b");
+    let said = key.wrap(&data_key(), &scope(), &random()).unwrap_err().to_string();
+    assert!(said.contains("KMS used another key than k: arn:aws:kms:eu-west-1:1:key/other"), "{said}");
+    server.join().unwrap();
 }
 
 /// A server that gives each request the next of these answers, and the requests that it got.
@@ -106,6 +149,10 @@ fn answering(answers: Vec<(u16, Value)>) -> (String, std::thread::JoinHandle<Vec
     (endpoint, thread)
 }
 
+fn scope() -> Scope {
+    Subject::new(Kind::State, "5f2b-lineage", 3).scope()
+}
+
 fn data_key() -> DataKey {
     DataKey::from_bytes(&[7; 32]).unwrap()
 }
@@ -125,7 +172,7 @@ fn what_kms_refuses_is_said_by_what_helps_and_names_no_credential() {
     ] {
         let (endpoint, server) = answering(vec![(status, error(code))]);
         let key = KmsKey::new("prod", settings(&endpoint, "k")).with_keys("AKIDEXAMPLE", "hunter2-secret");
-        let said = key.wrap(&data_key(), &random()).unwrap_err().to_string();
+        let said = key.wrap(&data_key(), &scope(), &random()).unwrap_err().to_string();
         assert!(said.contains(says), "{code}: {said}");
         assert!(!said.contains("hunter2") && !said.contains("AKIDEXAMPLE"), "{said}");
         let requests = server.join().unwrap();
@@ -136,7 +183,7 @@ fn what_kms_refuses_is_said_by_what_helps_and_names_no_credential() {
             "content-type: application/x-amz-json-1.1",
             "authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/",
             "/eu-west-1/kms/aws4_request, SignedHeaders=",
-            "\"EncryptionContext\":{\"mlo\":\"data key\"}",
+            "\"EncryptionContext\":{\"mlo\":\"data key\",\"mlo-kind\":\"state\",\"mlo-lineage\":\"5f2b-lineage\",\"mlo-serial\":\"3\"}",
             "\"KeyId\":\"k\"",
         ] {
             assert!(request.contains(part), "{part} in {request}");
@@ -151,18 +198,18 @@ fn a_service_that_is_overloaded_is_asked_again_a_few_times() {
     let done = (200, json!({ "KeyId": "arn:aws:kms:eu-west-1:1:key/k", "CiphertextBlob": "AAAA" }));
     let (endpoint, server) = answering(vec![slow(), (503, json!({})), done]);
     let key = KmsKey::new("prod", settings(&endpoint, "k")).with_keys("a", "b");
-    let wrapped = key.wrap(&data_key(), &random()).unwrap();
+    let wrapped = key.wrap(&data_key(), &scope(), &random()).unwrap();
     let expected =
         Wrapped::AwsKms { key_arn: "arn:aws:kms:eu-west-1:1:key/k".into(), data_key: "AAAA".into() };
     assert_eq!(wrapped, expected);
     assert_eq!(server.join().unwrap().len(), 3);
     let (endpoint, server) = answering(vec![slow(), slow(), slow()]);
     let key = KmsKey::new("prod", settings(&endpoint, "k")).with_keys("a", "b");
-    let said = key.wrap(&data_key(), &random()).unwrap_err().to_string();
+    let said = key.wrap(&data_key(), &scope(), &random()).unwrap_err().to_string();
     assert!(said.contains("slow down (400 ThrottlingException)"), "{said}");
     assert_eq!(server.join().unwrap().len(), 3);
     // Nobody there.
-    let said = key.wrap(&data_key(), &random()).unwrap_err().to_string();
+    let said = key.wrap(&data_key(), &scope(), &random()).unwrap_err().to_string();
     assert!(said.contains("KMS cannot be asked: http://127.0.0.1:"), "{said}");
 }
 
@@ -173,7 +220,7 @@ fn a_data_key_is_unwrapped_once_in_a_run() {
     let key = KmsKey::new("prod", settings(&endpoint, "k")).with_keys("a", "b");
     let wrapped = Wrapped::AwsKms { key_arn: "another".into(), data_key: "AAAA".into() };
     for _ in 0..3 {
-        assert_eq!(key.unwrap(&wrapped).unwrap().bytes(), &[0; 32]);
+        assert_eq!(key.unwrap(&wrapped, &scope()).unwrap().bytes(), &[0; 32]);
     }
     let requests = server.join().unwrap();
     assert!(requests[0].contains("\"KeyId\":\"k\""), "the configured key, not the header's: {}", requests[0]);

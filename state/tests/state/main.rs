@@ -8,6 +8,7 @@ mod forged;
 mod journal;
 mod kill;
 mod kms;
+mod power;
 mod s3;
 mod salvage;
 mod seal;

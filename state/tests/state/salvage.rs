@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mlo_state::s3::ModelBucket;
-use mlo_state::{FileStore, Loaded, Object, Record, S3Store, Snapshot, Store, Vault, chain};
+use mlo_state::seal::{DataKey, Key, KeyError, KeyName, Random, Scope, Wrapped};
+use mlo_state::{FileStore, Loaded, Object, Record, S3Store, Snapshot, Store, StoreError, Vault, chain};
 
 use crate::journal::{done, holder, intend, object};
 use crate::s3::{clock, lock};
+use crate::seal::{passphrase, random, team};
 
 /// A folder with three serials, each with what its run appended, and an open intent after the last.
 async fn folder() -> (tempfile::TempDir, Loaded) {
@@ -72,6 +74,7 @@ fn break_line(dir: &Path, number: usize) {
 type Row = (&'static str, fn(&Path), &'static [&'static str]);
 
 const ROWS: &[Row] = &[
+    ("no marker", |dir| remove(dir, "lineage"), &[]),
     ("an empty state", |dir| put(&dir.join("state.json"), b""), &[]),
     ("a state cut short", |dir| edit(dir, "state.json", |bytes| bytes[..bytes.len() / 2].to_vec()), &[]),
     (
@@ -236,9 +239,95 @@ async fn what_is_only_sealed_or_newer_is_not_repaired() {
     remove(dir.path(), "journal");
     let error = unsalvageable(&store).await;
     assert!(
-        error.ends_with("has format 7, and this program reads up to 1: it was written by mlo 9.1.0"),
+        error.ends_with("has format 7, and this program reads up to 2: it was written by mlo 9.1.0"),
         "{error}"
     );
+}
+
+/// A key that is not to be had.
+struct Down;
+
+impl Key for Down {
+    fn name(&self) -> KeyName {
+        KeyName { kind: "passphrase", label: "team".into() }
+    }
+
+    fn wrap(&self, _: &DataKey, _: &Scope, _: &Random) -> Result<Wrapped, KeyError> {
+        Err(KeyError::Unusable { said: "it does not answer".to_owned() })
+    }
+
+    fn unwrap(&self, _: &Wrapped, _: &Scope) -> Result<DataKey, KeyError> {
+        Err(KeyError::Unusable { said: "it does not answer".to_owned() })
+    }
+}
+
+#[tokio::test]
+async fn where_a_key_is_not_to_be_had_nothing_is_damaged_for_all_one_knows() {
+    let wrong = passphrase("team", "battery staple");
+    let vaults: [(Vault, &str); 3] = [
+        (Vault::new(vec![], random()), "no such key is configured"),
+        (Vault::new(vec![Arc::new(Down)], random()), "it does not answer"),
+        (Vault::new(vec![wrong], random()), "the passphrase that is given does not open it"),
+    ];
+    let damages: [(&str, Change); 3] = [
+        ("nothing", |_| {}),
+        ("the state", |dir| put(&dir.join("state.json"), b"")),
+        ("the journal", |dir| put(&dir.join("journal"), b"")),
+    ];
+    for (what, damage) in damages {
+        let dir = tempfile::tempdir().unwrap();
+        let sealed = FileStore::new(dir.path().to_owned()).with_vault(team());
+        fill(&sealed).await;
+        damage(dir.path());
+        for (vault, says) in &vaults {
+            let store = FileStore::new(dir.path().to_owned()).with_vault(vault.clone());
+            let error = store.lock(&holder()).await.unwrap().salvage().await.unwrap_err();
+            assert!(matches!(error, StoreError::Sealed { .. }), "{what}: {error}");
+            assert!(error.to_string().contains(says), "{what}: {error}");
+        }
+        let salvage = sealed.lock(&holder()).await.unwrap().salvage().await.unwrap();
+        assert_eq!(salvage.wrong.is_some(), what != "nothing", "{what}: with the key it is");
+    }
+}
+
+type Change = fn(&Path);
+
+#[tokio::test]
+async fn a_data_key_that_was_changed_is_damage_where_its_key_opens_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::new(dir.path().to_owned()).with_vault(team());
+    fill(&store).await;
+    let before = store.read().await.unwrap();
+    edit(dir.path(), "state.json", |mut bytes| {
+        let at = bytes.windows(12).position(|window| window == b"\"data_key\":\"").unwrap() + 20;
+        bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+        bytes
+    });
+    let error = store.read().await.unwrap_err().to_string();
+    assert!(error.contains("does not open it, or its first line was changed"), "{error}");
+    let guard = store.lock(&holder()).await.unwrap();
+    let salvage = guard.salvage().await.unwrap();
+    assert_eq!((&salvage.lost, salvage.base.as_ref().map(|base| base.serial)), (&vec![], Some(2)));
+    assert_eq!(salvage.snapshot.objects, before.snapshot.unwrap().objects);
+    guard.replace(salvage).await.unwrap();
+    assert_eq!(store.read().await.unwrap().pending, before.pending);
+}
+
+#[tokio::test]
+async fn a_serial_whose_key_is_lost_keeps_nobody_from_repairing_a_later_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::new(dir.path().to_owned());
+    let (old, new) = (passphrase("old", "battery staple"), passphrase("team", "correct horse"));
+    fill(&store.clone().with_vault(Vault::new(vec![old.clone()], random()))).await;
+    let both = Vault::new(vec![new, old], random());
+    let guard = store.clone().with_vault(both).lock(&holder()).await.unwrap();
+    let mut next = guard.read().await.unwrap().snapshot.unwrap();
+    next.serial = 4;
+    guard.commit(next).await.unwrap();
+    drop(guard);
+    remove(dir.path(), "lineage");
+    let salvage = store.with_vault(team()).lock(&holder()).await.unwrap().salvage().await.unwrap();
+    assert_eq!(salvage.base.map(|base| base.serial), Some(4));
 }
 
 #[tokio::test]
@@ -304,6 +393,7 @@ const BUCKET: &[BucketRow] = &[
     ("head", Spoilt, &[]),
     ("head", Emptied, &[]),
     ("lineage", Emptied, &[]),
+    ("lineage", Gone, &[]),
     ("snapshots/00000000000000000003", Gone, &[]),
     ("snapshots/00000000000000000003", Spoilt, &[]),
     ("snapshots/00000000000000000003", Emptied, &[]),

@@ -12,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use mlo_state::journal::Journal;
 use mlo_state::s3::{Bucket as _, LEASE, ModelBucket};
 use mlo_state::seal::{
-    AgeKey, Identity, Key, Kind, LocalKey, PassphraseCost, PassphraseKey, Random, Recipient, Subject, Wrapped,
+    AgeKey, DataKey, Identity, Key, Kind, LocalKey, PassphraseCost, PassphraseKey, Random, Recipient, Scope,
+    Subject, Wrapped,
 };
 use mlo_state::snapshot::{Damage, DecodeError, PathStep};
 use mlo_state::{
@@ -42,7 +43,7 @@ pub(crate) fn random() -> Random {
     })
 }
 
-fn passphrase(label: &str, words: &str) -> Arc<dyn Key> {
+pub(crate) fn passphrase(label: &str, words: &str) -> Arc<dyn Key> {
     Arc::new(PassphraseKey::new(label, words.to_owned().into()).with_cost(CHEAP))
 }
 
@@ -181,16 +182,20 @@ fn a_file_that_age_made_is_opened() {
         THhQbkhuZG9yWmVSVjFNS0hhbzNqcWRuMGlKQ3QydGZkV1hnc1NCZFUKLT4gWDI1NTE5IGROYnRtRXlXNTNUdlNoWTlOcE9weElnUnB2MkxGQmg1\
         LzNqS1c5S1MvRmsKbEhoWWFtUnp0VHppRFhob0hZTjZWeWZvckx5Q3IwMmx3VERrcWtrMi9sRQotLS0gTUxWb1RJc3liZlVFcVlTMlpGVWErd1lj\
         dWdUaW0vbklkNDRjOGV6dUFTQQoCQhd9SpFN+FsUNjb75FWTjp9QeTF0JXuc3Htz7zLYSILWFxau+hoXB6FqDXDZiU+CPdO6BAnqwhbj24kFe6In";
-    let opened = age(IDENTITY).unwrap(&Wrapped::Age { data_key: data_key.to_owned() }).unwrap();
+    let anything = Scope::default();
+    let opened = age(IDENTITY).unwrap(&Wrapped::Age { data_key: data_key.to_owned() }, &anything).unwrap();
     assert!(opened.bytes().iter().copied().eq(0..32));
     // What is sealed for two is opened by either, and each byte of it counts.
     let key = age(IDENTITY);
-    let Wrapped::Age { data_key } = key.wrap(&opened, &random()).unwrap() else { panic!("age wraps as age") };
+    let scope = Subject::new(Kind::Plan, "a", 1).scope();
+    let wrapped = key.wrap(&opened, &scope, &random()).unwrap();
+    assert_eq!(key.unwrap(&wrapped, &scope).unwrap().bytes(), opened.bytes());
+    let Wrapped::Age { data_key } = wrapped else { panic!("age wraps as age") };
     let file = STANDARD.decode(&data_key).unwrap();
     for at in 0..file.len() {
         let mut bad = file.clone();
         bad[at] ^= 1;
-        assert!(key.unwrap(&Wrapped::Age { data_key: STANDARD.encode(bad) }).is_err(), "byte {at}");
+        assert!(key.unwrap(&Wrapped::Age { data_key: STANDARD.encode(bad) }, &scope).is_err(), "byte {at}");
     }
     for none in ["", "age1", "AGE1", &RECIPIENT.to_uppercase(), &RECIPIENT.replace("tad", "tda"), IDENTITY] {
         assert!(none.parse::<Recipient>().is_err(), "{none}");
@@ -207,7 +212,7 @@ async fn the_wrong_key_is_named_and_opens_nothing() {
     let wrong = vault(&[passphrase("team", "battery staple")]);
     assert_eq!(
         refused(dir.path(), wrong).await,
-        "DIR/journal: it is sealed with the key `passphrase.team`, and the passphrase that is given does not open it"
+        "DIR/journal: it is sealed with the key `passphrase.team`, and the passphrase that is given does not open it, or its first line was changed"
     );
     assert_eq!(
         refused(dir.path(), vault(&[age(IDENTITY)])).await,
@@ -380,14 +385,19 @@ async fn a_state_is_bound_to_its_lineage_and_serial() {
     written(dir.path(), team()).await;
     let path = dir.path().join("state.json");
     let good = fs::read(&path).unwrap();
-    for (from, to) in
-        [("\"serial\":3", "\"serial\":4"), ("5f2b-lineage", "5f2b-linaege"), ("\"team\"", "\"meat\"")]
-    {
+    let not_for_it = "does not open it, or its first line was changed";
+    for (from, to, says) in [
+        ("\"serial\":3", "\"serial\":4", not_for_it),
+        ("5f2b-lineage", "5f2b-linaege", not_for_it),
+        ("\"sealed_version\":2", "\"sealed_version\":1", not_for_it),
+        ("\"team\"", "\"meat\"", "it is not as it was sealed"),
+    ] {
         let text: Vec<u8> = good.clone();
         let at = text.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
         let edited = [&text[..at], to.as_bytes(), &text[at + from.len()..]].concat();
         put(&path, edited);
-        assert!(refused(dir.path(), team()).await.contains("it is not as it was sealed"), "{from}");
+        let said = refused(dir.path(), team()).await;
+        assert!(said.contains(says), "{from}: {said}");
     }
     // What an earlier run left is not taken for the present.
     fs::copy(dir.path().join("history/state-1.json"), &path).unwrap();
@@ -410,10 +420,95 @@ fn what_was_sealed_as_something_else_does_not_open() {
     assert!(again.open(4, &frames.seal(3, b"text")).is_err());
     assert_ne!(frames.seal(3, b"text"), frames.seal(3, b"text"), "no nonce comes twice");
     // Of two parts with one data key, neither opens as the other.
-    let other = frames.for_part(subject(Kind::Journal, Some("8")));
+    let other = frames.for_part(subject(Kind::Journal, Some("8"))).unwrap();
     let opened = vault.frames_after(other.head(), &subject(Kind::Journal, Some("8"))).unwrap();
     assert_eq!(opened.open(3, &other.seal(3, b"text")).unwrap(), b"text");
     assert!(opened.open(3, &frames.seal(3, b"text")).is_err());
+}
+
+#[test]
+fn who_knows_the_data_key_of_one_file_has_none_for_another() {
+    let local = tempfile::tempdir().unwrap();
+    let local: Arc<dyn Key> = Arc::new(LocalKey::new(local.path().join("key")));
+    let part = |kind, part: &str| Subject { part: Some(part.to_owned()), ..Subject::new(kind, "a", 1) };
+    let scopes = [
+        Subject::new(Kind::State, "a", 1).scope(),
+        Subject::new(Kind::State, "a", 2).scope(),
+        Subject::new(Kind::State, "b", 1).scope(),
+        Subject::new(Kind::Plan, "a", 1).scope(),
+        Subject::new(Kind::Journal, "a", 1).scope(),
+        Subject::new(Kind::Moved, "a", 1).scope(),
+        part(Kind::Journal, "7").scope(),
+        Scope::default(),
+    ];
+    for key in [passphrase("team", "correct horse"), age(IDENTITY), local] {
+        for scope in &scopes {
+            let wrapped = key.wrap(&DataKey::from_bytes(&[7; 32]).unwrap(), scope, &random()).unwrap();
+            for other in &scopes {
+                let opened = key.unwrap(&wrapped, other);
+                assert_eq!(opened.is_ok(), scope == other, "{}: {scope:?}, {other:?}", key.name());
+            }
+        }
+    }
+    // What one run writes in parts has one data key: a service that wraps keys is asked once.
+    let head = Subject::new(Kind::Head, "a", 9).scope();
+    assert_eq!((part(Kind::Journal, "7").scope(), part(Kind::Journal, "8").scope()), (head.clone(), head));
+    let frames = team().frames(part(Kind::Journal, "7"), false).unwrap().unwrap();
+    assert!(
+        frames.for_part(Subject::new(Kind::Journal, "a", 1)).is_none(),
+        "the journal of a folder is another"
+    );
+}
+
+#[tokio::test]
+async fn what_anybody_can_seal_is_no_better_than_clear_where_a_secret_key_is_first() {
+    let dir = tempfile::tempdir().unwrap();
+    written(dir.path(), vault(&[age(IDENTITY)])).await;
+    let both = || vault(&[passphrase("team", "correct horse"), age(IDENTITY)]);
+    let said = "DIR/journal: it is sealed with the key `age.ci`, which is public, and a secret key is configured in front of it";
+    assert_eq!(refused(dir.path(), both()).await, said);
+    assert_eq!(refused(dir.path(), both().enforced().taking_clear()).await, said);
+    assert!(store(dir.path(), both().taking_clear()).read().await.is_ok(), "who seals it anew may");
+    let age_first = vault(&[age(IDENTITY), passphrase("team", "correct horse")]);
+    assert!(store(dir.path(), age_first).read().await.is_ok(), "as the configuration wants it");
+}
+
+#[tokio::test]
+async fn a_note_that_a_state_is_elsewhere_is_believed_as_it_was_sealed() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    written(dir.path(), team()).await;
+    let note = dir.path().join("moved");
+    put(&note, "s3://mallory/state\n");
+    let forged = refused(dir.path(), team()).await;
+    let doubted = "DIR/moved says that the state is elsewhere, and is not believed";
+    assert_eq!(
+        forged,
+        format!("{doubted}: it is in clear, and a key is configured: what mlo writes is sealed with it")
+    );
+    let kept = store(dir.path(), team()).lock(&holder()).await.unwrap().salvage().await.unwrap_err();
+    assert!(matches!(kept, StoreError::Doubtful { .. }), "it may be true: nothing is repaired, {kept}");
+    let taken = store(dir.path(), team().taking_clear()).read().await.unwrap_err().to_string();
+    assert!(taken.ends_with("is in s3://mallory/state now"), "{taken}");
+    fs::remove_file(&note).unwrap();
+    // That of another state, sealed with the same key.
+    let guard = store(other.path(), team()).lock(&holder()).await.unwrap();
+    guard.commit(Snapshot { serial: 1, ..Snapshot::empty("another") }).await.unwrap();
+    guard.leave("s3://acme/other".to_owned()).await.unwrap();
+    drop(guard);
+    fs::copy(other.path().join("moved"), &note).unwrap();
+    assert_eq!(refused(dir.path(), team()).await, format!("{doubted}: it is no file of this kind"));
+    fs::remove_file(&note).unwrap();
+    let guard = store(dir.path(), team()).lock(&holder()).await.unwrap();
+    guard.leave("s3://acme/state".to_owned()).await.unwrap();
+    drop(guard);
+    assert!(!holds(&fs::read(&note).unwrap(), "acme"), "nor does it tell where that is");
+    assert!(refused(dir.path(), team()).await.ends_with("is in s3://acme/state now"));
+    // Who got a key later seals it.
+    put(&note, "s3://acme/state\n");
+    let guard = store(dir.path(), team().taking_clear()).lock(&holder()).await.unwrap();
+    guard.leave("s3://acme/state".to_owned()).await.unwrap();
+    drop(guard);
+    assert!(refused(dir.path(), team()).await.ends_with("is in s3://acme/state now"));
 }
 
 #[test]
@@ -452,7 +547,7 @@ fn headers_ask_for_no_more_than_they_may_and_later_versions_are_told() {
         )
     };
     for (text, says) in [
-        (header(2, 64, 1, 1), "format 2 is newer than the 1 that this program reads"),
+        (header(3, 64, 1, 1), "format 3 is newer than the 2 that this program reads"),
         (
             header(1, 4_000_000_000, 1, 1),
             "its header asks for 4000000000 KiB of memory, and at most 262144 is taken",

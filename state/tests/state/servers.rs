@@ -176,3 +176,34 @@ async fn wrong_keys_are_a_refusal_that_is_not_tried_again_and_tells_no_key() {
         other => panic!("{other:?}"),
     }
 }
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "what is damaged need not be durable")]
+async fn what_was_changed_where_a_server_keeps_it_is_told_and_repaired() {
+    let server = Server::versitygw();
+    let store = S3Store::new(Arc::new(server.bucket()), "k", Arc::new(Shifted::new()));
+    let guard = lock(&store, "ann").await;
+    let mut snapshot = Snapshot::empty("5f2b-lineage");
+    for serial in 1..=2 {
+        let records = vec![intend(serial), done(serial, Some(object("made")))];
+        guard.begin("5f2b-lineage".to_owned()).await.unwrap();
+        guard.append(records).await.unwrap();
+        snapshot = guard.read().await.unwrap().snapshot.unwrap();
+        snapshot.serial = serial;
+        guard.commit(snapshot.clone()).await.unwrap();
+    }
+    guard.release().await.unwrap();
+    let snapshots = std::fs::read_dir(server.objects().join("k/snapshots")).unwrap();
+    let present = snapshots.map(|entry| entry.unwrap().path()).max().unwrap();
+    let text = std::fs::read_to_string(&present).unwrap();
+    std::fs::write(&present, text.replacen("made", "mad3", 1)).unwrap();
+    // The server's own checksum does not fit any more either: that it is damaged is the answer all the same.
+    let error = store.read().await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    let guard = lock(&store, "ben").await;
+    let salvage = guard.salvage().await.unwrap();
+    assert_eq!((&salvage.lost, &salvage.snapshot.objects), (&vec![], &snapshot.objects));
+    guard.replace(salvage).await.unwrap();
+    assert_eq!(store.read().await.unwrap().snapshot.unwrap().objects, snapshot.objects);
+    guard.release().await.unwrap();
+}

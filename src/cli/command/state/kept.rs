@@ -15,7 +15,8 @@ use crate::cli::secrets;
 use crate::cli::session::{self, Failed, Found};
 use crate::cli::view::{Paint, versions};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code, escape};
-use mlo_state::{Snapshot, StoreError, Version, chain};
+use mlo_state::chain::{self, Wrong};
+use mlo_state::{Snapshot, StoreError, Version};
 
 /// A state whose kept snapshots are looked at.
 struct Kept {
@@ -83,6 +84,8 @@ pub(super) fn history(of: &StateOf, screen: &Screen) -> Result<Exit, Failure> {
         };
         screen.print(&format!("{}\n", escape(line.trim_end())));
     }
+    // One that cannot be read is not among them.
+    kept.runtime.block_on(kept.found.store.read()).map_err(|error| kept.failure(&error))?;
     Ok(end)
 }
 
@@ -126,16 +129,29 @@ pub(super) fn verify(of: &StateOf, screen: &Screen) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let paint = Paint(screen.style());
-    let mut wrong = 0;
+    let (mut wrong, mut unread) = (0, Vec::new());
     for finding in &findings {
         let (symbol, said) = match &finding.wrong {
             None => (paint.green("✓"), finding.found.clone()),
             Some(because) => {
-                wrong += 1;
+                match because {
+                    Wrong::Refused(error) if error.is_for_now() => unread.push(error),
+                    _ => wrong += 1,
+                }
                 (paint.red("✗"), kept.found.place.relative(&because.to_string()))
             }
         };
         screen.print(&format!("{symbol} {}: {}\n", finding.what, escape(&said)));
+    }
+    if let (0, Some(first)) = (wrong, unread.first()) {
+        let (failed, _) = kept.failure(first);
+        let summary = format!(
+            "{} of {} parts of the state cannot be read: whether they are whole cannot be told",
+            unread.len(),
+            findings.len()
+        );
+        let messages = failed.messages.map(|message| Diagnostic { summary: summary.clone(), ..message });
+        return Err((Failed { messages, ..failed }, Exit::Incomplete));
     }
     if wrong == 0 {
         return Ok(Exit::Done);
@@ -196,7 +212,12 @@ pub(super) fn rekey(options: &StateRekey, screen: &mut Screen) -> Exit {
         let (guard, place) = (locked.guard, &locked.found.place);
         let failed = |error: StoreError| Stop::store(&error, place);
         // Changes that are open stay so: sealed, with the rest.
-        let loaded = guard.read().await.map_err(failed)?;
+        let loaded = match guard.read().await {
+            Err(StoreError::Moved { to, .. }) if options.from_clear => {
+                return seal_note(locked, (&to, options.auto_approve), screen).await;
+            }
+            read => read.map_err(failed)?,
+        };
         let mut snapshot = change::needed(loaded.snapshot.as_ref())?.clone();
         if options.from_clear {
             let (lineage, serial, objects) = (&snapshot.lineage, snapshot.serial, snapshot.objects.len());
@@ -222,4 +243,21 @@ pub(super) fn rekey(options: &StateRekey, screen: &mut Screen) -> Exit {
         Ok(())
     };
     change::under_lock_of(&found, ("state rekey", &options.change), screen, act)
+}
+
+/// Seals the note that says where a state was taken to.
+async fn seal_note(
+    locked: &Locked<'_>,
+    (to, auto_approve): (&str, bool),
+    screen: &mut Screen,
+) -> Result<(), Stop> {
+    screen.say(&escape(&format!("A note says that the state is in {to} now.\n")));
+    if !auto_approve {
+        let question = "Was it taken there? Then the note is sealed.";
+        let instead = "look whether the state is there, then give `--auto-approve`";
+        confirm::ask(screen, locked.interrupt, question, instead).await?;
+    }
+    locked.guard.leave(to.to_owned()).await.map_err(|error| Stop::store(&error, &locked.found.place))?;
+    screen.print("The note is sealed.\n");
+    Ok(())
 }

@@ -151,6 +151,13 @@ async fn carry(
     }
     target.adopt(copy).await.map_err(stop)?;
     for document in from.store.documents("").await.map_err(stop)? {
+        if document.bytes.is_empty() {
+            screen.say(&format!(
+                "`{}` beside the state is none of mlo's documents: it stays.\n",
+                document.name
+            ));
+            continue;
+        }
         to.store.keep_document(&document).await.map_err(stop)?;
     }
     // Only now: if this fails the state is in both places, and another attempt ends it.

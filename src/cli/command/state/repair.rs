@@ -1,7 +1,8 @@
 //! `mlo state repair`
 //!
 //! Goes in: a state of which a part is damaged or gone. Comes out: what can be had of it, as a new serial. Never happens: a
-//! write before it is shown what that gives and what is lost; something damaged thrown away.
+//! write before it is shown what that gives and what is lost; something damaged thrown away; something repaired that only
+//! stays sealed.
 
 use super::change::{self, Locked};
 use crate::cli::args::StateRepair;
@@ -82,8 +83,14 @@ fn told(salvage: &Salvage, screen: &Screen) -> String {
 fn hopeless(error: &StoreError, Locked { found, .. }: &Locked<'_>) -> Stop {
     let (messages, exit) = session::store_failure(error, &found.place);
     if !matches!(error, StoreError::Corrupt { .. } | StoreError::Lost { .. } | StoreError::Foreign { .. }) {
-        return Stop::Failed(messages, exit);
+        let said = "Whether it is damaged cannot be told: nothing was repaired, and nothing was changed.";
+        return Stop::Failed(messages.map(|message| message.detail(said)), exit);
     }
-    let help = "nothing is left here that the state could be made of: bring a backup back";
+    let help = match error {
+        StoreError::Foreign { .. } => {
+            "what is here is of another state than `lineage` beside it says: bring a backup back, or, if you know that it is yours, remove that file and repair again"
+        }
+        _ => "nothing is left here that the state could be made of: bring a backup back",
+    };
     Stop::Failed(messages.map(|message| Diagnostic { help: vec![help.to_owned()], ..message }), exit)
 }
