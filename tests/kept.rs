@@ -195,7 +195,9 @@ fn what_may_not_be_read_is_said_and_not_repaired() {
         "state/default/lineage",
         "state/default/history/state-1.json",
     ];
-    files.iter().for_each(|file| mode(&project.path().join(".mlo").join(file), 0o666));
+    for file in files {
+        mode(&project.path().join(".mlo").join(file), 0o666);
+    }
     let is_root = rustix::process::geteuid().is_root();
     let (open, closed) = (0o666, if is_root { 0o600 } else { 0o000 });
     for (name, commands) in [

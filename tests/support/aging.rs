@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ const TIME_MAX: Duration = Duration::from_mins(1);
 pub(crate) struct Aging {
     pub(crate) address: SocketAddr,
     ages: Arc<Mutex<Ages>>,
+    /// Requests that are on their way through.
+    under_way: Arc<AtomicUsize>,
 }
 
 /// Time that has passed beside the real one.
@@ -35,19 +38,31 @@ impl Aging {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let ages: Arc<Mutex<Ages>> = Arc::default();
-        let shared = Arc::clone(&ages);
+        let under_way: Arc<AtomicUsize> = Arc::default();
+        let (shared, counted) = (Arc::clone(&ages), Arc::clone(&under_way));
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let ages = Arc::clone(&shared);
-                // Who hangs up in the middle was killed.
-                std::thread::spawn(move || drop(forward(client, server, &ages)));
+                let (ages, counted) = (Arc::clone(&shared), Arc::clone(&counted));
+                counted.fetch_add(1, Ordering::SeqCst);
+                std::thread::spawn(move || {
+                    // Who hangs up in the middle was killed.
+                    drop(forward(client, server, &ages));
+                    counted.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
-        Self { address, ages }
+        Self { address, ages, under_way }
     }
 
-    /// From now on all that was written before is so much older.
+    /// From now on all that was written before is so much older; what somebody who is gone had sent is written before.
     pub(crate) fn pass(&self, time: Duration) {
+        // Connections are taken in turn: once this one was, all before it were.
+        let mut last = TcpStream::connect(self.address).unwrap();
+        last.shutdown(Shutdown::Write).unwrap();
+        drop(last.read_to_end(&mut Vec::new()));
+        while self.under_way.load(Ordering::SeqCst) > 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         self.ages.lock().unwrap().passed += time;
     }
 }

@@ -120,7 +120,7 @@ impl<'l> Rivals<'l> {
 
     /// A run that nothing happens to.
     async fn in_peace(&mut self) -> Result<(), String> {
-        let applied = self.second.applied(Kind::Apply).await?;
+        let applied = Box::pin(self.second.applied(Kind::Apply)).await?;
         let said = self.second.rendered(&applied.messages);
         if said.is_empty() { Ok(()) } else { Err(said) }
     }
