@@ -47,7 +47,8 @@ pub(super) fn at_hand(source: &Source) -> Option<Bundles> {
     Bundles::of(bundles?).ok()
 }
 
-/// Those of the command line, then those of the configuration: what a pipeline asks for holds whatever is configured.
+/// Those of the command line, or else the built-in one, then those of the configuration: whoever writes that can ask for more
+/// than a pipeline does, and for no less.
 fn all(
     place: &Place,
     packages: &Packages<'_>,
@@ -59,6 +60,9 @@ fn all(
     for source in &named.bundles {
         let from = Origin { source, folder: Path::new("") };
         bundles.push(from.bundle(&name_of(source), packages, &[&keys])?);
+    }
+    if bundles.is_empty() {
+        bundles.push(Bundle::builtin()?);
     }
     for block in configured {
         let own = match &block.key {

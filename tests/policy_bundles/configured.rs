@@ -1,6 +1,7 @@
 //! Bundles that the configuration names: `policy` blocks of `mlo`.
 
 use super::{RULES, key, no_word, project};
+use crate::support::Project;
 use crate::support::server::{Answer, Server};
 
 const FILE: &str = "resource \"local_file\" \"f\" {\n  filename = \"f.txt\"\n  content  = \"bad\"\n}\n";
@@ -31,6 +32,21 @@ fn the_configuration_names_bundles_and_what_a_pipeline_names_comes_first() {
     project.edit("main.hcl", &url, "./rules");
     project.ok(&["get"]);
     project.mlo(&["plan"]).ends_with(3).has(&["bundle team (./rules): sha256:"]);
+}
+
+#[test]
+fn a_configuration_takes_no_rule_away() {
+    let project = Project::copy_of("examples/invalid");
+    project.write("main.hcl", "mlo {\n  policy \"lax\" {\n    source = \"lax\"\n  }\n}\n");
+    project.write("lax/model.rego", RULES);
+    project.write("lax/plan.rego", "package deployment.policy\n\ndeny contains \"\" if false\n");
+    project.mlo(&["plan"]).ends_with(3).has(&[
+        "rule `accuracy`",
+        "Asked:\n  bundle built-in (mlo://policies): sha256:",
+        "  bundle lax: sha256:",
+    ]);
+    // Whoever runs it says what stands in the place of the built-in bundle.
+    project.mlo(&["plan", "--policies", "lax"]).has_not(&["rule `accuracy`", "bundle built-in"]);
 }
 
 #[test]

@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 
 /// Bundles of a run. Each is compiled and evaluated within the same limits.
 const BUNDLES_MAX: usize = 16;
+/// How the sources of what is built in begin.
+const OURS: &str = "mlo://";
 /// Characters of a value that a message shows.
 const VALUE_CHARS_MAX: usize = 60;
 
@@ -302,8 +304,11 @@ impl Bundle {
         self.rules.values().any(|text| text.contains(&quoted) || text.contains(&annotated))
     }
 
-    /// The same with its name before the names of its files.
+    /// The same with its name before the names of its files. Those of ours have a place of their own.
     fn with_named_files(self) -> Self {
+        if self.source.starts_with(OURS) {
+            return self;
+        }
         let named = |files: BTreeMap<String, String>| -> BTreeMap<_, _> {
             files.into_iter().map(|(file, text)| (format!("{}/{file}", self.name), text)).collect()
         };
