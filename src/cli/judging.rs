@@ -23,6 +23,7 @@ use crate::policy::{
     Subject, Verdict, Warning,
 };
 use mlo_state::Address;
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -36,7 +37,7 @@ pub(super) struct StartedGate<'s> {
     gate: RefCell<Result<Gates, PolicyError>>,
     asked: Asked<'s>,
     /// What was asked about the plan before anybody waits for it.
-    input: RefCell<Option<Json>>,
+    input: RefCell<Option<String>>,
     recheck: RefCell<Option<Recheck>>,
     /// What was asked again, and what came of it.
     again: RefCell<Vec<Again>>,
@@ -69,6 +70,28 @@ impl Recheck {
             operations.enumerate().map(|(at, it)| ((it.address.clone(), it.deposed.clone()), at)).collect();
         Self { places, known: BTreeMap::new(), waiting: approved.waiting().clone() }
     }
+}
+
+/// What rules for plans are asked about.
+#[derive(Serialize)]
+struct Document<'a> {
+    format_version: &'static str,
+    plan: Planned<'a>,
+    manifests: BTreeMap<&'a str, Json>,
+    models: Json,
+    drift: Option<Json>,
+    environment: Json,
+    run: Json,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Planned<'a> {
+    Whole(json::Judged<'a>),
+    /// Of a test in which something stands in for every object.
+    Nothing {
+        resource_changes: [Json; 0],
+    },
 }
 
 /// What stands around a plan that is judged.
@@ -233,7 +256,7 @@ impl Asked<'_> {
         self.judge_input(plan, input, gate)
     }
 
-    fn judge_input(&self, plan: Plan, input: Json, gate: &mut Gates) -> Verdict {
+    fn judge_input(&self, plan: Plan, input: String, gate: &mut Gates) -> Verdict {
         let config = Arc::clone(&plan.config);
         let addresses = addresses_of(&plan);
         let place = |address: &str, path: &str| self.place(&config, address, path);
@@ -259,7 +282,8 @@ impl Asked<'_> {
         recheck.waiting.end(&operation.address);
         let known = &recheck.known;
         let whole = || {
-            let mut input = self.input(plan, approved.sight());
+            let mut input: Json =
+                serde_json::from_str(&self.input(plan, approved.sight())).expect("it was just written");
             let changes = input.pointer_mut("/plan/resource_changes").and_then(Json::as_array_mut);
             for (at, there) in changes.into_iter().flatten().enumerate() {
                 known.get(&at).into_iter().for_each(|change| there.clone_from(change));
@@ -290,29 +314,24 @@ impl Asked<'_> {
     }
 
     /// The document that rules for plans get, with the values that they look at.
-    fn input(&self, plan: &Plan, sight: &Sight) -> Json {
+    fn input(&self, plan: &Plan, sight: &Sight) -> String {
         let sees = |type_name: &str| sight.sees(type_name);
-        let plan = if self.is_real {
-            json::judged(&discretion::judged_in_part(plan, &sees), &sees)
-        } else {
-            json!({ "resource_changes": [] })
+        let shown = self.is_real.then(|| discretion::judged_in_part(plan, &sees));
+        let plan = match &shown {
+            Some(plan) => Planned::Whole(json::Judged { plan, sees: &sees }),
+            None => Planned::Nothing { resource_changes: [] },
         };
-        self.document(plan)
-    }
-
-    fn document(&self, plan: Json) -> Json {
         let manifests = self.manifests.iter();
-        let manifests = manifests.map(|manifest| (manifest.name().to_owned(), manifest.as_written()));
-        let manifests = Json::Object(manifests.collect());
-        json::object([
-            ("format_version", INPUT_FORMAT.into()),
-            ("plan", plan),
-            ("manifests", manifests),
-            ("models", models(&self.context.manifests)),
-            ("drift", Json::Null),
-            ("environment", json!({ "name": self.context.environment })),
-            ("run", run()),
-        ])
+        let document = Document {
+            format_version: INPUT_FORMAT,
+            plan,
+            manifests: manifests.map(|manifest| (manifest.name(), manifest.as_written())).collect(),
+            models: models(&self.context.manifests),
+            drift: None,
+            environment: json!({ "name": self.context.environment }),
+            run: run(),
+        };
+        serde_json::to_string(&document).expect("a document has string keys only")
     }
 
     /// Where something stands that a policy speaks of.

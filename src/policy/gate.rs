@@ -30,8 +30,8 @@ pub struct Subject<'a> {
 
 /// A plan to be judged.
 pub struct Deployment<'a> {
-    /// `{plan, manifests, models, drift, environment, run}`.
-    pub input: Json,
+    /// `{plan, manifests, models, drift, environment, run}` as JSON.
+    pub input: String,
     /// The addresses of all objects that there are, also of those that the input leaves out.
     pub addresses: &'a [String],
     /// The place of an address and a path in its block, or of what stands for it.
@@ -127,7 +127,7 @@ pub struct Gate {
     held: Option<u64>,
     /// Manifests that were asked about before anybody wants to know.
     early: Vec<String>,
-    /// The same of a plan.
+    /// The digest of a plan that was.
     early_plan: Option<String>,
     bundle: String,
     environment: String,
@@ -213,10 +213,9 @@ impl Gate {
     }
 
     /// Has a plan evaluated while something else is done; [`check`](super::check) finds the answer there, if it asks about the same.
-    pub fn ask_about_plan_early(&mut self, input: &Json) {
-        let input = input.to_string();
-        self.child.ask(DEPLOYMENT, &input);
-        self.early_plan = Some(input);
+    pub fn ask_about_plan_early(&mut self, input: &str) {
+        self.child.ask(DEPLOYMENT, input);
+        self.early_plan = Some(digest(input));
     }
 
     /// Whose values the rules for plans look at. Waits until the bundle is compiled; that it does not compile is said when
@@ -398,9 +397,10 @@ impl Gate {
     /// Asks about all that was not asked about early. Gives the digests of what was asked about.
     fn ask(&mut self, subjects: &[Subject<'_>], deployment: Option<&Deployment<'_>>) -> Asked {
         let inputs: Vec<_> = subjects.iter().map(|subject| subject.manifest.to_string()).collect();
-        let plan = deployment.map(|deployment| deployment.input.to_string());
+        let plan = deployment.map(|deployment| digest(&deployment.input));
         let (early, early_plan) = (std::mem::take(&mut self.early), self.early_plan.take());
-        if early != inputs || early_plan.is_some() && early_plan != plan {
+        let is_asked = early_plan.is_some() && early_plan == plan;
+        if early != inputs || early_plan.is_some() && !is_asked {
             // Somebody asked about something else: those answers come first, and are not wanted.
             for _ in early.iter().chain(&early_plan) {
                 let _ = self.child.reply("judging");
@@ -408,21 +408,20 @@ impl Gate {
             for input in &inputs {
                 self.child.ask(MODEL, input);
             }
-            self.ask_about(plan.as_deref());
-        } else if early_plan.is_none() {
-            self.ask_about(plan.as_deref());
+            self.ask_about(deployment);
+        } else if !is_asked {
+            self.ask_about(deployment);
         }
-        let plan = plan.map(|input| {
+        if plan.is_some() {
             self.judged += 1;
             self.held = Some(self.judged);
-            digest(&input)
-        });
+        }
         Asked { subjects: inputs.iter().map(|input| digest(input)).collect(), plan }
     }
 
-    fn ask_about(&self, plan: Option<&str>) {
-        if let Some(input) = plan {
-            self.child.ask(DEPLOYMENT, input);
+    fn ask_about(&self, deployment: Option<&Deployment<'_>>) {
+        if let Some(deployment) = deployment {
+            self.child.ask(DEPLOYMENT, &deployment.input);
         }
     }
 

@@ -8,7 +8,6 @@ use super::{
     PolicyError, Setting, Sight, Subject, Warning,
 };
 use crate::plan::Waiting;
-use serde_json::Value as Json;
 
 /// Processes that were started, and read rules, before it was known by which bundles a run is judged.
 #[derive(Default)]
@@ -99,7 +98,7 @@ impl Gates {
     }
 
     /// Has a plan evaluated while something else is done.
-    pub fn ask_about_plan_early(&mut self, input: &Json) {
+    pub fn ask_about_plan_early(&mut self, input: &str) {
         self.each.iter_mut().for_each(|(_, gate)| gate.ask_about_plan_early(input));
     }
 

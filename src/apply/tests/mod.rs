@@ -230,7 +230,7 @@ impl Lab {
         let Ok((plan, connections)) = made else { return Err(self.rendered(&messages)) };
         let nowhere = |_: &str, _: &str| None;
         let input = serde_json::json!({ "plan": { "resource_changes": [] } });
-        let nothing = Deployment { input, addresses: &[], place: &nowhere };
+        let nothing = Deployment { input: input.to_string(), addresses: &[], place: &nowhere };
         let Verdict::Approved(approved) = check(plan, &[], &nothing, &mut self.gate) else {
             panic!("denied")
         };

@@ -121,11 +121,11 @@ fn pointers(document: &Json, at: &str) -> Vec<String> {
 }
 
 /// The verdict of a bundle with overrides.
-fn verdict(bundle: &Bundle, overrides: &[(&str, &str)], input: Json) -> Result<Decision, Box<Denial>> {
+fn verdict(bundle: &Bundle, overrides: &[(&str, &str)], input: &Json) -> Result<Decision, Box<Denial>> {
     let overrides = overrides.iter().map(|(rule, reason)| ((*rule).to_owned(), (*reason).to_owned()));
     let mut gate =
         Gate::set(bundle, Setting { overrides: overrides.collect(), ..Setting::of("dev") }).unwrap();
-    gate.decide(&[], Some(&Deployment { input, addresses: &[], place: &|_, _| None }))
+    gate.decide(&[], Some(&Deployment { input: input.to_string(), addresses: &[], place: &|_, _| None }))
 }
 
 /// Our rules with other data.
@@ -138,7 +138,7 @@ fn ours(mlo: &Json) -> Bundle {
 #[test]
 fn what_keeps_data_is_taken_away_only_with_a_reason_which_is_told() {
     let bundle = Bundle::builtin().unwrap();
-    let denial = verdict(&bundle, &[], plan()).unwrap_err();
+    let denial = verdict(&bundle, &[], &plan()).unwrap_err();
     let violation = &denial.violations[0];
     assert_eq!(
         (denial.violations.len(), violation.rule.as_str(), violation.level),
@@ -146,7 +146,7 @@ fn what_keeps_data_is_taken_away_only_with_a_reason_which_is_told() {
     );
     assert_eq!(violation.address, "aws_s3_bucket.a");
     assert_eq!(denial.headline(), "Plan failed deployment policy");
-    let decision = verdict(&bundle, &[("deletion", "it is empty"), ("other", "x")], plan()).unwrap();
+    let decision = verdict(&bundle, &[("deletion", "it is empty"), ("other", "x")], &plan()).unwrap();
     let told: Vec<_> =
         decision.warnings.iter().map(|warning| (warning.overridden.as_deref(), &*warning.message)).collect();
     assert_eq!(
@@ -164,7 +164,7 @@ fn a_mandatory_rule_is_not_passed_by() {
     let mut input = plan();
     input["plan"]["resource_changes"][1]["change"]["after"]["encrypted"] = json!(false);
     let overrides = [("deletion", "it is empty"), ("encryption", "no time")];
-    let denial = verdict(&Bundle::builtin().unwrap(), &overrides, input).unwrap_err();
+    let denial = verdict(&Bundle::builtin().unwrap(), &overrides, &input).unwrap_err();
     assert_eq!(denial.violations.len(), 1);
     assert_eq!(denial.violations[0].level, Level::Mandatory);
     assert!(denial.actions().iter().any(|action| action.contains("Leave `--override encryption` out")));
@@ -172,11 +172,11 @@ fn a_mandatory_rule_is_not_passed_by() {
 
 #[test]
 fn the_bundles_data_says_levels_and_an_environment_may_only_be_stricter() {
-    let decision = verdict(&ours(&json!({ "levels": { "deletion": "advisory" } })), &[], plan()).unwrap();
+    let decision = verdict(&ours(&json!({ "levels": { "deletion": "advisory" } })), &[], &plan()).unwrap();
     assert_eq!(decision.warnings[0].rule.as_deref(), Some("deletion"));
     let stricter =
         json!({ "levels": { "deletion": "advisory", "dev": { "deletion": "mandatory" }, "prod": {} } });
-    let denial = verdict(&ours(&stricter), &[("deletion", "it is empty")], plan()).unwrap_err();
+    let denial = verdict(&ours(&stricter), &[("deletion", "it is empty")], &plan()).unwrap_err();
     assert_eq!(denial.violations[0].level, Level::Mandatory);
     for levels in [
         json!({ "deletion": "advisery" }),
@@ -202,7 +202,7 @@ fn an_environments_block_makes_rules_stricter_and_nothing_else() {
         let overrides = [("deletion".to_owned(), "it is empty".to_owned())].into();
         let setting = Setting { levels, overrides, ..Setting::of("dev") };
         let mut gate = Gate::set(&Bundle::builtin().unwrap(), setting).unwrap();
-        gate.decide(&[], Some(&Deployment { input: plan(), addresses: &[], place: &|_, _| None }))
+        gate.decide(&[], Some(&Deployment { input: plan().to_string(), addresses: &[], place: &|_, _| None }))
     };
     with("deletion", Level::Overridable).unwrap();
     for (rule, level, expected) in [
@@ -232,13 +232,13 @@ fn an_environments_block_makes_rules_stricter_and_nothing_else() {
 #[test]
 fn a_bundle_without_rules_for_plans_has_ours_and_one_with_them_does_not() {
     let models = "package model.governance\n\ndeny contains \"x\" if input.x\n";
-    assert!(verdict(&bundle(models), &[], plan()).is_err());
+    assert!(verdict(&bundle(models), &[], &plan()).is_err());
     let files =
         [("m.rego", models), ("d.rego", "package deployment.policy\n\ndeny contains \"no\" if input.no\n")];
     let own =
         Bundle::from_files(files.map(|(name, text)| (name.to_owned(), text.to_owned())).into()).unwrap();
-    assert!(verdict(&own, &[], plan()).is_ok());
-    let denial = verdict(&own, &[], json!({ "no": true })).unwrap_err();
+    assert!(verdict(&own, &[], &plan()).is_ok());
+    let denial = verdict(&own, &[], &json!({ "no": true })).unwrap_err();
     assert_eq!((denial.violations[0].rule.as_str(), denial.violations[0].message.as_str()), ("deny", "no"));
 }
 
@@ -250,7 +250,8 @@ fn a_rule_about_plans_that_fails_denies_and_the_models_are_judged_all_the_same()
         [("m.rego", models), ("d.rego", plans)].map(|(name, text)| (name.to_owned(), text.to_owned()));
     let mut gate = Gate::new(&Bundle::from_files(files.into()).unwrap(), "dev").unwrap();
     let subject = Subject { name: "model", manifest: json!({ "x": true }), place: &|_| None };
-    let deployment = Deployment { input: json!({ "plan": "x" }), addresses: &[], place: &|_, _| None };
+    let deployment =
+        Deployment { input: json!({ "plan": "x" }).to_string(), addresses: &[], place: &|_, _| None };
     let denial = gate.decide(&[subject], Some(&deployment)).unwrap_err();
     assert_eq!((denial.violations.len(), denial.failures.len()), (1, 1));
     assert!(denial.failures[0].to_string().contains("`deployment.policy.deny` failed on `the plan`"));
@@ -296,7 +297,7 @@ fn asking_again_costs_one_change_and_sees_all_that_was_said_since() {
         [("m.rego", models), ("d.rego", plans)].map(|(name, text)| (name.to_owned(), text.to_owned()));
     let mut gate = Gate::new(&Bundle::from_files(files.into()).unwrap(), "dev").unwrap();
     let whole = many(COUNT);
-    gate.decide(&[], Some(&Deployment { input: whole.clone(), addresses: &[], place: &|_, _| None }))
+    gate.decide(&[], Some(&Deployment { input: whole.to_string(), addresses: &[], place: &|_, _| None }))
         .unwrap();
     let (first, number) = (gate.bytes_sent(), gate.judged());
     assert!(first > 200 * COUNT, "{first}");
@@ -345,7 +346,7 @@ fn what_names_no_rule_is_of_its_definition_or_of_what_the_comment_says() {
     let bundle =
         Bundle::from_files(files.map(|(name, text)| (name.to_owned(), text.to_owned())).into()).unwrap();
     let input = json!({ "one": 1, "two": 1, "three": 1, "four": 1, "five": 1 });
-    let denial = verdict(&bundle, &[], input).unwrap_err();
+    let denial = verdict(&bundle, &[], &input).unwrap_err();
     assert_eq!(denial.failures, []);
     let said: BTreeMap<_, _> =
         denial.violations.iter().map(|it| (it.message.as_str(), it.rule.as_str())).collect();
@@ -366,6 +367,6 @@ fn what_names_no_rule_is_of_its_definition_or_of_what_the_comment_says() {
     files.push(("data.yaml", "mlo: { levels: { first: overridable } }\n"));
     let files = files.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned()));
     let bundle = Bundle::from_files(files.collect()).unwrap();
-    let denial = verdict(&bundle, &[("first", "for a test")], json!({ "one": 1, "three": 1 })).unwrap_err();
+    let denial = verdict(&bundle, &[("first", "for a test")], &json!({ "one": 1, "three": 1 })).unwrap_err();
     assert_eq!(denial.violations.len(), 1);
 }

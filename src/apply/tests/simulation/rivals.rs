@@ -111,7 +111,7 @@ impl<'l> Rivals<'l> {
         let first = Troubled::new(program, machine, (trouble.mishap, trouble.step));
         let second = async {
             tokio::time::sleep(trouble.later).await;
-            self.second.applied(Kind::Apply).await
+            Box::pin(self.second.applied(Kind::Apply)).await
         };
         let ((first, steps), second) = Box::pin(join(first, second)).await;
         self.calm(true);
@@ -137,10 +137,10 @@ fn raced(
         let mut rivals = Rivals::begin([first, second], &mut trouble);
         rivals.configure(before);
         rivals.first.fake.things().may_overlap = overlap;
-        rivals.in_peace().await.map_err(|wrong| format!("before anything happened: {wrong}"))?;
+        Box::pin(rivals.in_peace()).await.map_err(|wrong| format!("before anything happened: {wrong}"))?;
         rivals.configure(after);
         let ends = Box::pin(rivals.race(trouble)).await;
-        rivals.in_peace().await.map_err(|wrong| format!("left alone: {wrong}"))?;
+        Box::pin(rivals.in_peace()).await.map_err(|wrong| format!("left alone: {wrong}"))?;
         Ok::<_, String>(ends)
     })?;
     second.check_settled()?;

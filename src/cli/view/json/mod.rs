@@ -9,7 +9,7 @@ mod state;
 mod value;
 
 pub(in crate::cli) use plan::{
-    add_generated, add_time, done_by, is_judged, judged, judged_change, plan, reason,
+    Judged, add_generated, add_time, done_by, is_judged, judged_change, plan, reason,
 };
 pub(in crate::cli) use policy::{about, approval, denial, waiver, warning};
 pub(in crate::cli) use schemas::provider_schemas;

@@ -6,6 +6,7 @@ use super::{FORMAT, TERRAFORM_VERSION, configuration, counts, object};
 use crate::lang::value::Value;
 use crate::plan::{Action, Drift, Kind, Operation, OutputChange, Plan, Reason, encode_output};
 use mlo_state::Address;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -59,23 +60,40 @@ pub(in crate::cli) fn plan(plan: &Plan, errored: bool, everything: bool) -> Json
 }
 
 /// A plan as policies get it: its changes, and without what says the same again (the values before and after by module,
-/// the configuration). Sensitive values are masked. `sees` says at which types of objects they look: of the others, those that
-/// change are there, without values.
-pub(in crate::cli) fn judged(plan: &Plan, sees: &dyn Fn(&str) -> bool) -> Json {
-    let outputs: Map<String, Json> =
-        plan.outputs.iter().map(|(name, output)| (name.to_string(), output_change(output))).collect();
-    let looked_at = plan.operations.iter().filter(|each| is_judged(each, sees));
-    object([
-        ("format_version", PLAN_FORMAT.into()),
-        ("mlo_version", env!("CARGO_PKG_VERSION").into()),
-        ("environment", plan.environment.as_str().into()),
-        ("destroy", (plan.kind == Kind::Destroy).into()),
-        ("resource_changes", looked_at.map(|each| resource_change(each, sees)).collect()),
-        ("resource_drift", drift(plan, sees)),
-        ("output_changes", Json::Object(outputs)),
-        ("applyable", plan.is_applyable().into()),
-        ("complete", plan.complete.into()),
-    ])
+/// the configuration). Sensitive values are masked. It is written as it is looked at: the document as a whole would be the largest
+/// thing in memory.
+pub(in crate::cli) struct Judged<'p> {
+    pub(in crate::cli) plan: &'p Plan,
+    /// At which types of objects the policies look: of the others, those that change are there, without values.
+    pub(in crate::cli) sees: &'p dyn Fn(&str) -> bool,
+}
+
+impl Serialize for Judged<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { plan, sees } = self;
+        let mut document = serializer.serialize_map(None)?;
+        document.serialize_entry("format_version", PLAN_FORMAT)?;
+        document.serialize_entry("mlo_version", env!("CARGO_PKG_VERSION"))?;
+        document.serialize_entry("environment", &plan.environment)?;
+        document.serialize_entry("destroy", &(plan.kind == Kind::Destroy))?;
+        document.serialize_entry("resource_changes", &JudgedChanges(self))?;
+        document.serialize_entry("resource_drift", &drift(plan, *sees))?;
+        let outputs = plan.outputs.iter().map(|(name, output)| (name.to_string(), output_change(output)));
+        document.serialize_entry("output_changes", &outputs.collect::<Map<_, _>>())?;
+        document.serialize_entry("applyable", &plan.is_applyable())?;
+        document.serialize_entry("complete", &plan.complete)?;
+        document.end()
+    }
+}
+
+struct JudgedChanges<'a, 'p>(&'a Judged<'p>);
+
+impl Serialize for JudgedChanges<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Judged { plan, sees } = self.0;
+        let looked_at = plan.operations.iter().filter(|each| is_judged(each, *sees));
+        serializer.collect_seq(looked_at.map(|each| resource_change(each, *sees)))
+    }
 }
 
 /// What a plan does, out of its document: what the audit log has the digest of. What the document leaves out is empty.
