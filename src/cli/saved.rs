@@ -109,9 +109,7 @@ pub(super) fn write(
     let is_secret = |text: &str| screen.hides(text);
     let vault = &session.keys.vault;
     let is_sealed = vault.has_keys();
-    if !is_sealed {
-        refuse_secret_keys(plan, &is_secret)?;
-    }
+    if is_sealed { Ok(()) } else { refuse_secret_keys(plan, &is_secret) }?;
     let place = &session.place;
     let mut made_from = MadeFrom {
         lineage: plan.lineage.clone(),
