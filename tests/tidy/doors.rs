@@ -165,6 +165,7 @@ const DOORS: &[Door] = &[
         &[
             "src/cli/",
             "runtime/src/main.rs",
+            "runtime/src/life.rs",
             "runtime/src/log.rs",
             "runtime/src/probe.rs",
             "runtime/src/observe/lines.rs",
@@ -184,7 +185,13 @@ const DOORS: &[Door] = &[
     // What a simulation must own.
     door(
         "std::env",
-        &["src/cli/", "src/main.rs", "runtime/src/main.rs", "runtime/src/config.rs"],
+        &[
+            "src/cli/",
+            "src/main.rs",
+            "runtime/src/main.rs",
+            "runtime/src/config.rs",
+            "runtime/src/surroundings.rs",
+        ],
         "an argument elsewhere",
     ),
     door("std::time::SystemTime", &["src/cli/", "runtime/src/"], "time is an argument"),
@@ -213,7 +220,7 @@ const DOORS: &[Door] = &[
     door("std::thread::spawn", &["src/policy/", "src/cli/", "runtime/src/"], "the walk owns its schedule"),
     door(
         "std::process::exit",
-        &["src/main.rs", "src/cli/interrupt.rs", "runtime/src/main.rs", "runtime/src/watchdog.rs"],
+        &["src/main.rs", "src/cli/interrupt.rs", "runtime/src/life.rs", "runtime/src/watchdog.rs"],
         "elsewhere destructors run",
     ),
     door(
