@@ -173,11 +173,13 @@ fn a_state_with_a_right_digest_and_wrong_content_is_refused_or_used_but_never_a_
         "resource \"terraform_data\" \"a\" { input = { deep = [1, \"x\"] } }\nresource \"terraform_data\" \"b\" { input = terraform_data.a.id }\nresource \"local_file\" \"f\" {\n  filename = \"f\"\n  content  = \"x\"\n}\noutput \"o\" { value = terraform_data.b.output }\n",
     )]);
     project.ok(&["apply", "--auto-approve"]);
-    // By itself, without the marker that tells one that mlo did not write.
+    // With a marker that was being written, and so cannot tell one that mlo did not write.
     let honest: Json = serde_json::from_str(&project.ok(&["state", "pull"]).out).unwrap();
     let replace = |text: String| {
-        let _ = std::fs::remove_dir_all(project.path().join(STATE).parent().unwrap());
+        let folder = project.path().join(STATE).parent().unwrap().to_owned();
+        let _ = std::fs::remove_dir_all(&folder);
         project.write(STATE, text);
+        std::fs::write(folder.join("lineage"), "").unwrap();
     };
     replace(sealed(honest.clone()));
     project.ok(&["plan"]).has(&["No changes."]);
