@@ -176,10 +176,9 @@ fn a_state_with_a_right_digest_and_wrong_content_is_refused_or_used_but_never_a_
     // With a marker that was being written, and so cannot tell one that mlo did not write.
     let honest: Json = serde_json::from_str(&project.ok(&["state", "pull"]).out).unwrap();
     let replace = |text: String| {
-        let folder = project.path().join(STATE).parent().unwrap().to_owned();
-        let _ = std::fs::remove_dir_all(&folder);
+        let _ = std::fs::remove_dir_all(project.path().join(STATE).parent().unwrap());
         project.write(STATE, text);
-        std::fs::write(folder.join("lineage"), "").unwrap();
+        project.write(".mlo/state/default/lineage", "");
     };
     replace(sealed(honest.clone()));
     project.ok(&["plan"]).has(&["No changes."]);

@@ -359,7 +359,7 @@ fn a_trespass_is_found() {
         (
             "src/manifest/read.rs",
             "use std::{env, fs};",
-            "std::env is for src/cli/, src/main.rs, runtime/src/main.rs, runtime/src/config.rs only (an argument elsewhere)",
+            "std::env is for src/cli/, src/main.rs, runtime/src/main.rs, runtime/src/config.rs, runtime/src/surroundings.rs only (an argument elsewhere)",
         ),
         (
             "src/apply/mod.rs",
