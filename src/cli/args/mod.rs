@@ -5,6 +5,7 @@ mod audit;
 mod bundle;
 mod look;
 mod policy;
+mod run;
 mod state;
 mod test;
 
@@ -13,28 +14,25 @@ pub(super) use audit::{Audit, AuditList, AuditShow, AuditVerify};
 pub(super) use bundle::{BundleBuild, BundleSign, BundleVerify, PolicyBundle, SignedWith};
 pub(super) use look::{Console, Graph, GraphFormat, GraphType, Providers, ProvidersCommand};
 pub(super) use policy::{About, Policy, PolicyCheck, PolicyEval, PolicyExplain, PolicyNew, PolicyTest};
+pub(super) use run::{
+    Apply, Backend, Engine, Environment, Format, Import, Network, Plan, Policies, Shown, Source,
+};
 pub(super) use state::{
     ForceUnlock, State, StateChange, StateDiff, StateImportTerraform, StateInstance, StateList, StateMigrate,
     StateMv, StateOf, StatePull, StatePush, StateRekey, StateRepair, StateReplaceProvider, StateRestore,
     StateRm, StateShow,
 };
-
 pub(super) use test::Test;
 
 use super::exit::Exit;
-use crate::plan::{AddressPattern, Requests};
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use mlo_state::Address;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Flags without a variable of their own: values of variables have theirs, `MLO_VAR_name`; and that all is to be taken
 /// away, or a rule passed by, is typed each time.
 const WITHOUT_VARIABLE: [&str; 5] = ["vars", "destroy", "overrides", "help", "version"];
-
-/// Operations at a time, unless it is said.
-const PARALLELISM: u16 = 10;
 
 /// What the user typed.
 #[derive(Debug, Parser)]
@@ -265,137 +263,6 @@ impl Command {
     }
 }
 
-/// In which form an answer is given.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// Text for people.
-    #[default]
-    Human,
-    /// One JSON document, at the end.
-    Json,
-    /// A line of JSON for each thing that happens, as it happens.
-    Ndjson,
-    /// A comment for a pull request, at the end.
-    Markdown,
-    /// For a step of a GitHub workflow: annotations, a folded log, a summary, outputs.
-    Github,
-    /// SARIF 2.1.0, for code scanning, at the end.
-    Sarif,
-    /// A report of rules in the `JUnit` form, at the end.
-    Junit,
-}
-
-/// How a run is told, and where else.
-#[derive(Debug, Default, Clone, Args)]
-pub(super) struct Shown {
-    /// In which form the answer is given.
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Human)]
-    pub(super) format: Format,
-    /// Write the JSON document to this file too.
-    #[arg(long, value_name = "FILE")]
-    pub(super) out_json: Option<PathBuf>,
-    /// Write the comment for a pull request to this file too.
-    #[arg(long, value_name = "FILE")]
-    pub(super) out_md: Option<PathBuf>,
-    /// Write what was found to this file too, as SARIF 2.1.0.
-    #[arg(long, value_name = "FILE")]
-    pub(super) out_sarif: Option<PathBuf>,
-    /// Write how the rules came out to this file too, in the `JUnit` form.
-    #[arg(long, value_name = "FILE")]
-    pub(super) out_junit: Option<PathBuf>,
-    /// Show warnings as one line each.
-    #[arg(long)]
-    pub(super) compact_warnings: bool,
-    /// Show the changes and the last line only.
-    #[arg(long)]
-    pub(super) concise: bool,
-    /// Mask nothing: show what is sensitive too.
-    #[arg(long)]
-    pub(super) show_sensitive: bool,
-}
-
-/// Where the configuration is and which values it gets.
-#[derive(Debug, Default, Clone, Args)]
-pub(super) struct Source {
-    /// The folder of the configuration, or one manifest.
-    #[arg(value_name = "FOLDER|MANIFEST")]
-    pub(super) path: Option<PathBuf>,
-    /// Set a variable: `--var name=value`. The last one counts.
-    #[arg(long = "var", value_name = "NAME=VALUE")]
-    pub(super) vars: Vec<String>,
-    /// Set variables from a file of `name = value` lines.
-    #[arg(long = "var-file", value_name = "FILE")]
-    pub(super) var_files: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(super) policies: Policies,
-    /// Print one JSON document: short for `--format json` where that is a flag.
-    #[arg(long)]
-    pub(super) json: bool,
-    #[command(flatten)]
-    pub(super) network: Network,
-    #[command(flatten)]
-    pub(super) backend: Backend,
-}
-
-/// Which policies a run is judged by.
-#[derive(Debug, Default, Clone, Args)]
-pub(super) struct Policies {
-    /// A bundle of policies in place of the built-in one: a folder, a `.tar.gz`, `https://…`, `oci://…` or `git::…`. Can be given several times, the one with the most say first.
-    #[arg(long = "policies", value_name = "BUNDLE", value_delimiter = ',')]
-    pub(super) bundles: Vec<String>,
-    /// Ask for bundles that are signed with this key: a public one as PEM, or a secret. Of several keys, one will do.
-    #[arg(long = "policy-key", value_name = "FILE", value_delimiter = ',')]
-    pub(super) keys: Vec<PathBuf>,
-}
-
-/// Where the state is kept, as far as the configuration leaves that open.
-#[derive(Debug, Default, Clone, Args)]
-pub(super) struct Backend {
-    /// Complete the `backend` block: a setting, or a file of lines `key = "value"`. Can be given several times.
-    #[arg(long, value_name = "KEY=VALUE|FILE", value_delimiter = ',')]
-    pub(super) backend_config: Vec<String>,
-    #[command(flatten)]
-    pub(super) environment: Environment,
-}
-
-impl Backend {
-    /// The environment that is named.
-    pub(super) fn env(&self) -> Option<&str> {
-        self.environment.env.as_deref()
-    }
-}
-
-/// Which environment is meant.
-#[derive(Debug, Default, Clone, Args)]
-pub(super) struct Environment {
-    /// The environment: its values, its state. Needed if the configuration has `environment` blocks.
-    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub(super) env: Option<String>,
-}
-
-/// Whether modules and policies are fetched.
-#[derive(Debug, Clone, Default, Args)]
-pub(super) struct Network {
-    /// Fetch nothing: modules and policies from elsewhere must be there.
-    #[arg(long)]
-    pub(super) offline: bool,
-    /// Hosts that modules and policies may be fetched from wherever their names lead, with commas between them.
-    #[arg(long = "allow-host", value_name = "HOST", value_delimiter = ',')]
-    pub(super) allow_hosts: Vec<String>,
-}
-
-impl Source {
-    /// The environment that is named.
-    pub(super) fn env(&self) -> Option<&str> {
-        self.backend.env()
-    }
-
-    /// The form in which the answer is given.
-    pub(super) fn format(&self, shown: &Shown) -> Format {
-        if self.json { Format::Json } else { shown.format }
-    }
-}
-
 /// `mlo validate`
 #[derive(Debug, Args)]
 pub(super) struct Validate {
@@ -404,128 +271,6 @@ pub(super) struct Validate {
     /// Ask the policies about the manifests too. No provider is asked, and no plan is made.
     #[arg(long)]
     pub(super) policy: bool,
-}
-
-/// What plan, apply and destroy take.
-#[derive(Debug, Clone, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
-pub(super) struct Engine {
-    /// `check` blocks that do not hold are errors, not warnings.
-    #[arg(long)]
-    pub(super) strict_checks: bool,
-    /// Operations at a time.
-    #[arg(long, value_name = "N", default_value_t = PARALLELISM, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(super) parallelism: u16,
-    /// Whether objects are read. Without it the plan goes by what the state has of them.
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
-    pub(super) refresh: bool,
-    /// Change no object: only bring the state up to what the objects are now.
-    #[arg(long)]
-    pub(super) refresh_only: bool,
-    /// Exit with 2 if there are changes.
-    #[arg(long)]
-    pub(super) detailed_exitcode: bool,
-    /// Plan only this module, block or instance, and what it depends on. Can be given several times.
-    #[arg(long = "target", value_name = "ADDRESS", conflicts_with = "excludes")]
-    pub(super) targets: Vec<AddressPattern>,
-    /// Plan all but this module, block or instance, and what depends on it. Can be given several times.
-    #[arg(long = "exclude", value_name = "ADDRESS")]
-    pub(super) excludes: Vec<AddressPattern>,
-    /// Make a new object for this instance, and take the old one away. Can be given several times.
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "refresh_only")]
-    pub(super) replace: Vec<Address>,
-    /// Pass by a policy rule of the level `overridable`, and say why. Can be given several times.
-    #[arg(long = "override", value_name = "RULE=REASON", value_parser = rule_and_reason)]
-    pub(super) overrides: Vec<(String, String)>,
-    /// `mlo import` asks for this, and nothing else.
-    #[arg(skip)]
-    pub(super) import: Option<(Address, String)>,
-}
-
-impl Default for Engine {
-    /// As if no flag was typed.
-    fn default() -> Self {
-        Self {
-            strict_checks: false,
-            parallelism: PARALLELISM,
-            refresh: true,
-            refresh_only: false,
-            detailed_exitcode: false,
-            targets: Vec::new(),
-            excludes: Vec::new(),
-            replace: Vec::new(),
-            overrides: Vec::new(),
-            import: None,
-        }
-    }
-}
-
-impl Engine {
-    /// What is asked of parts of the configuration.
-    pub(super) fn requests(&self) -> Requests {
-        let (targets, excludes) = (self.targets.clone(), self.excludes.clone());
-        Requests { targets, excludes, replace: self.replace.clone(), import: self.import.clone() }
-    }
-}
-
-/// `mlo plan`
-#[derive(Debug, Args)]
-pub(super) struct Plan {
-    #[command(flatten)]
-    pub(super) source: Source,
-    #[command(flatten)]
-    pub(super) engine: Engine,
-    #[command(flatten)]
-    pub(super) shown: Shown,
-    /// Plan to take away all objects of the state.
-    #[arg(long, conflicts_with = "refresh_only")]
-    pub(super) destroy: bool,
-    /// Save the plan in this file: `mlo apply FILE` then does just that.
-    #[arg(long, value_name = "FILE")]
-    pub(super) out: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) signing: Signing,
-    /// Write a block for each object that is imported and has none to this file, which is not there yet.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["destroy", "refresh_only"])]
-    pub(super) generate_config: Option<PathBuf>,
-}
-
-/// `mlo apply`, `mlo destroy`
-#[derive(Debug, Clone, Args)]
-pub(super) struct Apply {
-    #[command(flatten)]
-    pub(super) source: Source,
-    #[command(flatten)]
-    pub(super) engine: Engine,
-    #[command(flatten)]
-    pub(super) shown: Shown,
-    /// Take away all objects of the state, as `mlo destroy` does.
-    #[arg(long, conflicts_with = "refresh_only")]
-    pub(super) destroy: bool,
-    /// Do not ask.
-    #[arg(long)]
-    pub(super) auto_approve: bool,
-    /// Apply only a saved plan that is signed with one of the public keys in this file, one a line.
-    #[arg(long, value_name = "FILE")]
-    pub(super) author_keys: Option<PathBuf>,
-    /// Wait so long for another run's lock: `30s`, `5m`.
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
-    pub(super) lock_timeout: std::time::Duration,
-}
-
-/// `mlo import`
-#[derive(Debug, Args)]
-pub(super) struct Import {
-    /// The instance that the object becomes. The configuration has its block.
-    #[arg(conflicts_with_all = ["destroy", "targets", "excludes", "replace", "refresh_only"])]
-    pub(super) address: Address,
-    /// What its provider knows the object by: the path of a file, the id of a service.
-    pub(super) id: String,
-    /// Write the block to this file, which is not there yet, if the configuration does not have it.
-    #[arg(long, value_name = "FILE")]
-    pub(super) generate_config: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) apply: Apply,
 }
 
 /// `mlo show`
@@ -649,33 +394,6 @@ pub(super) struct Version {
     pub(super) json: bool,
 }
 
-/// `rule=reason`, neither of them empty.
-fn rule_and_reason(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=').map(|(rule, reason)| (rule.trim(), reason.trim())) {
-        Some((rule, reason)) if !rule.is_empty() && !reason.is_empty() => {
-            Ok((rule.to_owned(), reason.to_owned()))
-        }
-        _ => Err("an override looks like `deletion=the bucket is empty`".to_owned()),
-    }
-}
-
-/// `90s`, `5m`, `1h`, or a bare number of seconds.
-fn duration(text: &str) -> Result<std::time::Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = text.get(digits.len()..).unwrap_or("");
-    let seconds = match unit {
-        "" | "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        _ => None,
-    };
-    let number: Option<u64> = digits.parse().ok();
-    let seconds = number.zip(seconds).and_then(|(number, each)| number.checked_mul(each));
-    seconds
-        .map(std::time::Duration::from_secs)
-        .ok_or_else(|| "a time looks like `30s`, `5m` or `1h`".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -706,15 +424,6 @@ mod tests {
         for command in Arguments::command().get_subcommands().filter(|command| !command.is_hide_set()) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.contains(&format!("mlo {}", command.get_name())), "{}", command.get_name());
-        }
-    }
-
-    #[test]
-    fn times_have_units() {
-        for (text, seconds) in
-            [("30s", Some(30)), ("5m", Some(300)), ("2", Some(2)), ("5x", None), ("", None)]
-        {
-            assert_eq!(duration(text).ok().map(|time| time.as_secs()), seconds, "{text}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `mlo state …`, `mlo taint`, `mlo untaint`.
 
-use super::{Backend, duration};
+use super::Backend;
+use super::run::duration;
 use crate::plan::AddressPattern;
 use clap::{Args, Subcommand};
 use mlo_state::Address;
