@@ -32,10 +32,6 @@ use std::sync::Arc;
 /// Version of the document that policies get.
 const INPUT_FORMAT: &str = "1.0";
 
-/// Changes of a plan that is judged while it is shown. Of a larger one, what is shown and what is asked about are not in memory
-/// at once.
-const AT_ONCE_MAX: usize = 2_000;
-
 /// A gate that is being made ready, and what it will be asked about.
 pub(super) struct StartedGate<'s> {
     gate: RefCell<Result<Gates, PolicyError>>,
@@ -171,9 +167,6 @@ impl Session {
 impl StartedGate<'_> {
     /// Has the policies look at the plan while it is shown. [`judge`](Self::judge) waits for what they say.
     pub(super) fn begin_to_judge(&self, plan: &Plan) {
-        if plan.operations.len() > AT_ONCE_MAX {
-            return;
-        }
         if let Ok(gate) = &mut *self.gate.borrow_mut() {
             let input = self.asked.input(plan, &gate.sight());
             gate.ask_about_plan_early(&input);
