@@ -199,6 +199,7 @@ impl Queue {
     /// Starts a thread for each session.
     ///
     /// - `known`: what the model is known to answer, if anything.
+    ///
     /// # Errors
     /// The operating system's, where it gives no thread; none is left over then.
     pub(crate) fn start(
@@ -509,7 +510,9 @@ impl Thread {
             outcome => {
                 let error = match outcome {
                     // A division by zero, a category that the model has never seen: it is what was sent.
-                    Err(SessionError::Run(reason)) if self.is_well() => SessionError::Input(reason),
+                    Err(SessionError::Run(reason)) if self.is_well(&mut in_time) => {
+                        SessionError::Input(reason)
+                    }
                     Err(error) => error,
                     Ok(_) => SessionError::Answer("it has other rows than were asked for"),
                 };
@@ -525,10 +528,12 @@ impl Thread {
     }
 
     /// Whether the model still answers what it has answered before.
-    fn is_well(&mut self) -> bool {
+    ///
+    /// - `wanted`: whether somebody still waits for what this decides; if not, it is as if the model did not.
+    fn is_well(&mut self, wanted: &mut dyn FnMut() -> bool) -> bool {
         let Some(known) = self.known.take() else { return false };
         let rows = known.first().map_or(1, Tensor::rows);
-        let outcome = self.timed(&known, rows, &mut || true);
+        let outcome = self.timed(&known, rows, wanted);
         self.known = Some(known);
         outcome.is_ok()
     }

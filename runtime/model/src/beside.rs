@@ -14,7 +14,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::error::{DataProblem, ModelError};
-use crate::inspect::MODEL_BYTES_MAX;
+use crate::inspect::check_size;
 
 /// Files beside a model at most.
 const FILES_MAX: usize = 1000;
@@ -43,6 +43,15 @@ impl ModelFiles {
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.data.iter().fold(self.model.len() as u64, |sum, (_, data)| sum.saturating_add(data.len() as u64))
+    }
+
+    /// Adds a file beside the model.
+    ///
+    /// # Errors
+    /// [`ModelError::TooLarge`] for all files together.
+    pub fn push(&mut self, name: String, bytes: Vec<u8>) -> Result<(), ModelError> {
+        self.data.push((name, bytes.into()));
+        check_size(self.bytes())
     }
 }
 
@@ -119,10 +128,7 @@ pub fn read_files(path: &Path) -> Result<ModelFiles, ModelError> {
     for file in crate::inspect::data_files(&files.model)? {
         let bytes = crate::inspect::read(&find(path, &file)?)?;
         file.check(bytes.len() as u64)?;
-        files.data.push((file.name, bytes.into()));
-        if files.bytes() > MODEL_BYTES_MAX {
-            return Err(ModelError::TooLarge { size_bytes: files.bytes(), max_bytes: MODEL_BYTES_MAX });
-        }
+        files.push(file.name, bytes)?;
     }
     Ok(files)
 }
@@ -151,7 +157,7 @@ fn listing(model: &[u8], data: &[(String, Vec<u8>)]) -> String {
 impl ModelFiles {
     /// What the digest of several files is taken over; nothing where there is one.
     pub fn listing(&self) -> Option<String> {
-        let hashes: Vec<(String, Vec<u8>)> = self.hashes();
+        let hashes = self.hashes();
         (!hashes.is_empty()).then(|| listing(&Sha256::digest(&self.model), &hashes))
     }
 

@@ -146,7 +146,7 @@ fn open(path: &Path) -> Result<(File, u64), ModelError> {
     Ok((file, metadata.len()))
 }
 
-fn check_size(size_bytes: u64) -> Result<(), ModelError> {
+pub(crate) fn check_size(size_bytes: u64) -> Result<(), ModelError> {
     match size_bytes {
         0 => Err(ModelError::Empty),
         size if size > MODEL_BYTES_MAX => {

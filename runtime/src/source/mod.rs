@@ -167,11 +167,7 @@ fn with_data(
     for file in wanted {
         // What is missing is said when the model is looked at as a whole.
         let Some(bytes) = fetch(&file.name)? else { continue };
-        files.data.push((file.name, bytes.into()));
-        if files.bytes() > mlo_model::MODEL_BYTES_MAX {
-            let (size_bytes, max_bytes) = (files.bytes(), mlo_model::MODEL_BYTES_MAX);
-            return Err(ModelError::TooLarge { size_bytes, max_bytes }.into());
-        }
+        files.push(file.name, bytes)?;
     }
     Ok(files)
 }

@@ -64,8 +64,7 @@ pub(super) fn fetch(uri: &str, sources: &Sources<'_>) -> Result<Fetched, SourceE
             layer.get("digest").and_then(Value::as_str).filter(|digest| digest.starts_with("sha256:"));
         let digest = digest.ok_or_else(|| wrong("its layer has no digest by SHA-256"))?;
         let bytes = registry.get(&format!("blobs/{digest}"), token.as_deref())?.found()?;
-        let is_right = sha256(&bytes) == digest;
-        if is_right {
+        if sha256(&bytes) == digest {
             Ok(bytes)
         } else {
             Err(wrong("the layer does not have the digest that the manifest names"))

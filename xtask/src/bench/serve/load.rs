@@ -60,7 +60,7 @@ impl Times {
     }
 
     /// The same as a duration.
-    pub(super) fn percentile(&self, share: f64) -> Duration {
+    fn percentile(&self, share: f64) -> Duration {
         #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
