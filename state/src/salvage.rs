@@ -92,13 +92,9 @@ impl Parts {
     pub(crate) fn check_keys(&mut self) -> Result<(), StoreError> {
         let base = self.versions.last_key_value().map_or(0, |(serial, _)| *serial);
         let opened = &self.opened;
-        let is_damaged = |error: &StoreError| match error {
-            StoreError::Sealed { error, .. } => error.refusing().is_some_and(|name| opened.contains(name)),
-            _ => false,
-        };
         let is_needed = |withheld: &Withheld| {
             let is_after = withheld.serial > base || withheld.is_journal && withheld.serial == base;
-            is_after && !is_damaged(&withheld.error)
+            is_after && !withheld.error.refusing().is_some_and(|name| opened.contains(name))
         };
         let first = self.withheld.iter().position(is_needed);
         first.map_or(Ok(()), |first| Err(self.withheld.swap_remove(first).error))

@@ -16,7 +16,7 @@ use futures_util::future::{Either, select};
 use crate::document::Document;
 use crate::holder::{Held, Holder};
 use crate::journal::{Pending, Record};
-use crate::seal::SealError;
+use crate::seal::{KeyName, SealError};
 use crate::snapshot::{Damage, DecodeError, EncodeError, Snapshot, Stamp, Version};
 
 /// A future that can be sent to another thread.
@@ -416,6 +416,14 @@ impl StoreError {
             Self::Denied { .. } => !self.is_not_ours(),
             Self::Sealed { error, .. } => !error.is_about_content(),
             _ => false,
+        }
+    }
+
+    /// As [`SealError::refusing`].
+    pub(crate) fn refusing(&self) -> Option<&KeyName> {
+        match self {
+            Self::Sealed { error, .. } => error.refusing(),
+            _ => None,
         }
     }
 

@@ -45,10 +45,7 @@ pub(super) fn of(folder: &Folder, vault: &Vault) -> Result<Salvage, StoreError> 
     let wrong = match contents::load(folder, vault) {
         Ok(contents) => return contents.into_loaded().map(Salvage::whole),
         // Whether the key is another one or what it should open was changed, the rest of the folder tells.
-        Err(StoreError::Sealed { place, error }) if error.refusing().is_some() => {
-            StoreError::Sealed { place, error }
-        }
-        Err(error) if error.is_for_now() => return Err(error),
+        Err(error) if error.is_for_now() && error.refusing().is_none() => return Err(error),
         Err(error) => error,
     };
     let mut parts = parts(folder, vault)?;
@@ -87,10 +84,10 @@ fn parts(folder: &Folder, vault: &Vault) -> Result<Parts, StoreError> {
     let beside_follows = beside.as_ref().and_then(follows);
     serials.extend(beside_follows);
     serials.extend(marker.as_ref().and_then(|marker| marker.last.as_ref()).map(|last| last.serial));
-    for serial in history::journals(folder)?.into_iter().rev() {
-        // The one beside the state may have this name too.
-        let bytes = Some(serial).filter(|_| Some(serial) != beside_follows);
-        let Some(bytes) = bytes.and_then(|serial| history::journal(folder, serial)) else { continue };
+    let named_so = history::journals(folder)?.into_iter().rev();
+    // The one beside the state may have such a name too.
+    for serial in named_so.filter(|serial| Some(*serial) != beside_follows) {
+        let Some(bytes) = history::journal(folder, serial) else { continue };
         let left = named(Left::of(&bytes, None, vault), serial, lineage.as_deref());
         parts.note_journal(&left, serial, folder.place(&format!("history/journal-{serial}")));
         parts.journals.push(left);

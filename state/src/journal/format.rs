@@ -139,6 +139,7 @@ impl Journal {
 }
 
 /// What is left of a journal of which a part is damaged.
+#[derive(Default)]
 pub(crate) struct Left {
     /// What the records follow; `None` if that cannot be told.
     pub(crate) header: Option<Header>,
@@ -155,8 +156,7 @@ pub(crate) struct Left {
 impl Left {
     /// Reads what can be read. `part` is as of [`Journal::open`].
     pub(crate) fn of(bytes: &[u8], part: Option<&str>, vault: &Vault) -> Self {
-        let (records, opened) = (Vec::new(), Vec::new());
-        let mut left = Self { header: None, records, damaged: 0, sealed: None, opened };
+        let mut left = Self::default();
         let (mut position, mut frames) = (0_u64, None);
         for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
             let payload = first_frame(line).map(|frame| frame.payload);

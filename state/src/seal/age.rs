@@ -122,15 +122,13 @@ impl Key for AgeKey {
 
 /// What a file holds: the data key, and the digest of what it is for.
 fn held(data_key: &DataKey, scope: &Scope) -> Zeroizing<Vec<u8>> {
-    let digest = scope.digest();
-    Zeroizing::new([&data_key.bytes()[..], digest.as_ref().map_or(&[][..], |digest| digest)].concat())
+    Zeroizing::new([&data_key.bytes()[..], &scope.digest()].concat())
 }
 
 /// The data key that a file holds, if it is for this.
 fn of_scope(held: &[u8], scope: &Scope) -> Option<DataKey> {
     let (data_key, digest) = held.split_at_checked(32)?;
-    (scope.digest().as_ref().map_or(&[][..], |wanted| wanted) == digest)
-        .then(|| DataKey::from_bytes(data_key))?
+    (scope.digest() == digest).then(|| DataKey::from_bytes(data_key))?
 }
 
 /// A key of 32 bytes, made of another.

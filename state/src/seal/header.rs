@@ -96,9 +96,12 @@ impl Scope {
         [what, b"\n", &text].concat()
     }
 
-    /// Their digest; none if it is for anything.
-    pub(super) fn digest(&self) -> Option<[u8; 32]> {
-        (!self.0.is_empty()).then(|| Sha256::digest(self.bound_to(b"mlo scope")).into())
+    /// Their digest; no bytes if it is for anything.
+    pub(super) fn digest(&self) -> Vec<u8> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        Sha256::digest(self.bound_to(b"mlo scope")).to_vec()
     }
 }
 

@@ -115,7 +115,7 @@ impl KmsKey {
         Question { key_id, encryption_context, plaintext: None, ciphertext_blob: None }
     }
 
-    /// Whether the configuration names the key itself, and not what leads to one at present.
+    /// Whether the configuration names what leads to a key at present, and not the key itself.
     fn is_alias(&self) -> bool {
         self.settings.key_id.contains("alias/")
     }

@@ -114,16 +114,15 @@ impl Durable {
 
     /// With what a step makes durable.
     fn after(mut self, step: Step, name: &str) -> Self {
-        let (folder, file) = name.rsplit_once('/').map_or(("", name), |(folder, file)| (folder, file));
-        let folder = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let (folder, file) = name.split_at(name.rfind('/').map_or(0, |slash| slash + 1));
         match step {
             Step::Sync => {
                 let inode =
-                    self.names[&folder][file].last().copied().flatten().expect("what is synced is there");
+                    self.names[folder][file].last().copied().flatten().expect("what is synced is there");
                 self.synced.insert(inode, self.bytes[&inode].clone());
             }
             Step::SyncFolder => {
-                let known = self.names.entry(folder).or_default();
+                let known = self.names.entry(folder.to_owned()).or_default();
                 known.retain(|_, meanings| {
                     meanings.drain(..meanings.len() - 1);
                     meanings[0].is_some()

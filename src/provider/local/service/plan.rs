@@ -7,7 +7,7 @@ use crate::lang::value::{Path as ValuePath, Type, Value};
 use crate::provider::object::{attribute, same, text, with};
 use crate::provider::{PlanRequest, Planned, ProviderError, Surroundings};
 use mlo_model::{ModelError, ModelFacts};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Arguments whose change needs another process. `ready_timeout` is for the wait alone.
 const RESTARTS: [&str; 10] = [
@@ -134,10 +134,7 @@ pub(super) fn agrees(given: &Value, actual: &str) -> Result<(), ProviderError> {
 /// # Errors
 /// If it cannot be read or is no ONNX model.
 pub(super) async fn signature_of(path: PathBuf) -> Result<String, ProviderError> {
-    let shown = path.display().to_string();
-    let read = tokio::task::spawn_blocking(move || mlo_model::signature(&path)).await;
-    let read = read.map_err(|stopped| ProviderError::permanent(stopped.to_string()))?;
-    read.map_err(|error| not_served(&shown, &error))
+    of_file(path, mlo_model::signature).await
 }
 
 /// What the model file at a path says of itself.
@@ -145,18 +142,23 @@ pub(super) async fn signature_of(path: PathBuf) -> Result<String, ProviderError>
 /// # Errors
 /// If it cannot be read or is no ONNX model.
 pub(super) async fn facts_of(path: PathBuf) -> Result<ModelFacts, ProviderError> {
-    let shown = path.display().to_string();
-    // Reading a gigabyte takes about a second, in which other operations go on.
-    let inspected = tokio::task::spawn_blocking(move || mlo_model::inspect(&path)).await;
-    let facts = inspected.map_err(|stopped| ProviderError::permanent(stopped.to_string()))?;
-    facts.map_err(|error| not_served(&shown, &error))
+    of_file(path, mlo_model::inspect).await
 }
 
-fn not_served(shown: &str, error: &ModelError) -> ProviderError {
-    ProviderError::permanent(format!("the model {shown} cannot be served"))
-        .detail(error.to_string())
-        .help("check the path; it is relative to the project's folder")
-        .help("if the file is made by this apply, give its `digest`, so that it is not read before")
-        .code(&MODEL)
-        .at(ValuePath::root().name("model"))
+async fn of_file<T: Send + 'static>(
+    path: PathBuf,
+    read: fn(&Path) -> Result<T, ModelError>,
+) -> Result<T, ProviderError> {
+    let shown = path.display().to_string();
+    // Reading a gigabyte takes about a second, in which other operations go on.
+    let read = tokio::task::spawn_blocking(move || read(&path)).await;
+    let read = read.map_err(|stopped| ProviderError::permanent(stopped.to_string()))?;
+    read.map_err(|error| {
+        ProviderError::permanent(format!("the model {shown} cannot be served"))
+            .detail(error.to_string())
+            .help("check the path; it is relative to the project's folder")
+            .help("if the file is made by this apply, give its `digest`, so that it is not read before")
+            .code(&MODEL)
+            .at(ValuePath::root().name("model"))
+    })
 }
