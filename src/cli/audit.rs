@@ -24,7 +24,7 @@ use serde_json::{Value as Json, json};
 pub(super) fn digest_of(plan: &Plan, screen: &Screen) -> String {
     let shown = discretion::shown(plan, false);
     let shown = discretion::hidden(&shown, &|text| screen.hides(text));
-    let document = view::done_by(&json!(view::Judged { plan: &shown, sees: &|_| true }));
+    let document = view::done_by(json!(view::Judged { plan: &shown, sees: &|_| true }));
     audit::digest_of(&screen.without_secrets(document))
 }
 

@@ -6,6 +6,7 @@
 
 mod here;
 mod judged;
+mod made;
 
 pub(super) use here::Here;
 
@@ -20,14 +21,13 @@ use super::screen::Screen;
 use super::session::{self, Failed, Session};
 use super::variables;
 use super::vault::{self, Keys};
-use super::view::json;
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span, because, code, escape};
 use crate::fetch::Mode;
 use crate::lang::config::Module;
 use crate::lang::fetch;
 use crate::lang::syntax::SOURCE_BYTES_MAX;
 use crate::lang::value::convert;
-use crate::plan::file::{BYTES_MAX, Embedded, Given, MadeFrom, PlanFile, PlanFileError, compare, kind_name};
+use crate::plan::file::{BYTES_MAX, Embedded, Given, PlanFile, PlanFileError, compare};
 use crate::plan::{Input, Inputs, Kind, Plan, Reading, Seen, diff};
 use crate::policy::Decision;
 use crate::sign::{Author, Rules, SecretKey};
@@ -109,54 +109,10 @@ pub(super) fn write(
     let is_secret = |text: &str| screen.hides(text);
     let vault = &session.keys.vault;
     let is_sealed = vault.has_keys();
-    if is_sealed { Ok(()) } else { refuse_secret_keys(plan, &is_secret) }?;
-    let place = &session.place;
-    let mut made_from = MadeFrom {
-        lineage: plan.lineage.clone(),
-        serial: plan.serial,
-        state: state_digest(snapshot),
-        environment: plan.environment.clone(),
-        is_named: session.environment.is_named,
-        policies: decision.bundle.clone(),
-        bundles: decision.bundles.iter().map(judged::pinned).collect(),
-        judged: screen.without_secrets(json::approval(decision)),
-        kind: kind_name(plan.kind).to_owned(),
-        refresh: engine.refresh,
-        strict_checks: engine.strict_checks,
-        parts: [spelt(&engine.targets), spelt(&engine.excludes), spelt(&engine.replace)],
-        overrides: engine.overrides.iter().cloned().collect(),
-        planned_at: session.context.origin.planned_at.unwrap_or_default(),
-        who: session::holder("plan").who,
-        signer: key.map(|key| key.public().to_string()),
-        folder: place.shown.clone(),
-        manifest: place.manifest.as_ref().map(|path| path.display().to_string()),
-        working_folder: session.context.working_folder.clone(),
-        salt: session::random_name(),
-        configuration: BTreeMap::new(),
-        manifests: BTreeMap::new(),
-        fetched: BTreeMap::new(),
-        seen: BTreeMap::new(),
-    };
-    let files = |range: std::ops::Range<usize>| session.sources.iter().skip(range.start).take(range.len());
-    let embed = |made_from: &MadeFrom, text: &str| Embedded {
-        digest: made_from.digest(text.as_bytes()),
-        text: Some(text.to_owned()).filter(|text| is_sealed || !is_secret(text)),
-    };
-    for source in files(session.project.config_sources.clone()) {
-        if !places::is_own(&source.name) {
-            let digest = made_from.digest(source.text.as_bytes());
-            made_from.fetched.insert(source.name.clone(), digest);
-            continue;
-        }
-        let embedded = embed(&made_from, &source.text);
-        made_from.configuration.insert(inside(place, &source.name), embedded);
+    if !is_sealed {
+        refuse_secret_keys(plan, &is_secret)?;
     }
-    for source in files(session.project.manifest_sources.clone()) {
-        let embedded = embed(&made_from, &source.text);
-        made_from.manifests.insert(source.name.clone(), embedded);
-    }
-    let seen = session.context.origin.seen.all();
-    made_from.seen = seen.iter().map(|(name, digest)| (name.clone(), made_from.digest(digest))).collect();
+    let made_from = made::made_from(session, (plan, decision, snapshot), (engine, key), screen);
     let made = PlanFile::new(plan, made_from, &session.context.inputs, &is_secret, is_sealed);
     let made = made.map_err(|error| Diagnostic::error(code::engine::PLAN_FILE, error.to_string()))?;
     let text = made.encode(key);
@@ -165,7 +121,7 @@ pub(super) fn write(
             format!("the plan takes {} bytes, and at most {BYTES_MAX} are kept in a file", text.len());
         return Err(Diagnostic::error(code::engine::PLAN_FILE, summary).help("plan a part of it").into());
     }
-    let project = Some(place.shown.clone());
+    let project = Some(session.place.shown.clone());
     let subject = Subject { project, ..Subject::new(seal::Kind::Plan, &*plan.lineage, plan.serial) };
     let bytes = vault.seal(subject, false, text.into_bytes()).map_err(|error| {
         let message = Diagnostic::error(code::state::SEALED, format!("`{}`: {error}", path.display()));
@@ -191,10 +147,6 @@ fn refuse_secret_keys(plan: &Plan, is_secret: &dyn Fn(&str) -> bool) -> Result<(
     };
     let summary = format!("{address} has a sensitive value in its address, which a plan's file would show");
     Err(Diagnostic::error(code::engine::PLAN_FILE, summary).help("use keys that may be seen").into())
-}
-
-fn spelt<T: std::fmt::Display>(addresses: &[T]) -> Vec<String> {
-    addresses.iter().map(ToString::to_string).collect()
 }
 
 /// Addresses that were spelt; what is none selects nothing, and the plan is not as it was announced.

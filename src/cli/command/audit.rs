@@ -244,7 +244,7 @@ fn digest_of(path: &Path) -> Result<String, Failure> {
     if !plan.get("resource_changes").is_some_and(Json::is_array) {
         return Err(unreadable("it is no document of a plan".to_owned()));
     }
-    Ok(audit::digest_of(&json::done_by(plan)))
+    Ok(audit::digest_of(&json::done_by(plan.clone())))
 }
 
 fn verified(kept: &[Kept], findings: &[Finding]) -> Json {

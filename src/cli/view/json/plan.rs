@@ -97,13 +97,13 @@ impl Serialize for JudgedChanges<'_, '_> {
 }
 
 /// What a plan does, out of its document: what the audit log has the digest of. What the document leaves out is empty.
-pub(in crate::cli) fn done_by(document: &Json) -> Json {
-    let part = |name: &str, none: Json| document.get(name).cloned().unwrap_or(none);
-    json!({
-        "output_changes": part("output_changes", json!({})),
-        "resource_changes": part("resource_changes", json!([])),
-        "resource_drift": part("resource_drift", json!([])),
-    })
+pub(in crate::cli) fn done_by(mut document: Json) -> Json {
+    let mut part = |name: &str, none: Json| document.get_mut(name).map_or(none, Json::take);
+    object([
+        ("output_changes", part("output_changes", json!({}))),
+        ("resource_changes", part("resource_changes", json!([]))),
+        ("resource_drift", part("resource_drift", json!([]))),
+    ])
 }
 
 /// Whether policies get a change at all.
