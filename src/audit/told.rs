@@ -1,7 +1,7 @@
 //! What records say of a decision. Models with which all came out the same are told together, so that a record of many
 //! models stays small.
 
-use crate::policy::{Decision, Denial, Evaluated, Evaluation, Listed, Violation, Waiver, Warning};
+use crate::policy::{Decision, Denial, Evaluated, Evaluation, Violation, Waiver, Warning};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -79,7 +79,7 @@ fn decided(decision: &Decision, plan: &str) -> Json {
         decision.warnings.iter().filter(|warning| warning.rule.is_some()).map(passed_by).collect();
     json!({
         "bundle": decision.bundle,
-        "bundles": decision.bundles.iter().map(bundle).collect::<Vec<_>>(),
+        "bundles": decision.bundles,
         "inputs": {
             "plan": plan,
             "asked": decision.plan_input,
@@ -88,17 +88,6 @@ fn decided(decision: &Decision, plan: &str) -> Json {
         "models": models(&decision.evaluations),
         "plan_rules": rules(&decision.deployment),
         "passed_by": cut(told),
-    })
-}
-
-/// A bundle that was asked.
-fn bundle(bundle: &Listed) -> Json {
-    json!({
-        "name": bundle.name,
-        "source": bundle.source,
-        "digest": bundle.digest,
-        "revision": bundle.revision,
-        "signed_by": bundle.signed_by,
     })
 }
 

@@ -110,19 +110,18 @@ pub(super) fn named(paths: &[PathBuf], network: &args::Network) -> Result<Vec<Na
     Ok(named)
 }
 
-/// One bundle, which must be signed with one of the keys; and its files.
+/// Bundles, each of which must be signed with one of the keys; and how many files each has.
 pub(super) fn verified(
     named: &args::Policies,
     network: &args::Network,
-) -> Result<Vec<(Bundle, Files)>, PolicyError> {
+) -> Result<Vec<(Bundle, usize)>, PolicyError> {
     let source = Source { network: network.clone(), ..Source::default() };
     let place = here()?;
     let packages = Packages::new(&place, &source, Mode::Missing);
     let keys = keys(&named.keys)?;
     let bundles = named.bundles.iter().map(|source| {
         let from = Origin { source, folder: Path::new("") };
-        let bundle = from.bundle(&name_of(source), &packages, &[&keys])?;
-        Ok((bundle, from.files(&packages, true)?))
+        from.whole(&name_of(source), &packages, &[&keys])
     });
     let bundles = bundles.collect::<Result<_, _>>()?;
     packages.keep_lock_of_bundles()?;
@@ -184,21 +183,31 @@ impl Origin<'_> {
         packages: &Packages<'_>,
         asked: &[&Vec<VerifyingKey>],
     ) -> Result<Bundle, PolicyError> {
-        let shown = fetch::stripped(self.source);
-        let asked: Vec<_> = asked.iter().filter(|keys| !keys.is_empty()).collect();
+        let asked: Vec<_> = asked.iter().copied().filter(|keys| !keys.is_empty()).collect();
         if let (Kind::Folder(path) | Kind::Other(path), true) = (self.kind(), asked.is_empty()) {
-            return Ok(Bundle::from_folder(&path)?.named(name, &shown));
+            return Ok(Bundle::from_folder(&path)?.named(name, &fetch::stripped(self.source)));
         }
+        self.whole(name, packages, &asked).map(|(bundle, _)| bundle)
+    }
+
+    /// The bundle of all of its files, which must be signed by one of each of these lists; and how many files that are.
+    fn whole(
+        &self,
+        name: &str,
+        packages: &Packages<'_>,
+        asked: &[&Vec<VerifyingKey>],
+    ) -> Result<(Bundle, usize), PolicyError> {
         let files = self.files(packages, true)?;
         let folder = matches!(self.kind(), Kind::Folder(_)).then_some(self.source);
         let mut signed_by = None;
         for keys in asked {
             signed_by = Some(policy::verify(name, &files, folder, keys)?);
         }
-        let bundle = Bundle::of(files)?.named(name, &shown);
+        let count = files.len();
+        let bundle = Bundle::of(files)?.named(name, &fetch::stripped(self.source));
         Ok(match signed_by {
-            Some(key) => bundle.signed_by(key),
-            None => bundle,
+            Some(key) => (bundle.signed_by(key), count),
+            None => (bundle, count),
         })
     }
 

@@ -214,15 +214,9 @@ impl Fetcher {
 
     /// An archive of the project: it is what it is, so nothing is locked.
     fn local(&self, wanted: &Wanted<'_>, bytes: &[u8]) -> Result<Package, FetchError> {
-        let (path, folder) = local_parts(wanted.source);
-        let format =
-            Format::of_name(path)?.ok_or_else(|| FetchError::Address("it is no archive".to_owned()))?;
-        let tree = archive::unpack(bytes, format, wanted.purpose)?;
-        let folder = tree.folder_like(folder)?;
-        if !tree.has_folder(&folder) {
-            return Err(FetchError::NoFolder(folder));
-        }
+        let (tree, folder) = unpacked(wanted.source, bytes, wanted.purpose)?;
         let digest = self.store.keep(&tree)?;
+        let (path, _) = local_parts(wanted.source);
         Ok(Package { name: Store::name(&digest).to_owned(), folder, shown: path.to_owned() })
     }
 
@@ -457,13 +451,7 @@ fn short(digest: &str) -> String {
 
 /// The files of a bundle of policies in an archive of this machine, of which `source` may name a folder.
 pub fn opened(source: &str, bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, FetchError> {
-    let (path, folder) = local_parts(source);
-    let format = Format::of_name(path)?.ok_or_else(|| FetchError::Address("it is no archive".to_owned()))?;
-    let tree = archive::unpack(bytes, format, Purpose::Policy)?;
-    let folder = tree.folder_like(folder)?;
-    if !tree.has_folder(&folder) {
-        return Err(FetchError::NoFolder(folder));
-    }
+    let (tree, folder) = unpacked(source, bytes, Purpose::Policy)?;
     let prefix = if folder.is_empty() { folder } else { format!("{folder}/") };
     let inside = tree.files.iter().filter_map(|(path, bytes)| Some((path.strip_prefix(&prefix)?, bytes)));
     Ok(inside.map(|(path, bytes)| (path.to_owned(), bytes.as_ref().clone())).collect())
@@ -478,6 +466,15 @@ pub fn packed(files: &BTreeMap<String, Vec<u8>>) -> std::io::Result<Vec<u8>> {
 pub fn is_elsewhere(source: &str) -> bool {
     let known = ["git@", "github.com/", "bitbucket.org/"];
     source.contains("://") || source.contains("::") || known.iter().any(|start| source.starts_with(start))
+}
+
+/// The files of an archive of this machine, and the folder in it that its source names.
+fn unpacked(source: &str, bytes: &[u8], purpose: Purpose) -> Result<(Tree, String), FetchError> {
+    let (path, folder) = local_parts(source);
+    let format = Format::of_name(path)?.ok_or_else(|| FetchError::Address("it is no archive".to_owned()))?;
+    let tree = archive::unpack(bytes, format, purpose)?;
+    let folder = tree.folder_like(folder)?;
+    if tree.has_folder(&folder) { Ok((tree, folder)) } else { Err(FetchError::NoFolder(folder)) }
 }
 
 /// The path of an archive of the project, and the folder in it.

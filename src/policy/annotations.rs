@@ -17,18 +17,14 @@ pub(super) fn annotations(rules: &BTreeMap<String, String>) -> Result<Vec<Annota
     for (file, text) in rules {
         let package = package_of(text).unwrap_or_default();
         for block in blocks(text) {
-            let refuse = |reason: &str| Fault::Refused {
-                file: file.clone(),
-                line: block.line,
-                column: 1,
-                reason: reason.to_owned(),
+            let Some(said) = read(&block.text) else {
+                return Err(block.refused(file, "what METADATA says is not YAML"));
             };
-            let Some(said) = read(&block.text) else { return Err(refuse("what METADATA says is not YAML")) };
             // Of a whole package nothing is asked of.
-            let Some((head, line)) = block.head else { continue };
-            let about = Said(&said).annotation(&head).map_err(|reason| refuse(&reason))?;
+            let Some((head, line)) = &block.head else { continue };
+            let about = Said(&said).annotation(head).map_err(|reason| block.refused(file, &reason))?;
             let (file, package) = (file.clone(), package.to_owned());
-            found.push(Annotation { package, file, line, ..about });
+            found.push(Annotation { package, file, line: *line, ..about });
         }
     }
     Ok(found)
@@ -49,23 +45,17 @@ pub(super) fn values_of<'t>(
 
 fn values_of_file(file: &str, text: &str) -> Result<Option<Vec<String>>, Fault> {
     for block in blocks(text) {
-        let refuse = |reason: &str| Fault::Refused {
-            file: file.to_owned(),
-            line: block.line,
-            column: 1,
-            reason: reason.to_owned(),
-        };
         let annotation = read(&block.text).unwrap_or_default();
         let Some(said) = annotation.pointer("/custom/values_of").filter(|said| !said.is_null()) else {
             continue;
         };
         if annotation.get("scope").and_then(Json::as_str) != Some("package") {
-            return Err(refuse("`values_of` is said of a package: write `scope: package`"));
+            return Err(block.refused(file, "`values_of` is said of a package: write `scope: package`"));
         }
         let types = said.as_array().map(|types| types.iter().map(Json::as_str).collect::<Option<Vec<_>>>());
         return match types.flatten() {
             Some(types) => Ok(Some(types.into_iter().map(str::to_owned).collect())),
-            None => Err(refuse("`values_of` is a list of types of objects, such as `aws_*`")),
+            None => Err(block.refused(file, "`values_of` is a list of types of objects, such as `aws_*`")),
         };
     }
     Ok(None)
@@ -98,6 +88,13 @@ struct Block {
     text: String,
     /// The name of the rule below it, and its line; nothing if something else stands there.
     head: Option<(String, usize)>,
+}
+
+impl Block {
+    /// That something of it, in this file, is not as it must be.
+    fn refused(&self, file: &str, reason: &str) -> Fault {
+        Fault::Refused { file: file.to_owned(), line: self.line, column: 1, reason: reason.to_owned() }
+    }
 }
 
 fn blocks(text: &str) -> Vec<Block> {

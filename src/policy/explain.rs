@@ -79,16 +79,24 @@ impl Bundle {
         Ok(rules)
     }
 
-    /// How much a rule weighs in an environment.
+    /// How much each of these rules weighs in an environment.
     ///
     /// # Errors
     /// If the bundle is not well formed.
-    pub fn weight(&self, about: &Annotation, here: &Circumstances) -> Result<Level, PolicyError> {
-        let own: Vec<_> =
-            self.annotations()?.into_iter().filter(|it| it.is_rule() && it.rule == about.rule).collect();
-        let levels = self.levels(&own, here)?;
-        let here = levels.into_iter().find(|level| level.environment == here.environment);
-        Ok(here.map(|level| level.level).unwrap_or_default())
+    pub fn weights<'r>(
+        &self,
+        rules: &'r [Annotation],
+        here: &Circumstances,
+    ) -> Result<Vec<(&'r Annotation, Level)>, PolicyError> {
+        let all = self.annotations()?;
+        let weight = |about: &'r Annotation| {
+            let own: Vec<_> =
+                all.iter().filter(|it| it.is_rule() && it.rule == about.rule).cloned().collect();
+            let levels = self.levels(&own, here)?;
+            let here = levels.into_iter().find(|level| level.environment == here.environment);
+            Ok((about, here.map(|level| level.level).unwrap_or_default()))
+        };
+        rules.iter().map(weight).collect()
     }
 
     fn annotations(&self) -> Result<Vec<Annotation>, PolicyError> {

@@ -399,8 +399,8 @@ impl Gate {
         let inputs: Vec<_> = subjects.iter().map(|subject| subject.manifest.to_string()).collect();
         let plan = deployment.map(|deployment| digest(&deployment.input));
         let (early, early_plan) = (std::mem::take(&mut self.early), self.early_plan.take());
-        let is_asked = early_plan.is_some() && early_plan == plan;
-        if early != inputs || early_plan.is_some() && !is_asked {
+        let is_other = early != inputs || early_plan.is_some() && early_plan != plan;
+        if is_other {
             // Somebody asked about something else: those answers come first, and are not wanted.
             for _ in early.iter().chain(&early_plan) {
                 let _ = self.child.reply("judging");
@@ -408,21 +408,15 @@ impl Gate {
             for input in &inputs {
                 self.child.ask(MODEL, input);
             }
-            self.ask_about(deployment);
-        } else if !is_asked {
-            self.ask_about(deployment);
+        }
+        if let Some(deployment) = deployment.filter(|_| is_other || early_plan.is_none()) {
+            self.child.ask(DEPLOYMENT, &deployment.input);
         }
         if plan.is_some() {
             self.judged += 1;
             self.held = Some(self.judged);
         }
         Asked { subjects: inputs.iter().map(|input| digest(input)).collect(), plan }
-    }
-
-    fn ask_about(&self, deployment: Option<&Deployment<'_>>) {
-        if let Some(deployment) = deployment {
-            self.child.ask(DEPLOYMENT, &deployment.input);
-        }
     }
 
     /// The answer that is next, consistent in itself.
@@ -595,7 +589,8 @@ fn out_of_turn(during: &str) -> PolicyError {
     }
 }
 
-/// Checks that the parts of an answer agree, or says which rule contradicts another and how.
+/// Checks that the parts of an answer agree, or says which rule contradicts another and how. A file that adds a `deny` of its
+/// own to a package leaves what the package says of its other rules as it is: `allow` and `evaluated` may know nothing of it.
 fn consistent(answer: Answer) -> Result<Answer, (&'static str, &'static str)> {
     let said: BTreeSet<_> = answer.deny.iter().map(|denial| denial.msg.as_str()).collect();
     let violations = || answer.violation.iter().flatten();

@@ -333,7 +333,7 @@ pub(in crate::cli) fn policy(decision: &Decision, paint: Paint) -> String {
         }
     }
     let (counted, environment) = (counted(decision), &decision.environment);
-    let bundle: String = decision.bundle.chars().take("sha256:".len() + 12).collect();
+    let bundle = policies::short(&decision.bundle);
     let _ = writeln!(out, "{} {counted}, environment {environment}, bundle {bundle}", paint.bold("Policy:"));
     out.push_str(&bundles(decision));
     out

@@ -10,6 +10,7 @@
 use super::manifest::{self, contains, overlap};
 use super::{BUILT_IN, Bundle, DEPLOYMENT_NAME, DEPLOYMENT_RULES, data, digest_file, finished};
 use crate::policy::{DEPLOYMENT, PACKAGES, PolicyError, waivers};
+use serde::Serialize;
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -30,8 +31,8 @@ pub struct Bundles {
     digest: String,
 }
 
-/// One of the bundles of a run, as it is told and pinned.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One of the bundles of a run, as it is told and pinned. Its fields are the keys of documents and records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Listed {
     /// What it is called.
     pub name: String,
@@ -42,6 +43,7 @@ pub struct Listed {
     /// The revision that its manifest says.
     pub revision: Option<String>,
     /// Whether it has a signature.
+    #[serde(skip)]
     pub is_signed: bool,
     /// The key whose signature of it was verified.
     pub signed_by: Option<String>,

@@ -167,7 +167,7 @@ fn verify(options: &BundleVerify) -> Result<Done, Failure> {
     let Listed { source, digest, revision, signed_by, .. } = Listed::from(bundle);
     let key = signed_by.unwrap_or_default();
     // The file with the signature is not among those that were signed.
-    let count = files.len() - 1;
+    let count = files - 1;
     let told =
         revision.as_ref().map(|revision| format!(", revision {}", escape(revision))).unwrap_or_default();
     let text = format!(

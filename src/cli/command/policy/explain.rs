@@ -28,11 +28,8 @@ fn explain(options: &PolicyExplain, sources: &mut SourceMap, screen: &Screen) ->
     let here = circumstances(options, sources, screen)?;
     let known = bundle.rules().map_err(failed)?;
     let program = policy_process::program().map_err(failed)?;
-    let explained = |rule: &str| bundle.explain(rule, &here, &program).map_err(failed);
     let Some(wanted) = options.rule.as_deref() else {
-        let all: Result<Vec<_>, _> =
-            known.iter().map(|about| bundle.weight(about, &here).map(|level| (about, level))).collect();
-        let all = all.map_err(failed)?;
+        let all = bundle.weights(&known, &here).map_err(failed)?;
         if options.json {
             screen.print_json(rules::list_json(&all, &here.environment));
         } else {
@@ -40,7 +37,7 @@ fn explain(options: &PolicyExplain, sources: &mut SourceMap, screen: &Screen) ->
         }
         return Ok(());
     };
-    let Some(found) = explained(wanted)? else {
+    let Some(found) = bundle.explain(wanted, &here, &program).map_err(failed)? else {
         let error = Diagnostic::error(code::engine::USAGE, format!("there is no rule `{wanted}`"));
         let error = error.did_you_mean(wanted, known.iter().map(|about| about.rule.as_str()));
         return Err(error.help("`mlo policy explain` lists all rules").into());

@@ -2,7 +2,7 @@
 
 use super::diagnostics;
 use crate::diag::SourceMap;
-use crate::policy::{Annotation, Decision, Denial, Evaluated, Listed, Waiver, Warning};
+use crate::policy::{Annotation, Decision, Denial, Evaluated, Waiver, Warning};
 use serde_json::{Map, Value as Json, json};
 
 /// What the policies said when they let everything through.
@@ -48,7 +48,7 @@ fn decision(decision: &Decision) -> Json {
     let warnings: Vec<_> = decision.warnings.iter().map(warning).collect();
     json!({
         "bundle": decision.bundle,
-        "bundles": decision.bundles.iter().map(bundle).collect::<Vec<_>>(),
+        "bundles": decision.bundles,
         "environment": decision.environment,
         "evaluations": evaluations,
         "deployment": rules(&decision.deployment),
@@ -66,17 +66,6 @@ pub(in crate::cli) fn about(about: &Annotation) -> Json {
         "actions": about.actions,
         "file": about.file,
         "line": about.line,
-    })
-}
-
-/// A bundle that was asked.
-fn bundle(bundle: &Listed) -> Json {
-    json!({
-        "name": bundle.name,
-        "source": bundle.source,
-        "digest": bundle.digest,
-        "revision": bundle.revision,
-        "signed_by": bundle.signed_by,
     })
 }
 
