@@ -9,6 +9,8 @@ mod buckets;
 mod checks;
 mod cli;
 mod console;
+#[cfg(target_os = "linux")]
+mod control_plane;
 mod data;
 mod docs;
 mod documents;

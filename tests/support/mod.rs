@@ -2,6 +2,8 @@
 //! in which ONNX Runtime lies.
 
 pub(crate) mod aging;
+#[cfg(target_os = "linux")]
+pub(crate) mod cluster;
 pub(crate) mod pack;
 pub(crate) mod schema;
 pub(crate) mod server;

@@ -76,7 +76,8 @@ fn is_in_package(path: &str) -> bool {
 ///
 /// - `modules/` and `policies/`: built into the binary, so a source of the product names the file; `x_test.rego` lies
 ///   beside `x.rego`.
-/// - `tests/` and `examples/`: a source names the file or a folder around it (one below `tests/` or `examples/`).
+/// - `tests/` and `examples/`: a source names the file or a folder around it (one below `tests/` or `examples/`), or Go
+///   reads it.
 ///   Within an example, what is not loaded as configuration is named by another of its files.
 fn unread(repository: &Repository) -> Vec<String> {
     let mut found = Vec::new();
@@ -90,7 +91,11 @@ fn unread(repository: &Repository) -> Vec<String> {
                 repository.files.iter().any(|(other, _)| *other == tested)
             }
             "modules" | "policies" => is_named(repository, path),
-            "tests" => is_named_with_folders(repository, inside) || is_snapshot(repository, path),
+            "tests" => {
+                is_named_with_folders(repository, inside)
+                    || is_snapshot(repository, path)
+                    || is_in_go_module(repository, path)
+            }
             "examples" => is_named_with_folders(repository, path) && has_place_in_example(repository, path),
             _ => true,
         };
@@ -133,6 +138,15 @@ fn is_snapshot(repository: &Repository, path: &str) -> bool {
     let name = path.strip_suffix(".snap").and_then(|stem| stem.rsplit("__").next());
     let name = name.map(|name| name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('-'));
     name.is_some_and(|name| sources(repository).any(|(_, text)| text.contains(name)))
+}
+
+/// Whether Go reads the file: what a module is made of lies beside its `go.mod`.
+fn is_in_go_module(repository: &Repository, path: &str) -> bool {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let module = format!("{folder}/go.mod");
+    let end = name.rsplit('.').next().unwrap_or_default();
+    let is_read = matches!(name, "go.mod" | "go.sum") || end == "go";
+    is_read && repository.files.iter().any(|(other, _)| *other == module)
 }
 
 /// Rust, without these checks themselves: their examples read nothing.
@@ -218,6 +232,10 @@ fn unread_data_is_found() {
         ("tests/plan.rs", "cases(\"tests/cases/plan\"); run(\"examples/iris\")"),
         ("tests/cases/plan/one.hcl", ""),
         ("tests/cases/lost/one.hcl", ""),
+        ("tests/cluster/go.mod", ""),
+        ("tests/cluster/main.go", ""),
+        ("tests/cluster/notes.txt", ""),
+        ("tests/other/main.go", ""),
         ("examples/iris/iris.yaml", "uri: model/iris.onnx"),
         ("examples/iris/model/iris.onnx", ""),
         ("examples/iris/lost.csv", ""),
@@ -230,6 +248,8 @@ fn unread_data_is_found() {
             "policies/old_test.rego: nothing reads it",
             "modules/local/main.hcl: nothing reads it",
             "tests/cases/lost/one.hcl: nothing reads it",
+            "tests/cluster/notes.txt: nothing reads it",
+            "tests/other/main.go: nothing reads it",
             "examples/iris/lost.csv: nothing reads it",
             "examples/lost/main.hcl: nothing reads it",
         ]

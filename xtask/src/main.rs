@@ -1,5 +1,5 @@
 //! Chores of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask fuzz`, `cargo xtask simulate`,
-//! `cargo xtask bench NAME`, `cargo xtask onnxruntime`.
+//! `cargo xtask bench NAME`, `cargo xtask onnxruntime`, `cargo xtask cluster`.
 //!
 //! Needs Rust and Python 3; whatever else a chore needs it obtains itself, pinned, once, into the user's cache
 //! folder. Nothing is installed outside that folder and `target/`.
@@ -38,6 +38,7 @@ Usage: cargo xtask <chore> [--offline]
                  the engine on machines, networks and disks that fail as each seed says
   bench NAME     time and memory of a release build; the names are below
   onnxruntime    obtain ONNX Runtime into the user's cache folder and print its path
+  cluster        build the tests' Kubernetes cluster and its kubectl there and print their paths
 
   --offline      take what the cache has and download nothing
 ";
@@ -51,6 +52,7 @@ enum Chore {
     Fuzz { seconds: u64 },
     Simulate { from: u64, seeds: u64 },
     OnnxRuntime,
+    Cluster,
     Help,
 }
 
@@ -86,6 +88,11 @@ fn run(chore: &Chore, offline: bool) -> Result<(), Failure> {
             println!("{}", onnxruntime::obtain(&workspace, &cache)?.display());
             Ok(())
         }
+        Chore::Cluster => {
+            let built = tools::test_cluster(&workspace, &cache)?;
+            println!("{}\n{}", built.cluster.display(), built.kubectl.display());
+            Ok(())
+        }
         Chore::Help => Ok(()),
     }
 }
@@ -98,6 +105,7 @@ fn parse(arguments: &[String]) -> Result<(Chore, bool), String> {
         None | Some("help" | "--help" | "-h") => return Ok((Chore::Help, offline)),
         Some("demo") => Chore::Demo,
         Some("onnxruntime") => Chore::OnnxRuntime,
+        Some("cluster") => Chore::Cluster,
         Some("bench") => match words.next() {
             Some(name) if bench::is_bench(name) => Chore::Bench { name: name.to_owned() },
             name => return Err(name.unwrap_or("bench").to_owned()),
@@ -149,6 +157,7 @@ mod tests {
             ("demo", Ok((Chore::Demo, false))),
             ("demo --offline", Ok((Chore::Demo, true))),
             ("onnxruntime", Ok((Chore::OnnxRuntime, false))),
+            ("cluster", Ok((Chore::Cluster, false))),
             ("test", Ok((Chore::Test { full: false }, false))),
             ("--offline test --full", Ok((Chore::Test { full: true }, true))),
             ("fuzz --seconds 60", Ok((Chore::Fuzz { seconds: 60 }, false))),

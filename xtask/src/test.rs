@@ -40,7 +40,11 @@ pub(crate) fn run(workspace: &Workspace, cache: &Cache, full: bool) -> Result<()
     let triton = steps.step("tritonclient", || tools::python_packages(cache, &tools::TRITON))?;
     let mlserver = steps.step("MLServer", || tools::python_packages(cache, &tools::MLSERVER))?;
     let mlflow = steps.step("MLflow", || tools::python_packages(cache, &tools::MLFLOW))?;
-    let parts = [
+    // Its nodes need the addresses that only Linux gives the loopback interface: elsewhere no test asks for it.
+    let cluster = cfg!(target_os = "linux")
+        .then(|| steps.step("Kubernetes", || tools::test_cluster(workspace, cache)))
+        .transpose()?;
+    let mut parts = vec![
         ("MLO_TEST_OPA", &*opa),
         ("MLO_TEST_OPA_CASES", &*cases),
         ("MLO_ONNXRUNTIME", &*library),
@@ -50,16 +54,19 @@ pub(crate) fn run(workspace: &Workspace, cache: &Cache, full: bool) -> Result<()
         ("MLO_TEST_MLSERVER_PYTHON", &*mlserver),
         ("MLO_TEST_MLFLOW_PYTHON", &*mlflow),
     ];
-    steps.step("tests", || command::show(&mut tests(workspace, parts, full)))?;
+    if let Some(built) = &cluster {
+        parts.extend([("MLO_TEST_CLUSTER", &*built.cluster), ("MLO_TEST_KUBECTL", &*built.kubectl)]);
+    }
+    steps.step("tests", || command::show(&mut tests(workspace, &parts, full)))?;
 
     println!("{}", steps.table());
     Ok(())
 }
 
 /// Unit, integration and end-to-end tests in one build. They come last, so that Cargo's own count of them ends the run.
-fn tests<const N: usize>(workspace: &Workspace, parts: [(&str, &Path); N], full: bool) -> Command {
+fn tests(workspace: &Workspace, parts: &[(&str, &Path)], full: bool) -> Command {
     let mut command = workspace.cargo(&["test", "--workspace", "--locked"]);
-    command.envs(parts);
+    command.envs(parts.iter().copied());
     if full {
         command.env("MLO_TEST_FULL", "1").env("PROPTEST_CASES", FULL_CASES);
     }
@@ -75,7 +82,7 @@ mod tests {
         let workspace = Workspace::locate().unwrap();
         let command = tests(
             &workspace,
-            [("MLO_TEST_OPA", Path::new("/tools/opa")), ("MLO_ONNXRUNTIME", Path::new("/cache/ort.so"))],
+            &[("MLO_TEST_OPA", Path::new("/tools/opa")), ("MLO_ONNXRUNTIME", Path::new("/cache/ort.so"))],
             full,
         );
         let set = |(name, value): (&std::ffi::OsStr, Option<&std::ffi::OsStr>)| {

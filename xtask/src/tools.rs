@@ -1,5 +1,7 @@
 //! Programs that the checks need and a machine may lack: built from pinned source, once, into the cache.
 
+mod cluster;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,6 +11,8 @@ use crate::command;
 use crate::failure::Failure;
 use crate::python::Python;
 use crate::workspace::Workspace;
+
+pub(crate) use cluster::test_cluster;
 
 /// Open Policy Agent: the policies must mean the same in it as in `mlo`.
 const OPA: Tool = Tool { name: "opa", version: "v1.22.0", source: "github.com/open-policy-agent/opa" };
