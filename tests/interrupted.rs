@@ -4,7 +4,7 @@ use crate::support::{Project, said};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Between two looks at what should happen.
@@ -66,7 +66,10 @@ fn left_of_commands(project: &Project) -> Vec<String> {
 
 /// Runs `mlo apply` until the command for an object has begun to wait.
 fn begin(project: &Project, name: &str) -> Child {
-    let mut apply = project.command(&["apply", "--auto-approve"]);
+    begin_with(project, project.command(&["apply", "--auto-approve"]), name)
+}
+
+fn begin_with(project: &Project, mut apply: Command, name: &str) -> Child {
     let child = apply.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let begun = || std::fs::read_to_string(project.path().join("begun")).unwrap_or_default();
     let looks = (0..30 * SECOND).take_while(|_| !begun().contains(name));
@@ -155,6 +158,22 @@ fn the_first_signal_lets_what_runs_end_and_begins_nothing_new() {
         project.ok(&["apply", "--auto-approve"]).has(&["1 added"]).has_not(&["MLO3027"]);
         assert!(!project.path().join("mistakes").exists());
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_run_under_nohup_outlives_its_terminal() {
+    let project = project(&[("slow", ""), ("after", "local_command.slow")]);
+    project.write("wait/slow", "1");
+    let apply = project.command(&["apply", "--auto-approve"]);
+    let mut nohup = Command::new("nohup");
+    nohup.arg(apply.get_program()).args(apply.get_args()).current_dir(project.path()).env_clear();
+    nohup.envs(apply.get_envs().filter_map(|(name, value)| Some((name, value?)))).stdin(Stdio::null());
+    let mut child = begin_with(&project, nohup, "slow");
+    send(&child, Signal::HUP);
+    let text = rest(&mut child);
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
+    assert_eq!(objects(&project), 2);
 }
 
 #[test]

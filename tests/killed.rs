@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+/// How often it is looked what runs, and how many times until that is what is there.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOKS_MAX: usize = 400;
 
 /// Runs `mlo apply` until it says that it makes the server.
 fn begin_apply(project: &Project) -> Child {
@@ -31,22 +35,24 @@ fn processes_in(folder: &Path) -> Vec<String> {
     let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
     let here = processes
         .filter(|process| std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(&folder)));
-    here.map(|process| std::fs::read_to_string(process.join("cmdline")).unwrap_or_default().replace('\0', " "))
-        .collect()
+    here.map(|process| {
+        std::fs::read_to_string(process.join("cmdline")).unwrap_or_default().replace('\0', " ")
+    })
+    .collect()
 }
 
 /// Asserts that as many servers run in a folder or below it, and nothing else. What helped the run that has just ended
 /// (it judged policies, or tried a model) ends by itself once nobody asks it any more: it gets the time for that.
 fn assert_servers(folder: &Path, expected: usize) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let running = processes_in(folder);
+    let mut running = processes_in(folder);
+    for _ in 0..LOOKS_MAX {
         if running.len() == expected {
             return;
         }
-        assert!(Instant::now() < deadline, "expected {expected} servers and nothing else: {running:#?}");
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(LOOK_EVERY);
+        running = processes_in(folder);
     }
+    panic!("expected {expected} servers and nothing else: {running:#?}");
 }
 
 /// All files below a folder with their bytes.

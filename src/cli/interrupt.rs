@@ -77,7 +77,10 @@ impl Signals {
     fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15), (SignalKind::hangup(), 1)];
-        let streams = kinds.into_iter().filter_map(|(kind, number)| Some((signal(kind).ok()?, number)));
+        // Under `nohup` a run outlives its terminal.
+        let kinds =
+            kinds.into_iter().filter(|(kind, _)| *kind != SignalKind::hangup() || !hangup_is_ignored());
+        let streams = kinds.filter_map(|(kind, number)| Some((signal(kind).ok()?, number)));
         Self(streams.collect())
     }
 
@@ -95,6 +98,19 @@ impl Signals {
     }
 }
 
+/// Whether who started the program has it ignore that its terminal is gone, as `nohup` does. Told where the system tells it.
+#[cfg(unix)]
+fn hangup_is_ignored() -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status))
+}
+
+/// What `/proc/PID/status` says: SIGHUP is the lowest bit of a mask in hexadecimal digits.
+#[cfg(unix)]
+fn ignores_hangup(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u128::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
 #[cfg(not(unix))]
 struct Signals;
 
@@ -108,6 +124,24 @@ impl Signals {
         match tokio::signal::ctrl_c().await {
             Ok(()) => 2,
             Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_of_ignored_signals_is_read() {
+        for (status, expected) in [
+            ("Name:\tmlo\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000000001\n", true),
+            ("SigIgn:\t0000000000001001\n", true),
+            ("SigIgn:\t0000000000001002\nSigCgt:\t0000000000000001\n", false),
+            ("SigIgn:\tx\n", false),
+            ("", false),
+        ] {
+            assert_eq!(ignores_hangup(status), expected, "{status}");
         }
     }
 }

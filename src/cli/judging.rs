@@ -19,13 +19,13 @@ use crate::lang::value::{Kind as Shape, Value};
 use crate::manifest::{Manifest, Manifests};
 use crate::plan::{Context, Kind, Operation, Plan, Waiting};
 use crate::policy::{
-    self, Approved, Bundles, Decision, Denial, Deployment, Early, Gates, Level, PolicyError, Setting, Sight,
-    Subject, Verdict, Warning,
+    self, Approved, Bundles, Decision, Denial, Deployment, Early, Gates, Input, Level, PolicyError, Setting,
+    Sight, Subject, Verdict, Warning,
 };
 use mlo_state::Address;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -36,8 +36,8 @@ const INPUT_FORMAT: &str = "1.0";
 pub(super) struct StartedGate<'s> {
     gate: RefCell<Result<Gates, PolicyError>>,
     asked: Asked<'s>,
-    /// What was asked about the plan before anybody waits for it.
-    input: RefCell<Option<String>>,
+    /// Whether the policies look at the plan already, before anybody waits for what they say.
+    is_judging: Cell<bool>,
     recheck: RefCell<Option<Recheck>>,
     /// What was asked again, and what came of it.
     again: RefCell<Vec<Again>>,
@@ -139,7 +139,7 @@ impl Session {
         StartedGate {
             gate: RefCell::new(gate),
             asked,
-            input: RefCell::default(),
+            is_judging: Cell::default(),
             recheck: RefCell::default(),
             again: RefCell::default(),
         }
@@ -169,18 +169,15 @@ impl StartedGate<'_> {
     pub(super) fn begin_to_judge(&self, plan: &Plan) {
         if let Ok(gate) = &mut *self.gate.borrow_mut() {
             let input = self.asked.input(plan, &gate.sight());
-            gate.ask_about_plan_early(&input);
-            self.input.replace(Some(input));
+            gate.ask_about_plan_early(input);
+            self.is_judging.set(true);
         }
     }
 
     /// Asks the policies about the plan.
     pub(super) fn judge(&self, plan: Plan) -> Verdict {
         match &mut *self.gate.borrow_mut() {
-            Ok(gate) => {
-                let input = self.input.take().unwrap_or_else(|| self.asked.input(&plan, &gate.sight()));
-                self.asked.judge_input(plan, input, gate)
-            }
+            Ok(gate) => self.asked.judge(plan, self.is_judging.take(), gate),
             Err(error) => Verdict::Denied(Denial::from(error.clone())),
         }
     }
@@ -250,19 +247,15 @@ pub(super) fn level(said: PolicyLevel) -> Level {
 }
 
 impl Asked<'_> {
-    /// What the gate says of a plan.
-    pub(super) fn judge(&self, plan: Plan, gate: &mut Gates) -> Verdict {
-        let input = self.input(&plan, &gate.sight());
-        self.judge_input(plan, input, gate)
-    }
-
-    fn judge_input(&self, plan: Plan, input: String, gate: &mut Gates) -> Verdict {
-        let config = Arc::clone(&plan.config);
-        let addresses = addresses_of(&plan);
-        let place = |address: &str, path: &str| self.place(&config, address, path);
-        self.with_subjects(|subjects| {
-            policy::check(plan, subjects, &Deployment { input, addresses: &addresses, place: &place }, gate)
-        })
+    /// What the gate says of a plan; `is_judging` if it was asked about it already.
+    pub(super) fn judge(&self, plan: Plan, is_judging: bool, gate: &mut Gates) -> Verdict {
+        let (plan, sight) = (Arc::new(plan), gate.sight());
+        let again = || self.input(&plan, &sight);
+        let input = if is_judging { Input::Early(&again) } else { Input::New(again()) };
+        let place = |address: &str, path: &str| self.place(&plan.config, address, path);
+        let addresses = || addresses_of(&plan);
+        let deployment = Deployment { input, addresses: &addresses, place: &place };
+        self.with_subjects(|subjects| policy::check(Arc::clone(&plan), subjects, &deployment, gate))
     }
 
     /// What the gate says of a plan once all is known of one change that its configuration says.

@@ -413,7 +413,7 @@ impl<'o> Report<'o> {
         }
         let findings = self.findings.borrow();
         let sarif = || sarif::document(&findings, matches!(exit, Exit::Done | Exit::Changes | Exit::Denied));
-        let junit = || judged::document(&findings, &|text| screen.masked(text));
+        let junit = || judged::document(&findings, &|text| screen.masked(text).into_owned());
         if let Some(path) = &self.shown.out_sarif {
             keep(write_file(path, &format!("{}\n", screen.json_text(sarif()))));
         }
@@ -444,7 +444,7 @@ impl<'o> Report<'o> {
             (None, Some(url)) => format!("All of it is in [the log]({url})."),
             (None, None) => "All of it is what `mlo plan` shows.".to_owned(),
         };
-        self.page.borrow().text(&|text| screen.masked(text), &whole)
+        self.page.borrow().text(&|text| screen.masked(text).into_owned(), &whole)
     }
 
     /// What later steps of a workflow can ask for.

@@ -8,6 +8,7 @@ pub(super) use crate::diag::MASK;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Style, escape, render};
 use crate::lang::value::{Kind, Value};
 use aho_corasick::AhoCorasick;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
@@ -108,15 +109,15 @@ impl Screen {
     }
 
     /// Text without the secrets that are known, however they are spelled in it, and without what looks like one.
-    pub(super) fn masked(&self, text: &str) -> String {
-        if self.everything { text.to_owned() } else { self.hidden(text) }
+    pub(super) fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.everything { Cow::Borrowed(text) } else { self.hidden(text) }
     }
 
-    fn hidden(&self, text: &str) -> String {
+    fn hidden<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let all = || Masker::new(&self.secrets.union(&self.discreet).cloned().collect());
         match self.full_masker.get_or_init(all) {
-            Some(masker) => discretion::without_tokens(&masker.mask(text)).into_owned(),
-            None => discretion::without_tokens(text).into_owned(),
+            Some(masker) => Cow::Owned(discretion::without_tokens(&masker.mask(text)).into_owned()),
+            None => discretion::without_tokens(text),
         }
     }
 
@@ -308,16 +309,20 @@ fn escape_json(text: &str) -> String {
     out
 }
 
-fn mask_json(json: &mut serde_json::Value, mask: &dyn Fn(&str) -> String) {
+fn mask_json(json: &mut serde_json::Value, mask: &dyn for<'t> Fn(&'t str) -> Cow<'t, str>) {
     match json {
-        serde_json::Value::String(text) => *text = mask(text),
+        serde_json::Value::String(text) => {
+            if let Cow::Owned(masked) = mask(text) {
+                *text = masked;
+            }
+        }
         serde_json::Value::Array(items) => items.iter_mut().for_each(|item| mask_json(item, mask)),
         serde_json::Value::Object(entries) => {
             entries.values_mut().for_each(|item| mask_json(item, mask));
             if entries.keys().any(|key| mask(key) != *key) {
                 let old = std::mem::take(entries);
                 for (number, (key, item)) in old.into_iter().enumerate() {
-                    let masked = mask(&key);
+                    let masked = mask(&key).into_owned();
                     // Two masked names may be the same now: the later ones are numbered, so that none is lost.
                     let name =
                         if entries.contains_key(&masked) { format!("{masked} {number}") } else { masked };

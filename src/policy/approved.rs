@@ -2,11 +2,12 @@
 
 use super::{Again, Decision, Denial, Deployment, Gates, Sight, Subject};
 use crate::plan::{Operation, Plan, Waiting};
+use std::sync::Arc;
 
 /// A plan that every rule let through.
 #[derive(Debug)]
 pub struct Approved {
-    plan: Plan,
+    plan: Arc<Plan>,
     decision: Decision,
     /// Objects of which the rules have not seen everything.
     waiting: Waiting,
@@ -49,7 +50,6 @@ impl Approved {
 
 /// What the gate says.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one verdict in a run")]
 pub enum Verdict {
     /// It may be applied.
     Approved(Approved),
@@ -62,7 +62,7 @@ pub enum Verdict {
 /// A failure of the gate denies. All subjects are evaluated even if the first is denied, so that everything is
 /// said at once. Without subjects (a plan of infrastructure alone) only the rules for plans have something to look at.
 pub fn check(
-    plan: Plan,
+    plan: Arc<Plan>,
     subjects: &[Subject<'_>],
     deployment: &Deployment<'_>,
     gates: &mut Gates,

@@ -100,13 +100,13 @@ impl Child {
     }
 
     /// Asks what a package says of an input.
-    pub(super) fn ask(&self, package: &str, input: &str) {
+    pub(super) fn ask(&self, package: &str, input: String) {
         self.request(&Request::Ask { package: package.to_owned() }, Some(input));
     }
 
     /// Asks anything else. `input` is the frame that some requests are followed by.
-    pub(super) fn request(&self, request: &Request, input: Option<&str>) {
-        let frames = [Some(wire::bytes_of(request)), input.map(|input| input.as_bytes().to_vec())];
+    pub(super) fn request(&self, request: &Request, input: Option<String>) {
+        let frames = [Some(wire::bytes_of(request)), input.map(String::into_bytes)];
         self.send(frames.into_iter().flatten().collect());
     }
 

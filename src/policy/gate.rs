@@ -16,6 +16,7 @@ use crate::plan::Waiting;
 use data_encoding::HEXLOWER;
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A manifest to be judged.
@@ -31,11 +32,28 @@ pub struct Subject<'a> {
 /// A plan to be judged.
 pub struct Deployment<'a> {
     /// `{plan, manifests, models, drift, environment, run}` as JSON.
-    pub input: String,
-    /// The addresses of all objects that there are, also of those that the input leaves out.
-    pub addresses: &'a [String],
+    pub input: Input<'a>,
+    /// Gives the addresses of all objects that there are, also of those that the input leaves out.
+    pub addresses: &'a dyn Fn() -> Vec<String>,
     /// The place of an address and a path in its block, or of what stands for it.
-    pub place: &'a dyn Fn(&str, &str) -> Option<Span>,
+    pub place: &'a Places<'a>,
+}
+
+/// What rules for plans are asked about. It is as long as a plan.
+pub enum Input<'a> {
+    /// This.
+    New(String),
+    /// What was [asked about early](Gate::ask_about_plan_early), and nobody kept: it can be made again.
+    Early(&'a dyn Fn() -> String),
+}
+
+impl Input<'_> {
+    fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::New(text) => Cow::Borrowed(text),
+            Self::Early(again) => Cow::Owned(again()),
+        }
+    }
 }
 
 /// A change of a plan of which more is known than when the plan was judged.
@@ -209,13 +227,13 @@ impl Gate {
     /// if it asks about the same.
     pub fn ask_early(&mut self, subjects: &[Subject<'_>]) {
         self.early = subjects.iter().map(|subject| subject.manifest.to_string()).collect();
-        self.early.iter().for_each(|input| self.child.ask(MODEL, input));
+        self.early.iter().for_each(|input| self.child.ask(MODEL, input.clone()));
     }
 
     /// Has a plan evaluated while something else is done; [`check`](super::check) finds the answer there, if it asks about the same.
-    pub fn ask_about_plan_early(&mut self, input: &str) {
+    pub fn ask_about_plan_early(&mut self, input: String) {
+        self.early_plan = Some(digest(&input));
         self.child.ask(DEPLOYMENT, input);
-        self.early_plan = Some(digest(input));
     }
 
     /// Whose values the rules for plans look at. Waits until the bundle is compiled; that it does not compile is said when
@@ -279,8 +297,10 @@ impl Gate {
             .and_then(|deployment| self.found((PLAN, DEPLOYMENT), &mut found, (deployment.place, unknown)));
         let (rules, silent) = undetermined(rules.unwrap_or_default(), &self.annotations, unknown);
         found.warnings.extend(silent);
-        let addresses = deployment.iter().flat_map(|it| it.addresses.iter().map(String::as_str));
-        let names: Vec<_> = subjects.iter().map(|subject| subject.name).chain(addresses).collect();
+        let names = || {
+            let addresses = deployment.iter().flat_map(|it| (it.addresses)());
+            subjects.iter().map(|subject| subject.name.to_owned()).chain(addresses).collect()
+        };
         let seen = Seen { evaluations, plan_input: asked.plan, deployment: rules };
         self.conclude(found, seen, (&names, !unknown.is_empty()))
     }
@@ -294,9 +314,9 @@ impl Gate {
         self.load().map_err(|error| Box::new(Denial::from(error)))?;
         if self.held == Some(again.number) {
             let change = again.change.to_string();
-            self.child.request(&Request::AskAgain { at: again.at }, Some(&change));
+            self.child.request(&Request::AskAgain { at: again.at }, Some(change));
         } else {
-            self.child.ask(DEPLOYMENT, &(again.whole)().to_string());
+            self.child.ask(DEPLOYMENT, (again.whole)().to_string());
             self.held = Some(again.number);
         }
         let mut found = Found::default();
@@ -305,11 +325,8 @@ impl Gate {
             // Whether it was taken in, nobody knows.
             self.held = None;
         }
-        // What was not needed is told when the last is known.
-        let names = if unknown.is_empty() { (again.names)() } else { Vec::new() };
-        let names: Vec<_> = names.iter().map(String::as_str).collect();
         let seen = Seen { deployment: rules.unwrap_or_default(), ..Seen::default() };
-        self.conclude(found, seen, (&names, !unknown.is_empty()))
+        self.conclude(found, seen, (again.names, !unknown.is_empty()))
     }
 
     /// Takes in the answer that is next. Gives the rules with their outcomes; nothing if there is no answer.
@@ -346,12 +363,12 @@ impl Gate {
         &self,
         found: Found,
         seen: Seen,
-        (names, waits): (&[&str], bool),
+        (names, waits): (&dyn Fn() -> Vec<String>, bool),
     ) -> Result<Decision, Box<Denial>> {
         let Seen { evaluations, plan_input, deployment } = seen;
         let rules = evaluations.iter().flat_map(|each| &each.rules).chain(&deployment);
         let rules = rules.map(|rule| rule.rule.clone()).collect();
-        let judged = Judged { names: names.to_vec(), rules, waits };
+        let judged = Judged { names, rules, waits };
         let Weighed { denying: mut violations, told: mut said } =
             self.weights.weigh(found.violations, &judged);
         said.extend(found.undetermined.into_iter().map(|(violation, _)| Warning::undetermined(violation)));
@@ -397,21 +414,27 @@ impl Gate {
     /// Asks about all that was not asked about early. Gives the digests of what was asked about.
     fn ask(&mut self, subjects: &[Subject<'_>], deployment: Option<&Deployment<'_>>) -> Asked {
         let inputs: Vec<_> = subjects.iter().map(|subject| subject.manifest.to_string()).collect();
-        let plan = deployment.map(|deployment| digest(&deployment.input));
         let (early, early_plan) = (std::mem::take(&mut self.early), self.early_plan.take());
-        let is_other = early != inputs || early_plan.is_some() && early_plan != plan;
+        let is_early = matches!(deployment, Some(Deployment { input: Input::Early(_), .. }));
+        let is_other = early != inputs || early_plan.is_some() && !is_early;
         if is_other {
             // Somebody asked about something else: those answers come first, and are not wanted.
             for _ in early.iter().chain(&early_plan) {
                 let _ = self.child.reply("judging");
             }
             for input in &inputs {
-                self.child.ask(MODEL, input);
+                self.child.ask(MODEL, input.clone());
             }
         }
-        if let Some(deployment) = deployment.filter(|_| is_other || early_plan.is_none()) {
-            self.child.ask(DEPLOYMENT, &deployment.input);
-        }
+        let plan = deployment.map(|deployment| match early_plan {
+            Some(early) if !is_other => early,
+            _ => {
+                let input = deployment.input.text();
+                let digest = digest(&input);
+                self.child.ask(DEPLOYMENT, input.into_owned());
+                digest
+            }
+        });
         if plan.is_some() {
             self.judged += 1;
             self.held = Some(self.judged);

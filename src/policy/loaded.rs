@@ -90,7 +90,7 @@ impl Loaded {
     pub fn eval(&mut self, query: &str, input: Option<&Json>) -> Result<Answered, PolicyError> {
         let during = "answering the query";
         let input = input.map(Json::to_string).unwrap_or_default();
-        match self.asked(&Request::Eval { query: query.to_owned() }, Some(&input), during)? {
+        match self.asked(&Request::Eval { query: query.to_owned() }, Some(input), during)? {
             Reply::Rows { rows, prints } => Ok(Answered { rows, prints }),
             other => Err(unexpected(other, "the query", during)),
         }
@@ -105,7 +105,12 @@ impl Loaded {
         }
     }
 
-    fn asked(&mut self, request: &Request, input: Option<&str>, during: &str) -> Result<Reply, PolicyError> {
+    fn asked(
+        &mut self,
+        request: &Request,
+        input: Option<String>,
+        during: &str,
+    ) -> Result<Reply, PolicyError> {
         if self.is_gone {
             (self.child, _) = start(&self.open, &self.program)?;
             self.is_gone = false;

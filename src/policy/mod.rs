@@ -60,7 +60,7 @@ pub use bundle::{
 pub use child::Program;
 pub use error::PolicyError;
 pub use explain::{Circumstances, Exception, Explained, LevelIn, SettingInForce};
-pub use gate::{Again, Deployment, Evaluator, Gate, Setting, Subject};
+pub use gate::{Again, Deployment, Evaluator, Gate, Input, Setting, Subject};
 pub use loaded::{Answered, Loaded, TestOutcome};
 pub use schema::input_schema;
 pub use serve::serve;

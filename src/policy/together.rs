@@ -98,8 +98,12 @@ impl Gates {
     }
 
     /// Has a plan evaluated while something else is done.
-    pub fn ask_about_plan_early(&mut self, input: &str) {
-        self.each.iter_mut().for_each(|(_, gate)| gate.ask_about_plan_early(input));
+    pub fn ask_about_plan_early(&mut self, input: String) {
+        let Some(((_, last), others)) = self.each.split_last_mut() else { return };
+        for (_, gate) in others {
+            gate.ask_about_plan_early(input.clone());
+        }
+        last.ask_about_plan_early(input);
     }
 
     /// Whose values the rules for plans look at. Waits until all bundles are compiled.

@@ -45,8 +45,8 @@ pub(super) struct Weighed {
 
 /// What was judged, as far as waivers can be about it.
 pub(super) struct Judged<'a> {
-    /// Names of models and addresses of objects.
-    pub(super) names: Vec<&'a str>,
+    /// Gives the names of models and the addresses of objects.
+    pub(super) names: &'a dyn Fn() -> Vec<String>,
     /// The rules that said how they came out. Empty if the bundle does not list its rules.
     pub(super) rules: BTreeSet<String>,
     /// Whether something is known only during the apply, so that the rules will be asked again.
@@ -159,7 +159,13 @@ impl Weights {
         let unused = self.overrides.keys().filter(|rule| !overridden.contains(rule.as_str()));
         weighed.told.extend(unused.map(|rule| Warning::override_not_needed(rule)));
         let unused = self.waivers.iter().enumerate().filter(|(number, _)| !waived.contains(number));
-        weighed.told.extend(unused.filter_map(|(_, waiver)| self.unused(waiver, judged)));
+        let unused: Vec<_> =
+            unused.map(|(_, waiver)| waiver).filter(|it| it.is_in(&self.environment)).collect();
+        if !unused.is_empty() {
+            let names = (judged.names)();
+            let unused = unused.into_iter().filter(|waiver| names.iter().any(|name| waiver.is_about(name)));
+            weighed.told.extend(unused.filter_map(|waiver| self.unused(waiver, judged)));
+        }
         weighed
     }
 
@@ -168,12 +174,11 @@ impl Weights {
         waiver.is_for(&violation.rule, &self.environment) && waiver.is_about(name)
     }
 
-    /// What is said of a waiver that nothing is denied without. One that is about something else says nothing.
+    /// What is said of a waiver that is about something here and that nothing is denied without. One of a rule that was not
+    /// evaluated says nothing.
     fn unused(&self, waiver: &Waiver, judged: &Judged<'_>) -> Option<Warning> {
         let Waiver { rule, subject, place, expires, .. } = waiver;
-        let is_here =
-            waiver.is_in(&self.environment) && judged.names.iter().any(|name| waiver.is_about(name));
-        if !is_here || !judged.rules.is_empty() && !judged.rules.contains(rule) {
+        if !judged.rules.is_empty() && !judged.rules.contains(rule) {
             return None;
         }
         let why = if waiver.is_over(&self.today) {

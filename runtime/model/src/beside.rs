@@ -87,10 +87,9 @@ impl Places {
         if !is_plain(&file.name) {
             return Err(file.wrong(DataProblem::Outside));
         }
-        let count = self.0.len();
         let known = self.0.entry(file.name.clone()).or_insert(file);
         known.bytes_min = known.bytes_min.max(bytes_min);
-        if count >= FILES_MAX {
+        if self.0.len() > FILES_MAX {
             return Err(ModelError::Limit { what: "files with its data", max: FILES_MAX as u64 });
         }
         Ok(())
@@ -207,6 +206,17 @@ mod tests {
         ] {
             assert!(!is_plain(name), "{name:?}");
         }
+    }
+
+    #[test]
+    fn as_many_files_are_known_as_there_may_be() {
+        let mut places = Places::default();
+        for number in 0..FILES_MAX {
+            places.add("w", format!("{number}"), 1).unwrap();
+        }
+        places.add("other", "7".to_owned(), 9).expect("it is known already");
+        assert_eq!(places.files().len(), FILES_MAX);
+        assert!(matches!(places.add("w", "one more".to_owned(), 1), Err(ModelError::Limit { .. })));
     }
 
     #[test]

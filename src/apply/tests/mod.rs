@@ -20,7 +20,7 @@ use crate::lang::load::{LoadRequest, Root, Unwritten, load};
 use crate::lang::scope::Nowhere;
 use crate::lang::value::Value;
 use crate::plan::{Configured, Context, Inputs, Kind, Origin, Plan, PlanResult, Planner, Requests};
-use crate::policy::{Bundle, Deployment, Gate, Gates, Verdict, check};
+use crate::policy::{Bundle, Deployment, Gate, Gates, Input, Verdict, check};
 use crate::provider::builtin::Builtin;
 use crate::provider::fake::Fake;
 use crate::provider::{Provider, Surroundings};
@@ -230,8 +230,9 @@ impl Lab {
         let Ok((plan, connections)) = made else { return Err(self.rendered(&messages)) };
         let nowhere = |_: &str, _: &str| None;
         let input = serde_json::json!({ "plan": { "resource_changes": [] } });
-        let nothing = Deployment { input: input.to_string(), addresses: &[], place: &nowhere };
-        let Verdict::Approved(approved) = check(plan, &[], &nothing, &mut self.gate) else {
+        let nothing =
+            Deployment { input: Input::New(input.to_string()), addresses: &Vec::new, place: &nowhere };
+        let Verdict::Approved(approved) = check(Arc::new(plan), &[], &nothing, &mut self.gate) else {
             panic!("denied")
         };
         let applier = Applier {

@@ -26,7 +26,8 @@ pub(in crate::cli) fn text(plan: &Plan, paint: Paint) -> String {
     let mut out = String::new();
     drift(plan, paint, &mut out);
     unread(plan, paint, &mut out);
-    out + &changes(plan, true, paint)
+    changes(plan, true, paint, &mut out);
+    out
 }
 
 /// Which environment a plan is for, above it.
@@ -52,32 +53,35 @@ fn unread(plan: &Plan, paint: Paint, out: &mut String) {
 
 /// The changes and the summary line.
 pub(in crate::cli) fn concise(plan: &Plan, paint: Paint) -> String {
-    changes(plan, false, paint)
+    let mut out = String::new();
+    changes(plan, false, paint, &mut out);
+    out
 }
 
-fn changes(plan: &Plan, with_legend: bool, paint: Paint) -> String {
-    let mut out = String::new();
+fn changes(plan: &Plan, with_legend: bool, paint: Paint, out: &mut String) {
     let changed: Vec<_> = plan.operations.iter().filter(|operation| operation.is_change()).collect();
     if !plan.has_changes() {
         let _ = writeln!(out, "{}", paint.bold(nothing_to_do(plan)));
-        return out;
+        return;
     }
     let only_outputs = changed.is_empty();
     if !only_outputs {
         if with_legend {
-            legend(&changed, paint, &mut out);
+            legend(&changed, paint, out);
         }
         let judge = Judge::new(plan);
         for operation in changed {
-            block(operation, &judge, paint, &mut out);
+            block(operation, &judge, paint, out);
         }
         let _ = writeln!(out, "{}", summary(plan.counts(), paint));
     }
-    outputs(plan, paint, &mut out);
+    let before = out.len();
+    outputs(plan, paint, out);
     if only_outputs {
-        out = format!("{}\nAn apply saves these outputs and changes no object.\n", out.trim_start());
+        let blank = out.get(before..).map_or(0, |shown| shown.len() - shown.trim_start().len());
+        out.drain(before..before + blank);
+        out.push_str("\nAn apply saves these outputs and changes no object.\n");
     }
-    out
 }
 
 fn nothing_to_do(plan: &Plan) -> String {

@@ -27,7 +27,11 @@ pub(super) struct Arguments<'d> {
 
 impl<'d> Arguments<'d> {
     pub(super) fn new(what: String, header: Span, body: &Body, diagnostics: &'d mut Diagnostics) -> Self {
-        let items = body.items.clone();
+        Self::of(what, header, body.items.clone(), diagnostics)
+    }
+
+    /// The same of a block that nobody else wants: a configuration is mostly blocks of resources.
+    pub(super) fn of(what: String, header: Span, items: Vec<Item>, diagnostics: &'d mut Diagnostics) -> Self {
         Self { what, header, items, known_names: Vec::new(), known_blocks: Vec::new(), diagnostics }
     }
 

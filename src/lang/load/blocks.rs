@@ -113,9 +113,9 @@ pub(super) fn empty(path: Vec<Arc<str>>, source: ModuleSource) -> Module {
     }
 }
 
-/// Decodes a module's files. `program` is the program's version.
+/// Decodes a module's files, and takes them apart. `program` is the program's version.
 pub(super) fn decode(
-    bodies: &[Body],
+    bodies: Vec<Body>,
     path: Vec<Arc<str>>,
     source: ModuleSource,
     program: &str,
@@ -123,7 +123,7 @@ pub(super) fn decode(
 ) -> Decoded {
     let decoded = Decoded { module: empty(path, source), calls: Vec::new() };
     let mut state = Decoder { decoded, calls: BTreeMap::new(), program, diagnostics };
-    for item in bodies.iter().flat_map(|body| &body.items) {
+    for item in bodies.into_iter().flat_map(|body| body.items) {
         match item {
             Item::Attribute(attribute) => {
                 let name = &attribute.name.name;
@@ -132,9 +132,9 @@ pub(super) fn decode(
                     .help(format!("to name a value, write `locals {{ {name} = … }}`; values of variables come from `*.tfvars` files"));
                 state.diagnostics.push(error);
             }
-            Item::Block(block) => {
-                if state.block(block).is_none() {
-                    state.miss(block);
+            Item::Block(mut block) => {
+                if state.block(&mut block).is_none() {
+                    state.miss(&block);
                 }
             }
         }
@@ -152,7 +152,7 @@ struct Decoder<'a> {
 
 impl Decoder<'_> {
     /// Decodes one block into the module; nothing if it is not in there afterwards.
-    fn block(&mut self, block: &Block) -> Option<()> {
+    fn block(&mut self, block: &mut Block) -> Option<()> {
         match block.kind.name.as_ref() {
             "variable" => self.variable(block),
             "locals" => self.locals(block),
@@ -313,7 +313,7 @@ impl Decoder<'_> {
         Some(())
     }
 
-    fn resource(&mut self, block: &Block) -> Option<()> {
+    fn resource(&mut self, block: &mut Block) -> Option<()> {
         let resource: Resource = resources::resource(block, self.diagnostics)?;
         let key: ResourceKey = resource.key.clone();
         let what = format!("{} `{}.{}`", block.kind.name, key.type_name, key.name);

@@ -103,7 +103,7 @@ pub(super) fn check(block: &Block, diagnostics: &mut Diagnostics) -> Option<Chec
     let what = format!("check `{}`", name.name);
     let mut arguments = Arguments::new(what.clone(), block.header, &block.body, diagnostics);
     let mut data = arguments.labelled_blocks("data", 2).into_iter();
-    let first = data.next().and_then(|block| resources::resource(&block, arguments.diagnostics));
+    let first = data.next().and_then(|mut block| resources::resource(&mut block, arguments.diagnostics));
     if let (Some(first), Some(second)) = (&first, data.next()) {
         let error =
             Diagnostic::error(code::lang::DUPLICATE, format!("{what} has more than one `data` block"))

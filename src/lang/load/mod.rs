@@ -165,6 +165,7 @@ pub fn load_partly(request: &LoadRequest<'_>, sources: &mut SourceMap) -> (Optio
     let module = match Files::new(request) {
         Ok(files) => {
             let mut loader = Loader::new(files, request, sources, &mut diagnostics);
+            loader.is_wanted_once = true;
             loader.load(&root, Vec::new(), &mut Vec::new(), None)
         }
         Err(error) => {
@@ -207,6 +208,8 @@ struct Loader<'a, 'r> {
     sources: &'a mut SourceMap,
     /// Folders that were read: a module that is called twice is read once.
     parsed: BTreeMap<Location, Rc<Folder>>,
+    /// Whether nobody wants the root module's folder again.
+    is_wanted_once: bool,
     calls: usize,
     version: &'r str,
     elsewhere: &'r dyn Elsewhere,
@@ -232,10 +235,22 @@ impl<'a, 'r> Loader<'a, 'r> {
         sources: &'a mut SourceMap,
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
-        let (parsed, calls, given) = (BTreeMap::new(), 0, None);
+        let (parsed, is_wanted_once, calls, given) = (BTreeMap::new(), false, 0, None);
         let (version, elsewhere, root) = (request.version, request.elsewhere, root_location(request.root));
         let unwritten = request.unwritten.clone();
-        Self { files, root, sources, parsed, calls, version, elsewhere, unwritten, given, diagnostics }
+        Self {
+            files,
+            root,
+            sources,
+            parsed,
+            is_wanted_once,
+            calls,
+            version,
+            elsewhere,
+            unwritten,
+            given,
+            diagnostics,
+        }
     }
 }
 
@@ -251,12 +266,15 @@ impl Loader<'_, '_> {
     ) -> Option<Module> {
         let folder = self.folder(location)?;
         let source = self.files.source(location);
+        let somewhere = folder.bodies.first().map(|body| body.span);
+        let is_whole = folder.whole;
         let mut found = Diagnostics::new();
-        let mut decoded = blocks::decode(&folder.bodies, path, source, self.version, &mut found);
+        let bodies = self.bodies(location, folder);
+        let mut decoded = blocks::decode(bodies, path, source, self.version, &mut found);
         // What is missing in a file with syntax errors may be in what could not be read.
-        let is_sure = |error: &Diagnostic| folder.whole || error.code != code::lang::MISSING_ARGUMENT;
+        let is_sure = |error: &Diagnostic| is_whole || error.code != code::lang::MISSING_ARGUMENT;
         found.into_iter().filter(is_sure).for_each(|error| self.diagnostics.push(error));
-        if !folder.whole {
+        if !is_whole {
             decoded.module.missing = Missing::Anything;
         }
         chain.push(location.clone());
@@ -266,7 +284,7 @@ impl Loader<'_, '_> {
             let name = call.name.name.clone();
             let (module, version) = match self.call(&call, &statics, chain) {
                 Some((module, version)) => {
-                    calls::check_arguments(&call, &module, folder.whole, self.diagnostics);
+                    calls::check_arguments(&call, &module, is_whole, self.diagnostics);
                     calls::check_repeated(&call, &module, self.diagnostics);
                     (module, version)
                 }
@@ -277,7 +295,6 @@ impl Loader<'_, '_> {
         decoded.module.calls = calls;
         chain.pop();
         if chain.is_empty() {
-            let somewhere = folder.bodies.first().map(|body| body.span);
             unwritten::stand_in(&mut decoded.module, &self.unwritten, somewhere);
         }
         names::check(&decoded.module, self.diagnostics);
@@ -365,6 +382,15 @@ impl Loader<'_, '_> {
             return None;
         }
         self.folder(location)
+    }
+
+    /// The trees of a folder that was read, to be taken apart. Those of the root module may be most of the memory: no copy
+    /// of them is kept.
+    fn bodies(&mut self, location: &Location, folder: Rc<Folder>) -> Vec<Body> {
+        if self.is_wanted_once && *location == self.root {
+            self.parsed.remove(location);
+        }
+        Rc::try_unwrap(folder).map_or_else(|folder| folder.bodies.clone(), |folder| folder.bodies)
     }
 
     /// The files of a folder, read and parsed.

@@ -9,12 +9,13 @@ use crate::lang::syntax::lexer::is_word;
 use mlo_state::Mode;
 use std::sync::Arc;
 
-/// Decodes a `resource` or `data` block.
-pub(super) fn resource(block: &Block, diagnostics: &mut Diagnostics) -> Option<Resource> {
+/// Decodes a `resource` or `data` block, and takes its body.
+pub(super) fn resource(block: &mut Block, diagnostics: &mut Diagnostics) -> Option<Resource> {
     let [type_name, name] = labels(block, ["type", "name"], diagnostics)?;
     let mode = if block.kind.name.as_ref() == "data" { Mode::Data } else { Mode::Managed };
     let what = format!("{} `{}.{}`", block.kind.name, type_name.name, name.name);
-    let mut arguments = Arguments::new(what, block.header, &block.body, diagnostics);
+    let items = std::mem::take(&mut block.body.items);
+    let mut arguments = Arguments::of(what, block.header, items, diagnostics);
     let repeat = repeat(&mut arguments);
     let provider = arguments.names("provider").and_then(|expr| provider_use(&expr, arguments.diagnostics));
     let depends_on = depends_on(&mut arguments);

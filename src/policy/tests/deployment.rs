@@ -125,7 +125,10 @@ fn verdict(bundle: &Bundle, overrides: &[(&str, &str)], input: &Json) -> Result<
     let overrides = overrides.iter().map(|(rule, reason)| ((*rule).to_owned(), (*reason).to_owned()));
     let mut gate =
         Gate::set(bundle, Setting { overrides: overrides.collect(), ..Setting::of("dev") }).unwrap();
-    gate.decide(&[], Some(&Deployment { input: input.to_string(), addresses: &[], place: &|_, _| None }))
+    gate.decide(
+        &[],
+        Some(&Deployment { input: Input::New(input.to_string()), addresses: &Vec::new, place: &|_, _| None }),
+    )
 }
 
 /// Our rules with other data.
@@ -202,7 +205,14 @@ fn an_environments_block_makes_rules_stricter_and_nothing_else() {
         let overrides = [("deletion".to_owned(), "it is empty".to_owned())].into();
         let setting = Setting { levels, overrides, ..Setting::of("dev") };
         let mut gate = Gate::set(&Bundle::builtin().unwrap(), setting).unwrap();
-        gate.decide(&[], Some(&Deployment { input: plan().to_string(), addresses: &[], place: &|_, _| None }))
+        gate.decide(
+            &[],
+            Some(&Deployment {
+                input: Input::New(plan().to_string()),
+                addresses: &Vec::new,
+                place: &|_, _| None,
+            }),
+        )
     };
     with("deletion", Level::Overridable).unwrap();
     for (rule, level, expected) in [
@@ -250,8 +260,11 @@ fn a_rule_about_plans_that_fails_denies_and_the_models_are_judged_all_the_same()
         [("m.rego", models), ("d.rego", plans)].map(|(name, text)| (name.to_owned(), text.to_owned()));
     let mut gate = Gate::new(&Bundle::from_files(files.into()).unwrap(), "dev").unwrap();
     let subject = Subject { name: "model", manifest: json!({ "x": true }), place: &|_| None };
-    let deployment =
-        Deployment { input: json!({ "plan": "x" }).to_string(), addresses: &[], place: &|_, _| None };
+    let deployment = Deployment {
+        input: Input::New(json!({ "plan": "x" }).to_string()),
+        addresses: &Vec::new,
+        place: &|_, _| None,
+    };
     let denial = gate.decide(&[subject], Some(&deployment)).unwrap_err();
     assert_eq!((denial.violations.len(), denial.failures.len()), (1, 1));
     assert!(denial.failures[0].to_string().contains("`deployment.policy.deny` failed on `the plan`"));
@@ -297,8 +310,11 @@ fn asking_again_costs_one_change_and_sees_all_that_was_said_since() {
         [("m.rego", models), ("d.rego", plans)].map(|(name, text)| (name.to_owned(), text.to_owned()));
     let mut gate = Gate::new(&Bundle::from_files(files.into()).unwrap(), "dev").unwrap();
     let whole = many(COUNT);
-    gate.decide(&[], Some(&Deployment { input: whole.to_string(), addresses: &[], place: &|_, _| None }))
-        .unwrap();
+    gate.decide(
+        &[],
+        Some(&Deployment { input: Input::New(whole.to_string()), addresses: &Vec::new, place: &|_, _| None }),
+    )
+    .unwrap();
     let (first, number) = (gate.bytes_sent(), gate.judged());
     assert!(first > 200 * COUNT, "{first}");
     let mut ask = |number: u64, at: usize, text: &str| {

@@ -47,7 +47,14 @@ fn what_a_models_file_says_denies_by_exactly_the_rule_that_the_example_is_named_
         });
         let place = |model: &str, path: &str| manifests.get(model).map(|manifest| manifest.span_of(path));
         let denial = gate("dev")
-            .decide(&[], Some(&Deployment { input: input.to_string(), addresses: &[], place: &place }))
+            .decide(
+                &[],
+                Some(&Deployment {
+                    input: Input::New(input.to_string()),
+                    addresses: &Vec::new,
+                    place: &place,
+                }),
+            )
             .expect_err(name);
         let rules: Vec<_> = denial.violations.iter().map(|violation| violation.rule.as_str()).collect();
         assert_eq!((rules, denial.failures.len()), (vec![rule], 0), "{name}");

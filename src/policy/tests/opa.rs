@@ -183,7 +183,8 @@ fn opa_and_the_gate_decide_alike_on_plans_with_values_of_every_type_at_every_pla
     assert_eq!(said.len(), plans.len());
     let mut gate = gate_with("prod", &json!({ "deployment": settings }));
     for ((what, plan), expected) in plans.into_iter().zip(said) {
-        let deployment = Deployment { input: plan.to_string(), addresses: &[], place: &|_, _| None };
+        let deployment =
+            Deployment { input: Input::New(plan.to_string()), addresses: &Vec::new, place: &|_, _| None };
         let violations = match gate.decide(&[], Some(&deployment)) {
             Ok(_) => Vec::new(),
             Err(denial) => {

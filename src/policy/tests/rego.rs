@@ -71,7 +71,8 @@ fn annotations(file: &str) -> BTreeMap<String, Json> {
 #[test]
 fn every_rule_is_annotated_and_explained() {
     let nothing = json!({ "plan": { "resource_changes": [] } });
-    let deployment = Deployment { input: nothing.to_string(), addresses: &[], place: &|_, _| None };
+    let deployment =
+        Deployment { input: Input::New(nothing.to_string()), addresses: &Vec::new, place: &|_, _| None };
     let subject = Subject { name: "model", manifest: good(), place: &|_| None };
     let decision = gate("dev").decide(&[subject], Some(&deployment)).unwrap();
     let models = &decision.evaluations[0].rules;

@@ -90,7 +90,7 @@ impl Gates<'_> {
     /// all of them, nothing changes, and no manifest is asked about.
     fn judge(&self, plan: Plan, asked: Asked<'_>) -> Verdict {
         let judged = self.asked(plan.kind, asked);
-        match self.with_gate(|gate| judged.judge(plan, gate)) {
+        match self.with_gate(|gate| judged.judge(plan, false, gate)) {
             Ok(verdict) => verdict,
             Err(error) => Verdict::Denied(Denial::from(error)),
         }

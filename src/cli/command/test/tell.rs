@@ -171,7 +171,11 @@ impl<'s> Telling<'s> {
         let screen = self.screen.borrow();
         let text = messages.iter().map(|message| {
             let text = render(message, self.sources, Style::Plain);
-            (message.severity, screen.masked(&message.summary), screen.masked(&text))
+            (
+                message.severity,
+                screen.masked(&message.summary).into_owned(),
+                screen.masked(&text).into_owned(),
+            )
         });
         text.collect()
     }
