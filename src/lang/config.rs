@@ -272,11 +272,39 @@ pub struct Resource {
     /// Further dependencies.
     pub depends_on: Vec<Reference>,
     /// The `lifecycle` block.
-    pub lifecycle: Lifecycle,
+    pub lifecycle: LifecycleBlock,
     /// The provider's own arguments and blocks: the body without what the language takes.
     pub body: Body,
     /// The block's header.
     pub span: Span,
+}
+
+/// The `lifecycle` block of a block, if it has one. Hardly any has, and it takes half of the memory of the rest.
+#[derive(Debug, Clone, Default)]
+pub struct LifecycleBlock(Option<Box<Lifecycle>>);
+
+/// What a block without one says.
+static NO_LIFECYCLE: Lifecycle = Lifecycle {
+    create_before_destroy: None,
+    prevent_destroy: None,
+    ignore_changes: None,
+    replace_triggered_by: Vec::new(),
+    preconditions: Vec::new(),
+    postconditions: Vec::new(),
+};
+
+impl From<Lifecycle> for LifecycleBlock {
+    fn from(lifecycle: Lifecycle) -> Self {
+        Self(Some(Box::new(lifecycle)))
+    }
+}
+
+impl std::ops::Deref for LifecycleBlock {
+    type Target = Lifecycle;
+
+    fn deref(&self) -> &Lifecycle {
+        self.0.as_deref().unwrap_or(&NO_LIFECYCLE)
+    }
 }
 
 /// A `lifecycle` block.

@@ -1,8 +1,7 @@
 //! What a configuration leaves as it is (`ignore_changes`), laid over what it wants. Pure.
 
 use crate::lang::eval::{AttributeSchema, BlockSchema, Ignored};
-use crate::lang::value::{Kind, Path, PathStep, Value};
-use std::collections::BTreeMap;
+use crate::lang::value::{Entries, Kind, Path, PathStep, Value};
 use std::sync::Arc;
 
 /// `wanted` with the parts that are ignored as they are in `prior`.
@@ -34,7 +33,7 @@ fn keep_at(wanted: &Value, prior: &Value, steps: &[PathStep]) -> Value {
             let (Some(item), Some(before)) = (entries.get(name), prior.get(name)) else {
                 return wanted.clone();
             };
-            let mut entries = BTreeMap::clone(entries);
+            let mut entries = Entries::clone(entries);
             entries.insert(name.clone(), keep_at(item, before, rest));
             Kind::Object(Arc::new(entries))
         }
@@ -44,7 +43,7 @@ fn keep_at(wanted: &Value, prior: &Value, steps: &[PathStep]) -> Value {
         // A map that is not written at all is one without entries.
         (Kind::Null(_), PathStep::Name(name)) => match prior.kind() {
             Kind::Map(ty, entries) if rest.is_empty() && entries.contains_key(name) => {
-                Kind::Map(ty.clone(), Arc::new(keep_entry(&BTreeMap::new(), name, prior, rest)))
+                Kind::Map(ty.clone(), Arc::new(keep_entry(&Entries::default(), name, prior, rest)))
             }
             _ => return wanted.clone(),
         },
@@ -58,12 +57,7 @@ fn keep_at(wanted: &Value, prior: &Value, steps: &[PathStep]) -> Value {
 }
 
 /// An entry that is ignored is there exactly if it was there.
-fn keep_entry(
-    entries: &BTreeMap<Arc<str>, Value>,
-    name: &Arc<str>,
-    prior: &Value,
-    rest: &[PathStep],
-) -> BTreeMap<Arc<str>, Value> {
+fn keep_entry(entries: &Entries, name: &Arc<str>, prior: &Value, rest: &[PathStep]) -> Entries {
     let mut entries = entries.clone();
     match (entries.get(name), prior.get(name)) {
         (_, None) if rest.is_empty() => {

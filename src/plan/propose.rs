@@ -3,14 +3,13 @@
 use super::diff::same;
 use crate::lang::eval::{BlockSchema, NestedBlock, Nesting};
 use crate::lang::value::{Kind, Value};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// `wanted` with its computed attributes that the configuration leaves out: as `prior` has them, or unknown where there
 /// is no prior object. Blocks are paired by position, by key, or, in a set, by what the configuration says of them.
 pub fn propose(schema: &BlockSchema, prior: Option<&Value>, wanted: &Value) -> Value {
     let Some(attributes) = wanted.as_entries() else { return wanted.clone() };
-    let mut proposed = BTreeMap::new();
+    let mut proposed = Vec::with_capacity(attributes.len());
     for (name, value) in attributes {
         let before = prior.and_then(|prior| prior.get(name));
         let next = match (schema.attributes.get(name), schema.blocks.get(name)) {
@@ -21,9 +20,9 @@ pub fn propose(schema: &BlockSchema, prior: Option<&Value>, wanted: &Value) -> V
             (None, Some(block)) => propose_blocks(block, before, value),
             _ => value.clone(),
         };
-        proposed.insert(name.clone(), next);
+        proposed.push((name.clone(), next));
     }
-    Value::from(Kind::Object(Arc::new(proposed))).with_marks(wanted.marks())
+    Value::object(proposed).with_marks(wanted.marks())
 }
 
 fn propose_blocks(block: &NestedBlock, prior: Option<&Value>, wanted: &Value) -> Value {

@@ -2,12 +2,11 @@
 
 use crate::lang::eval::BlockSchema;
 use crate::lang::value::{
-    Kind, Marks, NotStorable, Path, PathStep, Type, Value, WrongJson, from_json, object_from_json, to_json,
-    type_from_json, type_to_json,
+    Entries, Kind, Marks, NotStorable, Path, PathStep, Type, Value, WrongJson, from_json, object_from_json,
+    to_json, type_from_json, type_to_json,
 };
 use mlo_state::{Object, Output};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A stored object as a value, or why it is not one.
@@ -153,7 +152,7 @@ fn mark_at(value: &Value, path: &[mlo_state::PathStep]) -> Value {
         let items = items.iter().enumerate();
         items.map(|(at, item)| if Some(at) == index { mark_at(item, rest) } else { item.clone() }).collect()
     };
-    let at_name = |entries: &BTreeMap<Arc<str>, Value>| {
+    let at_name = |entries: &Entries| {
         let mut entries = entries.clone();
         if let Stored::Name(name) = step
             && let Some(item) = entries.get_mut(name.as_str())

@@ -4,7 +4,7 @@ use crate::diag::{Diagnostic, Span, code};
 use crate::lang::reference::{Reference, Target, references_in, references_in_body};
 use crate::lang::suite::{Override, Run, TestFile, TestProvider};
 use crate::lang::syntax::ast::{Expr, Ident, Step};
-use crate::lang::value::Value;
+use crate::lang::value::{Entries, Value};
 use crate::plan::Beside;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -117,7 +117,7 @@ impl AssertionNames<'_> {
         if let Some(value) = self.outputs.get(name) {
             return Ok((value.clone(), 1));
         }
-        let known = self.outputs.as_entries().into_iter().flat_map(|all| all.keys()).map(AsRef::as_ref);
+        let known = self.outputs.as_entries().into_iter().flat_map(Entries::keys).map(AsRef::as_ref);
         Err(unknown(format!("there is no output `{name}`"), span).did_you_mean(name, known).into())
     }
 }

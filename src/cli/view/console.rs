@@ -2,7 +2,7 @@
 
 use crate::cli::screen::MASK;
 use crate::cli::view::value::UNKNOWN;
-use crate::lang::value::{Kind, Marks, Type, Value, quote};
+use crate::lang::value::{Entries, Kind, Marks, Type, Value, quote};
 use std::fmt::Write;
 
 /// What stands for a value that is in no state and no plan.
@@ -96,12 +96,7 @@ fn write_items(function: &str, items: &[Value], indent: usize, out: &mut String)
     close(function, ']', (!items.is_empty()).then_some(indent), out);
 }
 
-fn write_entries(
-    function: &str,
-    entries: &std::collections::BTreeMap<std::sync::Arc<str>, Value>,
-    indent: usize,
-    out: &mut String,
-) {
+fn write_entries(function: &str, entries: &Entries, indent: usize, out: &mut String) {
     open(function, '{', out);
     for (name, item) in entries {
         new_line(indent + INDENT, out);

@@ -12,8 +12,7 @@ use crate::lang::scope::{Outside, OutsideError, PathKind, Scope};
 use crate::lang::syntax::ast::{Expr, ExprKind, Step, TemplatePart};
 use crate::lang::syntax::lexer::is_word;
 use crate::lang::syntax::parse_expression;
-use crate::lang::value::{Type, Value, convert, quote_short};
-use std::collections::BTreeMap;
+use crate::lang::value::{Entries, Type, Value, convert, quote_short};
 use std::sync::Arc;
 
 /// Characters of a path that are shown.
@@ -149,7 +148,7 @@ impl<'t> Source<'t> {
         Ok(expr)
     }
 
-    fn check_names(&self, expr: &Expr, names: &BTreeMap<Arc<str>, Value>) -> Result<(), String> {
+    fn check_names(&self, expr: &Expr, names: &Entries) -> Result<(), String> {
         let mut missing = None;
         reference::names_in(expr, &mut |name| {
             if !names.contains_key(name.root) && !name.is_key && missing.is_none() {
@@ -201,7 +200,7 @@ fn without_last_line_end(mut parts: Vec<TemplatePart>) -> ExprKind {
 
 /// The names that a template sees.
 struct Template<'a> {
-    names: &'a BTreeMap<Arc<str>, Value>,
+    names: &'a Entries,
     outside: Within<'a>,
 }
 

@@ -3,7 +3,9 @@
 use super::arguments::{Arguments, labels};
 use super::blocks::{conditions, depends_on};
 use crate::diag::{Diagnostic, Diagnostics, code};
-use crate::lang::config::{Lifecycle, Provider, ProviderKey, ProviderUse, Repeat, Resource, ResourceKey};
+use crate::lang::config::{
+    Lifecycle, LifecycleBlock, Provider, ProviderKey, ProviderUse, Repeat, Resource, ResourceKey,
+};
 use crate::lang::syntax::ast::{Block, Body, Expr, ExprKind, Step};
 use crate::lang::syntax::lexer::is_word;
 use mlo_state::Mode;
@@ -20,8 +22,8 @@ pub(super) fn resource(block: &mut Block, diagnostics: &mut Diagnostics) -> Opti
     let provider = arguments.names("provider").and_then(|expr| provider_use(&expr, arguments.diagnostics));
     let depends_on = depends_on(&mut arguments);
     let lifecycle = match arguments.block("lifecycle") {
-        Some(block) => lifecycle(&block, arguments.diagnostics),
-        None => Lifecycle::default(),
+        Some(block) => lifecycle(&block, arguments.diagnostics).into(),
+        None => LifecycleBlock::default(),
     };
     let body = Body { items: arguments.into_items(), span: block.body.span };
     Some(Resource {

@@ -5,7 +5,7 @@
 
 use super::resources::default_provider;
 use crate::diag::Span;
-use crate::lang::config::{Lifecycle, Module, ProviderUse, Repeat, Resource, ResourceKey};
+use crate::lang::config::{LifecycleBlock, Module, ProviderUse, Repeat, Resource, ResourceKey};
 use crate::lang::syntax::ast::Body;
 
 /// Blocks that may be missing in the root module.
@@ -39,7 +39,7 @@ pub(super) fn stand_in(module: &mut Module, unwritten: &Unwritten, somewhere: Op
             key: key.clone(),
             repeat: Repeat::Once,
             depends_on: Vec::new(),
-            lifecycle: Lifecycle::default(),
+            lifecycle: LifecycleBlock::default(),
             body: Body { items: Vec::new(), span },
             span,
         };

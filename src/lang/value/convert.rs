@@ -4,7 +4,9 @@
 //! innermost part that cannot be converted. Never happens: an unknown value that is refused though its known value
 //! could be converted.
 
-use super::{Field, Kind, Marks, Number, Path, PathStep, Refinement, Type, Value, convertible, unify};
+use super::{
+    Entries, Field, Kind, Marks, Number, Path, PathStep, Refinement, Type, Value, convertible, unify,
+};
 use crate::lang::config::TypeDefaults;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -297,7 +299,7 @@ fn sequence(
 
 fn mapping(
     value: &Value,
-    (entries, own): (&BTreeMap<Arc<str>, Value>, Option<&Type>),
+    (entries, own): (&Entries, Option<&Type>),
     element: &Type,
     place: &Place<'_>,
 ) -> Result<Value, ConvertError> {
@@ -342,7 +344,7 @@ fn unify_parts(items: Vec<Value>, wanted: &Type) -> Option<(Type, Vec<Value>)> {
 
 fn object(
     value: &Value,
-    entries: &BTreeMap<Arc<str>, Value>,
+    entries: &Entries,
     (ty, fields): (&Type, &BTreeMap<Arc<str>, Field>),
     place: &Place<'_>,
 ) -> Result<Value, ConvertError> {
@@ -351,15 +353,15 @@ fn object(
     if !missing.is_empty() {
         return Err(place.error(value, ty, Mismatch::Missing(missing)));
     }
-    let mut converted = BTreeMap::new();
+    let mut converted = Vec::with_capacity(fields.len());
     for (name, field) in fields {
         let item = match entries.get(name) {
             Some(item) => convert_at(item, &field.ty, &Place::Name(place, name))?,
             None => Value::null_of(field.ty.without_optional()),
         };
-        converted.insert(name.clone(), item);
+        converted.push((name.clone(), item));
     }
-    Ok(Kind::Object(Arc::new(converted)).into())
+    Ok(Value::object(converted))
 }
 
 /// The value with the defaults of optional attributes where it lacks them or has null. Before it is converted: what
@@ -411,10 +413,7 @@ pub fn apply_defaults(value: &Value, defaults: &TypeDefaults) -> Value {
     applied.marked(marks)
 }
 
-fn default_entries(
-    entries: &BTreeMap<Arc<str>, Value>,
-    defaults: &TypeDefaults,
-) -> BTreeMap<Arc<str>, Value> {
+fn default_entries(entries: &Entries, defaults: &TypeDefaults) -> BTreeMap<Arc<str>, Value> {
     let inner = |name: &Arc<str>| defaults.children.get(name).or(defaults.element.as_deref());
     let mut applied: BTreeMap<_, _> = entries
         .iter()

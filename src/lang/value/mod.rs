@@ -3,6 +3,7 @@
 //! Cheap to clone: collections are shared, not copied.
 
 mod convert;
+mod entries;
 mod equal;
 mod json;
 mod marks;
@@ -15,6 +16,7 @@ mod unify;
 mod unknown;
 
 pub use convert::{ConvertError, Mismatch, apply_defaults, convert, convert_with_defaults};
+pub use entries::Entries;
 pub use equal::equal;
 pub use json::{
     NotStorable, WrongJson, from_json, object_from_json, to_json, to_json_dynamic, type_from_json,
@@ -29,7 +31,6 @@ pub use types::{Field, Type};
 pub use unify::{convertible, unify};
 pub use unknown::{Bounds, Refined, Refinement};
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a value weighs beside its text, in bytes: about what it takes in memory.
@@ -107,11 +108,11 @@ pub enum Kind {
     /// Elements of one type, without duplicates, in the canonical order of sets.
     Set(Type, Arc<[Value]>),
     /// Elements of one type by name.
-    Map(Type, Arc<BTreeMap<Arc<str>, Value>>),
+    Map(Type, Arc<Entries>),
     /// Elements each of its own type, in order.
     Tuple(Arc<[Value]>),
     /// Attributes each of its own type, by name.
-    Object(Arc<BTreeMap<Arc<str>, Value>>),
+    Object(Arc<Entries>),
 }
 
 impl From<Kind> for Value {
@@ -327,7 +328,7 @@ impl Value {
     }
 
     /// The entries of a map or object.
-    pub fn as_entries(&self) -> Option<&BTreeMap<Arc<str>, Value>> {
+    pub fn as_entries(&self) -> Option<&Entries> {
         match &self.kind {
             Kind::Map(_, items) | Kind::Object(items) => Some(items),
             _ => None,

@@ -132,9 +132,8 @@ async fn outputs(
         let error = ProviderError::permanent(format!("there is no state at `{shown}`"));
         return Err(error.code(&UNREADABLE).help(help));
     };
-    let mut outputs = defaults.as_entries().cloned().unwrap_or_default();
-    outputs.extend(found);
-    Ok(Value::object(outputs).with_marks(defaults.marks()))
+    let defaults_of = defaults.as_entries().cloned().unwrap_or_default();
+    Ok(Value::object(defaults_of.into_iter().chain(found)).with_marks(defaults.marks()))
 }
 
 fn at(argument: &str) -> Path {

@@ -12,7 +12,7 @@ use super::Paint;
 use super::value::{inline, key, quote};
 use crate::cli::screen::MASK;
 use crate::diag::escape;
-use crate::lang::value::{Kind, Path, PathStep, Value};
+use crate::lang::value::{Entries, Kind, Path, PathStep, Value};
 use crate::plan::diff::same;
 use inside::{both, inside};
 use pair::{Pair, pair, pair_sets};
@@ -89,7 +89,7 @@ impl<'a> Changes<'a> {
 
     /// The entries of an object or map.
     fn entries(&mut self, before: Option<&Value>, after: Option<&Value>, indent: usize, at: &Path) {
-        let empty = std::collections::BTreeMap::new();
+        let empty = Entries::default();
         let old = before.and_then(Value::as_entries).unwrap_or(&empty);
         let new = after.and_then(Value::as_entries).unwrap_or(&empty);
         let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();

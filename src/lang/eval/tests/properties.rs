@@ -214,7 +214,7 @@ fn unknown(value: &Value, refined: bool) -> Value {
         return Value::unknown(value.ty());
     }
     let length =
-        value.as_items().map(<[Value]>::len).or(value.as_entries().map(std::collections::BTreeMap::len));
+        value.as_items().map(<[Value]>::len).or(value.as_entries().map(crate::lang::value::Entries::len));
     let refinement = Refinement {
         not_null: true,
         prefix: value.as_str().and_then(|text| text.get(..1)).map(Arc::from),
@@ -265,7 +265,7 @@ fn fits_type(before: &Type, after: &Type) -> bool {
 fn fits(refinement: &Refinement, value: &Value) -> bool {
     let prefix = refinement.prefix.as_deref().unwrap_or("");
     let length =
-        value.as_items().map(<[Value]>::len).or(value.as_entries().map(std::collections::BTreeMap::len));
+        value.as_items().map(<[Value]>::len).or(value.as_entries().map(crate::lang::value::Entries::len));
     let in_bounds = length.is_none_or(|length| {
         refinement.length_min <= length as u64 && refinement.length_max.is_none_or(|max| length as u64 <= max)
     });
