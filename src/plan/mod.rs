@@ -16,6 +16,7 @@ mod generate;
 mod ignore;
 mod inputs;
 mod moves;
+mod operations;
 mod pattern;
 mod planner;
 mod propose;
@@ -41,6 +42,7 @@ pub use examine::{Beside, Examination};
 pub use generate::{Generated, Unwritten};
 pub use inputs::{Input, Inputs, Reading};
 pub use moves::{Move, carry_out as relocate};
+pub use operations::Operations;
 pub use pattern::AddressPattern;
 pub use planner::{Connected, Connections, Kind, Partial, Planner, Result as PlanResult};
 pub(crate) use planner::{bare_provider, instance_name, name_of, provider_block, provider_name};
@@ -258,7 +260,7 @@ pub struct Plan {
     /// The configuration that it was made from.
     pub config: Arc<Module>,
     /// All objects, in the order of their addresses; also those to which nothing is done.
-    pub operations: Vec<Operation>,
+    pub operations: Operations,
     /// The numbers of each block's operations.
     pub by_block: HashMap<BlockAddress, Vec<usize>>,
     /// What is done, and what waits for what.
@@ -317,7 +319,7 @@ impl Plan {
     /// The same plan with other operations, if they are given, to be looked at: it has no steps, so nothing can be done
     /// by it.
     #[must_use]
-    pub fn to_be_shown(&self, operations: Option<Vec<Operation>>) -> Self {
+    pub fn to_be_shown(&self, operations: Option<Operations>) -> Self {
         Self {
             lineage: self.lineage.clone(),
             serial: self.serial,

@@ -1,7 +1,7 @@
 //! Operations to an execution graph: what is done, and what waits for what. Pure; edges stay linear in instances.
 
 use super::world::NodeKey;
-use super::{Action, Operation};
+use super::{Action, Operation, Operations};
 use crate::graph::{Dag, Graph, ModuleId, ModuleTree, Node, NodeId};
 use crate::lang::config::ResourceKey;
 use mlo_state::{BlockAddress, Mode};
@@ -42,7 +42,7 @@ pub struct Steps {
 pub(super) struct Parts<'a, 'c> {
     pub(super) tree: &'a ModuleTree<'c>,
     pub(super) graph: &'a Graph,
-    pub(super) operations: &'a [Operation],
+    pub(super) operations: &'a Operations,
     /// What blocks were made from of which nothing is planned: they are gone outside, or the state forgot them.
     pub(super) links: &'a [(BlockAddress, Vec<BlockAddress>)],
     pub(super) unsettled: &'a BTreeSet<NodeKey>,

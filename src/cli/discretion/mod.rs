@@ -11,7 +11,7 @@ pub(super) use scan::masked as without_tokens;
 use super::view::structures;
 use crate::diag::MASK;
 use crate::lang::value::{Kind, Marks, PathStep, Value};
-use crate::plan::{Drift, Operation, OutputChange, Plan, diff};
+use crate::plan::{Drift, Operation, Operations, OutputChange, Plan, diff};
 use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -353,7 +353,7 @@ struct Rewriting<'a> {
 
 fn rewritten<'p>(plan: &'p Plan, how: &Rewriting<'_>) -> Shown<'p> {
     let Rewriting { pair, named, sees, .. } = how;
-    let operations = replaced(&plan.operations, |operation| {
+    let operations: Option<Operations> = replaced(plan.operations.iter(), |operation: &Operation| {
         if !sees(&operation.address.type_name) {
             return None;
         }
@@ -362,7 +362,7 @@ fn rewritten<'p>(plan: &'p Plan, how: &Rewriting<'_>) -> Shown<'p> {
             (prior.or_else(|| operation.prior.clone()), planned.or_else(|| operation.planned.clone()));
         Some(Operation { prior, planned, ..operation.clone() })
     });
-    let drift = replaced(&plan.drift, |drift| {
+    let drift: Option<Vec<_>> = replaced(plan.drift.iter(), |drift: &Drift| {
         if !sees(&drift.address.type_name) {
             return None;
         }
@@ -415,11 +415,13 @@ pub(super) fn bare(value: &Value) -> Option<Value> {
 }
 
 /// The list with some of its items replaced; nothing if none is.
-fn replaced<T: Clone>(items: &[T], replace: impl Fn(&T) -> Option<T>) -> Option<Vec<T>> {
-    let first = items.iter().position(|item| replace(item).is_some())?;
-    let (before, rest) = items.split_at_checked(first)?;
-    let rest = rest.iter().map(|item| replace(item).unwrap_or_else(|| item.clone()));
-    Some(before.iter().cloned().chain(rest).collect())
+fn replaced<'i, T: Clone + 'i, I: Iterator<Item = &'i T> + Clone, C: FromIterator<T>>(
+    items: I,
+    replace: impl Fn(&T) -> Option<T>,
+) -> Option<C> {
+    let first = items.clone().position(|item| replace(item).is_some())?;
+    let rest = items.clone().skip(first).map(|item| replace(item).unwrap_or_else(|| item.clone()));
+    Some(items.take(first).cloned().chain(rest).collect())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod tests;
 pub use operation::{Differs, compare};
 pub use value::TooDeep;
 
-use super::{Action, Inputs, Kind, Move, Operation, Plan, Reading};
+use super::{Action, Inputs, Kind, Move, Operations, Plan, Reading};
 use crate::lang::config::Module;
 use crate::lang::value::Value;
 use crate::sign::{Author, Purpose, SecretKey, Signature};
@@ -387,8 +387,8 @@ impl PlanFile {
     pub fn plan(&self, config: Arc<Module>) -> Result<Plan, PlanFileError> {
         let types = value::types(&self.types);
         let mut operations =
-            self.operations.iter().map(|out| out.decode(&types)).collect::<Result<Vec<_>, _>>()?;
-        operations.sort_by(|a: &Operation, b| a.address.cmp(&b.address));
+            self.operations.iter().map(|out| out.decode(&types)).collect::<Result<Operations, _>>()?;
+        operations.sort();
         let mut by_block = std::collections::HashMap::<_, Vec<usize>>::new();
         for (number, operation) in operations.iter().enumerate() {
             by_block.entry(operation.address.block()).or_default().push(number);
@@ -433,7 +433,7 @@ impl MadeFrom {
 }
 
 /// The objects that have other addresses than the state has for them.
-fn moves(operations: &[Operation]) -> Vec<Move> {
+fn moves(operations: &Operations) -> Vec<Move> {
     let moved = operations.iter().filter_map(|operation| {
         Some(Move { from: operation.previous.clone()?, to: operation.address.clone() })
     });

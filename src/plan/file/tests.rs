@@ -85,7 +85,7 @@ fn plan_of(planned: Value) -> Plan {
     };
     let mut plan = empty.plan(module()).unwrap();
     plan.by_block.insert(operation.address.block(), vec![0]);
-    plan.operations.push(operation);
+    plan.operations.extend([operation]);
     plan.outputs.insert("o".into(), OutputChange { before: None, after: Some("x".into()), sensitive: false });
     plan
 }
@@ -177,20 +177,21 @@ fn another_plan_is_told_by_its_first_difference() {
     now.operations[0].action = Action::Delete;
     let differs = compare(&saved, &now).unwrap();
     assert_eq!(differs.how, "the plan says replace, and now it would be delete");
-    now.operations.clear();
+    now.operations = Operations::default();
     assert!(compare(&saved, &now).is_some() && compare(&now, &saved).is_some());
 }
 
 /// A plan of a hundred objects.
 fn hundred() -> Vec<u8> {
     let mut plan = plan_of(rich());
-    let first = plan.operations.remove(0);
-    for number in 0..100 {
+    let first = plan.operations[0].clone();
+    let hundred = (0..100).map(|number| {
         let address = format!("mlo_data.a[{number}]").parse().unwrap();
         let planned =
             Value::object([("a".into(), number.into()), ("id".into(), Value::unknown(Type::String))]);
-        plan.operations.push(Operation { address, planned: Some(planned), ..first.clone() });
-    }
+        Operation { address, planned: Some(planned), ..first.clone() }
+    });
+    plan.operations = hundred.collect();
     let file = PlanFile::new(&plan, made_from(), &Inputs::new(), &|_| false, false).unwrap();
     assert_eq!(file.operations.len(), 100);
     file.encode(None).into_bytes()

@@ -5,7 +5,7 @@ use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::Node;
 use crate::lang::config::{Repeat, Resource, ResourceKey};
 use crate::plan::planner::Kind;
-use crate::plan::{Action, Operation, Reason};
+use crate::plan::{Action, Operation, Operations, Reason};
 use crate::provider::{Provider, ResourceSchema};
 use futures_util::stream::{self, StreamExt};
 use mlo_state::{Address, BlockAddress, Key, Mode, Object};
@@ -102,7 +102,7 @@ impl Walker<'_, '_, '_> {
     /// What blocks were made from to whose objects nothing is done: where such a block lies between two of which
     /// something goes, their order comes through it. The state tells of what it has, and is gone outside; the
     /// configuration of what the state has not.
-    pub(super) fn links(&self, operations: &[Operation]) -> Vec<(BlockAddress, Vec<BlockAddress>)> {
+    pub(super) fn links(&self, operations: &Operations) -> Vec<(BlockAddress, Vec<BlockAddress>)> {
         let goes = |operation: &Operation| matches!(operation.action, Action::Delete | Action::Replace);
         if !operations.iter().any(goes) {
             return Vec::new();

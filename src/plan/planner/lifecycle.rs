@@ -7,7 +7,7 @@ use crate::graph::{ModuleId, Node, NodeId};
 use crate::lang::config::Resource;
 use crate::lang::value::{Path, PathStep, Value};
 use crate::plan::world::{Repetition, Trigger};
-use crate::plan::{Action, Operation, diff};
+use crate::plan::{Action, Operation, Operations, diff};
 use mlo_state::{Address, ModuleAddress};
 use std::collections::BTreeSet;
 
@@ -119,7 +119,7 @@ impl Walker<'_, '_, '_> {
 
     /// What has something that creates first depend on it creates first too: otherwise a new object would have to be
     /// there before what it is made from.
-    pub(super) fn spread_creates_first(&self, operations: &mut [Operation]) {
+    pub(super) fn spread_creates_first(&self, operations: &mut Operations) {
         let first: BTreeSet<NodeId> = self.creates_first.take();
         if first.is_empty() {
             return;
@@ -137,7 +137,7 @@ impl Walker<'_, '_, '_> {
                 _ => None,
             })
             .collect();
-        for operation in operations {
+        for operation in operations.iter_mut() {
             operation.create_before_destroy |= blocks.contains(&operation.address.block());
         }
     }

@@ -259,7 +259,7 @@ impl Walker<'_, '_, '_> {
         let mut operations = self.place_moved(self.operations.take());
         self.spread_creates_first(&mut operations);
         operations.extend(self.deposed.take());
-        operations.sort_by(|a, b| (&a.address, &a.deposed).cmp(&(&b.address, &b.deposed)));
+        operations.sort();
         self.tell_forgotten(&operations);
         let mut outputs = self.output_changes();
         let links = self.links(&operations);

@@ -2,13 +2,13 @@
 
 use super::Walker;
 use crate::diag::{Diagnostic, code};
-use crate::plan::{Operation, Reason};
+use crate::plan::{Operation, Operations, Reason};
 use mlo_state::Address;
 use std::collections::BTreeMap;
 
 impl Walker<'_, '_, '_> {
     /// Notes in the operations which objects moved. Nothing new can be made where one has moved from.
-    pub(super) fn place_moved(&self, mut operations: BTreeMap<Address, Box<Operation>>) -> Vec<Operation> {
+    pub(super) fn place_moved(&self, mut operations: BTreeMap<Address, Box<Operation>>) -> Operations {
         for one in &self.moves {
             if let Some(left) = operations.get(&one.from).filter(|left| left.stored.is_none()) {
                 let summary =
@@ -24,6 +24,6 @@ impl Walker<'_, '_, '_> {
                 operation.reason = Reason::NoMoveTarget;
             }
         }
-        operations.into_values().map(|operation| *operation).collect()
+        operations.into_values().collect()
     }
 }

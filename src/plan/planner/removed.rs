@@ -6,7 +6,7 @@ use crate::graph::ModuleTree;
 use crate::lang::config::ResourceKey;
 use crate::lang::value::Value;
 use crate::plan::stored::{decode_object, guess, mark_stored};
-use crate::plan::{Action, Operation, Reason, some_of};
+use crate::plan::{Action, Operation, Operations, Reason, some_of};
 use crate::provider::schema_of;
 use mlo_state::{Address, Object};
 use std::collections::HashMap;
@@ -58,7 +58,7 @@ impl Walker<'_, '_, '_> {
     }
 
     /// Says which objects stay without anybody who knows of them.
-    pub(super) fn tell_forgotten(&self, operations: &[Operation]) {
+    pub(super) fn tell_forgotten(&self, operations: &Operations) {
         let forgotten = operations.iter().filter(|operation| operation.action == Action::Forget);
         let names: Vec<_> = forgotten.map(|operation| &operation.address).collect();
         if names.is_empty() {
