@@ -28,6 +28,7 @@ mod interrupted;
 mod kept;
 mod killed;
 mod kills;
+mod kubernetes;
 mod late;
 mod lifecycle;
 mod policy_bundles;

@@ -1,7 +1,8 @@
 //! Operations to an execution graph: what is done, and what waits for what. Pure; edges stay linear in instances.
 
+use super::configured::Providers;
 use super::world::NodeKey;
-use super::{Action, Operation, Operations};
+use super::{Action, Operation, Operations, bare_provider};
 use crate::graph::{Dag, Graph, ModuleId, ModuleTree, Node, NodeId};
 use crate::lang::config::ResourceKey;
 use mlo_state::{BlockAddress, Mode};
@@ -43,6 +44,7 @@ pub(super) struct Parts<'a, 'c> {
     pub(super) tree: &'a ModuleTree<'c>,
     pub(super) graph: &'a Graph,
     pub(super) operations: &'a Operations,
+    pub(super) providers: &'a Providers,
     /// What blocks were made from of which nothing is planned: they are gone outside, or the state forgot them.
     pub(super) links: &'a [(BlockAddress, Vec<BlockAddress>)],
     pub(super) unsettled: &'a BTreeSet<NodeKey>,
@@ -67,19 +69,22 @@ impl Parts<'_, '_> {
 /// - what was made from a block, or refers to it now, is made or changed before something of the block is taken away:
 ///   it lets go of the old object, or has taken up the new one;
 /// - what an object is made from of which something is not known yet is made before the object is taken away that it
-///   replaces: then the policies are asked while there is still one.
+///   replaces: then the policies are asked while there is still one;
+/// - objects of which their provider knows an order are made in it and taken away in the opposite one.
 pub(super) fn build(parts: &Parts<'_, '_>) -> Steps {
     let (steps, gates) = Default::default();
-    let (go_first, let_go, look_first) = Default::default();
-    let mut layout = Layout { parts, steps, gates, let_go, go_first, look_first };
+    let (go_first, let_go, look_first, made) = Default::default();
+    let mut layout = Layout { parts, steps, gates, let_go, go_first, look_first, made };
     let deletes = layout.add_deletes();
     layout.add_nodes(&deletes);
     layout.let_go_first(&deletes);
+    let ranked = layout.in_order(&deletes);
     // An object in use often cannot be taken away at all: that comes first. Then what nobody can take back.
     let Layout { mut steps, let_go, go_first, look_first, .. } = layout;
     steps.grant(&let_go);
     steps.grant(&look_first);
     steps.grant(&go_first);
+    steps.grant(&ranked);
     steps
 }
 
@@ -94,6 +99,8 @@ struct Layout<'a, 'c> {
     go_first: Vec<(usize, usize)>,
     /// Steps that take away what is replaced, after those that make what its new object is made from.
     look_first: Vec<(usize, usize)>,
+    /// The steps that make or change something, by operation.
+    made: BTreeMap<usize, usize>,
 }
 
 /// The steps that take objects away.
@@ -101,7 +108,7 @@ struct Layout<'a, 'c> {
 struct Deletes {
     order: DeleteOrder,
     /// By operation.
-    of: HashMap<usize, usize>,
+    of: BTreeMap<usize, usize>,
     /// By block: the step after which all that was made from it and goes is gone.
     before: HashMap<BlockAddress, usize>,
 }
@@ -225,6 +232,7 @@ impl Layout<'_, '_> {
             }
             let waits = begin.into_iter().chain(own.filter(|_| !first)).collect();
             let step = self.steps.add(Step::Operate(*number, Part::Apply), &waits);
+            self.made.insert(*number, step);
             if let Some(delete) = own.filter(|_| first) {
                 self.steps.dag.depend(delete, step);
             }
@@ -281,6 +289,49 @@ impl Layout<'_, '_> {
             let done = self.steps.join(&gates);
             self.let_go.extend(steps.into_iter().filter_map(|step| Some((step, done?))));
         }
+    }
+}
+
+impl Layout<'_, '_> {
+    /// Makes objects in the order that their provider knows of, and takes them away in the opposite one.
+    fn in_order(&mut self, deletes: &Deletes) -> Vec<(usize, usize)> {
+        let steps = |steps: &BTreeMap<usize, usize>| steps.iter().map(|(a, b)| (*a, *b)).collect::<Vec<_>>();
+        let (made, gone) = (steps(&self.made), steps(&deletes.of));
+        let mut wishes = Vec::new();
+        for (steps, is_made) in [(made, true), (gone, false)] {
+            for ranks in self.ranked(&steps, is_made).into_values() {
+                let mut ranks: Vec<_> = ranks.into_values().collect();
+                if !is_made {
+                    ranks.reverse();
+                }
+                for pair in ranks.windows(2) {
+                    let [first, then] = pair else { continue };
+                    let Some(before) = self.steps.join(first) else { continue };
+                    wishes.extend(then.iter().map(|step| (*step, before)));
+                }
+            }
+        }
+        wishes
+    }
+
+    /// Steps by what their objects have in common, and by rank.
+    fn ranked(
+        &self,
+        steps: &[(usize, usize)],
+        is_made: bool,
+    ) -> BTreeMap<(String, String), BTreeMap<u8, BTreeSet<usize>>> {
+        let mut ranked: BTreeMap<_, BTreeMap<u8, BTreeSet<usize>>> = BTreeMap::new();
+        for (number, step) in steps {
+            let Some(operation) = self.parts.operations.get(*number) else { continue };
+            let object = if is_made { &operation.planned } else { &operation.prior };
+            let provider = self.parts.providers.get(bare_provider(&operation.provider));
+            let Some((provider, object)) = provider.zip(object.as_ref()) else { continue };
+            for order in provider.order(&operation.address.type_name, object) {
+                let among = ranked.entry((operation.provider.clone(), order.among)).or_default();
+                among.entry(order.rank).or_default().insert(*step);
+            }
+        }
+        ranked
     }
 }
 

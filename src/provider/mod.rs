@@ -4,6 +4,7 @@
 //! happens: a provider that retries, prints, reads a clock or the environment, or looks at another provider.
 
 pub mod builtin;
+pub mod kubernetes;
 pub mod local;
 pub mod mock;
 
@@ -94,8 +95,14 @@ impl Surroundings {
 /// All providers, by the name of their `provider` blocks.
 pub fn all() -> BTreeMap<&'static str, Arc<dyn Provider>> {
     let builtin: Arc<dyn Provider> = Arc::new(builtin::Builtin::new());
-    [("local", Arc::new(local::Local::new()) as _), ("mlo", Arc::clone(&builtin)), ("terraform", builtin)]
-        .into()
+    let (kubernetes, local) = (kubernetes::Kubernetes::new(), local::Local::new());
+    [
+        ("kubernetes", Arc::new(kubernetes) as _),
+        ("local", Arc::new(local) as _),
+        ("mlo", Arc::clone(&builtin)),
+        ("terraform", builtin),
+    ]
+    .into()
 }
 
 /// The schema of a resource type, if one of the providers has it.
@@ -131,6 +138,12 @@ pub trait Provider: Send + Sync {
         request: PlanRequest<'a>,
     ) -> BoxFuture<'a, Result<Planned, ProviderError>> {
         Box::pin(std::future::ready(Ok(Planned { value: request.proposed, replace: Vec::new() })))
+    }
+
+    /// What comes before an object and after it where no reference says so: of objects with an order among the same, those
+    /// of a lower rank are made first and taken away last. What is not known of the object yet orders nothing.
+    fn order(&self, _type_name: &str, _object: &Value) -> Vec<Order> {
+        Vec::new()
     }
 
     /// An object that Terraform made, as this provider keeps it; nothing if Terraform's type is another thing than the
@@ -229,6 +242,15 @@ pub struct PlanRequest<'a> {
     pub wanted: &'a Value,
     /// `wanted`, and where it is null for computed attributes: what `prior` has, or unknown for a new object.
     pub proposed: Value,
+}
+
+/// A place of an object among others.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Order {
+    /// What they have in common.
+    pub among: String,
+    /// Lower ones are made first.
+    pub rank: u8,
 }
 
 /// What a provider plans.

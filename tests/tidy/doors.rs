@@ -22,6 +22,7 @@ const DOORS: &[Door] = &[
     door(
         "hyper",
         &[
+            "src/provider/kubernetes/",
             "src/provider/local/",
             "src/fetch/http",
             "runtime/src/server",
@@ -29,7 +30,7 @@ const DOORS: &[Door] = &[
             "runtime/src/trace.rs",
             "runtime/src/source/http.rs",
         ],
-        "asks our server; fetches packages and models; is our server, and looks at its headers",
+        "requests to clusters; asks our server; fetches packages and models; is our server, and looks at its headers",
     ),
     door(
         "hyper_util",
@@ -38,9 +39,17 @@ const DOORS: &[Door] = &[
     ),
     door(
         "http_body_util",
-        &["src/provider/local/", "src/fetch/http", "runtime/src/server", "runtime/src/source/http.rs"],
+        &[
+            "src/provider/kubernetes/client.rs",
+            "src/provider/local/",
+            "src/fetch/http",
+            "runtime/src/server",
+            "runtime/src/source/http.rs",
+        ],
         "bodies",
     ),
+    door("kube", &["src/provider/kubernetes/"], "kubeconfigs, and connections to API servers"),
+    door("k8s_openapi", &[], "kube wants a version of its types chosen; nothing is read with them"),
     door("axum", &["runtime/src/server"], "routes: paths, methods, what is in neither"),
     door("aws_config", &["state/aws/src/"], "credentials of AWS, and where they come from"),
     door("aws_credential_types", &["state/aws/src/"], "as aws_config"),
@@ -54,8 +63,13 @@ const DOORS: &[Door] = &[
     door("hyper_rustls", &["src/fetch/http", "runtime/src/source/http.rs"], "HTTPS"),
     door(
         "rustls",
-        &["src/fetch/http", "runtime/src/server/tls.rs", "runtime/src/source/http.rs"],
-        "as hyper_rustls: whom we trust; the server's own certificate",
+        &[
+            "src/fetch/http",
+            "src/provider/kubernetes/config.rs",
+            "runtime/src/server/tls.rs",
+            "runtime/src/source/http.rs",
+        ],
+        "as hyper_rustls: whom we trust; the server's own certificate; certificates as PEM",
     ),
     door("tokio_rustls", &["runtime/src/server"], "TLS of accepted connections"),
     door("tower_service", &["src/fetch/http"], "the shape of a resolver"),
@@ -145,8 +159,8 @@ const DOORS: &[Door] = &[
     ),
     door(
         "num_bigint",
-        &["src/lang/value/", "src/lang/functions/rsa.rs"],
-        "numbers that 64 bits do not hold: of the language; of keys",
+        &["src/lang/value/", "src/lang/functions/rsa.rs", "src/provider/kubernetes/quantity.rs"],
+        "numbers that 64 bits do not hold: of the language; of keys; quantities",
     ),
     door("aho_corasick", &["src/diag/", "src/cli/"], "finds sensitive values in what is shown"),
     door("strsim", &["src/diag/"], "did-you-mean; one place decides what is near"),
@@ -208,6 +222,7 @@ const DOORS: &[Door] = &[
             "src/policy/bundle/files.rs",
             "src/fetch/store.rs",
             "src/provider/local/",
+            "src/provider/kubernetes/config.rs",
             "src/cli/",
             "state/src/",
             "runtime/",

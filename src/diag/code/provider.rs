@@ -19,4 +19,6 @@ codes! {
         "The operating system refused to read or write a file or folder, for the reason that the message gives: permissions, a full disk, a file where a folder should be. What had been done before is kept in the state; apply again when it is mended.";
     PROCESS = "MLO4009", "process cannot be ended",
         "A server should end and does not, or it cannot be told which process it is. Nothing else was changed. End the process that the message describes and apply again.";
+    ROLLOUT = "MLO4010", "rollout failed",
+        "An object was applied to a cluster and does not do its work: an image that cannot be pulled, a container that ends again and again, no node that takes its Pod, a probe that fails. The message gives the cause in the words of whoever knows it. A change of an object that had worked is put back as it was before, unless `rollback = false`; a new object is left as it is, to be looked at, and is made anew by the next apply.";
 }

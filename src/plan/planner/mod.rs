@@ -269,8 +269,9 @@ impl Walker<'_, '_, '_> {
         }
         let messages = self.messages.into_inner();
         let unsettled = &values.unsettled;
-        let parts =
-            Parts { tree: self.tree, graph: self.graph, operations: &operations, links: &links, unsettled };
+        let providers = self.planner.providers;
+        let (tree, graph) = (self.tree, self.graph);
+        let parts = Parts { tree, graph, operations: &operations, providers, links: &links, unsettled };
         if messages.has_errors() {
             // Which outputs go is not known before all are evaluated.
             outputs.retain(|_, change| change.after.is_some());

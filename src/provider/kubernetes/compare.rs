@@ -11,7 +11,7 @@ use super::owners::{self, Field, Step};
 use super::quantity::Quantity;
 use crate::lang::value::{Kind, Marks, Number, Value};
 use serde_json::{Map, Value as Json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A manifest as it is now.
@@ -33,7 +33,7 @@ pub(super) fn compare(applied: &Value, live: &Json, stays: &dyn Fn(&Field) -> bo
         let seen = match &**name {
             // In a list the server leaves both out; nobody owns a status by its manifest.
             "apiVersion" | "kind" | "status" => Some(value.clone()),
-            "stringData" if known => walk.texts(value, live.get("data")),
+            "stringData" if known => Some(walk.texts(value, live.get("data"))),
             _ => walk.named(name, value, live.get(&**name), ours),
         };
         entries.extend(seen.map(|seen| (name.clone(), seen)));
@@ -53,7 +53,13 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn named(&mut self, name: &str, applied: &Value, live: Option<&Json>, ours: Option<&Json>) -> Option<Value> {
+    fn named(
+        &mut self,
+        name: &str,
+        applied: &Value,
+        live: Option<&Json>,
+        ours: Option<&Json>,
+    ) -> Option<Value> {
         let step = Step::Name(name.to_owned());
         let below = owners::below(ours, &step);
         self.path.push(name.to_owned());
@@ -65,18 +71,19 @@ impl Walk<'_> {
     }
 
     /// The texts of a Secret against its data.
-    fn texts(&mut self, applied: &Value, data: Option<&Json>) -> Option<Value> {
-        let Some(entries) = applied.as_entries() else { return Some(applied.clone()) };
+    fn texts(&mut self, applied: &Value, data: Option<&Json>) -> Value {
+        let Some(entries) = applied.as_entries() else { return applied.clone() };
         let mut seen = BTreeMap::new();
         for (name, value) in entries {
             let now = data.and_then(|data| data.get(&**name)).and_then(Json::as_str);
             let same = now.is_some() && now == value.as_str().map(encode_base64).as_deref();
             self.field.0 = vec![Step::Name("data".to_owned()), Step::Name(name.to_string())];
-            let value = if same { Some(value.clone()) } else { self.differs(value, now.map(decoded).as_ref()) };
+            let value =
+                if same { Some(value.clone()) } else { self.differs(value, now.map(decoded).as_ref()) };
             seen.extend(value.map(|value| (name.clone(), value)));
         }
         self.field.0.clear();
-        Some(like(applied, seen))
+        like(applied, seen)
     }
 
     fn any(&mut self, applied: &Value, live: Option<&Json>, ours: Option<&Json>) -> Option<Value> {
@@ -100,7 +107,8 @@ impl Walk<'_> {
         now: &Map<String, Json>,
         ours: Option<&Json>,
     ) -> Option<Value> {
-        let added = self.known && is_whole_map(&self.path) && now.keys().any(|name| !entries.contains_key(&**name));
+        let added =
+            self.known && is_whole_map(&self.path) && now.keys().any(|name| !entries.contains_key(&**name));
         if added && !entries.is_empty() && entries.values().all(|value| value.as_str().is_some()) {
             return self.differs(applied, Some(&Json::Object(now.clone())));
         }
@@ -152,7 +160,7 @@ impl Walk<'_> {
             seen.extend(self.any(item, now, below));
             self.field.0.pop();
         }
-        Value::tuple(seen).with_marks(applied.marks())
+        as_was(applied, seen)
     }
 
     /// A list that belongs together: item by item where there are as many, so that defaults in them are none.
@@ -166,7 +174,7 @@ impl Walk<'_> {
             seen.extend(self.any(item, Some(now), None));
             self.field.0.pop();
         }
-        Some(Value::tuple(seen).with_marks(applied.marks()))
+        Some(as_was(applied, seen))
     }
 
     fn differs_in(&mut self, applied: &Value, now: &[Json]) -> Option<Value> {
@@ -208,11 +216,20 @@ impl Walk<'_> {
 
 /// A map or object with other entries: as an object, since others may have changed their types.
 fn like(applied: &Value, entries: BTreeMap<Arc<str>, Value>) -> Value {
-    let kept = |kind: &Kind| matches!((kind, applied.as_entries()), (Kind::Map(..), Some(old)) if *old == entries);
+    let kept =
+        |kind: &Kind| matches!((kind, applied.as_entries()), (Kind::Map(..), Some(old)) if *old == entries);
     if kept(applied.kind()) {
         return applied.clone();
     }
     Value::from(Kind::Object(Arc::new(entries))).with_marks(applied.marks())
+}
+
+/// A list of the same items as it was, since its type is part of it; else as a tuple.
+fn as_was(applied: &Value, seen: Vec<Value>) -> Value {
+    if applied.as_items().is_some_and(|items| *items == *seen) {
+        return applied.clone();
+    }
+    Value::tuple(seen).with_marks(applied.marks())
 }
 
 /// What the server leaves out of what it keeps.
@@ -245,11 +262,11 @@ fn pair<'a>(keys: &[String], items: &'a [Value], now: &'a [Json]) -> Option<Vec<
     for now in now {
         by_key.insert(keys_in(keys, |key| now.get(key).cloned())?.1, now);
     }
-    let mut pairs: BTreeMap<String, ()> = BTreeMap::new();
+    let mut taken = BTreeSet::new();
     let mut found = Vec::new();
     for item in items {
         let (keys, text) = keys_in(keys, |key| item.get(key).and_then(scalar_json))?;
-        if pairs.insert(text.clone(), ()).is_some() {
+        if !taken.insert(text.clone()) {
             return None;
         }
         found.push(Pair { keys, item, now: by_key.get(&text).copied() });
@@ -288,6 +305,67 @@ pub(super) fn canonical(manifest: &Json) -> Json {
     json
 }
 
+/// A place in which two manifests differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Difference {
+    /// The names on the way, positions left out.
+    pub(super) names: Vec<String>,
+    /// Whether the first manifest says something there.
+    pub(super) existed: bool,
+}
+
+impl Difference {
+    /// As people write it: `spec.replicas`.
+    pub(super) fn field(&self) -> String {
+        self.names.join(".")
+    }
+}
+
+/// The places in which two manifests differ, as deep as both have them. What is not known yet differs from nothing.
+pub(super) fn differences(before: &Value, after: &Value) -> Vec<Difference> {
+    let text = |name| after.get(name).and_then(Value::as_str).unwrap_or_default();
+    let known = kinds::find(text("apiVersion"), text("kind")).is_some();
+    let mut found = Vec::new();
+    differ((Some(before), Some(after)), &mut Vec::new(), known, &mut found);
+    found.dedup();
+    found
+}
+
+fn differ(
+    (before, after): (Option<&Value>, Option<&Value>),
+    path: &mut Vec<String>,
+    known: bool,
+    found: &mut Vec<Difference>,
+) {
+    let (before, after) = (before.filter(|value| !value.is_null()), after.filter(|value| !value.is_null()));
+    if let (Some(before), Some(after)) = (before, after) {
+        if let (Some(old), Some(new)) = (before.as_entries(), after.as_entries()) {
+            let names = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
+            for name in names {
+                path.push(name.to_string());
+                differ((old.get(name), new.get(name)), path, known, found);
+                path.pop();
+            }
+            return;
+        }
+        if let (Some(old), Some(new)) = (before.as_items(), after.as_items())
+            && old.len() == new.len()
+            && !(known && matches!(list_kind(path), ListKind::Set | ListKind::Bag))
+        {
+            old.iter().zip(new).for_each(|(old, new)| differ((Some(old), Some(new)), path, known, found));
+            return;
+        }
+    }
+    let settled = |value: Option<&Value>| {
+        let mut json = value.map_or(Some(Json::Null), |value| super::object::json_of(value).ok())?;
+        settle(&mut json, &mut path.clone(), known);
+        Some(json)
+    };
+    if settled(before).zip(settled(after)).is_some_and(|(before, after)| before != after) {
+        found.push(Difference { names: path.clone(), existed: before.is_some() });
+    }
+}
+
 fn settle(json: &mut Json, path: &mut Vec<String>, known: bool) {
     match json {
         Json::Object(map) => {
@@ -317,7 +395,7 @@ fn settle(json: &mut Json, path: &mut Vec<String>, known: bool) {
             if let Some(quantity) = Quantity::parse(&text).filter(|_| known && is_quantity(path)) {
                 *json = Json::from(format!("{quantity:?}"));
             } else if let Some(number) = Number::parse(&text) {
-                *json = Json::from(number.to_string());
+                *json = Json::from(format!("#{number}"));
             }
         }
         _ => {}

@@ -79,7 +79,9 @@ pub(super) fn list_kind(path: &[String]) -> ListKind {
         }
         ("ports", Some("spec")) => keys(&["port", "protocol"]),
         (name, _) if BAGS.contains(&name) => ListKind::Bag,
-        (name, _) => KEYED.iter().find(|(list, _)| *list == name).map_or(ListKind::Whole, |(_, found)| keys(found)),
+        (name, _) => {
+            KEYED.iter().find(|(list, _)| *list == name).map_or(ListKind::Whole, |(_, found)| keys(found))
+        }
     }
 }
 
@@ -92,7 +94,9 @@ pub(super) fn default_of_key(key: &str) -> Option<&'static str> {
 pub(super) fn is_quantity(path: &[String]) -> bool {
     let parent = path.len().checked_sub(2).and_then(|at| path.get(at));
     parent.is_some_and(|parent| OF_QUANTITIES.contains(&parent.as_str()))
-        || path.last().is_some_and(|last| QUANTITIES.contains(&last.as_str()) && parent.is_some_and(|parent| parent != "env"))
+        || path.last().is_some_and(|last| {
+            QUANTITIES.contains(&last.as_str()) && parent.is_some_and(|parent| parent != "env")
+        })
 }
 
 /// Whether the map at a path belongs as a whole to whoever wrote it.

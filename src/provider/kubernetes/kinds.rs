@@ -75,10 +75,25 @@ const JOB: &str = "spec.selector spec.template spec.completions spec.completionM
 
 const KINDS: &[Known] = &[
     kind(("", "Namespace", "namespaces"), NO, PLACE, ""),
-    kind(("apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions"), NO, DEFINITION, "spec.group spec.scope spec.names.kind spec.names.plural"),
+    kind(
+        ("apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions"),
+        NO,
+        DEFINITION,
+        "spec.group spec.scope spec.names.kind spec.names.plural",
+    ),
     kind(("scheduling.k8s.io", "PriorityClass", "priorityclasses"), NO, DEFINITION, "value preemptionPolicy"),
-    kind((STORAGE, "StorageClass", "storageclasses"), NO, DEFINITION, "provisioner parameters reclaimPolicy volumeBindingMode"),
-    kind((STORAGE, "CSIDriver", "csidrivers"), NO, DEFINITION, "spec.attachRequired spec.fsGroupPolicy spec.volumeLifecycleModes"),
+    kind(
+        (STORAGE, "StorageClass", "storageclasses"),
+        NO,
+        DEFINITION,
+        "provisioner parameters reclaimPolicy volumeBindingMode",
+    ),
+    kind(
+        (STORAGE, "CSIDriver", "csidrivers"),
+        NO,
+        DEFINITION,
+        "spec.attachRequired spec.fsGroupPolicy spec.volumeLifecycleModes",
+    ),
     kind((STORAGE, "VolumeAttachment", "volumeattachments"), NO, BASE, "spec"),
     kind((STORAGE, "CSIStorageCapacity", "csistoragecapacities"), YES, BASE, "storageClassName nodeTopology"),
     kind(("node.k8s.io", "RuntimeClass", "runtimeclasses"), NO, DEFINITION, "handler"),
@@ -94,7 +109,12 @@ const KINDS: &[Known] = &[
     kind((RBAC, "Role", "roles"), YES, ACCESS, ""),
     kind((RBAC, "RoleBinding", "rolebindings"), YES, ACCESS, "roleRef"),
     kind(("", "ServiceAccount", "serviceaccounts"), YES, ACCESS, ""),
-    kind(("certificates.k8s.io", "CertificateSigningRequest", "certificatesigningrequests"), NO, ACCESS, "spec"),
+    kind(
+        ("certificates.k8s.io", "CertificateSigningRequest", "certificatesigningrequests"),
+        NO,
+        ACCESS,
+        "spec",
+    ),
     kind(("certificates.k8s.io", "ClusterTrustBundle", "clustertrustbundles"), NO, ACCESS, "spec.signerName"),
     kind(("", "ResourceQuota", "resourcequotas"), YES, CONFIG, "spec.scopes spec.scopeSelector"),
     kind(("", "LimitRange", "limitranges"), YES, CONFIG, ""),
@@ -102,13 +122,19 @@ const KINDS: &[Known] = &[
     kind(("", "Secret", "secrets"), YES, CONFIG, "type"),
     kind((NETWORK, "NetworkPolicy", "networkpolicies"), YES, CONFIG, ""),
     kind(("policy", "PodDisruptionBudget", "poddisruptionbudgets"), YES, CONFIG, ""),
-    kind(("", "PersistentVolume", "persistentvolumes"), NO, BASE, "spec.* spec.capacity spec.accessModes spec.persistentVolumeReclaimPolicy spec.claimRef spec.mountOptions spec.storageClassName spec.nodeAffinity spec.volumeAttributesClassName"),
+    kind(
+        ("", "PersistentVolume", "persistentvolumes"),
+        NO,
+        BASE,
+        "spec.* spec.capacity spec.accessModes spec.persistentVolumeReclaimPolicy spec.claimRef spec.mountOptions spec.storageClassName spec.nodeAffinity spec.volumeAttributesClassName",
+    ),
     kind(("", "PersistentVolumeClaim", "persistentvolumeclaims"), YES, BASE, CLAIM),
     kind(("", "Service", "services"), YES, BASE, "spec.clusterIP"),
     kind(("", "Endpoints", "endpoints"), YES, BASE, ""),
     kind(("", "PodTemplate", "podtemplates"), YES, BASE, ""),
     kind(("", "Node", "nodes"), NO, BASE, "spec.podCIDR spec.providerID"),
     kind(("discovery.k8s.io", "EndpointSlice", "endpointslices"), YES, BASE, "addressType"),
+    kind(("", "Event", "events"), YES, AROUND, ""),
     kind(("", "Pod", "pods"), YES, WORKLOAD, POD),
     kind(("", "ReplicationController", "replicationcontrollers"), YES, WORKLOAD, ""),
     kind(("apps", "Deployment", "deployments"), YES, WORKLOAD, "spec.selector"),
@@ -123,11 +149,21 @@ const KINDS: &[Known] = &[
     kind(("coordination.k8s.io", "Lease", "leases"), YES, CONFIG, ""),
     kind(("apiregistration.k8s.io", "APIService", "apiservices"), NO, AROUND, ""),
     kind(("flowcontrol.apiserver.k8s.io", "FlowSchema", "flowschemas"), NO, CONFIG, ""),
-    kind(("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration", "prioritylevelconfigurations"), NO, CONFIG, ""),
+    kind(
+        ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration", "prioritylevelconfigurations"),
+        NO,
+        CONFIG,
+        "",
+    ),
     kind((ADMISSION, "MutatingWebhookConfiguration", "mutatingwebhookconfigurations"), NO, WEBHOOK, ""),
     kind((ADMISSION, "ValidatingWebhookConfiguration", "validatingwebhookconfigurations"), NO, WEBHOOK, ""),
     kind((ADMISSION, "ValidatingAdmissionPolicy", "validatingadmissionpolicies"), NO, WEBHOOK, ""),
-    kind((ADMISSION, "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"), NO, WEBHOOK, ""),
+    kind(
+        (ADMISSION, "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
+        NO,
+        WEBHOOK,
+        "",
+    ),
 ];
 
 /// What is known of a kind, if it is built in.
@@ -164,7 +200,10 @@ mod tests {
     fn kinds_are_found_whatever_their_version() {
         let resource = |version, kind| find(version, kind).map(|known| (known.plural, known.namespaced));
         assert_eq!(resource("v1", "ConfigMap"), Some(("configmaps", true)));
-        assert_eq!(resource("autoscaling/v2", "HorizontalPodAutoscaler"), Some(("horizontalpodautoscalers", true)));
+        assert_eq!(
+            resource("autoscaling/v2", "HorizontalPodAutoscaler"),
+            Some(("horizontalpodautoscalers", true))
+        );
         assert_eq!(resource("networking.k8s.io/v1", "Ingress"), Some(("ingresses", true)));
         assert_eq!(resource("rbac.authorization.k8s.io/v1", "ClusterRole"), Some(("clusterroles", false)));
         assert_eq!(resource("example.com/v1", "ConfigMap"), None, "another group's kind of the same name");

@@ -9,6 +9,7 @@ use crate::lang::eval::{AttributeSchema, BlockSchema, NestedBlock};
 use crate::lang::value::{Marks, Path, PathStep, Type, Value, to_json};
 use crate::provider::object::attribute;
 use crate::provider::{DataSchema, ProviderError, ResourceSchema};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use std::fmt;
 use std::time::Duration;
@@ -25,7 +26,10 @@ const SECRET: [&str; 2] = ["data", "stringData"];
 pub(super) fn schema() -> ResourceSchema {
     let text = || AttributeSchema::optional(Type::String);
     let timeouts = ["create", "update", "delete"].into_iter().fold(BlockSchema::new(), |block, name| {
-        block.attribute(name, text().describe("How long it may take, such as \"10m\" or \"90s\"; 10 minutes if not given"))
+        block.attribute(
+            name,
+            text().describe("How long it may take, such as \"10m\" or \"90s\"; 10 minutes if not given"),
+        )
     });
     let wait_for = BlockSchema::new()
         .attribute(
@@ -80,7 +84,11 @@ pub(super) fn schema() -> ResourceSchema {
         )
         .block("wait_for", NestedBlock::single(wait_for))
         .block("timeouts", NestedBlock::single(timeouts));
-    ResourceSchema { version: 0, description: "Any object of a Kubernetes cluster, by server-side apply", block }
+    ResourceSchema {
+        version: 0,
+        description: "Any object of a Kubernetes cluster, by server-side apply",
+        block,
+    }
 }
 
 /// One field that others changed.
@@ -94,13 +102,16 @@ pub(super) fn data_schema() -> DataSchema {
         .attribute("api_version", needed().describe("Its API version, such as `v1` or `apps/v1`"))
         .attribute("kind", needed().describe("Its kind, such as `Service`"))
         .attribute("name", needed().describe("Its name"))
-        .attribute("namespace", AttributeSchema::optional(Type::String).describe("Its namespace; the provider's if not given"))
+        .attribute(
+            "namespace",
+            AttributeSchema::optional(Type::String).describe("Its namespace; the provider's if not given"),
+        )
         .attribute("object", AttributeSchema::computed(Type::Any).describe("The object as it is"));
     DataSchema { description: "An object of a Kubernetes cluster as it is", block }
 }
 
 /// What names an object in its cluster.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Identity {
     /// Group and version: `apps/v1`, `v1`.
     pub(super) api_version: String,
@@ -187,14 +198,17 @@ pub(super) fn check(wanted: &Value) -> Result<(), ProviderError> {
     check_manifest(&attribute(wanted, "manifest"))?;
     let force = attribute(wanted, "force_conflicts");
     if Force::of(&force).is_none() {
-        let error = wrong("force_conflicts", "`force_conflicts` is neither true or false nor a list of fields");
+        let error =
+            wrong("force_conflicts", "`force_conflicts` is neither true or false nor a list of fields");
         return Err(error.help("write `force_conflicts = true`, or `force_conflicts = [\"spec.replicas\"]`"));
     }
     for name in ["create", "update", "delete"] {
         let given = attribute(&attribute(wanted, "timeouts"), name);
         if given.as_str().is_some_and(|text| duration(text).is_none()) {
-            let summary = format!("`timeouts.{name}` is no length of time: {:?}", given.as_str().unwrap_or_default());
-            return Err(wrong("timeouts", summary).help("write hours, minutes and seconds: \"1h\", \"10m\", \"90s\", \"1m30s\""));
+            let summary =
+                format!("`timeouts.{name}` is no length of time: {:?}", given.as_str().unwrap_or_default());
+            return Err(wrong("timeouts", summary)
+                .help("write hours, minutes and seconds: \"1h\", \"10m\", \"90s\", \"1m30s\""));
         }
     }
     Ok(())
@@ -347,7 +361,8 @@ pub(super) fn marked(manifest: &Value) -> Value {
 /// If a part of it is not known, or may not be kept.
 pub(super) fn json_of(value: &Value) -> Result<Json, ProviderError> {
     let bare = value.unmarked_deep();
-    let mut json = to_json(&bare, &bare.ty()).map_err(|error| wrong("manifest", format!("`manifest`: {error}")))?;
+    let mut json =
+        to_json(&bare, &bare.ty()).map_err(|error| wrong("manifest", format!("`manifest`: {error}")))?;
     drop_nulls(&mut json);
     Ok(json)
 }
@@ -374,7 +389,9 @@ pub(super) fn value_of(json: &Json) -> Value {
         }
         Json::String(text) => Value::string(crate::lang::value::normalize(text)),
         Json::Array(items) => Value::tuple(items.iter().map(value_of)),
-        Json::Object(map) => Value::object(map.iter().map(|(name, value)| (name.as_str().into(), value_of(value)))),
+        Json::Object(map) => {
+            Value::object(map.iter().map(|(name, value)| (name.as_str().into(), value_of(value))))
+        }
     }
 }
 

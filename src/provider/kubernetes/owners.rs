@@ -98,7 +98,8 @@ fn covers(fields: &Json, steps: &[Step]) -> bool {
         Step::Name(name) => map.get(&format!("f:{name}")).is_some_and(|inner| covers(inner, rest)),
         Step::Index(_) => false,
         Step::Item(keys) => map.iter().any(|(name, inner)| {
-            let found = name.strip_prefix("k:").and_then(|text| serde_json::from_str::<Map<String, Json>>(text).ok());
+            let found =
+                name.strip_prefix("k:").and_then(|text| serde_json::from_str::<Map<String, Json>>(text).ok());
             found.is_some_and(|found| found == *keys) && covers(inner, rest)
         }),
     }
@@ -156,16 +157,19 @@ mod tests {
         assert_eq!(owner(&live(), &image), None, "only we manage it");
         assert!(covers(ours(&live()).unwrap(), &image.0));
         assert_eq!(image.to_string(), "spec.template.spec.containers[name=\"app\"].image");
-        assert!(covers(ours(&live()).unwrap(), &field(&["spec", "selector", "matchLabels", "app"]).0), "as a whole");
+        assert!(
+            covers(ours(&live()).unwrap(), &field(&["spec", "selector", "matchLabels", "app"]).0),
+            "as a whole"
+        );
         assert_eq!(owner(&live(), &field(&["spec", "paused"])), None);
     }
 
     #[test]
     fn keys_of_lists_are_seen_in_what_we_manage() {
         let live = live();
-        let list = ["spec", "template", "spec", "containers"].iter().fold(ours(&live), |fields, name| {
-            below(fields, &Step::Name((*name).to_owned()))
-        });
+        let list = ["spec", "template", "spec", "containers"]
+            .iter()
+            .fold(ours(&live), |fields, name| below(fields, &Step::Name((*name).to_owned())));
         assert_eq!(keys_of(list), Some(vec!["name".to_owned()]));
         assert_eq!(keys_of(ours(&live)), None);
     }
