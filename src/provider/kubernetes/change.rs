@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// Time between two looks for a namespace or a kind that the same run makes.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Seconds that something of the same run is given to be there, on which an object depends without a reference.
+const EXPECTED_WITHIN_S: i64 = 60;
 /// Time between two looks when the cluster did not answer the one before.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// Time for what was put back to do its work again, at most.
@@ -130,7 +132,8 @@ async fn make(cluster: &Cluster, subject: Subject<'_>, handle: Handle) -> Result
     let doing = format!("making {}", handle.at);
     let fail = |failure: Failure| failure.error(&doing);
     let is_ours = cluster.begun.lock().unwrap_or_else(PoisonError::into_inner).contains(subject.token);
-    let waits = |what: &str| is_ours && cluster.is_expected(what) && !handle.is_late(cluster.now());
+    let waited = cluster.now().as_second().saturating_sub(handle.since);
+    let waits = |what: &str| is_ours && cluster.is_expected(what) && waited < EXPECTED_WITHIN_S;
     let Some(at) = api.settled(&handle.at).await.map_err(fail)? else {
         let kind = of_kind(handle.at.group(), &handle.at.kind);
         return if waits(&kind) { Ok(handle.again(LOOK_EVERY)) } else { Err(no_kind(&handle.at)) };

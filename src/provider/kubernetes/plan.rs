@@ -26,7 +26,7 @@ pub(super) async fn plan(
     let proposed = with(&request.proposed, [("manifest", manifest.clone()), ("ready", Value::bool(true))]);
     let Some(prior) = request.prior else {
         expect(cluster, &manifest);
-        let value = with(&proposed, made());
+        let value = with(&proposed, made(cluster, &manifest));
         if let Some(cluster) = cluster.filter(|_| manifest.is_wholly_known()) {
             change::attempt(cluster, None, &value).await?;
         }
@@ -45,10 +45,12 @@ pub(super) async fn plan(
     Ok(Planned { value, replace })
 }
 
-/// What of a new object only applying tells.
-fn made() -> [(&'static str, Value); 4] {
+/// What is known of a new object beside its manifest. Its namespace is only where its kind is, and its provider connected.
+fn made(cluster: Option<&Cluster>, manifest: &Value) -> [(&'static str, Value); 4] {
+    let at = cluster.and_then(|cluster| Identity::of(manifest, cluster.namespace()));
+    let at = at.filter(|at| kinds::find(&at.api_version, &at.kind).is_some());
     [
-        ("id", Value::unknown_not_null(Type::String)),
+        ("id", at.map_or_else(|| Value::unknown_not_null(Type::String), |at| Value::string(at.id()))),
         ("uid", Value::unknown_not_null(Type::String)),
         ("object", Value::unknown(Type::Any)),
         ("outside_changes", Value::list(change_type(), [])),
@@ -174,7 +176,8 @@ pub(super) fn of_kind(group: &str, kind: &str) -> String {
 /// What comes before an object, and after it: in its namespace by what it is; after the definition of its kind.
 pub(super) fn order(object: &Value) -> Vec<Order> {
     let manifest = attribute(object, "manifest");
-    let Some(at) = Identity::of(&manifest, NAMESPACE) else { return Vec::new() };
+    let known = text(object, "id").and_then(|id| Identity::parse(id, NAMESPACE));
+    let Some(at) = known.or_else(|| Identity::of(&manifest, NAMESPACE)) else { return Vec::new() };
     let rank = kinds::rank(&at.api_version, &at.kind);
     let mut orders = Vec::new();
     match (&*at.kind, &at.namespace) {

@@ -433,10 +433,13 @@ async fn custom_resources_wait_for_their_definition_only_if_this_run_makes_it() 
         let ended = carried_out(&*connection, Change::Create { planned: &planned }).await;
         match ended {
             Ok(made) => {
-                assert!(defined && made.unwrap().get("id").unwrap().as_str() == Some("e.com/v1/Thing/t"))
+                assert!(defined && made.unwrap().get("id").unwrap().as_str() == Some("e.com/v1/Thing/t"));
             }
             Err(error) => {
-                assert!(!defined && error.summary == "the cluster has no kind Thing in e.com/v1", "{error:?}")
+                assert!(
+                    !defined && error.summary == "the cluster has no kind Thing in e.com/v1",
+                    "{error:?}"
+                );
             }
         }
     }

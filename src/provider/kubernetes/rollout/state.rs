@@ -202,9 +202,7 @@ fn pod(live: &Json) -> Phase {
 }
 
 fn definition(live: &Json) -> Phase {
-    if let Some(refused) = condition(live, "NamesAccepted")
-        .filter(|it| it.status == "False" && it.reason != "NotAccepted" || it.reason.contains("Conflict"))
-    {
+    if let Some(refused) = condition(live, "NamesAccepted").filter(|found| found.status == "False") {
         return Phase::Failed { why: "its names are taken".to_owned(), detail: refused.message.to_owned() };
     }
     by_condition(live, "Established")

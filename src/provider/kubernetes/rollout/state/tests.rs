@@ -18,9 +18,12 @@ fn shown(api_version: &str, kind: &str, live: &Json, all: bool) -> String {
     }
 }
 
+fn condition(name: &str, status: &str, reason: &str, message: &str) -> Json {
+    json!([{"type": name, "status": status, "reason": reason, "message": message}])
+}
+
 #[test]
-fn objects_say_how_far_they_are() {
-    let condition = |name: &str, status: &str, reason: &str, message: &str| json!([{"type": name, "status": status, "reason": reason, "message": message}]);
+fn workloads_say_how_far_they_are() {
     for (version, kind, live, expected) in [
         (
             "apps/v1",
@@ -90,6 +93,14 @@ fn objects_say_how_far_they_are() {
             json!({"status": {"desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 2}}),
             "2 of 3 nodes have an available Pod",
         ),
+    ] {
+        assert_eq!(shown(version, kind, &live, false), expected, "{kind} {live}");
+    }
+}
+
+#[test]
+fn what_else_comes_up_by_itself_says_how_far_it_is() {
+    for (version, kind, live, expected) in [
         ("batch/v1", "Job", json!({"status": {"active": 1}}), "0 of 1 Pods are done, 1 run"),
         (
             "batch/v1",
@@ -109,6 +120,18 @@ fn objects_say_how_far_they_are() {
             "apiextensions.k8s.io/v1",
             "CustomResourceDefinition",
             json!({}),
+            "condition Established is not there yet",
+        ),
+        (
+            "apiextensions.k8s.io/v1",
+            "CustomResourceDefinition",
+            json!({"status": {"conditions": condition("NamesAccepted", "False", "PluralConflict", "taken")}}),
+            "failed: its names are taken",
+        ),
+        (
+            "apiextensions.k8s.io/v1",
+            "CustomResourceDefinition",
+            json!({"status": {"conditions": condition("NamesAccepted", "True", "NoConflicts", "no conflicts found")}}),
             "condition Established is not there yet",
         ),
         ("v1", "ConfigMap", json!({}), "ready"),
