@@ -330,6 +330,6 @@ fn settings_and_providers_are_blocks_of_their_own() {
         "there is no provider `locla`",
         "main.hcl:4:1",
         "did you mean `local`?",
-        "the providers of this version are `local`, `mlo`, `terraform`",
+        "the providers of this version are `kubernetes`, `local`, `mlo`, `terraform`",
     ]);
 }

@@ -165,6 +165,83 @@ fn a_quota_is_told_at_once_in_the_clusters_words() {
     project.mlo(&APPLY).ends_with(1).has(&["a quota of the namespace is used up", "exceeded quota: small"]);
 }
 
+/// A resource of any kind, by what stands after its metadata.
+fn object(kind: &str, api: &str, name: &str, rest: &str) -> String {
+    let resource = format!("resource \"kubernetes_object\" \"{name}\"");
+    let named = format!("apiVersion = \"{api}\", kind = \"{kind}\", metadata = {{ name = \"{name}\" }}");
+    format!("{resource} {{\n  manifest = {{ {named}, {rest} }}\n}}\n")
+}
+
+/// What stands in a workload for its Pods, which have a label of this name and are not started again where `more` says so.
+fn pods(label: &str, image: &str, more: &str) -> String {
+    let metadata = format!(
+        "metadata = {{ labels = {{ app = \"{label}\" }}, annotations = {{ \"cluster.test/log\" = \"no such column: age\" }} }}"
+    );
+    format!(
+        "template = {{ {metadata}, spec = {{ containers = [{{ name = \"server\", {image} }}] {more} }} }}"
+    )
+}
+
+/// Beside a template, how its Pods are found.
+fn selector(label: &str) -> String {
+    format!("selector = {{ matchLabels = {{ app = \"{label}\" }} }}")
+}
+
+const NEVER: &str = ", restartPolicy = \"Never\"";
+
+#[test]
+fn every_kind_of_workload_is_waited_for() {
+    let namespace = Cluster::shared().namespace();
+    let ready = |label: &str| format!("{}, {}", selector(label), pods(label, "image = \"x:ready\"", ""));
+    let set = format!("spec = {{ replicas = 2, serviceName = \"set\", {} }}", ready("set"));
+    let agent = format!("spec = {{ {} }}", ready("agent"));
+    let once = format!("spec = {{ {} }}", pods("once", "image = \"x:succeed\"", NEVER));
+    let body = [
+        object("StatefulSet", "apps/v1", "set", &set),
+        object("DaemonSet", "apps/v1", "agent", &agent),
+        object("Job", "batch/v1", "once", &once),
+    ]
+    .concat();
+    let project = project(&namespace, &body);
+    project.mlo(&APPLY).ends_with(0).has(&["3 added"]);
+    let field = |object: &str, name: &str| namespace.get(&[object]).unwrap()["status"][name].clone();
+    assert_eq!(
+        (field("statefulset/set", "readyReplicas"), field("job/once", "succeeded")),
+        (2.into(), 1.into())
+    );
+    assert_eq!(
+        field("daemonset/agent", "numberAvailable"),
+        field("daemonset/agent", "desiredNumberScheduled")
+    );
+    is_settled(&project);
+}
+
+#[test]
+fn what_will_never_work_is_told_with_its_cause() {
+    let job = format!("spec = {{ backoffLimit = 0, {} }}", pods("web", "image = \"x:fail\"", NEVER));
+    let probe = "image = \"x:unhealthy\", livenessProbe = { httpGet = { path = \"/health\", port = 8080 }, periodSeconds = 1, failureThreshold = 1 }";
+    let probed = format!("spec = {{ {}, {} }}", selector("web"), pods("web", probe, ""));
+    let claim =
+        r#"spec = { accessModes = ["ReadWriteOnce"], resources = { requests = { storage = "1Gi" } } }"#;
+    for (object, causes) in [
+        (
+            object("Job", "batch/v1", "web", &job),
+            vec!["it failed (BackoffLimitExceeded)", "exit code 1", "no such column: age"],
+        ),
+        (
+            object("Deployment", "apps/v1", "web", &probed),
+            vec!["container server fails its probe and is ended", "Liveness probe failed"],
+        ),
+        (
+            object("PersistentVolumeClaim", "v1", "web", claim),
+            vec!["there is no volume for it", "no storage class is set"],
+        ),
+    ] {
+        let namespace = Cluster::shared().namespace();
+        project(&namespace, &object).mlo(&APPLY).ends_with(1).has(&causes);
+    }
+}
+
 #[test]
 fn what_others_changed_is_shown_with_who_and_when_and_put_back() {
     let namespace = Cluster::shared().namespace();

@@ -9,7 +9,7 @@ use super::kinds;
 use super::object::{encode_base64, value_of};
 use super::owners::{self, Field, Step};
 use super::quantity::Quantity;
-use crate::lang::value::{Kind, Marks, Number, Value};
+use crate::lang::value::{Entries, Kind, Marks, Number, Value};
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub(super) fn compare(applied: &Value, live: &Json, stays: &dyn Fn(&Field) -> bo
         };
         entries.extend(seen.map(|seen| (name.clone(), seen)));
     }
-    let manifest = Value::from(Kind::Object(Arc::new(entries))).with_marks(applied.marks());
+    let manifest = Value::object(entries).with_marks(applied.marks());
     Seen { manifest, changed: walk.changed }
 }
 
@@ -103,7 +103,7 @@ impl Walk<'_> {
     fn map(
         &mut self,
         applied: &Value,
-        entries: &BTreeMap<Arc<str>, Value>,
+        entries: &Entries,
         now: &Map<String, Json>,
         ours: Option<&Json>,
     ) -> Option<Value> {
@@ -216,12 +216,11 @@ impl Walk<'_> {
 
 /// A map or object with other entries: as an object, since others may have changed their types.
 fn like(applied: &Value, entries: BTreeMap<Arc<str>, Value>) -> Value {
-    let kept =
-        |kind: &Kind| matches!((kind, applied.as_entries()), (Kind::Map(..), Some(old)) if *old == entries);
-    if kept(applied.kind()) {
+    let old = applied.as_entries().filter(|old| old.len() == entries.len());
+    if old.is_some_and(|old| old.iter().all(|(name, value)| entries.get(name) == Some(value))) {
         return applied.clone();
     }
-    Value::from(Kind::Object(Arc::new(entries))).with_marks(applied.marks())
+    Value::object(entries).with_marks(applied.marks())
 }
 
 /// A list of the same items as it was, since its type is part of it; else as a tuple.

@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 
 /// Pods that are looked at more closely: one that fails stands for all.
 const PODS_MAX: usize = 5;
+/// Seconds that a claim without a class is given to find a volume.
+const CLAIM_S: i64 = 10;
 /// Events that are asked for of one object.
 const EVENTS: &str = "&fieldSelector=";
 
@@ -126,14 +128,16 @@ pub(super) async fn look(
         Phase::Ready => return Ok(waits.missing(live).map_or(State::Ready, State::Going)),
         Phase::Failed { why, detail } => {
             let found = pods_of(api, at, live).await?;
-            let pod = of_pods(api, at, &found, now).await?;
             let trouble = Trouble { summary: format!("{at}: {why}"), detail, help: Vec::new() };
-            return Ok(State::Failed(pod.unwrap_or(trouble)));
+            return Ok(State::Failed(match of_pods(api, at, &found, now).await? {
+                Some(of_pod) => of_pod,
+                None => with_ended(api, at, &found, trouble).await,
+            }));
         }
         Phase::Going(what) => what,
     };
     if at.kind == "PersistentVolumeClaim" {
-        return claim(api, at, live, going).await;
+        return claim(api, at, live, (going, now)).await;
     }
     let found = pods_of(api, at, live).await?;
     if let Some(trouble) = of_pods(api, at, &found, now).await? {
@@ -195,6 +199,16 @@ async fn of_pods(
     Ok(None)
 }
 
+/// What failed, with how one of its Pods ended.
+async fn with_ended(api: &Api, at: &Identity, found: &[Json], trouble: Trouble) -> Trouble {
+    let Some((pod, ended)) = found.iter().find_map(|pod| Some((pod, pods::ended(pod)?))) else {
+        return trouble;
+    };
+    let of_pod = in_words(api, at, pod, ended).await;
+    let detail = [trouble.detail, of_pod.detail].join("\n").trim().to_owned();
+    Trouble { detail, ..trouble }
+}
+
 async fn in_words(api: &Api, at: &Identity, pod: &Json, found: PodTrouble) -> Trouble {
     let name = pod.pointer("/metadata/name").and_then(Json::as_str).unwrap_or_default();
     let namespace = at.namespace.as_deref().unwrap_or_default();
@@ -246,7 +260,12 @@ async fn denied(api: &Api, at: &Identity, live: &Json) -> Option<Trouble> {
 }
 
 /// A claim that waits for the Pod that uses it is as ready as it gets.
-async fn claim(api: &Api, at: &Identity, live: &Json, going: String) -> Result<State, Failure> {
+async fn claim(
+    api: &Api,
+    at: &Identity,
+    live: &Json,
+    (going, now): (String, jiff::Timestamp),
+) -> Result<State, Failure> {
     let events = events(api, at, live).await;
     let last = |reason: &str| {
         events.iter().rev().find(|event| event.get("reason").and_then(Json::as_str) == Some(reason))
@@ -255,14 +274,13 @@ async fn claim(api: &Api, at: &Identity, live: &Json, going: String) -> Result<S
     if last("WaitForFirstConsumer").or_else(|| last("WaitForPodScheduled")).is_some() {
         return Ok(State::Ready);
     }
-    Ok(match last("ProvisioningFailed") {
+    // A volume that an administrator makes, or that this very plan makes, may come a moment later.
+    let is_old = pods::age_s(live, now).is_some_and(|age| age >= CLAIM_S);
+    Ok(match last("ProvisioningFailed").or_else(|| last("FailedBinding").filter(|_| is_old)) {
         Some(event) => {
-            let summary = format!("{at}: no volume can be made for it");
-            State::Failed(Trouble {
-                summary,
-                detail: said(event),
-                help: vec!["check its storageClassName: `kubectl get storageclass`".to_owned()],
-            })
+            let summary = format!("{at}: there is no volume for it");
+            let help = vec!["check its storageClassName: `kubectl get storageclass`".to_owned()];
+            State::Failed(Trouble { summary, detail: said(event), help })
         }
         None => State::Going(events.last().map_or(going, said)),
     })

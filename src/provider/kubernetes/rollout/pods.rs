@@ -173,10 +173,9 @@ fn unschedulable(pod: &Json, events: &[Json], now: jiff::Timestamp) -> Option<Po
     if nominated || hopes.is_some_and(|(reason, _)| reason != "NotTriggerScaleUp") {
         return None;
     }
-    let since =
-        pod.pointer("/metadata/creationTimestamp").and_then(Json::as_str)?.parse::<jiff::Timestamp>().ok()?;
+    let age = age_s(pod, now)?;
     let refused = hopes.map(|(_, message)| format!("\nThe autoscaler: {message}"));
-    if refused.is_none() && now.as_second() - since.as_second() < UNSCHEDULABLE_S {
+    if refused.is_none() && age < UNSCHEDULABLE_S {
         return None;
     }
     Some(PodTrouble {
@@ -187,6 +186,23 @@ fn unschedulable(pod: &Json, events: &[Json], now: jiff::Timestamp) -> Option<Po
             "compare what the Pod asks for and tolerates with what the nodes have: `kubectl describe nodes`",
         ),
     })
+}
+
+/// How a Pod ended that is not started again.
+pub(super) fn ended(pod: &Json) -> Option<PodTrouble> {
+    statuses(pod).find_map(|(name, container)| {
+        let ended = container.pointer("/state/terminated")?;
+        let code = ended.get("exitCode").and_then(Json::as_i64).filter(|code| *code != 0)?;
+        let said = format!("container {name} ended with exit code {code} ({})", text(ended, "/reason"));
+        Some(PodTrouble { why: said.clone(), said, log: Some((name.to_owned(), false)), help: None })
+    })
+}
+
+/// Seconds since an object was made.
+pub(super) fn age_s(live: &Json, now: jiff::Timestamp) -> Option<i64> {
+    let made = live.pointer("/metadata/creationTimestamp").and_then(Json::as_str)?;
+    let made = made.parse::<jiff::Timestamp>().ok()?;
+    Some(now.as_second() - made.as_second())
 }
 
 /// A container that was never started.
