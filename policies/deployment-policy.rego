@@ -26,7 +26,7 @@ deny contains v.msg if some v in violation
 # scope: document
 default allow := false
 
-allow if count(violation) == 0
+allow if count(deny) == 0
 
 # METADATA
 # title: Denials, each with its rule, the object, the place in it, and what to do
@@ -991,15 +991,29 @@ problem contains p if {
 # Undefined for what is no quantity: of that another rule tells.
 bytes_of(quantity) := quantity if is_number(quantity)
 
-bytes_of(quantity) := to_number(parts[0][1]) * quantity_units[parts[0][2]] if {
+bytes_of(quantity) := in_unit(to_number(plain(parts[0][1])), parts[0][3]) * power_of(parts[0][2]) if {
 	is_string(quantity)
-	parts := regex.find_all_string_submatch_n(`^([0-9]+(?:\.[0-9]+)?)([kMGT]i?)?$`, quantity, 1)
+	parts := regex.find_all_string_submatch_n(`^\+?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,2})|([KMGTPE]i|[mkMGTPE])?)$`, quantity, 1)
 	count(parts) == 1
 }
 
+in_unit(number, unit) := number / 1000 if {
+	unit == "m"
+} else := number * quantity_units[unit]
+
+# Digits as JSON has them.
+plain(digits) := trim_right(concat("", ["0", trimmed]), ".") if {
+	trimmed := trim_left(digits, "0")
+	regex.match(`^(\.|$)`, trimmed)
+} else := trim_right(trim_left(digits, "0"), ".")
+
+power_of(exponent) := 1 if {
+	exponent == ""
+} else := to_number(concat("", ["1e", trim_left(exponent, "+")]))
+
 quantity_units := {
-	"": 1, "k": 1000, "M": 1000000, "G": 1000000000, "T": 1000000000000,
-	"ki": 1024, "Ki": 1024, "Mi": 1048576, "Gi": 1073741824, "Ti": 1099511627776,
+	"": 1, "k": 1000, "M": 1000000, "G": 1000000000, "T": 1000000000000, "P": 1000000000000000, "E": 1000000000000000000,
+	"Ki": 1024, "Mi": 1048576, "Gi": 1073741824, "Ti": 1099511627776, "Pi": 1125899906842624, "Ei": 1152921504606846976,
 }
 
 # METADATA
@@ -1046,7 +1060,10 @@ known_gpu_memory contains gib if {
 }
 
 # GiB of one GPU, by the family of the instances.
-memory_of_gpus := {"g4dn": 16, "g5": 24, "g6": 24, "g6e": 48, "p3": 16, "p3dn": 32, "p4d": 40, "p4de": 80, "p5": 80, "p5e": 141, "p5en": 141}
+memory_of_gpus := {
+	"g3": 8, "g3s": 8, "g4ad": 8, "g4dn": 16, "g5": 24, "g5g": 16, "g6": 24, "g6e": 48, "gr6": 24,
+	"p2": 12, "p3": 16, "p3dn": 32, "p4d": 40, "p4de": 80, "p5": 80, "p5e": 141, "p5en": 141, "p6-b200": 180,
+}
 
 # METADATA
 # title: Labels of classes

@@ -303,6 +303,12 @@ test_models_are_no_larger_than_allowed_and_fit_into_memory if {
 	denied_by(model(small, {"resources": {"limits": {"memory": "1M"}}}), prod) == {"model_memory spec.inference.resources.limits.memory"}
 	denied_by(model(small, {"resources": {"limits": {"memory": 1000000}}}), prod) == {"model_memory spec.inference.resources.limits.memory"}
 	denied_by(model(small, {"resources": {"limits": {"memory": "much"}}}), prod) == set()
+	every little in ["1e6", "+1M", "+1e+6", "1048575.9", "1000000000m", "1023Ki", "1000k"] {
+		denied_by(model(small, {"resources": {"limits": {"memory": little}}}), prod) == {"model_memory spec.inference.resources.limits.memory"}
+	}
+	every enough in ["1E7", "+2M", "1048576", "1048576000m", "1024Ki", "1P", "1Ei"] {
+		denied_by(model(small, {"resources": {"limits": {"memory": enough}}}), prod) == set()
+	}
 	denied_by(model(small, {}), {"environment": "prod", "deployment": {"model_size_mib_max": {"prod": 0}}}) == {"model_size spec.model.uri"}
 	denied_by({"plan": {"resource_changes": [], "destroy": true}, "models": {"m": {"size_bytes": 10000000000}}}, prod) == set()
 	denied_by(model(null, {}), prod) == set()
@@ -318,6 +324,12 @@ test_a_model_fits_into_the_memory_of_a_gpu_where_it_runs_on_one if {
 	nodes := made("aws_eks_node_group", {"instance_types": ["g4dn.xlarge"], "taint": [{"key": "nvidia.com/gpu", "effect": "NO_SCHEDULE"}]})
 	with_nodes := object.union(model(large, {"device": "cuda"}), plan([nodes]))
 	denied_by(with_nodes, {"environment": "prod", "deployment": {"gpu_memory_gib": 2}}) == set()
+
+	# The least of the nodes counts, also of those that a launch template makes.
+	larger := {"size_bytes": 15 * 1073741824}
+	denied_by(object.union(model(larger, {"device": "cuda"}), plan([nodes])), {"environment": "prod", "deployment": {"gpu_memory_gib": 80, "model_size_mib_max": 20480}}) == {"gpu_memory spec.model.uri"}
+	launched := made("aws_launch_template", {"instance_type": "p5.48xlarge"})
+	denied_by(object.union(model(larger, {"device": "cuda"}), plan([launched])), {"environment": "prod", "deployment": {"gpu_memory_gib": 2, "model_size_mib_max": 20480}}) == set()
 }
 
 test_a_label_for_each_class if {

@@ -1,6 +1,8 @@
 //! What the pages show is what happens: their `console` blocks are run, in order, in a copy of the examples.
 
 use crate::support::{Project, repository, said};
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
 
 /// One command of a page and the lines that it shows.
 struct Shown<'p> {
@@ -69,6 +71,58 @@ fn matches(shown: &str, said: &str) -> bool {
         rest = &rest[at + part.len()..];
     }
     rest.trim_end().ends_with(last)
+}
+
+#[test]
+fn the_digest_of_a_plan_is_made_without_mlo_as_the_page_says() {
+    let page = std::fs::read_to_string(repository().join("docs/audit.md")).unwrap();
+    let line = page.lines().find(|line| line.starts_with("jq ")).unwrap();
+    let project = Project::with(&[(
+        "main.hcl",
+        "resource \"local_file\" \"f\" {\n  filename = \"ü<&> \\\"quoted\\\" \\\\.txt\"\n  content  = \"a\\n1.50\"\n}\noutput \"o\" {\n  value = { b = 1.5,          a = [true, null, 12345678901] }\n}\n",
+    )]);
+    project.ok(&["apply", "--auto-approve", "--out-json", "applied.json"]);
+    let applied: serde_json::Value = serde_json::from_str(&project.read("applied.json")).unwrap();
+    project.write("plan.json", applied["plan"].to_string());
+    let expected =
+        project.json(&["audit", "show", "1"], 0)["what"]["inputs"]["plan"].as_str().unwrap().to_owned();
+    // What the line takes of the document, by its own words, with the keys in order.
+    let parts: std::collections::BTreeMap<&str, serde_json::Value> = line
+        .split(['{', ',', '}'])
+        .filter_map(|part| part.split_once(": (."))
+        .map(|(name, rest)| {
+            let none = rest.rsplit("// ").next().unwrap().trim_end_matches(')');
+            let part = applied["plan"].get(name.trim()).cloned();
+            (name.trim(), part.unwrap_or_else(|| serde_json::from_str(none).unwrap()))
+        })
+        .collect();
+    assert_eq!(parts.len(), 3, "{line}");
+    let digest = Sha256::digest(in_order(&serde_json::to_value(parts).unwrap()));
+    assert_eq!(format!("sha256:{}", HEXLOWER.encode(&digest)), expected);
+    // And the line itself, where there is what it calls.
+    let has = |program: &str| std::process::Command::new(program).arg("--version").output().is_ok();
+    if cfg!(unix) && has("jq") && has("sha256sum") {
+        let told =
+            std::process::Command::new("sh").args(["-c", line]).current_dir(project.path()).output().unwrap();
+        let told = String::from_utf8(told.stdout).unwrap();
+        assert_eq!(format!("sha256:{}", told.split(' ').next().unwrap()), expected);
+    }
+}
+
+/// A document without space, the keys of each object in order.
+fn in_order(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Array(items) => {
+            format!("[{}]", items.iter().map(in_order).collect::<Vec<_>>().join(","))
+        }
+        serde_json::Value::Object(entries) => {
+            let sorted: std::collections::BTreeMap<_, _> = entries.iter().collect();
+            let entry =
+                |(name, value): (&String, _)| format!("{}:{}", serde_json::json!(name), in_order(value));
+            format!("{{{}}}", sorted.into_iter().map(entry).collect::<Vec<_>>().join(","))
+        }
+        plain => plain.to_string(),
+    }
 }
 
 #[test]

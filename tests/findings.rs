@@ -1,6 +1,6 @@
 //! What programs are told of a run that collect such things: SARIF, `JUnit`, annotations; several of one run.
 
-use crate::support::{Project, said};
+use crate::support::{Project, said, schema::fits};
 use serde_json::Value as Json;
 
 /// Examples that are denied, in a folder of a repository.
@@ -14,8 +14,14 @@ fn repository() -> Project {
     project
 }
 
-/// Whether a document is SARIF 2.1.0 as code scanning takes it: what the standard requires of the parts that we write.
+/// What the standard says of the parts that we write.
+fn sarif() -> Json {
+    serde_json::from_str(include_str!("cases/sarif-2.1.0.json")).unwrap()
+}
+
+/// Whether a document is SARIF 2.1.0, and as code scanning takes it.
 fn check_sarif(document: &Json) -> &Json {
+    fits(document, &sarif(), "sarif").unwrap();
     assert_eq!((&document["version"], document["runs"].as_array().unwrap().len()), (&"2.1.0".into(), 1));
     assert_eq!(document["$schema"], "https://json.schemastore.org/sarif-2.1.0.json");
     let run = &document["runs"][0];
@@ -44,6 +50,39 @@ fn check_sarif(document: &Json) -> &Json {
         assert!(level(told) && told["message"]["text"].is_string(), "{told}");
     }
     run
+}
+
+#[test]
+fn what_is_no_sarif_is_told() {
+    let project = repository();
+    let said = project.mlo(&["plan", "models/low-accuracy.yaml", "--format", "sarif"]);
+    let document: Json = serde_json::from_str(&said.ends_with(3).out).unwrap();
+    check_sarif(&document);
+    type Change = (&'static str, fn(&mut Json));
+    let result = "/runs/0/results/0";
+    let changes: [Change; 14] = [
+        ("", |it| it["version"] = "2.0.0".into()),
+        ("", |it| drop(it.as_object_mut().unwrap().remove("runs"))),
+        ("/runs/0", |it| drop(it.as_object_mut().unwrap().remove("tool"))),
+        ("/runs/0", |it| it["columnKind"] = "bytes".into()),
+        ("/runs/0/tool/driver/rules/0", |it| drop(it.as_object_mut().unwrap().remove("id"))),
+        ("/runs/0/tool/driver/rules", |it| it.as_array_mut().unwrap().extend_from_within(..1)),
+        ("/runs/0/invocations/0", |it| drop(it.as_object_mut().unwrap().remove("executionSuccessful"))),
+        (result, |it| it["level"] = "fatal".into()),
+        (result, |it| it["kind"] = "failed".into()),
+        (result, |it| it["message"] = "text".into()),
+        (result, |it| it["ruleindex"] = 0.into()),
+        (result, |it| it["suppressions"] = serde_json::json!([{ "status": "accepted" }])),
+        (result, |it| it["locations"][0]["physicalLocation"]["region"]["startLine"] = 0.into()),
+        (result, |it| {
+            drop(it["locations"][0]["physicalLocation"].as_object_mut().unwrap().remove("artifactLocation"))
+        }),
+    ];
+    for (at, change) in changes {
+        let mut other = document.clone();
+        change(other.pointer_mut(at).unwrap());
+        assert!(fits(&other, &sarif(), "sarif").is_err(), "{at}: {other}");
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use crate::support::schema::fits;
 use crate::support::{Project, repository};
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
 
 #[test]
 fn low_accuracy_is_denied_at_its_line() {
@@ -427,6 +429,112 @@ fn a_version_that_breaks_callers_is_stopped_unless_somebody_says_why() {
         "rule `signature`",
     ]);
     project.ok(&[&plan[..], &["--override", "signature=all callers know"]].concat()).has(&["MLO5005"]);
+}
+
+/// Iris with rules of its own, whose settings for plans say this.
+fn iris_under(settings: &str) -> Project {
+    let project = Project::copy_of("examples/iris");
+    for name in ["model-governance.rego", "deployment-policy.rego"] {
+        let text = std::fs::read_to_string(repository().join("policies").join(name)).unwrap();
+        project.write(&format!("rules/{name}"), text);
+    }
+    project.write("rules/data.yaml", format!("mlo:\n  deployment: {settings}\n"));
+    project
+}
+
+#[test]
+fn what_a_manifest_asks_for_is_held_against_its_models_file() {
+    let none = "{}";
+    for (settings, change, rule, line, message) in [
+        (
+            "{ model_size_mib_max: 0 }",
+            ("", ""),
+            "model_size",
+            "uri:",
+            "Model iris is of 1 MiB, and at most 0 MiB are allowed",
+        ),
+        (
+            "{ gpu_memory_gib: 0 }",
+            ("  inference:\n", "  inference:\n    device: cuda\n"),
+            "gpu_memory",
+            "uri:",
+            "Model iris needs about 513 MiB on a GPU, and those of the nodes have 0 GiB",
+        ),
+        (
+            none,
+            ("memory: 512Mi", "memory: 4e2"),
+            "model_memory",
+            "memory: 4e2",
+            "Model iris is of 1 MiB, and the memory of its server is limited to 0 MiB",
+        ),
+        (
+            none,
+            ("[setosa, versicolor, virginica]", "[setosa]"),
+            "class_labels",
+            "labels:",
+            "Model iris has 1 labels, and its outputs have 3 columns",
+        ),
+    ] {
+        let project = iris_under(settings);
+        project.edit("iris.yaml", change.0, change.1);
+        let document = project.json(&["plan", "--policies", "rules"], 3);
+        let violations = document["policy"]["violations"].as_array().unwrap();
+        assert_eq!(violations.len(), 1, "{violations:#?}");
+        assert_eq!((&violations[0]["rule"], &violations[0]["message"]), (&rule.into(), &message.into()));
+        let at = 1 + project
+            .read("iris.yaml")
+            .lines()
+            .position(|text| text.trim_start().starts_with(line))
+            .unwrap();
+        let place = violations[0]["place"].as_str().unwrap();
+        assert!(
+            place.starts_with(&format!("iris.yaml:{at}:")),
+            "{rule} is shown at {place}, not at line {at}"
+        );
+        let reason = format!("{rule}=it is known");
+        let overridden = project.mlo(&["plan", "--policies", "rules", "--override", &reason]);
+        // What does not fit into memory does not run, whatever anybody says.
+        overridden.ends_with(if rule == "model_memory" { 3 } else { 0 });
+    }
+}
+
+#[test]
+fn another_models_file_is_no_new_version_and_one_that_breaks_callers_is_stopped() {
+    let project = Project::copy_of("examples/iris");
+    project.ok(&["apply", "--auto-approve"]);
+    let bytes = std::fs::read(project.path().join("model/iris.onnx")).unwrap();
+    let renamed: Vec<u8> = {
+        let (from, to) = (b"\x05label", b"\x05lebel");
+        let mut bytes = bytes.clone();
+        for at in 0..bytes.len().saturating_sub(from.len()) {
+            if bytes[at..].starts_with(from) {
+                bytes[at..at + to.len()].copy_from_slice(to);
+            }
+        }
+        bytes
+    };
+    assert_ne!(bytes, renamed);
+    project.write("model/iris.onnx", &renamed);
+    // The manifest pins the file that it speaks of.
+    project.mlo(&["plan"]).ends_with(1).has(&["iris.yaml:", "pinned here"]);
+    let digest = project
+        .read("iris.yaml")
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("sha256: ").map(str::to_owned))
+        .unwrap();
+    let now = HEXLOWER.encode(&Sha256::digest(&renamed));
+    project.edit("iris.yaml", &digest, &now);
+    project.edit("iris.yaml", "version: 1.0.0", "version: 2.0.0");
+    let said = project.mlo(&["plan"]);
+    said.ends_with(3).has(&["rule `signature`", "output 'label'", "Action required:"]);
+    let document = project.json(&["plan"], 3);
+    assert_eq!(document["policy"]["violations"].as_array().unwrap().len(), 1, "no other rule");
+    project.ok(&["plan", "--override", "signature=nobody reads the label"]).has(&["MLO5005"]);
+    // The same file as another version breaks nobody.
+    project.write("model/iris.onnx", &bytes);
+    project.edit("iris.yaml", &now, &digest);
+    project.ok(&["plan"]).has(&["1 to change"]);
+    project.ok(&["destroy", "--auto-approve"]);
 }
 
 #[test]

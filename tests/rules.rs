@@ -115,6 +115,73 @@ fn a_rule_is_explained_with_its_level_its_thresholds_and_its_waivers_and_by_whos
 }
 
 #[test]
+fn the_rules_of_all_bundles_of_a_run_are_explained_as_the_gate_has_them() {
+    let project = project();
+    let team = |rule: &str, level: &str| {
+        format!(
+            "package model.governance\n\n# METADATA\n# title: Of the team\n# custom:\n#   rule: {rule}\n#   level: {level}\n#   settings: \
+             [thresholds.ENVIRONMENT.accuracy]\ndeny contains \"x\" if input.x\n"
+        )
+    };
+    project.write("team/accuracy.rego", team("accuracy", "advisory"));
+    project.write("team/own.rego", team("own", "overridable"));
+    project.write("team/data.yaml", "mlo: { levels: { own: advisory } }\nteam: { size: 3 }\n");
+    project.write("ours/rule.rego", team("ours", "overridable"));
+    project.edit(
+        "main.hcl",
+        "environment \"dev\" {}",
+        "mlo {\n  policy \"project\" {\n    source = \"ours\"\n  }\n}\nenvironment \"dev\" {}",
+    );
+    project.edit("main.hcl", "deletion = \"mandatory\"", "deletion = \"mandatory\", ours = \"mandatory\"");
+    let both = ["policy", "explain", "--policies", "rules", "--policies", "team", "--env", "prod"];
+    project.ok(&both).has(&["BUNDLE", "rules    accuracy", "team     own", "project  ours"]);
+    let listed = project.json(&both, 0);
+    let of = |bundle: &str| -> Vec<(String, String)> {
+        let text = |value: &Json| value.as_str().unwrap().to_owned();
+        let rules = listed["rules"].as_array().unwrap().iter().filter(|rule| rule["bundle"] == bundle);
+        rules.map(|rule| (text(&rule["rule"]), text(&rule["level"]))).collect()
+    };
+    let said = |rules: &[(&str, &str)]| -> Vec<(String, String)> {
+        rules.iter().map(|(rule, level)| ((*rule).to_owned(), (*level).to_owned())).collect()
+    };
+    assert_eq!(of("team"), said(&[("accuracy", "advisory"), ("own", "advisory")]));
+    assert_eq!(of("project"), said(&[("ours", "mandatory")]), "the environment's block");
+    assert!(of("rules").contains(&("accuracy".to_owned(), "mandatory".to_owned())));
+    // One name, two rules: each is told, with what its own bundle and those before it say.
+    let accuracy = [&both[..2], &["accuracy"], &both[2..]].concat();
+    project.ok(&accuracy).has(&[
+        "Of the bundle `rules`. Judges manifests.",
+        "Of the bundle `team`. Judges manifests.",
+        "> prod: advisory (team/accuracy.rego:9)",
+        "mlo.thresholds.prod.accuracy = 0.9 (rules/data.yaml:4)",
+        "Waiver for fraud-*",
+        "No waivers in prod.",
+    ]);
+    let told = project.json(&accuracy, 0);
+    assert_eq!((&told["bundle"], &told["level"]), (&json!("rules"), &json!("mandatory")));
+    let other = &told["others"][0];
+    assert_eq!((&other["bundle"], &other["level"]), (&json!("team"), &json!("advisory")));
+    assert_eq!(
+        other["settings"][0]["place"], "rules/data.yaml:4",
+        "it sees the data of the bundle before it"
+    );
+    let own = project.json(&["policy", "explain", "own", "--policies", "rules,team", "--env", "dev"], 0);
+    assert_eq!(own["levels"][0]["from"], "mlo.levels.own at team/data.yaml:1");
+    // Without the flag: the built-in bundle, and that of the configuration.
+    project.ok(&["policy", "explain", "--env", "prod"]).has(&["built-in  accuracy", "project   ours"]);
+    // A bundle that has no rules for plans has ours.
+    let alone = project.json(&["policy", "explain", "deletion", "--policies", "team", "--env", "dev"], 0);
+    assert_eq!(alone["bundle"], "built-in");
+    // What the gate refuses is refused here.
+    project.write("other/data.yaml", "team: { size: 4 }\n");
+    project.write("other/rule.rego", team("more", "advisory"));
+    project
+        .mlo(&["policy", "explain", "--policies", "team", "--policies", "other"])
+        .ends_with(1)
+        .has(&["MLO5003", "team.size"]);
+}
+
+#[test]
 fn a_rule_that_there_is_none_of_is_told_which_it_would_be() {
     let project = project();
     project.mlo(&["policy", "explain", "acuracy"]).ends_with(1).has(&[

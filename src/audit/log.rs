@@ -1,12 +1,14 @@
 //! The records of a store: a document each, whose names are their numbers.
 
 use super::record::{Entry, Kept, RECORD_FORMAT_VERSION, Record};
-use mlo_state::{Document, Store, StoreError};
+use mlo_state::{Document, Names, Store, StoreError};
 
 /// What the names of records begin with.
 const PREFIX: &str = "audit.";
 /// Digits of a number in a name, so that the order of names is that of numbers.
 const DIGITS: usize = 10;
+/// The highest number that has so many.
+const NUMBER_MAX: u64 = 9_999_999_999;
 /// How often another may be faster before that is an error: applies hold the state's lock, so nobody should be.
 const ATTEMPTS_MAX: u32 = 8;
 
@@ -31,11 +33,16 @@ pub enum LogError {
 
 /// Writes one more record; gives it back as it is kept. Durable when this ends.
 ///
+/// - `after`: the record that this run wrote last, if it wrote one. Then nothing is looked for.
+///
 /// # Errors
 /// If the last record is not whole, or the store refuses.
-pub async fn append(store: &dyn Store, entry: &Entry) -> Result<Kept, LogError> {
+pub async fn append(store: &dyn Store, entry: &Entry, after: Option<&Kept>) -> Result<Kept, LogError> {
+    let mut last = match after {
+        Some(after) => Some(after.clone()),
+        None => last(store).await?,
+    };
     for _ in 0..ATTEMPTS_MAX {
-        let last = last(store).await?;
         let sequence = last.as_ref().map_or(1, |last| last.sequence + 1);
         if let Some(Kept { sequence, record: Err(why), .. }) = &last {
             return Err(LogError::Broken { sequence: *sequence, why: why.clone() });
@@ -46,15 +53,40 @@ pub async fn append(store: &dyn Store, entry: &Entry) -> Result<Kept, LogError> 
         if store.keep_document(&Document { name: name(sequence), bytes: bytes.clone() }).await? {
             return Ok(Kept::of(sequence, bytes));
         }
+        last = self::last(store).await?;
     }
     Err(LogError::Busy)
 }
 
+/// The record with the highest number.
 async fn last(store: &dyn Store) -> Result<Option<Kept>, StoreError> {
-    let names = store.document_names(PREFIX).await?;
-    let Some(sequence) = names.iter().filter_map(|name| number(name)).max() else { return Ok(None) };
-    let found = store.documents(&name(sequence)).await?;
-    Ok(found.into_iter().next().map(|document| Kept::of(sequence, document.bytes)))
+    let Some(sequence) = highest(store).await? else { return Ok(None) };
+    let found = store.document(&name(sequence)).await?;
+    Ok(found.map(|document| Kept::of(sequence, document.bytes)))
+}
+
+/// The highest number that a record has; nothing if there are no records. A page of names tells whether any number comes after
+/// another, whatever is missing between them: so this takes a number of calls that grows with the logarithm of the records.
+async fn highest(store: &dyn Store) -> Result<Option<u64>, StoreError> {
+    // The highest that was found, and one that none comes after.
+    let (mut found, mut end) = (0, None);
+    let (mut probe, mut after) = (0, name(0));
+    while end.is_none_or(|end| found < end) {
+        let Names { mut names, more } = store.document_names(PREFIX, &after).await?;
+        match (names.iter().filter_map(|name| number(name)).max(), names.pop()) {
+            (Some(number), _) if !more => return Ok(Some(number)),
+            (Some(number), _) => found = number,
+            // A page of what are no records.
+            (None, Some(last)) if more => {
+                after = last;
+                continue;
+            }
+            (None, _) => end = Some(probe),
+        }
+        probe = end.map_or(found.saturating_mul(2).min(NUMBER_MAX), |end| found.midpoint(end));
+        after = name(probe);
+    }
+    Ok(Some(found).filter(|found| *found > 0))
 }
 
 /// All records, in order of their numbers.

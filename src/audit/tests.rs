@@ -1,8 +1,11 @@
 //! A chain of records: what is done to it shows.
 
 use super::*;
-use mlo_state::{Document, MemoryStore, Store};
+use mlo_state::s3::ModelBucket;
+use mlo_state::{BoxFuture, Clock, Document, MemoryStore, S3Store, Store};
 use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
@@ -22,6 +25,25 @@ fn entry(kind: Kind, since: &str, serial: u64) -> Entry {
     }
 }
 
+/// A clock that stands still.
+struct Still;
+
+impl Clock for Still {
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// An empty log in a bucket, whose calls are counted: gets, puts, lists and deletes.
+fn in_bucket() -> (ModelBucket, S3Store) {
+    let bucket = ModelBucket::new(Arc::new(Still));
+    (bucket.clone(), S3Store::new(Arc::new(bucket), "state", Arc::new(Still)))
+}
+
 /// Two applies, and one that was denied between them.
 fn chain() -> Vec<Kept> {
     let store = MemoryStore::new();
@@ -33,7 +55,7 @@ fn chain() -> Vec<Kept> {
         entry(Kind::Ended, "t3", 2),
     ];
     for entry in &entries {
-        block_on(append(&store, entry)).unwrap();
+        block_on(append(&store, entry, None)).unwrap();
     }
     block_on(read(&store)).unwrap()
 }
@@ -120,11 +142,66 @@ fn a_record_that_was_written_anew_does_not_follow() {
 #[test]
 fn nothing_is_written_after_a_record_that_is_not_whole_and_what_is_newer_is_said() {
     let store = MemoryStore::new();
-    block_on(append(&store, &entry(Kind::Begun, "t1", 0))).unwrap();
+    block_on(append(&store, &entry(Kind::Begun, "t1", 0), None)).unwrap();
     let name = "audit.0000000002".to_owned();
     block_on(store.keep_document(&Document { name, bytes: b"{}".to_vec() })).unwrap();
-    let refused = block_on(append(&store, &entry(Kind::Ended, "t1", 1))).unwrap_err();
+    let refused = block_on(append(&store, &entry(Kind::Ended, "t1", 1), None)).unwrap_err();
     assert_eq!(refused.to_string(), "record 2 of the audit log cannot be followed: it is not one line");
     let newer = Kept::of(1, b"{\"format_version\":2}\n".to_vec());
     assert_eq!(newer.record, Err("it has format 2, which a later version wrote".to_owned()));
+}
+
+#[test]
+fn another_record_costs_a_few_calls_however_many_there_are() {
+    for (count, lists) in [(0_u64, 1..=1), (5, 1..=1), (40, 2..=9), (3_000, 2..=22)] {
+        let (bucket, store) = in_bucket();
+        let mut last = None;
+        for number in 1..=count {
+            let prev = last.take();
+            let entry = entry(Kind::Denied, "t", 0);
+            let line = Record { format_version: RECORD_FORMAT_VERSION, sequence: number, prev, entry }.line();
+            bucket.plant(&format!("state/documents/audit.{number:010}"), line.clone());
+            last = Some(Kept::of(number, line.into_bytes()).digest);
+        }
+        let before = bucket.calls();
+        let begun = block_on(append(&store, &entry(Kind::Begun, "t9", 0), None)).unwrap();
+        assert_eq!((begun.sequence, begun.record.as_ref().unwrap().prev.clone()), (count + 1, last));
+        let [gets, puts, listed, deletes] = std::array::from_fn(|kind| bucket.calls()[kind] - before[kind]);
+        assert!(lists.contains(&listed), "{count}: {listed} lists");
+        // A call looks first whether the state is still here.
+        assert!(gets <= listed + 4 && (puts, deletes) == (1, 0), "{count}: {gets} gets, {puts} puts");
+        let before = bucket.calls();
+        let ended = block_on(append(&store, &entry(Kind::Ended, "t9", 1), Some(&begun))).unwrap();
+        assert_eq!(ended.record.unwrap().prev, Some(begun.digest));
+        assert_eq!(bucket.calls()[2], before[2], "what follows a record of the same run looks for none");
+    }
+}
+
+#[test]
+fn another_record_comes_after_the_last_whatever_is_missing_or_is_no_record() {
+    let whole = chain();
+    let other = |name: &str| (name.to_owned(), b"x".to_vec());
+    let record = |at: usize| (format!("audit.{:010}", at + 1), whole[at].bytes.clone());
+    for there in [
+        vec![record(0), record(4)],
+        vec![record(4)],
+        (1..=30).map(|at| other(&format!("audit.000000000{at:03}x"))).chain([record(0), record(4)]).collect(),
+        [record(4)].into_iter().chain((0..30).map(|at| other(&format!("audit.x{at}")))).collect(),
+        (0..30).map(|at| other(&format!("approval.{at}"))).chain([record(4), other("zone")]).collect(),
+    ] {
+        let (bucket, store) = in_bucket();
+        there
+            .iter()
+            .for_each(|(name, bytes)| bucket.plant(&format!("state/documents/{name}"), bytes.clone()));
+        let kept = block_on(append(&store, &entry(Kind::Begun, "t9", 2), None)).unwrap();
+        let prev = kept.record.unwrap().prev;
+        assert_eq!((kept.sequence, prev.as_deref()), (6, Some(&*whole[4].digest)), "{:?}", there.len());
+    }
+    // Somebody else was faster than what a run remembers.
+    let (_, store) = in_bucket();
+    let first = block_on(append(&store, &entry(Kind::Begun, "t1", 0), None)).unwrap();
+    block_on(append(&store, &entry(Kind::Denied, "t2", 0), None)).unwrap();
+    let kept = block_on(append(&store, &entry(Kind::Ended, "t1", 1), Some(&first))).unwrap();
+    assert_eq!(kept.sequence, 3);
+    assert_eq!(verify(&block_on(read(&store)).unwrap(), &[], None), []);
 }

@@ -53,7 +53,7 @@ impl<'s> Notes<'s> {
     /// Notes that a plan was not let through.
     pub(super) async fn denied(&self, denial: &Denial, plan: &str, screen: &Screen) -> Result<Kept, Stop> {
         let what = self.with_run(audit::denied(denial, plan));
-        self.append(Kind::Denied, (self.lineage.clone(), self.serial), what, screen).await
+        self.append((Kind::Denied, None), (self.lineage.clone(), self.serial), what, screen).await
     }
 
     /// Notes that a plan is carried out from here on.
@@ -69,12 +69,13 @@ impl<'s> Notes<'s> {
         if let Some(consent) = consent {
             put(&mut what, "approval", consent.approved.clone());
         }
-        self.append(Kind::Begun, (Some(plan.lineage.clone()), self.serial), what, screen).await
+        self.append((Kind::Begun, None), (Some(plan.lineage.clone()), self.serial), what, screen).await
     }
 
-    /// Notes how it ended.
+    /// Notes how it ended, after the record of its beginning.
     pub(super) async fn ended(
         &self,
+        begun: &Kept,
         applied: &Result<Applied, Halted>,
         again: &[Again],
         screen: &Screen,
@@ -105,7 +106,7 @@ impl<'s> Notes<'s> {
             };
             put(&mut what, "asked_again", again.iter().map(said).collect());
         }
-        self.append(Kind::Ended, (lineage, serial), what, screen).await
+        self.append((Kind::Ended, Some(begun)), (lineage, serial), what, screen).await
     }
 
     /// With who runs it, and every rule that was to be passed by, needed or not.
@@ -119,7 +120,7 @@ impl<'s> Notes<'s> {
 
     async fn append(
         &self,
-        kind: Kind,
+        (kind, after): (Kind, Option<&Kept>),
         (lineage, serial): (Option<String>, u64),
         what: Json,
         screen: &Screen,
@@ -137,7 +138,7 @@ impl<'s> Notes<'s> {
             what: screen.without_secrets(what),
         };
         let store = self.session.store.as_ref();
-        audit::append(store, &entry).await.map_err(|error| match error {
+        audit::append(store, &entry, after).await.map_err(|error| match error {
             LogError::Store(error) => Stop::store(&error, &self.session.place),
             error => {
                 let error = Diagnostic::error(code::policy::AUDIT, error.to_string());

@@ -4,6 +4,7 @@
 //! objects a policy looks at the values. Never happens: something that is misspelt counts as if it were not there, such as a
 //! level as a weaker one, or a limit where one is missing.
 
+use super::bundle::package_of;
 use super::wire::Fault;
 use super::{Annotation, Level};
 use crate::diag::SourceMap;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 pub(super) fn annotations(rules: &BTreeMap<String, String>) -> Result<Vec<Annotation>, Fault> {
     let mut found = Vec::new();
     for (file, text) in rules {
-        let package = package_of(text).unwrap_or_default();
+        let package = package_of(text).unwrap_or_default().join(".");
         for block in blocks(text) {
             let Some(said) = read(&block.text) else {
                 return Err(block.refused(file, "what METADATA says is not YAML"));
@@ -23,7 +24,7 @@ pub(super) fn annotations(rules: &BTreeMap<String, String>) -> Result<Vec<Annota
             // Of a whole package nothing is asked of.
             let Some((head, line)) = &block.head else { continue };
             let about = Said(&said).annotation(head).map_err(|reason| block.refused(file, &reason))?;
-            let (file, package) = (file.clone(), package.to_owned());
+            let (file, package) = (file.clone(), package.clone());
             found.push(Annotation { package, file, line: *line, ..about });
         }
     }
@@ -70,14 +71,6 @@ pub(super) fn levels(annotations: &[Annotation]) -> BTreeMap<String, Level> {
         *there = level.min(*there);
     }
     levels
-}
-
-/// The package that a text says it is of.
-pub(super) fn package_of(text: &str) -> Option<&str> {
-    text.lines().find_map(|line| line.trim().strip_prefix("package ")).map(|name| {
-        let name = name.split('#').next().unwrap_or(name);
-        name.trim()
-    })
 }
 
 /// A comment that begins with `# METADATA`.
@@ -241,6 +234,16 @@ mod tests {
         );
         assert_eq!(deny.reads.as_deref(), Some(&["x.*".to_owned()][..]));
         assert!(allow.is_about_document && !deny.is_about_document);
+    }
+
+    #[test]
+    fn the_package_is_that_of_the_first_statement_however_it_is_written() {
+        for head in ["package a.b", "# package c\n# or\npackage\ta[\"b\"]", "package # of ours\n a.b"] {
+            let found =
+                of(&format!("{head}\n\n# METADATA\n# title: T\ndeny contains \"package c\" if true\n"))
+                    .unwrap();
+            assert_eq!(found.first().map(|it| it.package.as_str()), Some("a.b"), "{head}");
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! What a rule is, for those whom it stops and for those who change it.
 //!
-//! Goes in: a bundle, an environment and its levels. Comes out: where a rule stands, how much it weighs and by whose word, the
+//! Goes in: bundles as a gate has them, an environment and its levels. Comes out: where a rule stands, how much it weighs and by whose word, the
 //! thresholds that it goes by with their places, and the exceptions from it. Never happens: anything is judged.
 
+use super::bundle::{BUILT_IN, DEPLOYMENT_NAME};
 use super::child::Program;
 use super::waivers::{self, Waiver};
-use super::weigh::{BUILT_IN, configured};
-use super::{Annotation, Bundle, Level, Loaded, PolicyError, annotations};
+use super::weigh::{ENVIRONMENTS, configured};
+use super::{Annotation, Bundle, Bundles, Level, Loaded, PolicyError, annotations};
 use crate::diag::SourceMap;
 use crate::manifest::yaml;
 use serde_json::Value as Json;
@@ -18,6 +19,8 @@ const ENVIRONMENT: &str = "ENVIRONMENT";
 /// A rule, explained for one environment.
 #[derive(Debug)]
 pub struct Explained {
+    /// What the bundle is called that it is of.
+    pub bundle: String,
     /// What it says of itself.
     pub about: Annotation,
     /// All of its definitions: file and line.
@@ -66,37 +69,63 @@ pub struct Circumstances {
     pub today: String,
 }
 
-impl Bundle {
-    /// The rules that people know by their names, in the order of packages and lines, each once.
+/// A rule in a list of all.
+#[derive(Debug)]
+pub struct Known {
+    /// What the bundle is called that it is of.
+    pub bundle: String,
+    /// What it says of itself.
+    pub about: Annotation,
+    /// How much it weighs in the environment.
+    pub level: Level,
+}
+
+impl Bundles {
+    /// The rules that people know by their names: bundle after bundle, in the order of packages and lines, each once.
     ///
     /// # Errors
-    /// If a comment is not well formed.
-    pub fn rules(&self) -> Result<Vec<Annotation>, PolicyError> {
-        let mut known = BTreeSet::new();
-        let mut rules = self.annotations()?;
-        rules.retain(|it| it.is_rule() && known.insert((it.package.clone(), it.rule.clone())));
-        rules.sort_by(|a, b| b.package.cmp(&a.package));
-        Ok(rules)
+    /// If a bundle is not well formed.
+    pub fn rules(&self, here: &Circumstances) -> Result<Vec<Known>, PolicyError> {
+        let of_bundle = |bundle: &Bundle| bundle.known(here);
+        let all: Vec<_> = self.asked().iter().map(of_bundle).collect::<Result<_, _>>()?;
+        Ok(all.into_iter().flatten().collect())
     }
 
-    /// How much each of these rules weighs in an environment.
+    /// Explains a rule, once for each bundle that has one of that name.
     ///
     /// # Errors
-    /// If the bundle is not well formed.
-    pub fn weights<'r>(
+    /// If a bundle is not well formed, or does not compile.
+    pub fn explain(
         &self,
-        rules: &'r [Annotation],
+        rule: &str,
         here: &Circumstances,
-    ) -> Result<Vec<(&'r Annotation, Level)>, PolicyError> {
+        program: &Program,
+    ) -> Result<Vec<Explained>, PolicyError> {
+        let explained = self.asked().iter().map(|bundle| bundle.explain(rule, here, program));
+        explained.filter_map(Result::transpose).collect()
+    }
+}
+
+impl Bundle {
+    fn known(&self, here: &Circumstances) -> Result<Vec<Known>, PolicyError> {
         let all = self.annotations()?;
-        let weight = |about: &'r Annotation| {
+        let mut known = BTreeSet::new();
+        let mut rules = all.clone();
+        rules.retain(|it| it.is_rule() && known.insert((it.package.clone(), it.rule.clone())));
+        rules.sort_by(|a, b| b.package.cmp(&a.package));
+        let weighed = |about: Annotation| {
             let own: Vec<_> =
                 all.iter().filter(|it| it.is_rule() && it.rule == about.rule).cloned().collect();
-            let levels = self.levels(&own, here)?;
-            let here = levels.into_iter().find(|level| level.environment == here.environment);
-            Ok((about, here.map(|level| level.level).unwrap_or_default()))
+            let level = self.levels(&own, here)?.into_iter().find(|it| it.environment == here.environment);
+            let level = level.map(|level| level.level).unwrap_or_default();
+            Ok(Known { bundle: self.name_of(&about).to_owned(), about, level })
         };
-        rules.iter().map(weight).collect()
+        rules.into_iter().map(weighed).collect()
+    }
+
+    /// What the bundle of a rule is called: ours is a part of one that has no rules for plans.
+    fn name_of(&self, about: &Annotation) -> &str {
+        if about.file == DEPLOYMENT_NAME { BUILT_IN } else { self.name() }
     }
 
     fn annotations(&self) -> Result<Vec<Annotation>, PolicyError> {
@@ -104,10 +133,7 @@ impl Bundle {
     }
 
     /// Explains a rule; nothing if there is none of that name.
-    ///
-    /// # Errors
-    /// If the bundle is not well formed, or does not compile.
-    pub fn explain(
+    fn explain(
         &self,
         rule: &str,
         here: &Circumstances,
@@ -124,7 +150,8 @@ impl Bundle {
             let is_over = waiver.is_over(&here.today);
             (waiver, is_over)
         });
-        Ok(Some(Explained { about, places, levels, settings, waivers: waivers.collect() }))
+        let bundle = self.name_of(&about).to_owned();
+        Ok(Some(Explained { bundle, about, places, levels, settings, waivers: waivers.collect() }))
     }
 
     fn levels(&self, own: &[Annotation], here: &Circumstances) -> Result<Vec<LevelIn>, PolicyError> {
@@ -139,7 +166,7 @@ impl Bundle {
         let mut environments: BTreeSet<String> = here.blocks.keys().cloned().chain(named).collect();
         environments.insert(here.environment.clone());
         if here.blocks.is_empty() {
-            environments.extend(BUILT_IN.map(str::to_owned));
+            environments.extend(ENVIRONMENTS.map(str::to_owned));
         }
         let level = |environment: String| {
             let said = configured(&self.data, &environment)?;

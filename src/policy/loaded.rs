@@ -47,12 +47,50 @@ pub struct Answered {
 /// What is being done while rules are read.
 const READING: &str = "reading the bundle";
 
+/// A process that was started, and has no rules yet.
+pub struct Ready(Child, Program);
+
+impl Ready {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// If that fails.
+    pub fn start(program: Program) -> Result<Self, PolicyError> {
+        Child::start(&program).map(|child| Self(child, program))
+    }
+
+    /// Has it compile a bundle, its tests included. `covers` has it kept which lines are evaluated.
+    pub fn read(self, bundle: &Bundle, covers: bool) -> Reading {
+        let open = Request::Open { rules: all_rules(bundle), data: bundle.data.clone(), covers };
+        let Self(child, program) = self;
+        child.request(&open, None);
+        Reading { child, open, program }
+    }
+}
+
+/// A bundle that is being compiled.
+pub struct Reading {
+    child: Child,
+    open: Request,
+    program: Program,
+}
+
+impl Reading {
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// If the bundle is refused or does not compile.
+    pub fn finish(self) -> Result<Loaded, PolicyError> {
+        let Self { mut child, open, program } = self;
+        let tests = tests(&mut child)?;
+        Ok(Loaded { child, open, program, tests, is_gone: false })
+    }
+}
+
 impl Loaded {
     /// Has a bundle compiled, its tests included. `covers` has it kept which lines are evaluated.
     pub fn open(bundle: &Bundle, covers: bool, program: &Program) -> Result<Self, PolicyError> {
-        let open = Request::Open { rules: all_rules(bundle), data: bundle.data.clone(), covers };
-        let (child, tests) = start(&open, program)?;
-        Ok(Self { child, open, program: program.clone(), tests, is_gone: false })
+        Ready::start(program.clone())?.read(bundle, covers).finish()
     }
 
     /// All that is wrong with a bundle, or could be better.
@@ -86,10 +124,10 @@ impl Loaded {
         }
     }
 
-    /// Answers a query about an input, or about none.
-    pub fn eval(&mut self, query: &str, input: Option<&Json>) -> Result<Answered, PolicyError> {
+    /// Answers a query about an input, which is JSON, or about none.
+    pub fn eval(&mut self, query: &str, input: Option<String>) -> Result<Answered, PolicyError> {
         let during = "answering the query";
-        let input = input.map(Json::to_string).unwrap_or_default();
+        let input = input.unwrap_or_default();
         match self.asked(&Request::Eval { query: query.to_owned() }, Some(input), during)? {
             Reply::Rows { rows, prints } => Ok(Answered { rows, prints }),
             other => Err(unexpected(other, "the query", during)),
@@ -112,7 +150,9 @@ impl Loaded {
         during: &str,
     ) -> Result<Reply, PolicyError> {
         if self.is_gone {
-            (self.child, _) = start(&self.open, &self.program)?;
+            self.child = Child::start(&self.program)?;
+            self.child.request(&self.open, None);
+            tests(&mut self.child)?;
             self.is_gone = false;
         }
         self.child.request(request, input);
@@ -126,11 +166,10 @@ fn all_rules(bundle: &Bundle) -> std::collections::BTreeMap<String, String> {
     bundle.rules.iter().chain(&bundle.tests).map(|(name, text)| (name.clone(), text.clone())).collect()
 }
 
-fn start(open: &Request, program: &Program) -> Result<(Child, Vec<TestRule>), PolicyError> {
-    let mut child = Child::start(program)?;
-    child.request(open, None);
+/// The tests of the bundle that is being read.
+fn tests(child: &mut Child) -> Result<Vec<TestRule>, PolicyError> {
     match child.reply(READING)? {
-        Reply::Opened { tests } => Ok((child, tests)),
+        Reply::Opened { tests } => Ok(tests),
         other => Err(unexpected(other, "the bundle", READING)),
     }
 }

@@ -7,7 +7,8 @@
 //!
 //! - `bundle`    files to a bundle with a digest: the only door to the file system
 //! - `together`  the gates of several bundles as one
-//! - `gate`      questions and answers to findings
+//! - `gate`      questions asked, and answers taken in
+//! - `findings`  what answers come to
 //! - `waivers`   exceptions that the owners of a policy grant for a time
 //! - `weigh`     levels, overrides and waivers: what denies, what is only told
 //! - `verdict`   findings to what people and records see
@@ -35,6 +36,7 @@ mod child;
 mod engine;
 mod error;
 mod explain;
+mod findings;
 mod gate;
 mod input;
 mod loaded;
@@ -59,9 +61,9 @@ pub use bundle::{
 };
 pub use child::Program;
 pub use error::PolicyError;
-pub use explain::{Circumstances, Exception, Explained, LevelIn, SettingInForce};
+pub use explain::{Circumstances, Exception, Explained, Known, LevelIn, SettingInForce};
 pub use gate::{Again, Deployment, Evaluator, Gate, Input, Setting, Subject};
-pub use loaded::{Answered, Loaded, TestOutcome};
+pub use loaded::{Answered, Loaded, Reading, Ready, TestOutcome};
 pub use schema::input_schema;
 pub use serve::serve;
 pub use sight::Sight;

@@ -241,7 +241,7 @@ impl Weights {
 }
 
 /// Environments that there are without anybody's word.
-pub(super) const BUILT_IN: [&str; 3] = ["dev", "staging", "prod"];
+pub(super) const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "prod"];
 
 /// What is denied where an environment's block sets levels that it cannot set.
 const LEVELS_RULE: &str = "policy_levels";
@@ -273,7 +273,9 @@ pub(super) fn configured(data: &Json, environment: &str) -> Result<Configured, P
     };
     let known = data.pointer("/mlo/thresholds").and_then(Json::as_object);
     let is_known = |name: &str| {
-        name == environment || BUILT_IN.contains(&name) || known.is_some_and(|known| known.contains_key(name))
+        name == environment
+            || ENVIRONMENTS.contains(&name)
+            || known.is_some_and(|known| known.contains_key(name))
     };
     for (name, value) in entries {
         let path = format!("mlo.levels.{name}");

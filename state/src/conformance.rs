@@ -85,9 +85,24 @@ pub async fn documents_are_kept_for_good(open: Open<'_>) {
     assert_eq!(listed("approval.1.").await, [first.clone(), second.clone()]);
     assert_eq!(listed("approval.2.").await, []);
     assert_eq!(listed("").await, [first, second, other]);
-    let names = async |prefix| open().document_names(prefix).await.expect("they can be listed");
-    assert_eq!(names("approval.1.").await, ["approval.1.a", "approval.1.b"]);
-    assert_eq!(names("approval.2.").await, Vec::<String>::new());
+    let one = async |name| open().document(name).await.expect("it can be looked for");
+    assert_eq!(one("approval.1.a").await.as_ref(), listed("approval.1.").await.first());
+    for none in ["approval.1.", "approval.1.c", "../up"] {
+        assert_eq!(one(none).await, None, "{none}");
+    }
+    for (prefix, after, expected) in [
+        ("approval.1.", "", &["approval.1.a", "approval.1.b"][..]),
+        ("approval.1.", "approval.1.a", &["approval.1.b"]),
+        ("approval.1.", "approval.1.b", &[]),
+        ("approval.2.", "", &[]),
+        ("", "approval.1.a", &["approval.1.b", "other"]),
+    ] {
+        let there = open().document_names(prefix, after).await.expect("they can be listed");
+        assert_eq!(
+            (there.names.iter().map(String::as_str).collect::<Vec<_>>(), there.more),
+            (expected.to_vec(), false)
+        );
+    }
     for name in ["", "../up", "a/b", ".hidden", "Capital", "7", &"a".repeat(201)] {
         match open().keep_document(&document(name, "x")).await {
             Err(StoreError::Misused { .. }) => {}
@@ -100,7 +115,8 @@ pub async fn documents_are_kept_for_good(open: Open<'_>) {
     guard.leave("elsewhere".to_owned()).await.expect("a state can be left");
     let refused = [
         open().documents("").await.map(drop),
-        open().document_names("").await.map(drop),
+        open().document("other").await.map(drop),
+        open().document_names("", "").await.map(drop),
         open().keep_document(&again).await.map(drop),
     ];
     for refused in refused {

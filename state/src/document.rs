@@ -19,6 +19,15 @@ pub struct Document {
     pub bytes: Vec<u8>,
 }
 
+/// Some of the names that were asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// The first of them, in order; none only if there are none.
+    pub names: Vec<String>,
+    /// Whether there are more after the last.
+    pub more: bool,
+}
+
 /// Whether something can be called so. Where names are files, none of these hides or leads elsewhere.
 pub(crate) fn is_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use crate::disk::{Folder, Output};
-use crate::document::Document;
+use crate::document::{Document, Names};
 use crate::holder::{Held, Holder};
 use crate::reply::reply;
 use crate::seal::Vault;
@@ -156,9 +156,21 @@ impl Store for FileStore {
         self.look(Vec::new(), move |folder, vault| documents::all(folder, vault, &prefix))
     }
 
-    fn document_names<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        let prefix = prefix.to_owned();
-        self.look(Vec::new(), move |folder, vault| documents::names(folder, vault, &prefix))
+    fn document<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Document>, StoreError>> {
+        let name = name.to_owned();
+        self.look(None, move |folder, vault| documents::one(folder, vault, name))
+    }
+
+    fn document_names<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: &'a str,
+    ) -> BoxFuture<'a, Result<Names, StoreError>> {
+        let (prefix, after) = (prefix.to_owned(), after.to_owned());
+        self.look(Names::default(), move |folder, vault| {
+            let names = documents::names(folder, vault, &prefix, &after)?;
+            Ok(Names { names, more: false })
+        })
     }
 
     fn describe(&self) -> String {

@@ -43,7 +43,7 @@ mod salvage;
 
 pub use address::{Address, AddressError, BlockAddress, Key, Mode, ModuleAddress, ModuleStep};
 pub use clock::Clock;
-pub use document::Document;
+pub use document::{Document, Names};
 pub use file::FileStore;
 pub use holder::{Held, Holder};
 pub use journal::{Action, Pending, Record};

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::document::{self, Document};
+use crate::document::{self, Document, Names};
 use crate::file::HISTORY_MAX;
 use crate::holder::{Held, Holder};
 use crate::journal::{self, Folded, Ledger, Record};
@@ -225,11 +225,26 @@ impl Store for MemoryStore {
         Box::pin(std::future::ready(documents))
     }
 
-    fn document_names<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+    fn document<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Document>, StoreError>> {
         let shared = self.shared();
-        let names = shared
-            .check_here()
-            .map(|()| shared.documents.keys().filter(|name| name.starts_with(prefix)).cloned().collect());
+        let found = shared.check_here().map(|()| {
+            let bytes = shared.documents.get(name).cloned();
+            bytes.map(|bytes| Document { name: name.to_owned(), bytes })
+        });
+        Box::pin(std::future::ready(found))
+    }
+
+    fn document_names<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: &'a str,
+    ) -> BoxFuture<'a, Result<Names, StoreError>> {
+        let shared = self.shared();
+        let names = shared.check_here().map(|()| {
+            let names =
+                shared.documents.keys().filter(|name| name.starts_with(prefix) && name.as_str() > after);
+            Names { names: names.cloned().collect(), more: false }
+        });
         Box::pin(std::future::ready(names))
     }
 

@@ -21,7 +21,7 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::document::Document;
+use crate::document::{Document, Names};
 use crate::holder::{Held, Holder};
 use crate::seal::Vault;
 use crate::snapshot::Version;
@@ -134,8 +134,16 @@ impl Store for S3Store {
         Box::pin(documents::all(&self.client, prefix))
     }
 
-    fn document_names<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        Box::pin(documents::names(&self.client, prefix))
+    fn document<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Document>, StoreError>> {
+        Box::pin(documents::one(&self.client, name))
+    }
+
+    fn document_names<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: &'a str,
+    ) -> BoxFuture<'a, Result<Names, StoreError>> {
+        Box::pin(documents::names(&self.client, prefix, after))
     }
 
     fn describe(&self) -> String {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
-use crate::document::Document;
+use crate::document::{Document, Names};
 use crate::holder::{Held, Holder};
 use crate::journal::{Pending, Record};
 use crate::seal::{KeyName, SealError};
@@ -60,8 +60,15 @@ pub trait Store: Send + Sync {
     /// The documents whose names begin with `prefix`, in order of names. What is larger than any is there without bytes.
     fn documents<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Document>, StoreError>>;
 
-    /// Their names alone, in order: nothing is opened.
-    fn document_names<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
+    /// The document of this very name; `None` if there is none. One that is larger than any is there without bytes.
+    fn document<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Document>, StoreError>>;
+
+    /// The names that begin with `prefix` and come after the name `after`, in order, and nothing is opened: a page of them.
+    fn document_names<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: &'a str,
+    ) -> BoxFuture<'a, Result<Names, StoreError>>;
 
     /// The place in words, for messages: `folder .mlo/state/default`.
     fn describe(&self) -> String;

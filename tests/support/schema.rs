@@ -26,6 +26,11 @@ pub(crate) fn fits_in(json: &Json, schema: &Json, root: &Json, path: &str) -> Re
             "minimum" => json.as_f64().is_none_or(|value| value >= rule.as_f64().unwrap()),
             "exclusiveMinimum" => json.as_f64().is_none_or(|value| value > rule.as_f64().unwrap()),
             "maximum" => json.as_f64().is_none_or(|value| value <= rule.as_f64().unwrap()),
+            "minItems" => json.as_array().is_none_or(|items| items.len() as u64 >= rule.as_u64().unwrap()),
+            "uniqueItems" => json.as_array().is_none_or(|items| {
+                rule == &Json::Bool(false)
+                    || items.iter().enumerate().all(|(at, item)| !items[..at].contains(item))
+            }),
             "maxLength" => json.as_str().is_none_or(|text| text.len() as u64 <= rule.as_u64().unwrap()),
             "required" => {
                 let names = rule.as_array().unwrap();

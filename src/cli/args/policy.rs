@@ -1,6 +1,6 @@
 //! `mlo policy …`.
 
-use super::{Environment, Network, PolicyBundle};
+use super::{Environment, Network, Policies, PolicyBundle};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ pub(in crate::cli) enum Policy {
     Check(PolicyCheck),
     /// Say what a rule is: what must hold, how much it weighs and by whose word, and its thresholds; or list all rules
     #[command(
-        after_help = "Examples:\n  mlo policy explain\n  mlo policy explain accuracy --env prod\n  mlo policy explain signature --policies rules --json"
+        after_help = "Examples:\n  mlo policy explain\n  mlo policy explain accuracy --env prod\n  mlo policy explain signature --policies company.tar.gz,team --json"
     )]
     Explain(PolicyExplain),
     /// Begin a rule: writes a policy and a test of it
@@ -112,11 +112,12 @@ pub(in crate::cli) struct PolicyExplain {
     /// The rule. Without it all are listed.
     #[arg(value_name = "RULE")]
     pub(in crate::cli) rule: Option<String>,
-    /// A folder of policies in place of the built-in ones.
-    #[arg(long, value_name = "FOLDER")]
-    pub(in crate::cli) policies: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) policies: Policies,
     #[command(flatten)]
     pub(in crate::cli) environment: Environment,
+    #[command(flatten)]
+    pub(in crate::cli) network: Network,
     /// Print one JSON document.
     #[arg(long)]
     pub(in crate::cli) json: bool,

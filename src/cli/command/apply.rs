@@ -205,11 +205,12 @@ impl Run<'_> {
         } else if self.kind == Kind::Destroy && self.report.is_for_people() {
             session::hint_at_other_states(screen, &self.session.place, "destroy");
         }
-        self.report.audited(&notes.begun(&approved, (consent.as_ref(), &digest), screen).await?);
+        let begun = notes.begun(&approved, (consent.as_ref(), &digest), screen).await?;
+        self.report.audited(&begun);
         let carry_out = self.applier(guard, snapshot, connections, next_operation, interrupt, screen);
         let applied = carry_out(&approved).await;
         let again = self.gate.again();
-        let end = notes.ended(&applied, &again, screen).await;
+        let end = notes.ended(&begun, &applied, &again, screen).await;
         let mut applied = applied.map_err(|halted| self.halted(halted))?;
         applied.messages = self.session.at_manifests(applied.messages);
         // What was not known before may be secret too.

@@ -3,33 +3,41 @@
 use super::Paint;
 use super::json::{FORMAT, about, waiver};
 use crate::diag::escape;
-use crate::policy::{Annotation, Explained, Level, LevelIn, SettingInForce};
+use crate::policy::{Annotation, Explained, Known, LevelIn, SettingInForce};
 use serde_json::{Value as Json, json};
 use std::fmt::Write as _;
 
 /// Entries of a list that are shown on a line.
 const ENTRIES_MAX: usize = 12;
 
-/// All rules, a line each.
-pub(in crate::cli) fn list(rules: &[(&Annotation, Level)], environment: &str, paint: Paint) -> String {
-    let width = rules.iter().map(|(about, _)| about.rule.chars().count()).max().unwrap_or(0).max(4);
+/// All rules, a line each; of several bundles with the name of theirs.
+pub(in crate::cli) fn list(rules: &[Known], environment: &str, paint: Paint) -> String {
+    let longest = |text: fn(&Known) -> &str, least: usize| {
+        rules.iter().map(|known| text(known).chars().count()).max().unwrap_or(0).max(least)
+    };
+    let width = longest(|known| &known.about.rule, "RULE".len());
     let level = format!("LEVEL IN {}", environment.to_uppercase());
     let level_width = level.chars().count().max("overridable".len());
-    let line = |rule: &str, level: &str, judges: &str, title: &str| {
-        let line = format!("{rule:width$}  {level:level_width$}  {judges:9}  {title}");
+    let first = rules.first().map(|known| &known.bundle);
+    let are_several = rules.iter().any(|known| Some(&known.bundle) != first);
+    let bundle_width = longest(|known| &known.bundle, "BUNDLE".len());
+    let line = |bundle: &str, rule: &str, level: &str, judges: &str, title: &str| {
+        let bundle = if are_several { format!("{bundle:bundle_width$}  ") } else { String::new() };
+        let line = format!("{bundle}{rule:width$}  {level:level_width$}  {judges:9}  {title}");
         format!("{}\n", escape(line.trim_end()))
     };
-    let mut out = paint.bold(line("RULE", &level, "JUDGES", "WHAT").trim_end()) + "\n";
-    for (about, level) in rules {
-        out += &line(&about.rule, level.as_str(), judges(about), &about.title);
+    let mut out = paint.bold(line("BUNDLE", "RULE", &level, "JUDGES", "WHAT").trim_end()) + "\n";
+    for Known { bundle, about, level } in rules {
+        out += &line(bundle, &about.rule, level.as_str(), judges(about), &about.title);
     }
     out
 }
 
 /// The same as a document.
-pub(in crate::cli) fn list_json(rules: &[(&Annotation, Level)], environment: &str) -> Json {
-    let rule = |(about, level): &(&Annotation, Level)| {
+pub(in crate::cli) fn list_json(rules: &[Known], environment: &str) -> Json {
+    let rule = |Known { bundle, about, level }: &Known| {
         let mut rule = described(about);
+        put(&mut rule, "bundle", bundle.as_str().into());
         put(&mut rule, "level", level.as_str().into());
         rule
     };
@@ -42,9 +50,9 @@ fn judges(about: &Annotation) -> &'static str {
     if about.package == "deployment.policy" { "plans" } else { "manifests" }
 }
 
-/// One rule.
-pub(in crate::cli) fn one(found: &Explained, environment: &str, paint: Paint) -> String {
-    let Explained { about, places, levels, settings, waivers } = found;
+/// One rule; where there are several bundles, with the name of its own.
+pub(in crate::cli) fn one(found: &Explained, are_several: bool, environment: &str, paint: Paint) -> String {
+    let Explained { bundle, about, places, levels, settings, waivers } = found;
     let title = if about.title.is_empty() { String::new() } else { format!(": {}", about.title) };
     let mut out = format!("{}\n", paint.bold(escape(&format!("{}{title}", about.rule))));
     let mut say = |text: String| {
@@ -53,7 +61,8 @@ pub(in crate::cli) fn one(found: &Explained, environment: &str, paint: Paint) ->
     if !about.description.is_empty() {
         say(format!("  {}", about.description));
     }
-    say(format!("\nJudges {}. Level:", judges(about)));
+    let of = if are_several { format!("Of the bundle `{bundle}`. ") } else { String::new() };
+    say(format!("\n{of}Judges {}. Level:", judges(about)));
     for LevelIn { environment: name, level, from } in levels {
         let mark = if name == environment { ">" } else { " " };
         say(format!("{mark} {name}: {} ({from})", level.as_str()));
@@ -105,10 +114,20 @@ fn shown(value: &Json) -> String {
     }
 }
 
-/// The same as a document.
-pub(in crate::cli) fn one_json(found: &Explained, environment: &str) -> Json {
-    let Explained { about, places, levels, settings, waivers } = found;
+/// A rule as a document: as the first bundle has it that has one of its name, and `others` of that name.
+pub(in crate::cli) fn each_json(found: &[Explained], environment: &str) -> Json {
+    let mut each = found.iter().map(|found| one_json(found, environment));
+    let mut first = each.next().unwrap_or_default();
+    put(&mut first, "others", each.collect());
+    put(&mut first, "environment", environment.into());
+    put(&mut first, "format_version", FORMAT.into());
+    first
+}
+
+fn one_json(found: &Explained, environment: &str) -> Json {
+    let Explained { bundle, about, places, levels, settings, waivers } = found;
     let mut rule = described(about);
+    put(&mut rule, "bundle", bundle.as_str().into());
     let level = levels.iter().find(|level| level.environment == environment);
     put(&mut rule, "level", level.map(|level| level.level.as_str()).into());
     let levels = levels.iter().map(|LevelIn { environment, level, from }| {
@@ -127,8 +146,6 @@ pub(in crate::cli) fn one_json(found: &Explained, environment: &str) -> Json {
         it
     });
     put(&mut rule, "waivers", waivers.collect());
-    put(&mut rule, "environment", environment.into());
-    put(&mut rule, "format_version", FORMAT.into());
     rule
 }
 

@@ -144,7 +144,7 @@ pub(super) fn paths(data: &Json) -> Vec<String> {
 }
 
 /// The package of a file of rules: `["model", "governance"]`.
-pub(super) fn package_of(text: &str) -> Option<Vec<String>> {
+pub(in crate::policy) fn package_of(text: &str) -> Option<Vec<String>> {
     let mut rest = after_comments(text);
     rest = rest
         .strip_prefix("package")

@@ -27,6 +27,8 @@ mod pack;
 mod several;
 mod signature;
 
+pub(super) use manifest::package_of;
+
 pub use key::{Algorithm, KeyError, SigningKey, VerifyingKey};
 pub use pack::{Packing, pack};
 pub use several::{Bundles, Listed};
@@ -48,9 +50,9 @@ const FILES_MAX: usize = 1_000;
 /// Our rules for plans. They hold where a bundle has none of its own.
 const DEPLOYMENT_RULES: &str = include_str!("../../../policies/deployment-policy.rego");
 /// The name of these rules beside a bundle that has none.
-const DEPLOYMENT_NAME: &str = "mlo://policies/deployment-policy.rego";
+pub(super) const DEPLOYMENT_NAME: &str = "mlo://policies/deployment-policy.rego";
 /// What the bundle that is built into the program is called.
-const BUILT_IN: &str = "built-in";
+pub(super) const BUILT_IN: &str = "built-in";
 
 /// Files: name relative to the bundle, with `/`, to content.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -188,9 +190,7 @@ impl Bundle {
 
     /// Whether it has rules of a package.
     fn has(&self, package: &str) -> bool {
-        self.rules
-            .values()
-            .any(|text| manifest::package_of(text).is_some_and(|path| path.join(".") == package))
+        self.rules.values().any(|text| package_of(text).is_some_and(|path| path.join(".") == package))
     }
 }
 

@@ -8,7 +8,7 @@
 //! different things of the same key are an error, and so is one that lies in a root of another.
 
 use super::manifest::{self, contains, overlap};
-use super::{BUILT_IN, Bundle, DEPLOYMENT_NAME, DEPLOYMENT_RULES, data, digest_file, finished};
+use super::{BUILT_IN, Bundle, DEPLOYMENT_NAME, DEPLOYMENT_RULES, data, digest_file, finished, package_of};
 use crate::policy::{DEPLOYMENT, PACKAGES, PolicyError, waivers};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -88,12 +88,15 @@ impl Bundles {
         if bundles.len() > 1 {
             bundles = bundles.into_iter().map(Bundle::with_named_files).collect();
         }
+        let said_by = files_seen(&bundles);
         if let Some(first) = bundles.first_mut().filter(|first| !first.has(DEPLOYMENT)) {
             first.rules.insert(DEPLOYMENT_NAME.to_owned(), DEPLOYMENT_RULES.to_owned());
             listed.insert(1, ours());
         }
         let digest = digest(&listed);
-        let asked = bundles.into_iter().zip(seen).map(|(bundle, data)| Bundle { data, ..bundle }).collect();
+        let seen = seen.into_iter().zip(said_by);
+        let asked = bundles.into_iter().zip(seen);
+        let asked = asked.map(|(bundle, (data, data_files))| Bundle { data, data_files, ..bundle }).collect();
         Ok(Self { asked: silenced(asked), listed, digest })
     }
 
@@ -202,7 +205,7 @@ fn check_roots(bundles: &[Bundle]) -> Result<(), PolicyError> {
                     );
                     return Err(together(owner, other, reason));
                 }
-                let packages = other.rules.values().filter_map(|text| manifest::package_of(text));
+                let packages = other.rules.values().filter_map(|text| package_of(text));
                 let packages = packages.map(|package| package.join("/"));
                 let mut paths = packages.chain(manifest::paths(&other.data)).filter(|path| !is_asked(path));
                 let found =
@@ -282,6 +285,16 @@ fn seen(bundles: &[Bundle]) -> Result<Vec<Json>, PolicyError> {
     Ok(seen)
 }
 
+/// The files that say what the rules of each bundle see: its own, and those of the bundles before it.
+fn files_seen(bundles: &[Bundle]) -> Vec<BTreeMap<String, (String, String)>> {
+    let mut all = BTreeMap::new();
+    let mut files = bundles.iter().map(|bundle| {
+        all.extend(bundle.data_files.clone());
+        all.clone()
+    });
+    files.by_ref().collect()
+}
+
 /// Data without levels: those are about the rules of one bundle.
 fn without_levels(mut data: Json) -> Json {
     if let Some(Json::Object(mlo)) = data.get_mut("mlo") {
@@ -315,6 +328,8 @@ impl Bundle {
             files.into_iter().map(|(file, text)| (format!("{}/{file}", self.name), text)).collect()
         };
         let (rules, waivers) = (named(self.rules), named(self.waivers));
-        Self { rules, waivers, ..self }
+        let data_files = self.data_files.into_iter();
+        let data_files = data_files.map(|(file, said)| (format!("{}/{file}", self.name), said)).collect();
+        Self { rules, data_files, waivers, ..self }
     }
 }

@@ -100,6 +100,12 @@ fn a_policy_that_cannot_decide_denies() {
         ),
         (format!("{deny}warn := 1"), "failed: policy rule `model.governance.warn` gave"),
         (format!("{deny}allow := false"), "failed: policy rule `model.governance.allow` gave"),
+        (format!("{deny}allow := true"), "approved"),
+        (
+            "package model.governance\ndeny contains \"no\" if input.kind\nallow := true".to_owned(),
+            "failed: policy rule `model.governance.allow` gave an answer on `model` that is not understood: `allow` is true, and \
+             `deny` is not empty",
+        ),
         (
             format!("{deny}evaluated := [{{\"rule\": \"x\", \"title\": \"X\", \"passed\": false}}]"),
             "failed: policy rule `model.governance.evaluated` gave",
@@ -112,6 +118,35 @@ fn a_policy_that_cannot_decide_denies() {
         let said = outcome(&bundle(&body));
         assert!(said.starts_with(expected), "{body}\n-- expected {expected}\n-- {said}");
     }
+}
+
+#[test]
+fn what_denies_and_allows_denies_and_says_both() {
+    let both = bundle("package model.governance\ndeny contains \"no\" if input.kind\nallow := true");
+    let denial = judge(&mut Gate::new(&both, "dev").unwrap(), good()).unwrap_err();
+    assert_eq!((denial.violations.len(), denial.failures.len()), (1, 1));
+    assert_eq!(denial.violations[0].message, "no");
+    // A file beside ours that adds a rule: our `allow` follows.
+    let rules = |name: &str| std::fs::read_to_string(repository(&format!("policies/{name}"))).unwrap();
+    let files = [
+        ("model-governance.rego", rules("model-governance.rego")),
+        ("deployment-policy.rego", rules("deployment-policy.rego")),
+        (
+            "team.rego",
+            "package model.governance\ndeny contains \"no team\" if not input.metadata.labels.team\n"
+                .to_owned(),
+        ),
+        ("plans.rego", "package deployment.policy\ndeny contains \"no plan\" if input.plan.no\n".to_owned()),
+    ];
+    let files = files.map(|(name, text)| (name.to_owned(), text));
+    let beside = Bundle::from_files(files.into()).unwrap();
+    let denial = judge(&mut Gate::new(&beside, "dev").unwrap(), good()).unwrap_err();
+    let said: Vec<_> = denial.violations.iter().map(|violation| violation.message.as_str()).collect();
+    assert_eq!((said, denial.failures.len()), (vec!["no team"], 0));
+    let input = json!({ "plan": { "resource_changes": [], "no": true } }).to_string();
+    let plan = Deployment { input: Input::New(input), addresses: &Vec::new, place: &|_, _| None };
+    let denial = Gate::new(&beside, "dev").unwrap().decide(&[], Some(&plan)).unwrap_err();
+    assert_eq!((&*denial.violations[0].message, denial.failures.len()), ("no plan", 0));
 }
 
 #[test]

@@ -32,25 +32,41 @@ pub(super) fn keep(folder: &Folder, vault: &Vault, document: &Document) -> Resul
 
 /// The documents whose names begin with `prefix`, in order of names.
 pub(super) fn all(folder: &Folder, vault: &Vault, prefix: &str) -> Result<Vec<Document>, StoreError> {
-    let names = names(folder, vault, prefix)?;
+    let names = names(folder, vault, prefix, "")?;
     let Some(documents) = folder.folder(DOCUMENTS)? else { return Ok(Vec::new()) };
     let mut all = Vec::with_capacity(names.len());
     for name in names {
-        let bytes = match documents.read(&name, DOCUMENT_BYTES_MAX as u64) {
-            Err(error) if error.is_not_ours() => Some(Vec::new()),
-            read => read?,
-        };
-        all.extend(bytes.map(|bytes| Document { name, bytes }));
+        all.extend(read(&documents, name)?);
     }
     Ok(all)
 }
 
-/// Their names, in order.
-pub(super) fn names(folder: &Folder, vault: &Vault, prefix: &str) -> Result<Vec<String>, StoreError> {
+/// The document of a name.
+pub(super) fn one(folder: &Folder, vault: &Vault, name: String) -> Result<Option<Document>, StoreError> {
+    moved::check_here(folder, vault)?;
+    let Some(documents) = folder.folder(DOCUMENTS)?.filter(|_| is_name(&name)) else { return Ok(None) };
+    read(&documents, name)
+}
+
+fn read(documents: &Folder, name: String) -> Result<Option<Document>, StoreError> {
+    let bytes = match documents.read(&name, DOCUMENT_BYTES_MAX as u64) {
+        Err(error) if error.is_not_ours() => Some(Vec::new()),
+        read => read?,
+    };
+    Ok(bytes.map(|bytes| Document { name, bytes }))
+}
+
+/// Their names, in order, of those that come after `after`.
+pub(super) fn names(
+    folder: &Folder,
+    vault: &Vault,
+    prefix: &str,
+    after: &str,
+) -> Result<Vec<String>, StoreError> {
     moved::check_here(folder, vault)?;
     let Some(documents) = folder.folder(DOCUMENTS)? else { return Ok(Vec::new()) };
     let mut names = documents.names()?;
-    names.retain(|name| name.starts_with(prefix) && is_name(name));
+    names.retain(|name| name.starts_with(prefix) && name.as_str() > after && is_name(name));
     names.sort_unstable();
     Ok(names)
 }

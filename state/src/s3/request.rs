@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 
-use super::bucket::{Bucket, DELETE_MAX, Found, Only, Refusal};
+use super::bucket::{Bucket, DELETE_MAX, Found, Only, Page, Refusal};
 use crate::clock::Clock;
 use crate::seal::Vault;
 use crate::store::StoreError;
@@ -141,23 +141,29 @@ impl Client {
 
     /// The names that begin with `prefix` and come after the name `after`, in order.
     pub(super) async fn list(&self, prefix: &str, after: &str) -> Result<Vec<String>, StoreError> {
-        let (full, mut after) = (self.key(prefix), self.key(after));
-        let mut names = Vec::new();
+        let (mut after, mut names) = (after.to_owned(), Vec::new());
         loop {
-            let page = self.repeated(|| self.timed(ATTEMPT, self.bucket.list(&full, &after))).await;
-            let page = page.map_err(|refusal| self.failure("listed", prefix, refusal))?;
-            let last = page.keys.last().cloned();
-            names
-                .extend(page.keys.iter().filter_map(|key| key.strip_prefix(&self.prefix)).map(str::to_owned));
+            let Page { keys, more } = self.page(prefix, &after).await?;
+            let last = keys.last().cloned();
+            names.extend(keys);
             if names.len() > KEYS_MAX {
                 let (found, limit) = (names.len() as u64, KEYS_MAX as u64);
                 return Err(StoreError::Limit { what: "the number of objects of the state", found, limit });
             }
-            match last.filter(|_| page.more) {
+            match last.filter(|_| more) {
                 Some(last) => after = last,
                 None => return Ok(names),
             }
         }
+    }
+
+    /// A page of them.
+    pub(super) async fn page(&self, prefix: &str, after: &str) -> Result<Page, StoreError> {
+        let (full, after) = (self.key(prefix), self.key(after));
+        let page = self.repeated(|| self.timed(ATTEMPT, self.bucket.list(&full, &after))).await;
+        let Page { keys, more } = page.map_err(|refusal| self.failure("listed", prefix, refusal))?;
+        let name = |key: String| key.strip_prefix(&self.prefix).map(str::to_owned);
+        Ok(Page { keys: keys.into_iter().filter_map(name).collect(), more })
     }
 
     /// Removes objects.

@@ -8,7 +8,7 @@ use crate::cli::screen::Screen;
 use crate::cli::session::{self, Failed};
 use crate::diag::{SourceMap, because};
 use crate::manifest::{as_written, read_text, yaml};
-use crate::policy::{Answered, Bundle, Loaded, PolicyError};
+use crate::policy::{Answered, Bundle, PolicyError, Ready};
 use serde_json::{Value as Json, json};
 use std::io::Read as _;
 use std::path::Path;
@@ -41,6 +41,8 @@ pub(in crate::cli) fn run(options: &PolicyEval, screen: &mut Screen) -> Exit {
 }
 
 fn eval(options: &PolicyEval) -> Result<Answered, PolicyError> {
+    // The process gets ready while the files are read.
+    let ready = Ready::start(policy_process::program()?)?;
     let bundle = match options.data.as_slice() {
         [] => Bundle::builtin()?,
         paths => Files::read(paths, &options.network)?.bundle,
@@ -49,12 +51,13 @@ fn eval(options: &PolicyEval) -> Result<Answered, PolicyError> {
         Some(environment) => bundle.for_environment(environment)?,
         None => bundle,
     };
+    let reading = ready.read(&bundle, false);
     let input = options.input.as_deref().map(input).transpose()?;
-    Loaded::open(&bundle, false, &policy_process::program()?)?.eval(&options.query, input.as_ref())
+    reading.finish()?.eval(&options.query, input)
 }
 
-/// The document in a file, or on standard input.
-fn input(path: &Path) -> Result<Json, PolicyError> {
+/// The document in a file, or on standard input, as JSON.
+fn input(path: &Path) -> Result<String, PolicyError> {
     let name = path.display().to_string();
     let unreadable = |reason: String| PolicyError::Input { file: name.clone(), reason };
     let text = if path == Path::new("-") {
@@ -65,8 +68,8 @@ fn input(path: &Path) -> Result<Json, PolicyError> {
     } else {
         read_text(path).map_err(|error| unreadable(error.to_string()))?
     };
-    if let Ok(json) = serde_json::from_str(&text) {
-        return Ok(json);
+    if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() {
+        return Ok(text);
     }
     let mut sources = SourceMap::new();
     let source = sources.add(&*name, &*text);
@@ -78,8 +81,8 @@ fn input(path: &Path) -> Result<Json, PolicyError> {
         return Err(unreadable(format!("{line}{}", problem.summary)));
     }
     match parsed.documents.as_slice() {
-        [] => Ok(Json::Null),
-        [document] => Ok(as_written(&document.root)),
+        [] => Ok(Json::Null.to_string()),
+        [document] => Ok(as_written(&document.root).to_string()),
         _ => Err(unreadable("it holds more than one document".to_owned())),
     }
 }

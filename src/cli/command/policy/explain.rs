@@ -1,17 +1,19 @@
 //! `mlo policy explain`
 
-use crate::cli::args::PolicyExplain;
+use crate::cli::args::{PolicyExplain, Source};
 use crate::cli::command::policy_process;
 use crate::cli::environment::Chosen;
 use crate::cli::exit::Exit;
 use crate::cli::judging;
+use crate::cli::policies;
 use crate::cli::project::Place;
 use crate::cli::screen::Screen;
 use crate::cli::session::{self, Failed};
 use crate::cli::view::{Paint, rules};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
+use crate::fetch::Mode;
 use crate::lang::load::States;
-use crate::policy::{Bundle, Circumstances, Explained, PolicyError};
+use crate::policy::{Bundles, Circumstances, PolicyError};
 
 pub(in crate::cli) fn run(options: &PolicyExplain, screen: &mut Screen) -> Exit {
     let mut sources = SourceMap::new();
@@ -22,14 +24,11 @@ pub(in crate::cli) fn run(options: &PolicyExplain, screen: &mut Screen) -> Exit 
 }
 
 fn explain(options: &PolicyExplain, sources: &mut SourceMap, screen: &Screen) -> Result<(), Diagnostics> {
-    let failed = |error: PolicyError| Diagnostics::from(error.diagnostic());
-    let bundle = options.policies.as_deref().map_or_else(Bundle::builtin, Bundle::from_folder);
-    let bundle = bundle.map_err(failed)?;
-    let here = circumstances(options, sources, screen)?;
-    let known = bundle.rules().map_err(failed)?;
-    let program = policy_process::program().map_err(failed)?;
+    let failed = |error: PolicyError| Diagnostics::from(error.outside_of_a_gate());
+    let (here, bundles) = asked(options, sources, screen)?;
+    let bundles = bundles.map_err(failed)?;
     let Some(wanted) = options.rule.as_deref() else {
-        let all = bundle.weights(&known, &here).map_err(failed)?;
+        let all = bundles.rules(&here).map_err(failed)?;
         if options.json {
             screen.print_json(rules::list_json(&all, &here.environment));
         } else {
@@ -37,34 +36,39 @@ fn explain(options: &PolicyExplain, sources: &mut SourceMap, screen: &Screen) ->
         }
         return Ok(());
     };
-    let Some(found) = bundle.explain(wanted, &here, &program).map_err(failed)? else {
+    let program = policy_process::program().map_err(failed)?;
+    let found = bundles.explain(wanted, &here, &program).map_err(failed)?;
+    if found.is_empty() {
+        let known = bundles.rules(&here).map_err(failed)?;
         let error = Diagnostic::error(code::engine::USAGE, format!("there is no rule `{wanted}`"));
-        let error = error.did_you_mean(wanted, known.iter().map(|about| about.rule.as_str()));
+        let error = error.did_you_mean(wanted, known.iter().map(|known| known.about.rule.as_str()));
         return Err(error.help("`mlo policy explain` lists all rules").into());
-    };
-    show(&found, (options, &here), screen);
+    }
+    let are_several = bundles.listed().len() > 1;
+    if options.json {
+        screen.print_json(rules::each_json(&found, &here.environment));
+    } else {
+        let each = found
+            .iter()
+            .map(|found| rules::one(found, are_several, &here.environment, Paint(screen.style())));
+        screen.print(&each.collect::<Vec<_>>().join("\n"));
+    }
     Ok(())
 }
 
-fn show(found: &Explained, (options, here): (&PolicyExplain, &Circumstances), screen: &Screen) {
-    if options.json {
-        screen.print_json(rules::one_json(found, &here.environment));
-    } else {
-        screen.print(&rules::one(found, &here.environment, Paint(screen.style())));
-    }
-}
-
-/// The environment that is named, and the levels that the configuration here says, if there is one.
-fn circumstances(
+/// The environment that is named, with the levels that the configuration here says, if there is one; and the bundles that a run
+/// here is judged by.
+fn asked(
     options: &PolicyExplain,
     sources: &mut SourceMap,
     screen: &Screen,
-) -> Result<Circumstances, Diagnostics> {
-    let declared = Place::find(None)?.declared_states(sources);
+) -> Result<(Circumstances, Result<Bundles, PolicyError>), Diagnostics> {
+    let place = Place::find(None)?;
+    let declared = place.declared_states(sources);
     if declared.is_err() {
-        screen.say("The configuration here cannot be read, so levels of its environments are left out.\n");
+        screen.say("The configuration here cannot be read, so its levels and bundles are left out.\n");
     }
-    let States { environments, .. } = declared.unwrap_or_default();
+    let States { environments, policies: configured, .. } = declared.unwrap_or_default();
     let environment = Chosen::if_named(&environments, options.environment.env.as_deref())?.name;
     let levels = |block: &crate::lang::config::Environment| {
         let said = block.policy.iter();
@@ -73,5 +77,11 @@ fn circumstances(
         said.collect()
     };
     let blocks = environments.iter().map(|(name, block)| (name.to_string(), levels(block))).collect();
-    Ok(Circumstances { environment, blocks, today: judging::today() })
+    let source =
+        Source { policies: options.policies.clone(), network: options.network.clone(), ..Source::default() };
+    let policies::Read { bundles, news } = policies::read(&place, &source, &configured, Mode::Missing);
+    if !options.json {
+        screen.say(&news);
+    }
+    Ok((Circumstances { environment, blocks, today: judging::today() }, bundles))
 }
