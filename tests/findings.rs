@@ -52,13 +52,15 @@ fn check_sarif(document: &Json) -> &Json {
     run
 }
 
+/// A place in a document, and what is done there.
+type Change = (&'static str, fn(&mut Json));
+
 #[test]
 fn what_is_no_sarif_is_told() {
     let project = repository();
     let said = project.mlo(&["plan", "models/low-accuracy.yaml", "--format", "sarif"]);
     let document: Json = serde_json::from_str(&said.ends_with(3).out).unwrap();
     check_sarif(&document);
-    type Change = (&'static str, fn(&mut Json));
     let result = "/runs/0/results/0";
     let changes: [Change; 14] = [
         ("", |it| it["version"] = "2.0.0".into()),
@@ -75,7 +77,7 @@ fn what_is_no_sarif_is_told() {
         (result, |it| it["suppressions"] = serde_json::json!([{ "status": "accepted" }])),
         (result, |it| it["locations"][0]["physicalLocation"]["region"]["startLine"] = 0.into()),
         (result, |it| {
-            drop(it["locations"][0]["physicalLocation"].as_object_mut().unwrap().remove("artifactLocation"))
+            drop(it["locations"][0]["physicalLocation"].as_object_mut().unwrap().remove("artifactLocation"));
         }),
     ];
     for (at, change) in changes {

@@ -444,39 +444,44 @@ fn iris_under(settings: &str) -> Project {
 
 #[test]
 fn what_a_manifest_asks_for_is_held_against_its_models_file() {
-    let none = "{}";
-    for (settings, change, rule, line, message) in [
+    type Edits = &'static [(&'static str, &'static str)];
+    let cuda: Edits = &[("  inference:\n", "  inference:\n    device: cuda\n")];
+    let little: Edits = &[("memory: 128Mi", "memory: \"128\""), ("memory: 512Mi", "memory: \"4e2\"")];
+    let one_label: Edits = &[("[setosa, versicolor, virginica]", "[setosa]")];
+    for (settings, edits, rule, line, message) in [
         (
             "{ model_size_mib_max: 0 }",
-            ("", ""),
+            &[] as Edits,
             "model_size",
             "uri:",
             "Model iris is of 1 MiB, and at most 0 MiB are allowed",
         ),
         (
             "{ gpu_memory_gib: 0 }",
-            ("  inference:\n", "  inference:\n    device: cuda\n"),
+            cuda,
             "gpu_memory",
             "uri:",
             "Model iris needs about 513 MiB on a GPU, and those of the nodes have 0 GiB",
         ),
         (
-            none,
-            ("memory: 512Mi", "memory: 4e2"),
+            "{}",
+            little,
             "model_memory",
-            "memory: 4e2",
+            "memory: \"4e2\"",
             "Model iris is of 1 MiB, and the memory of its server is limited to 0 MiB",
         ),
         (
-            none,
-            ("[setosa, versicolor, virginica]", "[setosa]"),
+            "{}",
+            one_label,
             "class_labels",
             "labels:",
             "Model iris has 1 labels, and its outputs have 3 columns",
         ),
     ] {
         let project = iris_under(settings);
-        project.edit("iris.yaml", change.0, change.1);
+        for (from, to) in edits {
+            project.edit("iris.yaml", from, to);
+        }
         let document = project.json(&["plan", "--policies", "rules"], 3);
         let violations = document["policy"]["violations"].as_array().unwrap();
         assert_eq!(violations.len(), 1, "{violations:#?}");

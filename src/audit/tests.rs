@@ -190,9 +190,9 @@ fn another_record_comes_after_the_last_whatever_is_missing_or_is_no_record() {
         (0..30).map(|at| other(&format!("approval.{at}"))).chain([record(4), other("zone")]).collect(),
     ] {
         let (bucket, store) = in_bucket();
-        there
-            .iter()
-            .for_each(|(name, bytes)| bucket.plant(&format!("state/documents/{name}"), bytes.clone()));
+        for (name, bytes) in &there {
+            bucket.plant(&format!("state/documents/{name}"), bytes.clone());
+        }
         let kept = block_on(append(&store, &entry(Kind::Begun, "t9", 2), None)).unwrap();
         let prev = kept.record.unwrap().prev;
         assert_eq!((kept.sequence, prev.as_deref()), (6, Some(&*whole[4].digest)), "{:?}", there.len());
