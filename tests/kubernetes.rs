@@ -243,6 +243,33 @@ fn what_will_never_work_is_told_with_its_cause() {
 }
 
 #[test]
+fn a_server_must_be_well_and_serve_the_expected_model() {
+    let namespace = Cluster::shared().namespace();
+    let iris = crate::support::cluster::iris();
+    let digest = {
+        use sha2::Digest as _;
+        let digest = sha2::Sha256::digest(std::fs::read(&iris).unwrap());
+        digest.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+    };
+    let container = format!(
+        "image = \"x:process\", args = [\"--model\", {:?}, \"--port\", \"8080\"], env = [{{ name = \"MLO_RUNTIME_HOST\", value = \"0.0.0.0\" }}], readinessProbe = {{ httpGet = {{ path = \"/ready\", port = 8080 }} }}",
+        iris.display().to_string()
+    );
+    let expecting = |digest: &str, note: &str| {
+        let pods = pods("web", &container, "").replace("no such column: age", note);
+        let all =
+            object("Deployment", "apps/v1", "web", &format!("spec = {{ {}, {pods} }}", selector("web")));
+        all.replace("}\n}\n", &format!("}}\n  health_check {{ digest = \"{digest}\" }}\n}}\n"))
+    };
+    let project = project(&namespace, &expecting(&digest, "first"));
+    project.mlo(&APPLY).ends_with(0);
+    is_settled(&project);
+    project.write("main.hcl", expecting("sha256:of-another", "second"));
+    let said = project.mlo(&APPLY);
+    said.ends_with(7).has(&["its Pods serve another model than the expected one", &digest, "was put back"]);
+}
+
+#[test]
 fn what_others_changed_is_shown_with_who_and_when_and_put_back() {
     let namespace = Cluster::shared().namespace();
     let project = project(&namespace, &deployment("ready", ""));

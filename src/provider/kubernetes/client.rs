@@ -49,6 +49,17 @@ pub(super) struct Apply {
     pub(super) dry_run: bool,
 }
 
+/// What the server of a Pod says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Served {
+    /// A status of HTTP and a body.
+    Answer(u16, String),
+    /// Whoever asks may not ask Pods; the cluster's words.
+    Denied(String),
+    /// There is no answer; says why.
+    Nothing(String),
+}
+
 /// An API server, and who asks it.
 pub(super) struct Api {
     place: Place,
@@ -160,6 +171,27 @@ impl Api {
         let (_, bytes) = self.send_raw(Method::GET, &path, None).await.ok()?;
         let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
         Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// What a Pod's server says to a `GET`, through the API server.
+    pub(super) async fn served(&self, (namespace, pod): (&str, &str), port: &str, path: &str) -> Served {
+        let (namespace, port) = (encoded(namespace), encoded(port));
+        let path = format!(
+            "/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/{}",
+            path.trim_start_matches('/')
+        );
+        match self.send_raw(Method::GET, &path, None).await {
+            Ok((code, body)) => Served::Answer(code, String::from_utf8_lossy(&body).into_owned()),
+            Err(Failure::Refused(refusal)) => match (refusal.code, refusal.reason.as_str()) {
+                (403, "Forbidden") => Served::Denied(refusal.message),
+                // The API server's own words.
+                (_, "ServiceUnavailable" | "InternalError" | "BadRequest") => {
+                    Served::Nothing(refusal.message)
+                }
+                (code, _) => Served::Answer(code, refusal.message),
+            },
+            Err(failure) => Served::Nothing(failure.error("asking").detail),
+        }
     }
 
     /// What a kind is called; nothing if the cluster has no such kind.

@@ -83,12 +83,21 @@ pub(super) fn schema() -> ResourceSchema {
                 .describe("Fields of the manifest that others changed since: which, who, by which operation, when"),
         )
         .block("wait_for", NestedBlock::single(wait_for))
+        .block("health_check", NestedBlock::single(health_check()))
         .block("timeouts", NestedBlock::single(timeouts));
     ResourceSchema {
         version: 0,
         description: "Any object of a Kubernetes cluster, by server-side apply",
         block,
     }
+}
+
+fn health_check() -> BlockSchema {
+    let text = |what: &str| AttributeSchema::optional(Type::String).describe(what);
+    BlockSchema::new()
+        .attribute("path", text("What the server of each Pod is asked for; `/ready` if not given"))
+        .attribute("port", text("Number or name of its port; 8080 if not given"))
+        .attribute("digest", text("Digest of the model that its answer must name: `sha256:…`"))
 }
 
 /// One field that others changed.

@@ -124,6 +124,7 @@ pub(super) async fn import(cluster: &Cluster, id: &str) -> Result<Option<Importe
             ("object", kept_object(&live)),
             ("outside_changes", Value::list(change_type(), [])),
             ("wait_for", Value::null_of(block_type(&schema, "wait_for"))),
+            ("health_check", Value::null_of(block_type(&schema, "health_check"))),
             ("timeouts", Value::null_of(block_type(&schema, "timeouts"))),
         ],
     );

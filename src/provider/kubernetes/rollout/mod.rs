@@ -4,6 +4,7 @@
 //! whoever knows it: the registry, the scheduler, the container's log. Never happens: waiting for the time-out when it is
 //! known that nothing will come.
 
+mod health;
 mod pods;
 mod state;
 
@@ -12,6 +13,7 @@ use super::object::Identity;
 use super::status::Failure;
 use crate::lang::value::Value;
 use crate::provider::object::attribute;
+use health::{Health, HealthCheck};
 use pods::{Group, PodTrouble};
 use serde_json::Value as Json;
 use state::Phase;
@@ -53,6 +55,7 @@ pub(super) struct Waits {
     wait: Option<bool>,
     conditions: BTreeMap<String, String>,
     fields: BTreeMap<String, String>,
+    health: Option<HealthCheck>,
 }
 
 impl Waits {
@@ -67,6 +70,7 @@ impl Waits {
             wait: attribute(object, "wait").as_bool(),
             conditions: texts("conditions"),
             fields: texts("fields"),
+            health: HealthCheck::of(&attribute(object, "health_check")),
         }
     }
 
@@ -104,7 +108,7 @@ impl Waits {
 
 /// Whether an apply waits for an object at all.
 pub(super) fn is_awaited(at: &Identity, waits: &Waits) -> bool {
-    let wished = !waits.conditions.is_empty() || !waits.fields.is_empty();
+    let wished = !waits.conditions.is_empty() || !waits.fields.is_empty() || waits.health.is_some();
     wished || waits.wait != Some(false) && state::has_work(at, waits.wait == Some(true))
 }
 
@@ -125,7 +129,12 @@ pub(super) async fn look(
         state::phase(at, live, waits.wait == Some(true))
     };
     let going = match phase {
-        Phase::Ready => return Ok(waits.missing(live).map_or(State::Ready, State::Going)),
+        Phase::Ready => {
+            return match waits.missing(live) {
+                Some(missing) => Ok(State::Going(missing)),
+                None => proven(api, at, live, (waits, now)).await,
+            };
+        }
         Phase::Failed { why, detail } => {
             let found = pods_of(api, at, live).await?;
             let trouble = Trouble { summary: format!("{at}: {why}"), detail, help: Vec::new() };
@@ -150,6 +159,33 @@ pub(super) async fn look(
         return Ok(State::Failed(denied));
     }
     Ok(State::Going(going))
+}
+
+/// Whether an object that is ready by its own account is so: Pods that nobody probes count as ready before they end, so
+/// they must have run for a moment; and where that is asked, their servers must say that they are well.
+async fn proven(
+    api: &Api,
+    at: &Identity,
+    live: &Json,
+    (waits, now): (&Waits, jiff::Timestamp),
+) -> Result<State, Failure> {
+    let runs_on = state::has_pods(at) && at.kind != "Job";
+    if waits.health.is_none() && !(runs_on && pods::is_unprobed(live)) {
+        return Ok(State::Ready);
+    }
+    let found = pods_of(api, at, live).await?;
+    if runs_on && found.iter().any(|pod| !pods::is_done(pod) && pods::has_just_started(pod, now)) {
+        return Ok(State::Going("its Pods have just started".to_owned()));
+    }
+    let Some(check) = &waits.health else { return Ok(State::Ready) };
+    let asked = check.ask(api, at.namespace.as_deref().unwrap_or_default(), &found, now).await;
+    Ok(match asked {
+        Health::Well => State::Ready,
+        Health::Not(said) => State::Going(said),
+        Health::Never { why, said } => {
+            State::Failed(Trouble { summary: format!("{at}: {why}"), detail: said, help: Vec::new() })
+        }
+    })
 }
 
 /// The Pods of an object that are of its newest revision.

@@ -9,6 +9,8 @@ const UNSCHEDULABLE_S: i64 = 8;
 const RESTARTS_MAX: i64 = 2;
 /// Readiness failures of a container that has started, beyond its own threshold, after which it does not become ready.
 const UNREADY_MORE: i64 = 3;
+/// Seconds for which a container must have run that has no probe to say that it is ready.
+const STEADY_S: i64 = 3;
 /// The least time that such a container is given: a model is loaded in that.
 const UNREADY_S: i64 = 30;
 
@@ -103,6 +105,31 @@ pub(super) fn selector(live: &Json) -> Option<String> {
 pub(super) fn is_ready(pod: &Json) -> bool {
     let phase = pod.pointer("/status/phase").and_then(Json::as_str);
     phase == Some("Succeeded") || condition(pod, "Ready").is_some_and(|ready| ready.status == "True")
+}
+
+/// Whether a Pod has ended, or is about to: nobody asks it any more.
+pub(super) fn is_done(pod: &Json) -> bool {
+    let phase = pod.pointer("/status/phase").and_then(Json::as_str);
+    matches!(phase, Some("Succeeded" | "Failed")) || pod.pointer("/metadata/deletionTimestamp").is_some()
+}
+
+/// Whether a container of an object's Pods has no probe that says when it is ready.
+pub(super) fn is_unprobed(live: &Json) -> bool {
+    let spec = live.pointer("/spec/template/spec").or_else(|| live.get("spec"));
+    let containers =
+        spec.and_then(|spec| spec.get("containers")).and_then(Json::as_array).into_iter().flatten();
+    containers.into_iter().any(|container| container.get("readinessProbe").is_none())
+}
+
+/// Whether a container without such a probe has only just begun to run, or does not run any more.
+pub(super) fn has_just_started(pod: &Json, now: jiff::Timestamp) -> bool {
+    let containers = pod.pointer("/spec/containers").and_then(Json::as_array).into_iter().flatten();
+    let unprobed = containers.filter(|container| container.get("readinessProbe").is_none());
+    let names: Vec<_> = unprobed.map(|container| text(container, "/name")).collect();
+    statuses(pod).filter(|(name, _)| names.contains(name)).any(|(_, container)| {
+        let since = text(container, "/state/running/startedAt").parse::<jiff::Timestamp>();
+        since.map_or(true, |since| now.as_second() - since.as_second() < STEADY_S)
+    })
 }
 
 /// How far a Pod is, in a word.

@@ -78,6 +78,28 @@ fn what_may_still_come_is_no_trouble() {
 }
 
 #[test]
+fn a_container_that_nobody_probes_must_have_run_for_a_moment() {
+    let unprobed = |state: Json| {
+        let status = json!({"name": "app", "state": state});
+        let spec = json!({"containers": [{"name": "app"}]});
+        json!({"spec": spec, "status": {"containerStatuses": [status]}})
+    };
+    let running = |since: &str| json!({"running": {"startedAt": since}});
+    for (state, expected) in [
+        (running("2026-01-01T00:09:58Z"), true),
+        (running("2026-01-01T00:09:57Z"), false),
+        (json!({"terminated": {"exitCode": 1}}), true),
+    ] {
+        assert_eq!(has_just_started(&unprobed(state.clone()), now()), expected, "{state}");
+    }
+    assert!(is_unprobed(&json!({"spec": {"template": {"spec": {"containers": [{"name": "a"}]}}}})));
+    let probed = json!({"name": "a", "readinessProbe": {}});
+    assert!(!is_unprobed(&json!({"spec": {"template": {"spec": {"containers": [probed]}}}})));
+    let just = json!({"name": "app", "state": running("2026-01-01T00:10:00Z")});
+    assert!(!has_just_started(&pod(&just), now()), "a probe says more than time");
+}
+
+#[test]
 fn a_container_that_does_not_become_ready_is_given_its_time() {
     let running = |since: &str, started: bool| json!({"name": "app", "started": started, "ready": false, "state": {"running": {"startedAt": since}}});
     let events = [event("Unhealthy", "Readiness probe failed: HTTP 503")];
