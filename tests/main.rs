@@ -30,6 +30,7 @@ mod killed;
 mod kills;
 mod kubernetes;
 mod late;
+mod left_open;
 mod lifecycle;
 mod policy_bundles;
 mod policy_command;

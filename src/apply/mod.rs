@@ -17,7 +17,7 @@ mod tests;
 
 pub use ended::Unfinished;
 pub use operate::fits;
-pub use settle::settle;
+pub use settle::{give_up, settle};
 
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{Ended, ModuleId, ModuleTree, Node, Outcome, walk};
@@ -198,6 +198,8 @@ impl Applier<'_> {
             next_operation: Cell::new(self.next_operation),
             state_failed: RefCell::new(None),
             refused: RefCell::default(),
+            under_way: RefCell::default(),
+            ended: RefCell::new(vec![Ended::Skipped; plan.steps.dag.len()]),
             calls: Semaphore::new(self.parallelism.max(1)),
             batch: Batch::new(self.guard),
             applier: &self,
@@ -240,8 +242,12 @@ struct Run<'r, 'a, 'c> {
     asked: RefCell<BTreeSet<Address>>,
     next_operation: Cell<u64>,
     state_failed: RefCell<Option<StoreError>>,
-    /// Steps that were not begun because the run was stopped.
-    refused: RefCell<Vec<usize>>,
+    /// Steps whose call had its turn only when the run was stopped already: it was not begun.
+    refused: RefCell<BTreeSet<usize>>,
+    /// Steps whose call was begun, and of which the run has not seen the end.
+    under_way: RefCell<BTreeSet<usize>>,
+    /// How each step ended, as far as it has.
+    ended: RefCell<Vec<Ended>>,
     /// Provider calls under way are limited here.
     calls: Semaphore,
 }
@@ -287,19 +293,15 @@ impl Run<'_, '_, '_> {
             let error = self.applier.guard.keep().await;
             self.state_failed.borrow_mut().get_or_insert(error);
         };
-        let walked = tokio::select! {
-            ended = walked => Some(ended),
-            () = patience => None,
-            () = loss => None,
+        let is_over = tokio::select! {
+            _ = walked => true,
+            () = patience => false,
+            () = loss => false,
         };
-        let Some(mut ended) = walked else {
+        if !is_over {
             self.batch.finish().await;
-            return vec![Ended::Skipped; dag.len()];
-        };
-        for number in self.refused.borrow().iter() {
-            ended.get_mut(*number).into_iter().for_each(|ended| *ended = Ended::Skipped);
         }
-        ended
+        self.ended.take()
     }
 
     /// Whether nothing new may begin.
@@ -334,7 +336,6 @@ impl Run<'_, '_, '_> {
             Step::Join | Step::Settle(_) => false,
         };
         if begins && self.is_stopped() || self.state_failed.borrow().is_some() {
-            self.refused.borrow_mut().push(number);
             return Outcome::Failed;
         }
         let result = match self.plan.steps.dag.get(number) {
@@ -347,15 +348,19 @@ impl Run<'_, '_, '_> {
                 checked
             }
             Step::Join | Step::Settle(_) => Ok(()),
-            Step::Operate(operation, part) => self.operate(*operation, *part).await,
+            Step::Operate(operation, part) => self.operate(number, *operation, *part).await,
         };
-        match result {
-            Ok(()) => Outcome::Done,
+        let (outcome, ended) = match result {
+            Ok(()) => (Outcome::Done, Ended::Done),
             Err(messages) => {
                 self.messages.borrow_mut().extend(messages);
-                Outcome::Failed
+                let is_cut_off =
+                    self.refused.borrow().contains(&number) || self.under_way.borrow().contains(&number);
+                (Outcome::Failed, if is_cut_off { Ended::Skipped } else { Ended::Failed })
             }
-        }
+        };
+        self.ended.borrow_mut().get_mut(number).into_iter().for_each(|slot| *slot = ended);
+        outcome
     }
 
     async fn connect(&self, id: ModuleId, key: &ProviderKey) -> Result<(), Diagnostics> {

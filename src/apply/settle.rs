@@ -60,6 +60,14 @@ pub async fn settle(
     Ok(messages)
 }
 
+/// What the journal says of an open intent that somebody gives up: what it was to make is not looked for any more, and what
+/// it was to change or delete is as the state has it.
+pub fn give_up(loaded: &Loaded, pending: &Pending) -> Vec<Record> {
+    let snapshot = loaded.snapshot.as_ref().filter(|_| pending.action != Action::Create);
+    let stored = snapshot.and_then(|it| super::stored(it, &pending.address, pending.deposed.as_deref()));
+    outcome(loaded, pending, stored.cloned(), None)
+}
+
 /// What was found out about an open intent.
 struct Found {
     object: Option<Object>,
@@ -224,7 +232,12 @@ async fn look(
         let error = ProviderError::permanent(format!("what the state has of it cannot be read: {error}"));
         error.help("bring the state back as it was, or use the version of mlo that wrote it")
     })?;
-    retry(|| connection.read(subject, &prior)).await.map(Looked::Is)
+    loop {
+        match retry(|| connection.recover(subject, pending.action, &prior)).await? {
+            Progress::Done(value) => return Ok(Looked::Is(value)),
+            Progress::Pending { after, .. } => tokio::time::sleep(after).await,
+        }
+    }
 }
 
 fn said(pending: &Pending, there: bool) -> Diagnostic {

@@ -237,8 +237,8 @@ pub(super) fn snapshot_or_new(loaded: Loaded) -> Snapshot {
 /// Addresses in one message: more are not read.
 const OPEN_SHOWN_MAX: usize = 10;
 
-/// Says which changes an earlier run left open, if it did. A plan is made without the lock, so it cannot settle them;
-/// they may also be those of a run that goes on just now.
+/// Says which changes an earlier run left open, if it did. Who has no lock cannot settle them; they may also be those of a
+/// run that goes on just now.
 pub(super) fn what_is_open(pending: &[Pending]) -> Diagnostics {
     if pending.is_empty() {
         return Diagnostics::new();
@@ -257,7 +257,7 @@ pub(super) fn what_is_open(pending: &[Pending]) -> Diagnostics {
         if pending.len() == 1 { "1 change has" } else { &format!("{} changes have", pending.len()) };
     let summary = format!("{changes} begun, and the state does not know the outcome: {}", named.join(", "));
     Diagnostic::warning(code::engine::OPEN, summary)
-        .detail("A run is under way, or was cut off. This plan does not know what became of them.")
+        .detail("A run is under way, or was cut off. What is said here does not know what became of them.")
         .help("the next `mlo apply` finds out before it plans")
         .into()
 }
@@ -521,16 +521,34 @@ pub(super) fn read_configuration(source: &Source) -> Result<(Module, Diagnostics
     }
 }
 
-/// The state of a project, without reading its configuration.
+/// Says that nothing was applied here, and where else there is a state.
+pub(super) fn say_no_state(screen: &Screen, place: &Place, command: &str) {
+    screen.say("There is no state yet: nothing was applied here.\n");
+    hint_at_other_states(screen, place, command);
+}
+
+/// A state that was read without its lock.
+pub(super) struct Looked {
+    pub(super) place: Place,
+    pub(super) snapshot: Option<Snapshot>,
+    /// Whether the outcome of some changes is not known; that was said.
+    pub(super) is_open: bool,
+}
+
+/// The state of a project, without reading its configuration. Says what an earlier run left open.
 pub(super) fn read_state(
     path: Option<&std::path::Path>,
     options: &args::Backend,
-) -> Result<(Place, Option<Snapshot>), (Failed, Exit)> {
+    screen: &Screen,
+) -> Result<Looked, (Failed, Exit)> {
     let Found { place, store, .. } = store_of(path, options).map_err(|failed| (failed, Exit::Error))?;
     let bare = |messages| Failed { sources: SourceMap::new(), messages };
     let runtime = runtime().map_err(|messages| (bare(messages), Exit::Error))?;
     match runtime.block_on(store.read()) {
-        Ok(loaded) => Ok((place, loaded.snapshot)),
+        Ok(Loaded { snapshot, pending, .. }) => {
+            screen.report(&what_is_open(&pending), &SourceMap::new());
+            Ok(Looked { place, snapshot, is_open: !pending.is_empty() })
+        }
         Err(error) => {
             let (messages, exit) = store_failure(&error, &place);
             Err((bare(messages), exit))

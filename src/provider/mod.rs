@@ -22,7 +22,7 @@ pub use schema::{DataSchema, ProviderSchema, ResourceSchema};
 
 use crate::lang::eval::BlockSchema;
 use crate::lang::value::{Path, Value};
-use mlo_state::Address;
+use mlo_state::{Action, Address};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -184,6 +184,17 @@ pub trait Connection: Any + Send + Sync {
         subject: Subject<'a>,
         handle: &'a str,
     ) -> BoxFuture<'a, Result<Progress, ProviderError>>;
+
+    /// What became of an object that a call of an earlier run was to change or delete, and of which no handle is left.
+    /// Where it cannot be told what the call did to it, the object that comes back is one that the next plan changes.
+    fn recover<'a>(
+        &'a self,
+        subject: Subject<'a>,
+        _action: Action,
+        prior: &'a Value,
+    ) -> BoxFuture<'a, Result<Progress, ProviderError>> {
+        Box::pin(async move { self.read(subject, prior).await.map(Progress::Done) })
+    }
 
     /// What a data source says. `config` is wholly known, an object of the data source's schema with nulls for what
     /// only the answer tells; nothing is changed by reading.

@@ -22,7 +22,9 @@ pub(in crate::cli) enum State {
     )]
     Mv(StateMv),
     /// Forget objects without destroying them
-    #[command(after_help = "Example:\n  mlo state rm local_file.a module.b --dry-run")]
+    #[command(
+        after_help = "Examples:\n  mlo state rm local_file.a module.b --dry-run\n  mlo state rm --pending local_command.a"
+    )]
     Rm(StateRm),
     /// Have the objects of one provider configuration kept by another
     #[command(after_help = "Example:\n  mlo state replace-provider local.west local.east --dry-run")]
@@ -169,6 +171,9 @@ pub(in crate::cli) struct StateRm {
     /// What is forgotten.
     #[arg(value_name = "ADDRESS", required = true)]
     pub(in crate::cli) addresses: Vec<AddressPattern>,
+    /// Give up what an earlier run left open, too: what it may have made is not looked for any more
+    #[arg(long)]
+    pub(in crate::cli) pending: bool,
     /// Only say what would be forgotten.
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,

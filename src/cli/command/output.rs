@@ -4,7 +4,7 @@ use crate::cli::args::{Global, Output};
 use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
 use crate::cli::secrets;
-use crate::cli::session;
+use crate::cli::session::{self, Looked};
 use crate::cli::view;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code};
 use crate::plan::decode_output;
@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 
 pub(in crate::cli) fn run(options: &Output, _: &Global, screen: &mut Screen) -> Exit {
     let failed = |messages| session::Failed { sources: SourceMap::new(), messages };
-    let (place, snapshot) = match session::read_state(options.from.as_deref(), &options.backend) {
+    let read = session::read_state(options.from.as_deref(), &options.backend, screen);
+    let Looked { place, snapshot, is_open } = match read {
         Ok(read) => read,
         Err((failed, exit)) => return session::fail(screen, options.json, &failed, exit),
     };
@@ -31,7 +32,9 @@ pub(in crate::cli) fn run(options: &Output, _: &Global, screen: &mut Screen) -> 
             screen.print_json(view::json::outputs(&outputs, screen));
         } else if outputs.is_empty() {
             screen.say("The state has no outputs.\n");
-            session::hint_at_other_states(screen, &place, "output --from");
+            if !is_open {
+                session::hint_at_other_states(screen, &place, "output --from");
+            }
         } else {
             screen.print(&view::state::outputs(&outputs, screen));
         }

@@ -17,11 +17,11 @@ pub(in crate::cli) fn run(options: &Providers, _: &Global, screen: &mut Screen) 
         Err(failed) => return session::fail(screen, false, &failed, Exit::Error),
     };
     screen.report(&messages, &sources);
-    let snapshot =
-        match session::read_state(options.configuration.path.as_deref(), &options.configuration.backend) {
-            Ok((_, snapshot)) => snapshot,
-            Err((failed, exit)) => return session::fail(screen, false, &failed, exit),
-        };
+    let (path, backend) = (options.configuration.path.as_deref(), &options.configuration.backend);
+    let snapshot = match session::read_state(path, backend, screen) {
+        Ok(read) => read.snapshot,
+        Err((failed, exit)) => return session::fail(screen, false, &failed, exit),
+    };
     screen.print(&providers::required(&ModuleTree::new(&config), snapshot.as_ref()));
     Exit::Done
 }

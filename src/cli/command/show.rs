@@ -20,16 +20,16 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
     if let Some(path) = options.path.as_deref().filter(|path| saved::is_plan_file(Some(path))) {
         return show_plan(path, options.json, screen);
     }
-    let (place, snapshot) = match session::read_state(options.path.as_deref(), &options.backend) {
+    let read = session::read_state(options.path.as_deref(), &options.backend, screen);
+    let session::Looked { place, snapshot, is_open } = match read {
         Ok(read) => read,
         Err((failed, exit)) => return session::fail(screen, options.json, &failed, exit),
     };
     let Some(snapshot) = snapshot else {
         if options.json {
             screen.print_json(json!({ "format_version": json::FORMAT, "resources": [] }));
-        } else {
-            screen.say("There is no state yet: nothing was applied here.\n");
-            session::hint_at_other_states(screen, &place, "show");
+        } else if !is_open {
+            session::say_no_state(screen, &place, "show");
         }
         return Exit::Done;
     };
@@ -39,7 +39,7 @@ pub(in crate::cli) fn run(options: &Show, _: &Global, screen: &mut Screen) -> Ex
         screen.print_json(json::state(&snapshot, &values, screen));
         return Exit::Done;
     }
-    if values.is_empty() && snapshot.outputs.is_empty() {
+    if values.is_empty() && snapshot.outputs.is_empty() && !is_open {
         screen.say("The state is empty: there is nothing that mlo made and has not destroyed.\n");
         session::hint_at_other_states(screen, &place, "show");
     }

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Type, Value};
+use mlo_state::Action;
 use std::any::Any;
 use std::future::ready;
 use std::sync::Arc;
@@ -152,6 +153,20 @@ impl Connection for Machine {
                     let summary = "nothing of this type is ever pending";
                     Err(ProviderError::new(ErrorClass::Retryable, summary))
                 }
+            }
+        })
+    }
+
+    fn recover<'a>(
+        &'a self,
+        subject: Subject<'a>,
+        action: Action,
+        prior: &'a Value,
+    ) -> BoxFuture<'a, Result<Progress, ProviderError>> {
+        Box::pin(async move {
+            match subject.type_name {
+                command::TYPE => command::recover(&self.surroundings, subject, action, prior).await,
+                _ => self.read(subject, prior).await.map(Progress::Done),
             }
         })
     }

@@ -4,6 +4,7 @@ use super::edit::{self, Edited};
 use super::fail;
 use super::import::{self, Taking};
 use super::terraform::{self, State};
+use crate::apply;
 use crate::cli::args::{
     StateChange, StateImportTerraform, StateInstance, StateMv, StatePush, StateReplaceProvider, StateRm,
 };
@@ -16,10 +17,10 @@ use crate::cli::screen::Screen;
 use crate::cli::secrets;
 use crate::cli::session::{self, Found};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, because, code};
-use crate::plan::bare_provider;
+use crate::plan::{AddressPattern, bare_provider};
 use crate::provider;
 use mlo_state::snapshot::SNAPSHOT_BYTES_MAX;
-use mlo_state::{Guard, Loaded, Snapshot, Status, kept};
+use mlo_state::{Action, Guard, Loaded, Pending, Snapshot, Status, kept};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -31,8 +32,57 @@ pub(super) fn mv(options: &StateMv, screen: &mut Screen) -> Exit {
 }
 
 pub(super) fn rm(options: &StateRm, screen: &mut Screen) -> Exit {
-    let edit = |state: Option<&Snapshot>, _: &Screen| edit::rm(needed(state)?, &options.addresses);
-    carry_out("state rm", &options.change, options.dry_run, &edit, screen)
+    let (named, dry_run) = (&options.addresses, options.dry_run);
+    let edit = |state: Option<&Snapshot>, _: &Screen| edit::rm(needed(state)?, named);
+    if !options.pending {
+        return carry_out("state rm", &options.change, dry_run, &edit, screen);
+    }
+    let act = async |locked: &Locked<'_>, screen: &mut Screen| {
+        give_up(locked, named, dry_run, screen).await?;
+        let left = |state: &Snapshot| edit::addresses(state).any(|it| named.iter().any(|one| one.covers(it)));
+        let edit = |state: Option<&Snapshot>, screen: &Screen| match state {
+            Some(state) if !left(state) => {
+                Ok(Edited { snapshot: state.clone(), lines: Vec::new(), question: None })
+            }
+            state => edit(state, screen),
+        };
+        // A journal that is given up stays as it is.
+        if dry_run { Ok(()) } else { change(locked, (false, &edit), screen).await }
+    };
+    under_lock("state rm", &options.change, screen, act)
+}
+
+/// Gives up what an earlier run left open, of what is named.
+async fn give_up(
+    Locked { guard, found: Found { place, .. }, .. }: &Locked<'_>,
+    named: &[AddressPattern],
+    dry_run: bool,
+    screen: &Screen,
+) -> Result<(), Stop> {
+    let loaded = guard.read().await.map_err(|error| Stop::store(&error, place))?;
+    let covered = |pending: &&Pending| named.iter().any(|pattern| pattern.covers(&pending.address));
+    let given_up: Vec<_> = loaded.pending.iter().filter(covered).collect();
+    if given_up.is_empty() {
+        let error = Diagnostic::error(code::state::NO_OBJECT, "no earlier run left anything of this open");
+        return Err(
+            Diagnostics::from(error.help("leave `--pending` out to forget what the state has")).into()
+        );
+    }
+    for pending in &given_up {
+        let Pending { address, token, .. } = pending;
+        let what = match pending.action {
+            Action::Create => format!("what may have been made with the token {token} is nobody's"),
+            Action::Update => "whether it was changed is not known".to_owned(),
+            Action::Delete => "whether it was deleted is not known".to_owned(),
+        };
+        screen.print(&format!("{address} is not looked for any more: {what}\n"));
+    }
+    if dry_run {
+        screen.say("Nothing was changed: this was a dry run.\n");
+        return Ok(());
+    }
+    let records = given_up.into_iter().flat_map(|pending| apply::give_up(&loaded, pending)).collect();
+    guard.append(records).await.map_err(|error| Stop::store(&error, place))
 }
 
 pub(super) fn replace_provider(options: &StateReplaceProvider, screen: &mut Screen) -> Exit {

@@ -18,7 +18,7 @@ use crate::cli::args::{State, StateList, StateOf, StatePull, StateShow};
 use crate::cli::exit::Exit;
 use crate::cli::screen::Screen;
 use crate::cli::secrets;
-use crate::cli::session::{self, Failed};
+use crate::cli::session::{self, Failed, Looked};
 use crate::cli::view::state;
 use crate::diag::{Diagnostics, SourceMap};
 use crate::plan::AddressPattern;
@@ -58,12 +58,11 @@ fn error(messages: Diagnostics) -> Failure {
 
 /// The state that is there; nothing and a hint if there is none.
 fn present(of: &StateOf, command: &str, screen: &mut Screen) -> Result<Option<Snapshot>, Failure> {
-    let (place, snapshot) = session::read_state(of.from.as_deref(), &of.backend)?;
+    let Looked { place, snapshot, is_open } = session::read_state(of.from.as_deref(), &of.backend, screen)?;
     if let Some(snapshot) = &snapshot {
         secrets::hide_state(screen, snapshot);
-    } else {
-        screen.say("There is no state yet: nothing was applied here.\n");
-        session::hint_at_other_states(screen, &place, &format!("state {command} --from"));
+    } else if !is_open {
+        session::say_no_state(screen, &place, &format!("state {command} --from"));
     }
     Ok(snapshot)
 }
@@ -99,10 +98,12 @@ fn show(options: &StateShow, screen: &mut Screen) -> Result<Exit, Failure> {
 }
 
 fn pull(options: &StatePull, screen: &Screen) -> Result<Exit, Failure> {
-    let (place, snapshot) = session::read_state(options.of.from.as_deref(), &options.of.backend)?;
+    let read = session::read_state(options.of.from.as_deref(), &options.of.backend, screen)?;
+    let Looked { place, snapshot, is_open } = read;
     let Some(snapshot) = snapshot else {
-        screen.say("There is no state yet: nothing was applied here.\n");
-        session::hint_at_other_states(screen, &place, "state pull --from");
+        if !is_open {
+            session::say_no_state(screen, &place, "state pull --from");
+        }
         return Ok(Exit::Done);
     };
     // Sensitive values are in it in clear: without them it would be no state.

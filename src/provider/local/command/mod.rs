@@ -15,6 +15,7 @@ use crate::provider::object::{attribute, same, text, with};
 use crate::provider::{
     Change, ErrorClass, PlanRequest, Planned, Progress, ProviderError, ResourceSchema, Subject, Surroundings,
 };
+use mlo_state::Action;
 use run::{Ended, Finished, Run};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -141,6 +142,27 @@ pub(super) async fn change(
     }
 }
 
+/// What became of an object that a command of an earlier run was to change or delete. That command may still run: what it
+/// does is waited for.
+///
+/// Only whether the object is there can be asked. After an update of which nobody saw the end it may be as it was, as it
+/// was to become, or in between: the state knows no more what made it, so that the next plan changes it again.
+pub(super) async fn recover(
+    surroundings: &Surroundings,
+    subject: Subject<'_>,
+    action: Action,
+    prior: &Value,
+) -> Result<Progress, ProviderError> {
+    let run = Run { surroundings, subject, object: prior, time_max: LOOK_TIME_MAX };
+    if run.is_busy().map_err(unknown)? {
+        return Ok(Progress::Pending { handle: String::new(), after: LOOK_EVERY });
+    }
+    run.forget();
+    let there = read(surroundings, subject, prior).await?;
+    let blurred = |object: Value| with(&object, [("create", Value::null_of(Type::list(Type::String)))]);
+    Ok(Progress::Done(if action == Action::Update { there.map(blurred) } else { there }))
+}
+
 /// Goes on with a create: runs it if this process has begun it, else looks for what an earlier run made.
 pub(super) async fn poll(
     surroundings: &Surroundings,
@@ -158,8 +180,16 @@ pub(super) async fn poll(
         if run(LOOK_TIME_MAX).is_busy().map_err(unknown)? {
             return Ok(Progress::Pending { handle: handle.to_owned(), after: LOOK_EVERY });
         }
-        let found = run(LOOK_TIME_MAX).look("find").await.map_err(unknown)?;
-        let id = found.map(|found| id_of(&found, "find")).transpose().map_err(unknown)?;
+        let recorded = |error: ProviderError| {
+            let give_up = format!(
+                "if it never will, `mlo state rm --pending '{}'` gives up what may have been made",
+                subject.address
+            );
+            let own = "it is the `find` that the earlier run began with, whatever the configuration says now";
+            unknown(error.help(own).help(give_up))
+        };
+        let found = run(LOOK_TIME_MAX).look("find").await.map_err(recorded)?;
+        let id = found.map(|found| id_of(&found, "find")).transpose().map_err(recorded)?;
         run(LOOK_TIME_MAX).forget();
         return Ok(Progress::Done(id.map(made)));
     }

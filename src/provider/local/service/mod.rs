@@ -61,7 +61,7 @@ fn arguments(block: BlockSchema) -> BlockSchema {
         .attribute("model_version", text().describe("Version of the model, as answers and metrics show it"))
         .attribute(
             "digest",
-            AttributeSchema::optional_computed(Type::String).describe(
+            AttributeSchema::optional_computed(Type::String).model_digest().describe(
                 "`sha256:` and the SHA-256 of the model file; read from the file if not given. Another file is not served",
             ),
         )
