@@ -312,7 +312,8 @@ fn a_new_object_is_made_on_request() {
     project
         .mlo(&["plan", "--replace", "mlo_data.mid"])
         .ends_with(1)
-        .has(&["MLO3036", "did you mean `mlo_data.mid[0]`?"]);
+        .has(&["MLO3036", "name one of its instances: mlo_data.mid[0], mlo_data.mid[1]\n"])
+        .has_not(&["did you mean"]);
 }
 
 #[test]

@@ -69,12 +69,17 @@ fn begin(project: &Project, name: &str) -> Child {
     begin_with(project, project.command(&["apply", "--auto-approve"]), name)
 }
 
-fn begin_with(project: &Project, mut apply: Command, name: &str) -> Child {
+fn begin_with(project: &Project, apply: Command, name: &str) -> Child {
+    begin_when(project, apply, &|begun| begun.contains(name))
+}
+
+/// Runs a command until what has begun to wait is as it should be.
+fn begin_when(project: &Project, mut apply: Command, is_so_far: &dyn Fn(&str) -> bool) -> Child {
     let child = apply.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let begun = || std::fs::read_to_string(project.path().join("begun")).unwrap_or_default();
-    let looks = (0..30 * SECOND).take_while(|_| !begun().contains(name));
+    let looks = (0..30 * SECOND).take_while(|_| !is_so_far(&begun()));
     looks.for_each(|_| std::thread::sleep(LOOK_EVERY));
-    assert!(begun().contains(name), "the command was begun");
+    assert!(is_so_far(&begun()), "the commands were begun: {:?}", begun());
     child
 }
 
@@ -158,6 +163,31 @@ fn the_first_signal_lets_what_runs_end_and_begins_nothing_new() {
         project.ok(&["apply", "--auto-approve"]).has(&["1 added"]).has_not(&["MLO3027"]);
         assert!(!project.path().join("mistakes").exists());
     }
+}
+
+#[test]
+fn what_waits_for_its_turn_when_the_signal_comes_is_not_begun_and_has_not_failed() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let project = project(&names.map(|name| (name, "")));
+    for name in names {
+        project.write(&format!("wait/{name}"), "2");
+    }
+    let two_at_a_time =
+        ["apply", "--auto-approve", "--parallelism", "2", "--out-json", "apply.json"].as_slice();
+    let apply = project.command(two_at_a_time);
+    let mut child = begin_when(&project, apply, &|begun| begun.lines().count() == 2);
+    send(&child, Signal::INT);
+    let text = rest(&mut child);
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
+    assert!(text.contains("Apply not complete: 2 added, 0 changed, 0 destroyed, 4 not begun."), "{text}");
+    let document: serde_json::Value = serde_json::from_str(&project.read("apply.json")).unwrap();
+    let counts = ["failed", "under_way", "skipped", "interrupted"].map(|name| document[name].clone());
+    assert_eq!(serde_json::Value::from_iter(counts), serde_json::json!([0, 0, 4, true]), "{document:#}");
+    assert_eq!(document["summary"]["add"], 2, "{document:#}");
+    assert_eq!(objects(&project), 2);
+    std::fs::remove_dir_all(project.path().join("wait")).unwrap();
+    project.ok(&["apply", "--auto-approve"]).has(&["4 added"]).has_not(&["an earlier run"]);
+    assert!(!project.path().join("mistakes").exists());
 }
 
 #[test]

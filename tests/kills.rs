@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Objects, and kills of an apply and of a destroy each: of a run of the tests, and of one with full counts.
+/// Objects, and kills of an apply, an apply of changes and a destroy each: of a run of the tests, and of one with full counts.
 const FEW: (usize, u32) = (40, 5);
 const FEW_IN_A_BUCKET: (usize, u32) = (20, 3);
 const MANY: (usize, u32) = (200, 100);
@@ -20,14 +20,21 @@ const MANY: (usize, u32) = (200, 100);
 /// How long a lease lasts, and a little.
 const LEASE: Duration = Duration::from_secs(62);
 
-/// Each object is a file named by its token; its text is the object's address.
+/// Each object is a file named by its token, in which the object's address stands and the text that it is given.
 const OBJECTS: &str = r#"
+variable "text" {
+  default = "first"
+}
+
 resource "local_command" "many" {
   for_each = toset([for n in range(COUNT) : tostring(n)])
-  create   = ["sh", "-c", "echo \"$MLO_ADDRESS\" > \"world/$MLO_TOKEN\" && echo \"$MLO_TOKEN\""]
+  create   = ["sh", "-c", "echo \"$MLO_ADDRESS $TEXT\" > \"world/$MLO_TOKEN\" && echo \"$MLO_TOKEN\""]
   find     = ["sh", "-c", "test -f \"world/$MLO_TOKEN\" && echo \"$MLO_TOKEN\""]
   read     = ["test", "-f", "world/$MLO_ID"]
+  update   = ["sh", "-c", "echo \"$MLO_ADDRESS $TEXT\" > \"world/$MLO_ID\""]
   delete   = ["rm", "world/$MLO_ID"]
+
+  environment = { TEXT = var.text }
 }
 "#;
 
@@ -81,13 +88,17 @@ impl Killed {
         said
     }
 
-    /// Addresses of what there is, and how many objects that is.
-    fn world(&self) -> (BTreeSet<String>, usize) {
+    /// Addresses of what there is with the text of each, and how many objects that is.
+    fn world(&self) -> (BTreeSet<(String, String)>, usize) {
         let world = fs::read_dir(self.project.path().join("world")).unwrap();
         // A command that outlives the run that began it may take its file away just now.
         let address = |file: fs::DirEntry| fs::read_to_string(file.path()).ok();
         let files: Vec<_> = world.map(Result::unwrap).filter_map(address).collect();
-        (files.iter().map(|address| address.trim().to_owned()).collect(), files.len())
+        let parts = |file: &String| {
+            let (address, text) = file.trim_end().rsplit_once(' ').unwrap_or_default();
+            (address.to_owned(), text.to_owned())
+        };
+        (files.iter().map(parts).collect(), files.len())
     }
 
     fn known(&self) -> BTreeSet<String> {
@@ -130,30 +141,42 @@ fn full() -> bool {
     std::env::var_os("MLO_TEST_FULL").is_some()
 }
 
-/// Kills an apply and a destroy at as many moments, and has each finished by another run.
+/// Kills an apply, an apply of changes and a destroy at as many moments, and has each finished by another run.
 fn survives(killed: &Killed, (count, kills): (usize, u32)) {
-    let (apply, destroy) = (["apply", "--auto-approve"], ["destroy", "--auto-approve"]);
-    let (apply_takes, destroy_takes) = (killed.whole(&apply), killed.whole(&destroy));
+    let steps: [(&[&str], Option<&str>); 3] = [
+        (&["apply", "--auto-approve"], Some("first")),
+        (&["apply", "--auto-approve", "--var=text=second"], Some("second")),
+        (&["destroy", "--auto-approve"], None),
+    ];
+    let takes = steps.map(|(words, _)| killed.whole(words));
     let mut in_the_middle = 0;
     for kill in 0..kills {
         // Spread over the whole run; the golden ratio keeps them apart whatever their number.
         let part = (f64::from(kill + 1) * 0.618_033_988_75).fract();
-        for (words, takes, all) in [(&apply, apply_takes, true), (&destroy, destroy_takes, false)] {
+        for ((words, text), takes) in steps.into_iter().zip(takes) {
             let after = takes.mul_f64(part);
             let there = |when: &str| format!("{} killed after {after:?}, {when}", words[0]);
             in_the_middle += u32::from(killed.kill(words, after));
             let before = killed.world();
             killed.ok(words);
-            let (addresses, objects) = killed.world();
-            let wanted = if all { count } else { 0 };
+            let (world, objects) = killed.world();
+            let wanted = if text.is_some() { count } else { 0 };
             assert_eq!(objects, wanted, "{}: before, {before:?}", there("then finished"));
+            let addresses: BTreeSet<_> = world.iter().map(|(address, _)| address.clone()).collect();
             assert_eq!(addresses.len(), objects, "{}: something is there twice", there("then finished"));
+            assert!(
+                world.iter().all(|(_, has)| Some(has.as_str()) == text),
+                "{}: {world:?}",
+                there("changed")
+            );
             assert_eq!(killed.known(), addresses, "{}", there("then finished"));
-            let planned = if all { "No changes." } else { "to add, 0 to change, 0 to destroy." };
-            killed.ok(&["plan"]).has(&[planned]).has_not(&["MLO3028"]);
+            let planned = if text.is_some() { "No changes." } else { "to add, 0 to change, 0 to destroy." };
+            let given = text.map(|text| format!("--var=text={text}"));
+            let plan: Vec<_> = std::iter::once("plan").chain(given.as_deref()).collect();
+            killed.ok(&plan).has(&[planned]).has_not(&["MLO3028"]);
         }
     }
-    assert!(in_the_middle > kills / 2, "only {in_the_middle} of {} were killed in the middle", 2 * kills);
+    assert!(in_the_middle > kills / 2, "only {in_the_middle} of {} were killed in the middle", 3 * kills);
 }
 
 #[test]

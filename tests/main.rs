@@ -21,6 +21,7 @@ mod findings;
 mod fmt;
 mod formats;
 mod full_disk;
+mod gaps;
 mod gate;
 mod generate;
 mod graph;

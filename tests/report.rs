@@ -58,6 +58,31 @@ fn a_refresh_only_run_writes_what_was_read_and_changes_nothing() {
 }
 
 #[test]
+fn a_refresh_only_plan_says_that_it_writes_what_was_read_and_the_outputs() {
+    let project = project(&format!("{TWO}output \"o\" {{ value = local_file.f.content }}\n"));
+    project.ok(&["apply", "--auto-approve"]);
+    project.write("f.txt", "by hand\n");
+    project.ok(&["plan", "--refresh-only"]).has(&[
+        "local_file.f has changed",
+        "~ o = ",
+        "An apply writes to the state what was read, saves these outputs and changes no object.\n",
+    ]);
+}
+
+#[test]
+fn an_object_where_its_provider_does_not_look_any_more_is_not_said_to_have_been_deleted() {
+    let project = project(
+        "provider \"local\" { root = \"one\" }\nresource \"local_file\" \"f\" {\n  filename = \"f.txt\"\n  content  = \"x\"\n}\n",
+    );
+    project.write("one/other", "");
+    project.write("two/other", "");
+    project.ok(&["apply", "--auto-approve"]);
+    project.edit("main.hcl", "\"one\"", "\"two\"");
+    project.ok(&["plan"]).has(&["will be created", "or its provider now looks elsewhere)\n"]);
+    assert_eq!(project.read("one/f.txt"), "x");
+}
+
+#[test]
 fn destroy_is_a_flag_of_plan_and_apply() {
     let project = project(TWO);
     project.ok(&["apply", "--auto-approve"]);
@@ -180,6 +205,32 @@ fn a_comment_has_its_marker_the_verdict_and_the_riskiest_first() {
 }
 
 #[test]
+fn a_comment_has_the_marker_of_its_environment_though_the_configuration_cannot_be_read() {
+    let several =
+        "environment \"dev\" {}\nenvironment \"staging\" {}\nresource \"terraform_data\" \"a\" {}\n";
+    let (named, not_named): (&[&str], &[&str]) = (&["--env", "staging"], &[]);
+    for (hcl, flag, environment) in
+        [(several, named, "staging"), (TWO, named, "staging"), (TWO, not_named, "dev")]
+    {
+        let project = project(hcl);
+        let plan = [&["plan", "--out-md", "p.md"][..], flag].concat();
+        let apply = [&["apply", "--auto-approve", "--out-md", "p.md"][..], flag].concat();
+        let head = format!("<!-- mlo:plan env={environment} -->\n### mlo plan · `{environment}` · ");
+        let is_headed = |verdict: &str| {
+            let page = project.read("p.md");
+            assert!(page.starts_with(&format!("{head}{verdict}")), "{environment}: {page}");
+        };
+        project.ok(&plan);
+        is_headed("✅ can be applied");
+        project.write("bad.hcl", "x = \n");
+        for arguments in [&plan, &apply] {
+            project.mlo(arguments).ends_with(1);
+            is_headed("❌ failed");
+        }
+    }
+}
+
+#[test]
 fn a_workflow_gets_annotations_a_folded_log_a_summary_and_outputs() {
     let project = project(
         "resource \"terraform_data\" \"a\" { input = \"::error::x\" }\noutput \"x\" { value = file(\"none\") }\n",
@@ -212,6 +263,16 @@ fn a_change_says_why_where_the_configuration_is_not_the_only_reason() {
 }
 
 #[test]
+fn a_digest_is_of_a_model_only_where_it_is() {
+    let project = project(
+        "variable \"d\" {}\nresource \"terraform_data\" \"image\" { input = { image_digest = var.d, digest = var.d } }\n",
+    );
+    project.ok(&["apply", "--auto-approve", "--var", "d=sha256:aaaa"]);
+    let said = project.ok(&["plan", "--var", "d=sha256:bbbb"]);
+    said.has(&["\"sha256:aaaa\" -> \"sha256:bbbb\""]).has_not(&["model's file"]);
+}
+
+#[test]
 fn secrets_are_in_no_form_of_a_report() {
     let project = project(
         "variable \"token\" {\n  sensitive = true\n  default = \"hunter2-secret\"\n}\nresource \"terraform_data\" \"a\" { input = var.token }\nresource \"terraform_data\" \"b\" { input = nonsensitive(sha256(var.token)) != \"\" ? nonsensitive(\"x ${var.token}\") : \"\" }\n",
@@ -232,6 +293,35 @@ fn a_plan_that_finds_nothing_before_it_fails_does_not_say_that_there_is_nothing_
     )]);
     let said = project.mlo(&["plan"]);
     said.ends_with(1).has(&["this is not the whole plan", "main.hcl:2:11"]).has_not(&["No changes"]);
+}
+
+#[test]
+fn what_was_changed_outside_is_shown_though_the_plan_to_write_it_down_fails() {
+    let good = "resource \"local_file\" \"g\" {\n  filename = \"g.txt\"\n  content  = \"a\"\n}\n";
+    let project = project(good);
+    project.ok(&["apply", "--auto-approve"]);
+    std::fs::remove_file(project.path().join("g.txt")).unwrap();
+    project.write("bad.hcl", "output \"bad\" { value = file(\"nope\") }\n");
+    for more in [&[][..], &["--concise"]] {
+        project
+            .mlo(&[&["plan", "--refresh-only"], more].concat())
+            .ends_with(1)
+            .has_not(&["Nothing to do"])
+            .has(&[
+                "  # local_file.g is gone\n",
+                "This is what was found before the errors; it is not the whole plan.\n",
+                "nope",
+            ]);
+    }
+    let document = project.json(&["plan", "--refresh-only"], 1);
+    assert_eq!(document["resource_drift"][0]["address"], json!("local_file.g"));
+    // What was changed outside, and is to stay so, is nothing to do; it is shown all the same.
+    project.write("main.hcl", good.replace("}\n", "  lifecycle { ignore_changes = all }\n}\n"));
+    project.write("g.txt", "b");
+    project.mlo(&["plan"]).ends_with(1).has(&[
+        "  # local_file.g has changed\n",
+        "Nothing to do was found before the errors; this is not the whole plan.\n",
+    ]);
 }
 
 #[test]

@@ -156,6 +156,25 @@ output "o" {
 }
 
 #[test]
+fn instances_whose_number_or_keys_are_sensitive_are_refused_with_what_can_be_done() {
+    for (repeat, message) in [
+        (
+            "for_each = toset([var.password])",
+            "`for_each` is sensitive: the keys of the instances would tell it",
+        ),
+        ("count = length(var.password)", "`count` is sensitive: the number of instances would tell it"),
+    ] {
+        let hcl = format!(
+            "variable \"password\" {{\n  type      = string\n  sensitive = true\n}}\nresource \"terraform_data\" \"a\" {{\n  {repeat}\n}}\n"
+        );
+        let project = Project::with(&[("main.hcl", &hcl)]);
+        let said = run(&project, CANARY, &["plan"]);
+        said.ends_with(1).has(&[message, "if that may be told, write `nonsensitive(…)` around it"]);
+        said.has_not(&[CANARY, "takes a map"]);
+    }
+}
+
+#[test]
 fn what_fails_outside_does_not_name_a_secret() {
     let project = Project::with(&[(
         "main.hcl",

@@ -119,6 +119,25 @@ fn a_model_that_cannot_be_served_leaves_the_old_one_serving() {
 }
 
 #[test]
+fn a_plan_says_that_the_file_of_a_model_is_another() {
+    let project = iris();
+    project.ok(&["apply", "--auto-approve"]);
+    // The same model, as another exporter would have named itself in it.
+    let mut model = std::fs::read(project.path().join("model/iris.onnx")).unwrap();
+    let exporter = b"skl2onnx";
+    let at = model.windows(exporter.len()).position(|bytes| bytes == exporter).unwrap();
+    model[at] = b'S';
+    project.write("model/iris.onnx", &model);
+    let pinned = project.read("iris.yaml").lines().find(|line| line.contains("sha256:")).unwrap().to_owned();
+    project.edit("iris.yaml", &pinned, "");
+    let said = project.ok(&["plan"]);
+    let changed: Vec<_> = said.out.lines().filter(|line| line.trim_start().starts_with("~ ")).collect();
+    let digest = changed.iter().find(|line| line.contains(" digest ")).unwrap_or_else(|| panic!("{said:?}"));
+    assert!(digest.ends_with(" # the model's file is another"), "{digest}");
+    assert_eq!(said.out.matches("the model's file").count(), 1, "{}", said.all());
+}
+
+#[test]
 fn a_manifest_that_leaves_takes_its_server_along() {
     let project = iris();
     project.ok(&["apply", "--auto-approve"]);

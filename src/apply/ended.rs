@@ -14,16 +14,22 @@ const NAMES_MAX: usize = 20;
 pub struct Unfinished {
     /// They were tried and failed.
     pub failed: usize,
+    /// They were begun, and the run ended before they did: the next run asks what became of them.
+    pub under_way: usize,
     /// They were never begun.
     pub skipped: usize,
 }
 
 impl Run<'_, '_, '_> {
-    /// How many operations failed and were not begun.
+    /// How many operations failed, were left under way and were not begun.
     pub(super) fn unfinished(&self, ended: &[Ended]) -> Unfinished {
-        let (failed, skipped) =
-            (self.operations(ended, Ended::Failed), self.operations(ended, Ended::Skipped));
-        Unfinished { failed: failed.len(), skipped: skipped.difference(&failed).count() }
+        let under_way: BTreeSet<usize> =
+            self.under_way.borrow().iter().filter_map(|step| self.operation_of(*step)).collect();
+        let failed = self.operations(ended, Ended::Failed);
+        let skipped = self.operations(ended, Ended::Skipped);
+        let is_not_begun = |number: &&usize| !failed.contains(*number) && !under_way.contains(*number);
+        let skipped = skipped.iter().filter(is_not_begun).count();
+        Unfinished { failed: failed.len(), under_way: under_way.len(), skipped }
     }
 
     /// Says which operations were never begun, and because of what.
@@ -51,11 +57,15 @@ impl Run<'_, '_, '_> {
 
     fn operations(&self, ended: &[Ended], wanted: Ended) -> BTreeSet<usize> {
         let steps = ended.iter().enumerate().filter(|(_, ended)| **ended == wanted);
-        let operation = |(number, _): (usize, _)| match self.plan.steps.dag.get(number) {
+        steps.filter_map(|(step, _)| self.operation_of(step)).collect()
+    }
+
+    /// The number of the operation that a step does or is a part of, if it is one of an operation.
+    fn operation_of(&self, step: usize) -> Option<usize> {
+        match self.plan.steps.dag.get(step) {
             Step::Operate(operation, _) => Some(*operation),
             _ => None,
-        };
-        steps.filter_map(operation).collect()
+        }
     }
 
     /// The steps that were never begun, each with the first that failed of those that it waits for.

@@ -368,6 +368,10 @@ impl Run<'_, '_, '_> {
         let configs = self.world.borrow().provider_configs(id, key, provider.schema())?;
         let name = provider_name(self.tree, id, key);
         for (instance, config) in configs {
+            // What it is made from is not there, and is not made now: nobody is led to another place instead.
+            if !config.is_wholly_known() {
+                continue;
+            }
             let name = instance_name(&name, instance.as_deref());
             let connected = self.connected(&name, &provider, &config).await?;
             self.connections.borrow_mut().insert(name, connected);

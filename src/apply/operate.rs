@@ -17,6 +17,8 @@ use std::rc::Rc;
 
 /// Everything about one call.
 struct Call<'o> {
+    /// The number of the step that it is.
+    step: usize,
     operation: &'o Operation,
     intent: Intent,
     token: &'o str,
@@ -35,7 +37,8 @@ enum CallEnd {
 }
 
 impl Run<'_, '_, '_> {
-    pub(super) async fn operate(&self, number: usize, part: Part) -> Result<(), Diagnostics> {
+    /// Does an operation, or the part of it that is this step.
+    pub(super) async fn operate(&self, step: usize, number: usize, part: Part) -> Result<(), Diagnostics> {
         let Some(operation) = self.plan.operations.get(number) else { return Ok(()) };
         let stand_in = self.applier.context.stand_ins.object(&operation.address, &operation.provider);
         let connected =
@@ -46,25 +49,30 @@ impl Run<'_, '_, '_> {
             return Err(Diagnostic::error(code::engine::INTERNAL, summary).into());
         };
         match part {
-            Part::Apply if operation.action == Action::Read => self.read(operation, &connected).await,
+            Part::Apply if operation.action == Action::Read => self.read(step, operation, &connected).await,
             Part::Delete => {
                 Box::pin(self.ask_before_replacing(operation, &connected)).await?;
                 if stand_in.is_some() {
-                    return self.delete(operation, &connected).await;
+                    return self.delete(step, operation, &connected).await;
                 }
                 let connected = self.connected_before(&operation.provider, &connected).await?;
-                self.delete(operation, &connected).await
+                self.delete(step, operation, &connected).await
             }
-            Part::Apply => self.make(operation, &connected).await,
+            Part::Apply => self.make(step, operation, &connected).await,
         }
     }
 
-    async fn delete(&self, operation: &Operation, connected: &Connected) -> Result<(), Diagnostics> {
+    async fn delete(
+        &self,
+        step: usize,
+        operation: &Operation,
+        connected: &Connected,
+    ) -> Result<(), Diagnostics> {
         let token =
             operation.stored.as_ref().map_or(operation.token.as_str(), |stored| stored.token.as_str());
         let prior = operation.prior.as_ref();
         let deposed = operation.deposed.clone().or_else(|| gives_way(operation));
-        let call = Call { operation, intent: Intent::Delete, token, prior, planned: None, deposed };
+        let call = Call { step, operation, intent: Intent::Delete, token, prior, planned: None, deposed };
         self.call(&call, connected).await?;
         let mut counts = self.counts.get();
         counts.destroy += 1;
@@ -72,7 +80,12 @@ impl Run<'_, '_, '_> {
         Ok(())
     }
 
-    async fn make(&self, operation: &Operation, connected: &Connected) -> Result<(), Diagnostics> {
+    async fn make(
+        &self,
+        step: usize,
+        operation: &Operation,
+        connected: &Connected,
+    ) -> Result<(), Diagnostics> {
         let updates = operation.action == Action::Update;
         let prior = operation.prior.as_ref().filter(|_| updates);
         let planned = self.final_plan(operation, connected, prior).await?;
@@ -88,7 +101,7 @@ impl Run<'_, '_, '_> {
         let stored = operation.stored.as_ref().filter(|_| updates);
         let token = stored.map_or(operation.token.as_str(), |stored| stored.token.as_str());
         let deposed = gives_way(operation);
-        let call = Call { operation, intent, token, prior, planned, deposed };
+        let call = Call { step, operation, intent, token, prior, planned, deposed };
         let Some(value) = self.call(&call, connected).await? else { return Ok(()) };
         let mut counts = self.counts.get();
         if updates {
@@ -258,10 +271,12 @@ impl Run<'_, '_, '_> {
             // Intents that are ready together share a sync; the calls take turns.
             let _permit = self.calls.acquire().await;
             if self.is_stopped() || self.is_lock_lost().await {
+                self.refused.borrow_mut().insert(call.step);
                 let message = "not begun: the run was stopped".to_owned();
                 self.end_without(call, number, None, message).await?;
                 return Err(Diagnostics::new());
             }
+            self.under_way.borrow_mut().insert(call.step);
             (self.applier.observe)(Event::Started { address, deposed, action });
             match connected.connection.as_deref() {
                 Some(connection) => self.carry_out(call, connection, number).await,
@@ -277,6 +292,7 @@ impl Run<'_, '_, '_> {
                 let (address, object) = (address.clone(), object.map(Box::new));
                 let key = deposed.map(str::to_owned);
                 self.append(vec![Record::Done { operation: number, address, deposed: key, object }]).await?;
+                self.under_way.borrow_mut().remove(&call.step);
                 let address = &operation.address;
                 if let Some(value) = &value {
                     self.values.borrow_mut().insert(address.clone(), value.clone());
@@ -287,6 +303,7 @@ impl Run<'_, '_, '_> {
             Err(error) => {
                 (self.applier.observe)(Event::Failed { address, deposed, action });
                 self.failed(call, number, &error).await?;
+                self.under_way.borrow_mut().remove(&call.step);
                 let resource = self.resource_of(address).map(|(_, _, resource)| resource);
                 let what = format!("{} of {address}", verb(*intent));
                 Err(describe(&error, &what, operation.span, resource).into())

@@ -8,7 +8,12 @@ use crate::plan::{Action, Connected, Operation, describe, read_data};
 
 impl Run<'_, '_, '_> {
     /// Reads a data source and gives it its value.
-    pub(super) async fn read(&self, operation: &Operation, connected: &Connected) -> Result<(), Diagnostics> {
+    pub(super) async fn read(
+        &self,
+        step: usize,
+        operation: &Operation,
+        connected: &Connected,
+    ) -> Result<(), Diagnostics> {
         let address = &operation.address;
         let Some((id, key, resource)) = self.resource_of(address) else { return Ok(()) };
         self.check_before(address)?;
@@ -26,6 +31,7 @@ impl Run<'_, '_, '_> {
         let read = {
             let _permit = self.calls.acquire().await;
             if self.is_stopped() {
+                self.refused.borrow_mut().insert(step);
                 return Err(Diagnostics::new());
             }
             (self.applier.observe)(Event::Started { address, deposed: None, action: Action::Read });

@@ -93,6 +93,7 @@ impl<'s> Notes<'s> {
                     "outcome": outcome,
                     "changes": changes(applied.counts),
                     "failed": applied.unfinished.failed,
+                    "under_way": applied.unfinished.under_way,
                     "skipped": applied.unfinished.skipped,
                 });
                 (Some(applied.snapshot.lineage.clone()), applied.snapshot.serial, what)

@@ -15,6 +15,13 @@ pub(super) const BUILT_IN: [&str; 3] = ["dev", "staging", "prod"];
 /// Blocks of a configuration.
 pub(super) type Blocks = BTreeMap<Arc<str>, Environment>;
 
+/// What the environment is called as long as the configuration is not read: as it is named, or else the one that is meant
+/// where a configuration declares none.
+pub(super) fn named_or_first(named: Option<&str>) -> &str {
+    let [first, ..] = BUILT_IN;
+    named.unwrap_or(first)
+}
+
 /// The environment of a run.
 #[derive(Debug, Clone)]
 pub(super) struct Chosen {
@@ -55,8 +62,7 @@ impl Chosen {
     }
 
     fn unnamed() -> Self {
-        let [name, ..] = BUILT_IN;
-        Self { name: name.to_owned(), block: None, is_named: false }
+        Self { name: named_or_first(None).to_owned(), block: None, is_named: false }
     }
 
     /// Whose state it has; `None`: the one that is kept without environments.

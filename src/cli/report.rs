@@ -6,7 +6,7 @@
 use super::args::{Format, Shown};
 use super::command::generate::Blocks;
 use super::discretion;
-use super::environment::Chosen;
+use super::environment::{Chosen, named_or_first};
 use super::exit::Exit;
 use super::file;
 use super::judging::Again;
@@ -46,7 +46,8 @@ pub(super) struct Report<'o> {
 }
 
 impl<'o> Report<'o> {
-    pub(super) fn new(shown: &'o Shown, format: Format, screen: &Screen) -> Self {
+    /// `environment` is the one that is named, if one is: the configuration may be one that cannot be read.
+    pub(super) fn new(shown: &'o Shown, format: Format, environment: Option<&str>, screen: &Screen) -> Self {
         let style = if format == Format::Human { screen.style() } else { Style::Plain };
         let report = Self {
             shown,
@@ -60,8 +61,14 @@ impl<'o> Report<'o> {
             counts: Cell::default(),
             progress: RefCell::new(Progress::new(Paint(style))),
         };
+        report.page.borrow_mut().about(named_or_first(environment));
         report.stream(screen, [stream::version()]);
         report
+    }
+
+    /// Which environment it is about, once the configuration, or the plan that was saved, says that.
+    pub(super) fn about(&self, environment: &Chosen) {
+        self.page.borrow_mut().about(&environment.name);
     }
 
     /// Whether what is told in files can be: to be asked before anything is changed.
@@ -132,23 +139,14 @@ impl<'o> Report<'o> {
             self.page.borrow_mut().plan(plan, errored);
         }
         match self.format {
-            Format::Human | Format::Github if errored && !plan.has_changes() => {
-                self.tell(screen, "Nothing to do was found before the errors; this is not the whole plan.\n");
-            }
             Format::Human | Format::Github => {
-                let paint = self.paint(screen);
-                let text = if self.shown.concise {
-                    view::plan::concise(plan, paint)
-                } else {
-                    view::plan::text(plan, paint)
+                let (paint, concise) = (self.paint(screen), self.shown.concise);
+                let text = match (errored, concise) {
+                    (true, _) => view::plan::found(plan, concise, paint),
+                    (false, true) => view::plan::concise(plan, paint),
+                    (false, false) => view::plan::text(plan, paint),
                 };
                 self.tell(screen, &text);
-                if errored {
-                    self.tell(
-                        screen,
-                        "\nThis is what was found before the errors; it is not the whole plan.\n",
-                    );
-                }
             }
             Format::Ndjson => self.stream(screen, stream::plan(plan)),
             Format::Json | Format::Markdown | Format::Sarif | Format::Junit => {}
@@ -287,6 +285,7 @@ impl<'o> Report<'o> {
         let outputs = json::outputs(&applied.snapshot.outputs, screen);
         self.note("summary", json::counts(applied.counts));
         self.note("failed", applied.unfinished.failed.into());
+        self.note("under_way", applied.unfinished.under_way.into());
         self.note("skipped", applied.unfinished.skipped.into());
         let denied = applied.denied.iter().map(|denied| denied.address.to_string().into());
         self.note("denied", Json::Array(denied.collect()));
@@ -474,6 +473,7 @@ fn not_complete(what: &str, applied: &Applied) -> String {
         (done.change, "changed"),
         (done.destroy, "destroyed"),
         (not.failed, "failed"),
+        (not.under_way, "still under way"),
         (not.skipped, "not begun"),
     ];
     let shown = counts.iter().enumerate().filter(|(at, (count, _))| *at < 3 || *count > 0);

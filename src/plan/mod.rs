@@ -93,7 +93,7 @@ pub enum Action {
 pub enum Reason {
     /// The configuration and the object differ.
     Configuration,
-    /// The object is gone: somebody deleted it outside.
+    /// The object is gone: somebody deleted it outside, or its provider now looks elsewhere.
     Missing,
     /// An earlier create failed halfway.
     Tainted,

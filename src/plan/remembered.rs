@@ -1,7 +1,7 @@
 //! Resources as the state has them: what their names stand for where nothing is planned or read.
 
 use super::stored::{decode_object, guess, mark_stored};
-use super::world::{World, combine};
+use super::world::World;
 use crate::diag::Diagnostics;
 use crate::graph::{ModuleId, ModuleTree, Node, NodeId, build};
 use crate::lang::config::ResourceKey;
@@ -93,7 +93,7 @@ pub(super) fn set_resource(
             |own| {
                 let items =
                     own.iter().map(|(address, object)| (address.key.clone(), present(object, schema)));
-                combine(&resource.repeat, items.collect())
+                world.combine_present((id, &at), &resource.repeat, items)
             },
         );
         world.set_resource(id, &at, key, value);

@@ -1,6 +1,7 @@
 //! Calls, writes and runs that go wrong: what is kept, what is said, and that the next run goes on from there.
 
 use super::{Kind, Lab};
+use crate::apply::{Applied, Unfinished};
 use crate::provider::fake::Fault;
 
 const CHAIN: &str = r#"
@@ -170,10 +171,25 @@ fn an_interruption_begins_nothing_new_and_leaves_what_takes_long_to_the_next_run
     lab.interrupt.send_replace(true);
     let applied = lab.try_apply(Kind::Apply).unwrap().unwrap();
     assert!(applied.interrupted);
+    assert_eq!(applied.unfinished, Unfinished { failed: 0, under_way: 0, skipped: 3 });
     assert_eq!(lab.fake.living(), [""; 0]);
 
     // Under way: the handle is kept, and asked with later.
     lab.interrupt.send_replace(false);
+    let applied = interrupted_midway(&mut lab);
+    assert!(applied.interrupted);
+    assert_eq!(applied.unfinished, Unfinished { failed: 0, under_way: 1, skipped: 1 });
+    let pending = lab.loaded().pending;
+    assert_eq!(pending.iter().map(|each| each.handle.as_deref()).collect::<Vec<_>>(), [Some("3")]);
+    lab.interrupt.send_replace(false);
+    lab.fake.mend();
+    lab.apply();
+    lab.assert_settled();
+    assert_eq!(lab.fake.living(), ["fake_thing.a", "fake_thing.b", "fake_thing.other"]);
+}
+
+/// Applies, and is interrupted when only what takes long is left.
+fn interrupted_midway(lab: &mut Lab) -> Applied {
     let interrupt = lab.interrupt.clone();
     let applied = super::run(async {
         let later = async {
@@ -183,9 +199,17 @@ fn an_interruption_begins_nothing_new_and_leaves_what_takes_long_to_the_next_run
         };
         tokio::select! { ran = lab.applied(Kind::Apply) => ran, () = later => unreachable!() }
     });
-    assert!(applied.unwrap().interrupted);
-    let pending = lab.loaded().pending;
-    assert_eq!(pending.iter().map(|each| each.handle.as_deref()).collect::<Vec<_>>(), [Some("3")]);
+    applied.unwrap()
+}
+
+#[test]
+fn a_call_that_outlasts_an_interruption_is_under_way_and_what_was_done_before_counts() {
+    let mut lab = Lab::new(CHAIN);
+    lab.fake.fail("create fake_thing.a", Fault::Hangs);
+    let applied = interrupted_midway(&mut lab);
+    assert!(applied.interrupted);
+    assert_eq!(applied.unfinished, Unfinished { failed: 0, under_way: 1, skipped: 1 });
+    assert_eq!(applied.counts.add, 1, "the object beside it");
     lab.interrupt.send_replace(false);
     lab.fake.mend();
     lab.apply();

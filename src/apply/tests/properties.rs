@@ -1,7 +1,7 @@
 //! Any configuration, any failure, any number of calls at a time.
 
 use super::configuration::{configuration, text};
-use super::{Kind, Lab};
+use super::{Kind, Lab, run};
 use crate::plan::file::{MadeFrom, PlanFile, compare, kind_name};
 use crate::plan::{Inputs, Plan};
 use crate::provider::fake::Fault;
@@ -60,6 +60,28 @@ proptest! {
         lab.destroy();
         prop_assert_eq!(lab.fake.living(), [""; 0]);
         lab.assert_no_orphans();
+    }
+
+    #[test]
+    fn objects_are_read_whatever_of_them_is_not_there(
+        first in configuration(), second in configuration(),
+        lost in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+    ) {
+        let mut lab = Lab::new(&text(&first));
+        lab.apply();
+        lab.configure(&text(&second));
+        let mut snapshot = lab.snapshot();
+        for lost in lost {
+            let addresses: Vec<_> = snapshot.objects.keys().cloned().collect();
+            if !addresses.is_empty() {
+                snapshot.objects.remove(lost.get(&addresses));
+            }
+        }
+        let (made, messages) = run(lab.planned(Kind::Refresh, &snapshot));
+        let Ok((plan, _)) = made else { panic!("{}", lab.rendered(&messages)) };
+        // Nothing is promised that an apply of it would not tell.
+        let open = plan.outputs.values().filter_map(|change| change.after.as_ref());
+        prop_assert_eq!(open.filter(|value| !value.is_wholly_known()).count(), 0);
     }
 
     #[test]

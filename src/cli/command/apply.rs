@@ -38,7 +38,8 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
     if options.shown.show_sensitive {
         screen.show_everything();
     }
-    let report = Report::new(&options.shown, options.source.format(&options.shown), screen);
+    let (format, environment) = (options.source.format(&options.shown), options.source.env());
+    let report = Report::new(&options.shown, format, environment, screen);
     if let Err(messages) = report.check_files() {
         return report.refuse(screen, &messages);
     }
@@ -47,6 +48,7 @@ pub(super) fn carry_out(options: &Apply, destroy: bool, screen: &mut Screen) -> 
         Ok(opened) => opened,
         Err((failed, exit)) => return report.fail(screen, &failed.messages, &failed.sources, exit),
     };
+    report.about(&session.environment);
     // A saved plan has its own, which the command line can only add to.
     session.context.strict_checks |= options.engine.strict_checks;
     let saved = saved.as_ref();

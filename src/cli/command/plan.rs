@@ -22,7 +22,8 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     if options.shown.show_sensitive {
         screen.show_everything();
     }
-    let report = Report::new(&options.shown, options.source.format(&options.shown), screen);
+    let (format, environment) = (options.source.format(&options.shown), options.source.env());
+    let report = Report::new(&options.shown, format, environment, screen);
     if let Err(messages) = report.check_files() {
         return report.refuse(screen, &messages);
     }
@@ -33,14 +34,11 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
             Err((failed, exit)) => return report.fail(screen, &failed.messages, &failed.sources, exit),
         }
     }
-    let opened = session::kind(&options.engine, options.destroy)
-        .map_err(|messages| Failed { sources: SourceMap::new(), messages })
-        .and_then(|kind| Ok((kind, Session::open(&options.source, kind, screen)?)));
-    let (kind, (mut session, messages)) = match opened {
+    let (kind, session, messages) = match open(options, screen) {
         Ok(opened) => opened,
         Err(Failed { sources, messages }) => return report.fail(screen, &messages, &sources, Exit::Error),
     };
-    session.context.strict_checks = options.engine.strict_checks;
+    report.about(&session.environment);
     report.messages(screen, &messages, &session.sources);
     let key = match signing(options, &session) {
         Ok(key) => key,
@@ -97,6 +95,15 @@ pub(in crate::cli) fn run(options: &Plan, _: &Global, screen: &mut Screen) -> Ex
     // The process ends here: the system takes back at once what would be taken apart value by value.
     std::mem::forget((session, verdict, snapshot));
     report.end_plan(screen, exit)
+}
+
+/// What is planned for, and the project.
+fn open(options: &Plan, screen: &mut Screen) -> Result<(Kind, Session, Diagnostics), Failed> {
+    let kind = session::kind(&options.engine, options.destroy)
+        .map_err(|messages| Failed { sources: SourceMap::new(), messages })?;
+    let (mut session, messages) = Session::open(&options.source, kind, screen)?;
+    session.context.strict_checks = options.engine.strict_checks;
+    Ok((kind, session, messages))
 }
 
 /// The key that the plan is signed with, where it is saved.

@@ -38,7 +38,7 @@ pub(in crate::cli) fn run(options: &Validate, _: &Global, screen: &mut Screen) -
         screen.print(&format!("{} The configuration is valid.\n", paint.green("Success!")));
     }
     let shown = Shown::default();
-    let report = Report::new(&shown, Format::Human, screen);
+    let report = Report::new(&shown, Format::Human, options.source.env(), screen);
     match &judged {
         Some(Ok(decision)) => report.approval(screen, decision, &sources),
         Some(Err(denial)) => report.denial(screen, denial, &sources),

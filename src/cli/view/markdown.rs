@@ -50,9 +50,14 @@ struct Section {
 }
 
 impl Page {
+    /// Takes in which environment it is about: the comment is found again by it, whatever goes wrong.
+    pub(in crate::cli) fn about(&mut self, environment: &str) {
+        environment.clone_into(&mut self.environment);
+    }
+
     /// Takes in what would be done.
     pub(in crate::cli) fn plan(&mut self, plan: &Plan, errored: bool) {
-        self.environment.clone_from(&plan.environment);
+        self.about(&plan.environment);
         self.destroys = plan.kind == Kind::Destroy;
         (self.counts, self.applyable, self.errored) = (plan.counts(), plan.is_applyable(), errored);
         let judge = Judge::new(plan);

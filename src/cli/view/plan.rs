@@ -30,6 +30,28 @@ pub(in crate::cli) fn text(plan: &Plan, paint: Paint) -> String {
     out
 }
 
+/// What was found of a plan before something went wrong.
+pub(in crate::cli) fn found(plan: &Plan, concise: bool, paint: Paint) -> String {
+    let mut out = String::new();
+    // Where objects are only read, what differs is all that there is to find.
+    if !concise || plan.kind == Kind::Refresh {
+        drift(plan, paint, &mut out);
+    }
+    if !concise {
+        unread(plan, paint, &mut out);
+    }
+    if plan.has_changes() {
+        objects_and_outputs(plan, !concise, paint, &mut out);
+        out.push('\n');
+    }
+    out.push_str(if plan.is_applyable() {
+        "This is what was found before the errors; it is not the whole plan.\n"
+    } else {
+        "Nothing to do was found before the errors; this is not the whole plan.\n"
+    });
+    out
+}
+
 /// Which environment a plan is for, above it.
 pub(in crate::cli) fn environment(name: &str, paint: Paint) -> String {
     format!("{}\n\n", paint.bold(format!("Environment: {name}")))
@@ -40,7 +62,11 @@ fn unread(plan: &Plan, paint: Paint, out: &mut String) {
     if plan.unread.is_empty() {
         return;
     }
-    let head = "Not refreshed: the configuration of their provider is not known before the apply.";
+    let head = match plan.kind {
+        // Nothing is made by it that could tell.
+        Kind::Refresh => "Not refreshed: what their provider is configured from is not there, or not known.",
+        _ => "Not refreshed: the configuration of their provider is not known before the apply.",
+    };
     let _ = writeln!(out, "{}\n", paint.bold(head));
     for address in plan.unread.iter().take(UNREAD_MAX) {
         let _ = writeln!(out, "  # {address}");
@@ -59,29 +85,39 @@ pub(in crate::cli) fn concise(plan: &Plan, paint: Paint) -> String {
 }
 
 fn changes(plan: &Plan, with_legend: bool, paint: Paint, out: &mut String) {
-    let changed: Vec<_> = plan.operations.iter().filter(|operation| operation.is_change()).collect();
     if !plan.has_changes() {
         let _ = writeln!(out, "{}", paint.bold(nothing_to_do(plan)));
         return;
     }
-    let only_outputs = changed.is_empty();
-    if !only_outputs {
-        if with_legend {
-            legend(&changed, paint, out);
-        }
-        let judge = Judge::new(plan);
-        for operation in changed {
-            block(operation, &judge, paint, out);
-        }
-        let _ = writeln!(out, "{}", summary(plan.counts(), paint));
+    if !objects_and_outputs(plan, with_legend, paint, out) {
+        let read = if plan.kind == Kind::Refresh && plan.has_drift() {
+            "writes to the state what was read, "
+        } else {
+            ""
+        };
+        let _ = writeln!(out, "\nAn apply {read}saves these outputs and changes no object.");
     }
-    let before = out.len();
-    outputs(plan, paint, out);
-    if only_outputs {
-        let blank = out.get(before..).map_or(0, |shown| shown.len() - shown.trim_start().len());
-        out.drain(before..before + blank);
-        out.push_str("\nAn apply saves these outputs and changes no object.\n");
+}
+
+/// The changes of objects with the summary line, and those of outputs; whether an object changes.
+fn objects_and_outputs(plan: &Plan, with_legend: bool, paint: Paint, out: &mut String) -> bool {
+    let mut output_changes = String::new();
+    outputs(plan, paint, &mut output_changes);
+    let changed: Vec<_> = plan.operations.iter().filter(|operation| operation.is_change()).collect();
+    if changed.is_empty() {
+        out.push_str(output_changes.trim_start());
+        return false;
     }
+    if with_legend {
+        legend(&changed, paint, out);
+    }
+    let judge = Judge::new(plan);
+    for operation in changed {
+        block(operation, &judge, paint, out);
+    }
+    let _ = writeln!(out, "{}", summary(plan.counts(), paint));
+    out.push_str(&output_changes);
+    true
 }
 
 fn nothing_to_do(plan: &Plan) -> String {
@@ -227,7 +263,8 @@ fn why(plan: &Plan, operation: &Operation) -> Option<String> {
     };
     match operation.reason {
         Reason::Missing => {
-            Some("(because it is gone: somebody deleted or stopped it outside of mlo)".to_owned())
+            let why = "it was deleted or stopped outside of mlo, or its provider now looks elsewhere";
+            Some(format!("(because it is gone: {why})"))
         }
         Reason::Triggered => {
             let triggers = operation.triggered_by.join(", ");

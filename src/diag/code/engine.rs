@@ -97,6 +97,8 @@ codes! {
         "Plans and approvals are signed with keys as `ssh-keygen -t ed25519` makes them, without a passphrase; those who may sign are listed by the line of the `.pub` file.";
     CHECK = "MLO3050", "check does not hold",
         "An assertion of a `check` block is false, or its data source cannot be read. That stops nothing: it is a warning, or with `--strict-checks` an error at the end. The message is the one of the assertion.";
+    OUTPUT_KEPT = "MLO3051", "output keeps its value",
+        "With `--refresh-only` objects are read and none is made. An output that is made from an object that is gone, or was never made, has no value then that could be told: the state keeps the one that it has. An apply without `--refresh-only` makes the object, and the output.";
     ASSERTION = "MLO3060", "assertion of a test does not hold",
         "An `assert` block of a run in a file of tests is false. The message is the one of the block; what the expressions in it stood for is shown with it.";
     ASSERTION_UNKNOWN = "MLO3061", "assertion of a test is not known",

@@ -39,6 +39,8 @@ pub struct AttributeSchema {
     pub sensitive: bool,
     /// A change of it replaces the object.
     pub force_new: bool,
+    /// It is the digest of a model's file: another one is another file.
+    pub model_digest: bool,
     /// What it is, for the reference pages; may be empty.
     pub description: Arc<str>,
     /// If set, what to use in its place; using it is a warning.
@@ -73,8 +75,9 @@ pub struct NestedBlock {
 
 impl AttributeSchema {
     fn new(ty: Type, (required, optional, computed): (bool, bool, bool)) -> Self {
-        let (sensitive, force_new, description, deprecated) = (false, false, Arc::from(""), None);
-        Self { ty, required, optional, computed, sensitive, force_new, description, deprecated }
+        let (sensitive, force_new, model_digest) = (false, false, false);
+        let (description, deprecated) = (Arc::from(""), None);
+        Self { ty, required, optional, computed, sensitive, force_new, model_digest, description, deprecated }
     }
 
     /// Must be given.
@@ -108,6 +111,13 @@ impl AttributeSchema {
     #[must_use]
     pub fn force_new(mut self) -> Self {
         self.force_new = true;
+        self
+    }
+
+    /// The digest of a model's file.
+    #[must_use]
+    pub fn model_digest(mut self) -> Self {
+        self.model_digest = true;
         self
     }
 

@@ -189,12 +189,6 @@ impl Walker<'_, '_, '_> {
         let (action, reason) = action_and_reason(&change, prior.as_ref(), stored, must_replace);
         let reason = if action == Action::Replace && is_requested { Reason::Requested } else { reason };
         let create_before_destroy = self.creates_first(block, own, resource)?;
-        if action == Action::Replace {
-            self.refuse_protected(&address, Some(&repetition), resource)?;
-        }
-        let at = &address.module;
-        let later = self.world.borrow().check_postconditions(place, at, &repetition, &change.planned)?;
-        self.defer_if(later, block);
         let operation = Operation {
             address: address.clone(),
             previous: None,
@@ -218,8 +212,15 @@ impl Walker<'_, '_, '_> {
             span: Some(resource.span),
             dependencies: block.dependencies.clone(),
         };
+        let refused = self.refuse_replacing(&operation, &repetition, resource);
+        if refused.is_ok() {
+            let at = &address.module;
+            let later = self.world.borrow().check_postconditions(place, at, &repetition, &change.planned)?;
+            self.defer_if(later, block);
+        }
+        // What would be done is shown with why it may not be.
         self.operations.borrow_mut().insert(address.clone(), Box::new(operation));
-        Ok((address, change.planned))
+        refused.map(|()| (address, change.planned))
     }
 
     /// The object of an address as it is, if the state has it or takes it in now.

@@ -322,7 +322,7 @@ fn read_operation(
 }
 
 /// All expressions of a body.
-fn expressions<'b>(body: &'b Body, found: &mut Vec<&'b Expr>) {
+pub(super) fn expressions<'b>(body: &'b Body, found: &mut Vec<&'b Expr>) {
     for item in &body.items {
         match item {
             Item::Attribute(attribute) => found.push(&attribute.value),

@@ -11,27 +11,61 @@ use futures_util::stream::{self, StreamExt};
 use mlo_state::{Address, BlockAddress, Key, Mode, Object};
 use std::collections::BTreeSet;
 
+/// An object of the state that no block wants: its address, the key if it was set aside, and the object.
+type Orphan<'s> = (&'s Address, Option<&'s str>, &'s Object);
+
 impl Walker<'_, '_, '_> {
     /// Objects that the configuration no longer has go, and those that gave way to a new one.
     pub(super) async fn plan_orphans(&self) {
-        let orphans: Vec<_> = {
-            let known = self.operations.borrow();
-            let objects = self.planner.snapshot.objects.iter();
-            let orphans = objects.filter(|(address, _)| !known.contains_key(address)).collect();
-            let orphans = self.within_requests(orphans).into_iter();
-            let orphans = orphans.map(|(address, object)| (address, None, object));
-            let deposed = self.planner.snapshot.deposed_objects();
-            let deposed = deposed.filter(|(address, ..)| self.takes_deposed(address));
-            orphans.chain(deposed.map(|(address, key, object)| (address, Some(key), object))).collect()
-        };
-        let reached = orphans
+        let orphans = self.orphans();
+        let reached: Vec<_> = orphans
             .iter()
-            .filter(|(address, deposed, _)| deposed.is_some() || !self.removed.forgets(address));
-        let unreachable = self.unreachable(reached.map(|(address, _, object)| (*address, *object)));
-        if unreachable.has_errors() {
-            self.messages.borrow_mut().extend(unreachable);
+            .filter(|(address, deposed, _)| deposed.is_some() || !self.removed.forgets(address))
+            .map(|(address, _, object)| (*address, *object))
+            .collect();
+        let mut wrong = self.unreachable(reached.iter().copied());
+        if self.planner.kind == Kind::Destroy {
+            wrong.extend(self.unconfigured(reached));
+        }
+        if wrong.has_errors() {
+            self.messages.borrow_mut().extend(wrong);
             return;
         }
+        self.plan_all_orphans(orphans).await;
+    }
+
+    /// The same after something went wrong, of those of which it is known all the same that they go: with others it may
+    /// be what went wrong that nothing was planned for them.
+    pub(super) async fn plan_sure_orphans(&self) {
+        let mut orphans = self.orphans();
+        orphans.retain(|(address, deposed, object)| {
+            let is_reached = || !self.is_unreachable(&object.provider);
+            match deposed {
+                Some(_) => is_reached(),
+                None => self.surely_has_none(address) && (self.removed.forgets(address) || is_reached()),
+            }
+        });
+        self.plan_all_orphans(orphans).await;
+    }
+
+    /// Whether the block of an object is gone, or was looked at without anything going wrong.
+    fn surely_has_none(&self, address: &Address) -> bool {
+        self.node_of(address).is_none_or(|node| self.done.borrow().contains(&node))
+    }
+
+    /// Objects of the state for which the configuration wanted nothing.
+    fn orphans(&self) -> Vec<Orphan<'_>> {
+        let known = self.operations.borrow();
+        let objects = self.planner.snapshot.objects.iter();
+        let orphans = objects.filter(|(address, _)| !known.contains_key(address)).collect();
+        let orphans = self.within_requests(orphans).into_iter();
+        let orphans = orphans.map(|(address, object)| (address, None, object));
+        let deposed = self.planner.snapshot.deposed_objects();
+        let deposed = deposed.filter(|(address, ..)| self.takes_deposed(address));
+        orphans.chain(deposed.map(|(address, key, object)| (address, Some(key), object))).collect()
+    }
+
+    async fn plan_all_orphans(&self, orphans: Vec<Orphan<'_>>) {
         let planned: Vec<_> = stream::iter(orphans)
             .map(|(address, deposed, object)| self.plan_orphan((address, deposed), object))
             .buffered(self.planner.parallelism.max(1))
@@ -39,11 +73,13 @@ impl Walker<'_, '_, '_> {
             .await;
         for result in planned {
             match result {
-                Ok(Some(operation)) if operation.deposed.is_some() => {
-                    self.deposed.borrow_mut().push(operation);
-                }
-                Ok(Some(operation)) => {
-                    self.operations.borrow_mut().insert(operation.address.clone(), Box::new(operation));
+                Ok(Some((operation, refused))) => {
+                    self.messages.borrow_mut().extend(refused);
+                    if operation.deposed.is_some() {
+                        self.deposed.borrow_mut().push(operation);
+                    } else {
+                        self.operations.borrow_mut().insert(operation.address.clone(), Box::new(operation));
+                    }
                 }
                 Ok(None) => {}
                 Err(messages) => self.messages.borrow_mut().extend(messages),
@@ -51,13 +87,14 @@ impl Walker<'_, '_, '_> {
         }
     }
 
+    /// What becomes of an object, and why it may not, if something protects it.
     async fn plan_orphan(
         &self,
         (address, deposed): (&Address, Option<&str>),
         object: &Object,
-    ) -> Result<Option<Operation>, Diagnostics> {
+    ) -> Result<Option<(Operation, Diagnostics)>, Diagnostics> {
         if deposed.is_none() && self.removed.forgets(address) {
-            return Ok(Some(self.forget(address, object)));
+            return Ok(Some((self.forget(address, object), Diagnostics::new())));
         }
         let connected = self.connect_for(address, object).await?;
         let provider = connected.provider.clone();
@@ -67,17 +104,17 @@ impl Walker<'_, '_, '_> {
             // Gone already: the drift says so, and the next snapshot forgets it.
             return Ok(None);
         }
-        if let Some(resource) = self.block_of(address).filter(|_| deposed.is_none()) {
-            self.refuse_protected_orphan(address, resource)?;
-        }
-        Ok(Some(Operation {
+        let block = self.block_of(address).filter(|_| deposed.is_none());
+        let refused = block.and_then(|block| self.refuse_protected_orphan(address, block).err());
+        let operation = Operation {
             deposed: deposed.map(str::to_owned),
             action: Action::Delete,
             reason: if deposed.is_some() { Reason::Deposed } else { self.why_gone(address) },
             prior,
             schema_version: schema.version,
             ..Operation::on(address, object)
-        }))
+        };
+        Ok(Some((operation, refused.unwrap_or_default())))
     }
 
     /// The schema of an object whose block may be gone.

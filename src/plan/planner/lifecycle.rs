@@ -7,12 +7,33 @@ use crate::graph::{ModuleId, Node, NodeId};
 use crate::lang::config::Resource;
 use crate::lang::value::{Path, PathStep, Value};
 use crate::plan::world::{Repetition, Trigger};
-use crate::plan::{Action, Operation, Operations, diff};
+use crate::plan::{Action, Operation, Operations, Reason, diff};
 use mlo_state::{Address, ModuleAddress};
 use std::collections::BTreeSet;
 
 impl Walker<'_, '_, '_> {
-    pub(super) fn refuse_protected(
+    /// Whether the object of an operation may be replaced, if that is what is planned.
+    pub(super) fn refuse_replacing(
+        &self,
+        operation: &Operation,
+        repetition: &Repetition,
+        resource: &Resource,
+    ) -> Result<(), Diagnostics> {
+        if operation.action != Action::Replace {
+            return Ok(());
+        }
+        let refused = self.refuse_protected(&operation.address, Some(repetition), resource);
+        refused.map_err(|messages| {
+            messages.map(|message| {
+                if message.code == code::engine::PREVENT_DESTROY {
+                    return message.detail(why_replaced(operation));
+                }
+                message
+            })
+        })
+    }
+
+    fn refuse_protected(
         &self,
         address: &Address,
         repetition: Option<&Repetition>,
@@ -141,6 +162,19 @@ impl Walker<'_, '_, '_> {
             operation.create_before_destroy |= blocks.contains(&operation.address.block());
         }
     }
+}
+
+/// Why an object would be replaced, for whoever protects it.
+fn why_replaced(operation: &Operation) -> String {
+    let paths: Vec<_> = operation.replace.iter().map(Path::to_string).collect();
+    let why = match operation.reason {
+        Reason::Requested => "that is asked for".to_owned(),
+        Reason::Tainted => "it is tainted".to_owned(),
+        Reason::Triggered => format!("{} changes", operation.triggered_by.join(", ")),
+        _ if paths.is_empty() => "it cannot change in place".to_owned(),
+        _ => format!("{} cannot change in place", paths.join(", ")),
+    };
+    format!("It would be replaced, since {why}.")
 }
 
 /// Whether an operation on what an entry names sets a replacement off.

@@ -154,6 +154,7 @@ impl Planner<'_> {
             stored: OnceCell::new(),
             providers: OnceCell::new(),
             remembered: OnceCell::new(),
+            done: RefCell::default(),
             unread: RefCell::default(),
             deposed: RefCell::default(),
             drift: RefCell::default(),
@@ -192,6 +193,8 @@ struct Walker<'p, 'a, 'c> {
     changing: RefCell<HashMap<BlockAddress, bool>>,
     stored: OnceCell<data::StoredByBlock<'a>>,
     remembered: OnceCell<Objects<'a>>,
+    /// Nodes that were visited, and nothing went wrong.
+    done: RefCell<BTreeSet<NodeId>>,
     /// The providers that the state's objects name.
     providers: OnceCell<BTreeSet<&'a str>>,
     /// Objects that were not read, since their provider is not connected yet.
@@ -206,8 +209,8 @@ struct Walker<'p, 'a, 'c> {
 }
 
 impl Walker<'_, '_, '_> {
-    async fn visit(&self, node: NodeId) -> Outcome {
-        let node = self.graph.dag.get(node);
+    async fn visit(&self, number: NodeId) -> Outcome {
+        let node = self.graph.dag.get(number);
         let result = match node {
             Node::Resource(id, key) if key.mode == Mode::Data => self.plan_data(*id, key).await,
             Node::Resource(id, key) if self.planner.kind == Kind::Destroy => {
@@ -223,7 +226,10 @@ impl Walker<'_, '_, '_> {
             _ => self.world.borrow_mut().settle(node),
         };
         match result {
-            Ok(()) => Outcome::Done,
+            Ok(()) => {
+                self.done.borrow_mut().insert(number);
+                Outcome::Done
+            }
             Err(messages) => {
                 self.messages.borrow_mut().extend(messages);
                 Outcome::Failed
@@ -243,11 +249,15 @@ impl Walker<'_, '_, '_> {
     }
 
     async fn finish(self, config: Arc<Module>) -> Result {
-        if !self.messages.borrow().has_errors() {
-            match self.planner.kind {
-                Kind::Refresh => self.refresh_orphans().await,
-                Kind::Apply | Kind::Destroy => self.plan_orphans().await,
-            }
+        let has_failed = self.messages.borrow().has_errors();
+        match self.planner.kind {
+            Kind::Refresh if !has_failed => self.refresh_orphans().await,
+            Kind::Apply | Kind::Destroy if !has_failed => self.plan_orphans().await,
+            // Nothing of it can be applied: it is shown what is sure.
+            Kind::Apply => self.plan_sure_orphans().await,
+            Kind::Refresh | Kind::Destroy => {}
+        }
+        if !has_failed {
             self.leave_rest();
             self.check_replaced();
             self.check_imported();
@@ -343,6 +353,10 @@ impl Walker<'_, '_, '_> {
             let change = changes.entry(name.clone()).or_insert(empty);
             change.after = world.root_output(name).cloned();
             change.sensitive |= output.sensitive;
+        }
+        drop(world);
+        if self.planner.kind == Kind::Refresh {
+            self.keep_outputs(&mut changes);
         }
         changes
     }

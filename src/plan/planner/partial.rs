@@ -12,6 +12,9 @@ use mlo_state::{Address, BlockAddress, Object};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+/// Instances that one message names.
+const INSTANCES_SHOWN_MAX: usize = 10;
+
 impl Walker<'_, '_, '_> {
     /// Whether an instance of a block that the configuration has is planned.
     pub(super) fn is_planned(&self, address: &Address) -> bool {
@@ -31,7 +34,8 @@ impl Walker<'_, '_, '_> {
         node.is_some_and(|node| self.selection.nodes.contains(&node))
     }
 
-    fn node_of(&self, address: &Address) -> Option<usize> {
+    /// The node of an object's block, if the configuration has it.
+    pub(super) fn node_of(&self, address: &Address) -> Option<usize> {
         let id = self.tree.find(&address.module.block())?;
         let Address { mode, type_name, name, .. } = address.clone();
         self.graph.id(&Node::Resource(id, ResourceKey { mode, type_name, name }))
@@ -136,10 +140,22 @@ impl Walker<'_, '_, '_> {
             if operations.get(address).is_some_and(|operation| operation.span.is_some()) {
                 continue;
             }
-            let known: Vec<_> = operations.keys().map(ToString::to_string).collect();
             let summary = format!("{address} cannot be replaced: the plan has no such instance");
             let error = Diagnostic::error(code::engine::NO_PART, summary);
-            let error = error.did_you_mean(&address.to_string(), known.iter().map(String::as_str));
+            let instances: Vec<_> = operations
+                .iter()
+                .filter(|(other, operation)| operation.span.is_some() && other.block() == address.block())
+                .map(|(other, _)| other.to_string())
+                .collect();
+            let error = if instances.is_empty() {
+                let known: Vec<_> = operations.keys().map(ToString::to_string).collect();
+                error.did_you_mean(&address.to_string(), known.iter().map(String::as_str))
+            } else {
+                let more = instances.len().saturating_sub(INSTANCES_SHOWN_MAX);
+                let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let shown = instances.iter().take(INSTANCES_SHOWN_MAX).cloned().collect::<Vec<_>>();
+                error.help(format!("name one of its instances: {}{and_more}", shown.join(", ")))
+            };
             self.messages.borrow_mut().push(error);
         }
     }

@@ -1,14 +1,16 @@
 //! A plan that changes no object: each is read, and what was changed outside is brought into the state.
 
 use super::Walker;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::ModuleId;
 use crate::lang::config::{Resource, ResourceKey};
-use crate::plan::Operation;
+use crate::lang::value::Value;
 use crate::plan::planner::Connected;
-use crate::plan::world::combine;
+use crate::plan::{Operation, OutputChange, some_of};
 use futures_util::stream::{self, StreamExt};
 use mlo_state::{Address, ModuleAddress, Object};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 impl Walker<'_, '_, '_> {
     /// Reads the objects of a block; its name stands for what was read.
@@ -21,7 +23,7 @@ impl Walker<'_, '_, '_> {
             let read = self.refresh_all(objects, Some((id, resource))).await?;
             let items =
                 read.into_iter().filter_map(|operation| Some((operation.address.key, operation.planned?)));
-            let value = combine(&resource.repeat, items.collect());
+            let value = self.world.borrow().combine_present((id, &at), &resource.repeat, items);
             self.world.borrow_mut().set_resource(id, &at, key, value);
         }
         Ok(())
@@ -56,6 +58,35 @@ impl Walker<'_, '_, '_> {
         for messages in read.into_iter().filter_map(Result::err) {
             self.messages.borrow_mut().extend(messages);
         }
+    }
+
+    /// Outputs that are made from what is not there keep the values that the state has: nothing is made that would tell
+    /// other ones.
+    pub(super) fn keep_outputs(&self, changes: &mut BTreeMap<Arc<str>, OutputChange>) {
+        let (world, root) = (self.world.borrow(), ModuleAddress::root());
+        let (mut outputs, mut missing) = (Vec::new(), BTreeSet::new());
+        for (name, change) in changes.iter_mut() {
+            let Some(output) = self.tree.module(0).outputs.get(name) else { continue };
+            if change.after.as_ref().is_none_or(Value::is_wholly_known) {
+                continue;
+            }
+            let unknown = world.unknown_in((0, &root), (None, None), [&output.value]);
+            if !unknown.is_empty() {
+                change.after.clone_from(&change.before);
+                outputs.push(format!("`{name}`"));
+                missing.extend(unknown.into_iter().map(|unknown| unknown.path));
+            }
+        }
+        changes.retain(|_, change| change.before.is_some() || change.after.is_some());
+        if outputs.is_empty() || self.messages.borrow().has_errors() {
+            return;
+        }
+        let summary = format!("outputs that are not known keep what the state has: {}", some_of(&outputs));
+        let missing: Vec<_> = missing.iter().map(|path| format!("`{path}`")).collect();
+        let message = Diagnostic::warning(code::engine::OUTPUT_KEPT, summary)
+            .detail(format!("What they are made from is not there, or not read: {}.", some_of(&missing)))
+            .help("the state keeps the values that it has; `mlo apply` without `--refresh-only` makes what is missing");
+        self.messages.borrow_mut().push(message);
     }
 
     /// Reads an object that was set aside: what differs is noted as drift.

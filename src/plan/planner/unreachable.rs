@@ -2,12 +2,14 @@
 //! the state would lose them: so nothing is asked, and the plan says what must come back.
 
 use super::Walker;
-use super::connect::{Parts, parts};
+use super::connect::{Parts, parts, provider_block};
+use super::data::expressions;
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::lang::config::ProviderKey;
 use crate::plan::some_of;
-use mlo_state::{Address, Object};
-use std::collections::BTreeMap;
+use crate::plan::world::Unknown;
+use mlo_state::{Address, Mode, Object};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a configuration of a provider that the state names is not there.
 enum Lack {
@@ -25,6 +27,40 @@ impl Walker<'_, '_, '_> {
         &self,
         objects: impl IntoIterator<Item = (&'o Address, &'o Object)>,
     ) -> Diagnostics {
+        let mut messages = Diagnostics::new();
+        for (provider, addresses) in self.by_provider(objects) {
+            if let Some(lack) = self.lack(provider) {
+                messages.push(describe_lack(&lack, provider, &addresses));
+            }
+        }
+        messages
+    }
+
+    /// What is wrong with the providers of objects that are destroyed: nobody may know what one was configured with when
+    /// it made them, and nothing that is done would tell. One message for each provider.
+    pub(super) fn unconfigured<'o>(
+        &self,
+        objects: impl IntoIterator<Item = (&'o Address, &'o Object)>,
+    ) -> Diagnostics {
+        let mut messages = Diagnostics::new();
+        for (provider, addresses) in self.by_provider(objects) {
+            let is_unknown = self
+                .connections
+                .borrow()
+                .get(provider)
+                .is_some_and(|connected| connected.connection.is_none() && connected.before.is_none());
+            if is_unknown {
+                messages.push(describe_unknown(provider, &addresses, &self.unknown_of_provider(provider)));
+            }
+        }
+        messages
+    }
+
+    /// Objects by the providers that keep them; those left out that something stands in for.
+    fn by_provider<'o>(
+        &self,
+        objects: impl IntoIterator<Item = (&'o Address, &'o Object)>,
+    ) -> BTreeMap<&'o str, Vec<&'o Address>> {
         let mut kept: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
         for (address, object) in objects {
             let stands_in = self.planner.context.stand_ins.object(address, &object.provider).is_some();
@@ -32,13 +68,18 @@ impl Walker<'_, '_, '_> {
                 kept.entry(&object.provider).or_default().push(address);
             }
         }
-        let mut messages = Diagnostics::new();
-        for (provider, addresses) in kept {
-            if let Some(lack) = self.lack(provider) {
-                messages.push(describe_lack(&lack, provider, &addresses));
-            }
-        }
-        messages
+        kept
+    }
+
+    /// What is not known of what a provider is configured from.
+    fn unknown_of_provider(&self, name: &str) -> Vec<Unknown> {
+        let Some((id, key)) = provider_block(self.tree, name) else { return Vec::new() };
+        let Some(block) = self.tree.module(id).providers.get(&key) else { return Vec::new() };
+        let world = self.world.borrow();
+        let Some(at) = world.instances(id).into_iter().next() else { return Vec::new() };
+        let mut exprs = Vec::new();
+        expressions(&block.body, &mut exprs);
+        world.unknown_in((id, &at), (None, None), exprs)
     }
 
     /// Whether a configuration of a provider that the state names is there no more.
@@ -73,6 +114,30 @@ impl Walker<'_, '_, '_> {
             known.schema().config.attributes.values().any(|argument| argument.required) || said_something;
         (!is_plain || needs_block).then_some(Lack::Block)
     }
+}
+
+fn describe_unknown(provider: &str, addresses: &[&Address], unknown: &[Unknown]) -> Diagnostic {
+    let are = if addresses.len() == 1 { "is" } else { "are" };
+    let names = some_of(addresses);
+    let summary =
+        format!("{names} {are} kept by provider {provider}, and it is not known with which configuration");
+    let paths: Vec<_> = unknown.iter().map(|unknown| format!("`{}`", unknown.path)).collect();
+    let why = match paths.as_slice() {
+        [] => "The state does not tell what it is configured from.".to_owned(),
+        _ => format!("The state does not have what it is configured from: {}.", paths.join(", ")),
+    };
+    let error = Diagnostic::error(code::engine::UNKNOWN_PROVIDER, summary)
+        .detail(format!("{why} With another configuration, something else could be taken away."));
+    let managed = unknown.iter().filter_map(|unknown| unknown.block.as_ref());
+    let blocks: BTreeSet<_> = managed.filter(|block| block.mode == Mode::Managed).collect();
+    let by_hand = "write what it was configured with into its block until its objects are gone";
+    if blocks.is_empty() {
+        return error.help(by_hand);
+    }
+    let targets: Vec<_> = blocks.iter().map(|block| format!("--target {block}")).collect();
+    error
+        .help(format!("make what is missing first: `mlo apply {}`, then destroy again", targets.join(" ")))
+        .help(format!("or {by_hand}"))
 }
 
 fn describe_lack(lack: &Lack, provider: &str, addresses: &[&Address]) -> Diagnostic {

@@ -2,19 +2,22 @@
 
 mod check;
 mod lifecycle;
+mod named;
 mod provider;
 mod repeat;
 mod unknown;
 mod variable;
 
 pub(in crate::plan) use lifecycle::Trigger;
+pub use named::combine;
 pub(crate) use provider::ProviderAt;
 pub(crate) use repeat::Repetition;
 pub use repeat::Repetitions;
+pub(in crate::plan) use unknown::Unknown;
 
 use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::graph::{ModuleId, ModuleTree, Node};
-use crate::lang::config::{Missing, Repeat, Resource, ResourceKey};
+use crate::lang::config::{Missing, Resource, ResourceKey};
 use crate::lang::eval::BlockSchema;
 use crate::lang::eval::{decode, evaluate};
 use crate::lang::value::{Marks, Type, Value};
@@ -484,28 +487,5 @@ impl<'c> World<'c> {
 
     pub(in crate::plan) fn resource(&self, id: ModuleId, key: &ResourceKey) -> &'c Resource {
         self.tree.module(id).resources.get(key).expect("a node's resource is in the configuration")
-    }
-}
-
-/// A module's or resource's instances as its name stands for them: the one value, a tuple by `count`, an object by
-/// `for_each`. `items` are in the order of their keys.
-pub fn combine(repeat: &Repeat, items: Vec<(Option<Key>, Value)>) -> Value {
-    match repeat {
-        Repeat::Once => items.into_iter().next().map_or_else(Value::null, |(_, value)| value),
-        // Only when a configuration is checked alone: one instance stands for any number.
-        Repeat::Count(_) | Repeat::ForEach(_) if items.iter().any(|(key, _)| key.is_none()) => {
-            let element = items.first().map_or(Type::Any, |(_, value)| value.ty());
-            let all = match repeat {
-                _ if element == Type::Any => Type::Any,
-                Repeat::ForEach(_) => Type::map(element),
-                Repeat::Count(_) | Repeat::Once => Type::list(element),
-            };
-            Value::unknown_not_null(all)
-        }
-        Repeat::Count(_) => Value::tuple(items.into_iter().map(|(_, value)| value)),
-        Repeat::ForEach(_) => Value::object(items.into_iter().filter_map(|(key, value)| match key {
-            Some(Key::Name(name)) => Some((name, value)),
-            _ => None,
-        })),
     }
 }

@@ -12,10 +12,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Instances that one block may have. Past it, a plan is no longer read by anybody.
-const INSTANCES_MAX: usize = 100_000;
+pub(super) const INSTANCES_MAX: usize = 100_000;
 
 /// Instances of all blocks and modules of a configuration together: modules in modules multiply theirs.
 const INSTANCES_IN_ALL_MAX: usize = 150_000;
+
+/// What can be done where the number or the keys of instances are sensitive.
+const MAY_BE_TOLD: &str = "if that may be told, write `nonsensitive(…)` around it";
 
 /// `each` and `count` of one instance.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -130,7 +133,9 @@ impl World<'_> {
             Diagnostics::from(Diagnostic::error(code::engine::COUNT, summary).at(expr.span, ""))
         };
         if value.marks().is_sensitive() {
-            return Err(wrong("`count` is sensitive: the number of instances would tell it".into()));
+            let summary = "`count` is sensitive: the number of instances would tell it";
+            let error = Diagnostic::error(code::engine::COUNT, summary).at(expr.span, "");
+            return Err(error.help(MAY_BE_TOLD).into());
         }
         if value.is_unknown() && convert(value, &Type::Number).is_ok() {
             if self.context.check_only {
@@ -172,7 +177,9 @@ impl World<'_> {
             ))
         };
         if value.marks().is_sensitive() {
-            return Err(wrong("`for_each` is sensitive: the keys of the instances would tell it".into()));
+            let summary = "`for_each` is sensitive: the keys of the instances would tell it";
+            let error = Diagnostic::error(code::engine::FOR_EACH, summary).at(expr.span, "");
+            return Err(error.help(MAY_BE_TOLD).into());
         }
         let ty = value.ty_shallow();
         let is_walked = match &ty {

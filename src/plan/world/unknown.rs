@@ -156,6 +156,7 @@ impl Search<'_, '_> {
         };
         for step in steps.iter().skip(steps_used) {
             let Some(here) = value.filter(|value| !value.is_unknown()) else { break };
+            let is_index = matches!(step, Step::Index(..));
             let step = match step {
                 Step::Attr(name) => name.name.to_string(),
                 Step::Index(index, _) => match evaluate(index, &scope).ok().as_ref().and_then(word) {
@@ -166,7 +167,11 @@ impl Search<'_, '_> {
             };
             value = part(here, &step);
             let Some(part) = value else { break };
-            path.push_str(&spelled(here, &step));
+            if is_index && here.as_items().is_none() {
+                let _ = write!(path, "[{step:?}]");
+            } else {
+                path.push_str(&spelled(here, &step));
+            }
             if is_known(Some(part)) {
                 return;
             }

@@ -45,6 +45,8 @@ pub(crate) enum Fault {
     Half,
     /// It was done, found unhealthy and put back.
     RolledBack,
+    /// It is done, and the call does not come back.
+    Hangs,
     /// It takes so many polls.
     Slow(u32),
     /// It takes long, and is refused then: nothing was done.
@@ -353,6 +355,10 @@ impl Fake {
                 let handle = format!("{polls}");
                 drop(done);
                 return Ok(Progress::Pending { handle, after: POLL_WAIT });
+            }
+            Some(Fault::Hangs) => {
+                act();
+                std::future::pending().await
             }
             Some(Fault::SlowThenRefused) => return Ok(pending(REFUSED)),
             Some(Fault::SlowUnansweredThenRefused) => {

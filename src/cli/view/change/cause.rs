@@ -60,8 +60,10 @@ impl Causes<'_> {
             }
         }
         new?;
-        let is_digest = matches!(at.0.last(), Some(PathStep::Name(name)) if name.contains("digest"));
-        if is_digest && new.and_then(Value::as_str).is_some_and(|text| text.starts_with("sha256:")) {
+        let attribute = self.schema.and_then(|schema| schema.attributes.get(first));
+        if attribute.is_some_and(|attribute| attribute.model_digest)
+            && old.is_some_and(|old| !old.is_null() && !old.is_unknown())
+        {
             return Some(Cause::ModelDigest);
         }
         let said = block.body.attributes().any(|attribute| attribute.name.name == *first)
@@ -73,7 +75,6 @@ impl Causes<'_> {
             return Some(Cause::Configuration);
         }
         // What only the provider sets follows from what else changes.
-        let attribute = self.schema.and_then(|schema| schema.attributes.get(first));
         let may_be_said = attribute.is_none_or(|attribute| attribute.required || attribute.optional);
         may_be_said.then_some(Cause::Default)
     }
