@@ -171,6 +171,7 @@ fn every_provider_and_its_types_are_registered() {
     assert_eq!(
         types,
         [
+            ("kubernetes", vec!["kubernetes_object"]),
             ("local", vec!["local_command", "local_file", "local_inference_service"]),
             ("mlo", vec!["mlo_data", "terraform_data"]),
             ("terraform", vec!["mlo_data", "terraform_data"]),
