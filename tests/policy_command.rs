@@ -161,6 +161,41 @@ fn a_query_is_answered_as_opa_answers_it() {
     assert_eq!(fed(&mut command, "{\"n\": 7}").out, "7\n");
 }
 
+/// What [the page](../docs/rego.md) says of `not`, and what it says to write.
+#[test]
+fn what_not_makes_of_an_absent_value_is_as_the_page_says_here_and_in_opa() {
+    // What is asked, whether it holds here, and whether in opa.
+    let rows = [
+        ("not input.x.key", true, true),
+        ("not input.x.key == 1", true, true),
+        ("not startswith(input.x.key, \"m\")", true, false),
+        ("not input.x.key > 1", true, false),
+        ("not input.x.key in [1]", true, false),
+        ("not 1 in input.x.list", true, false),
+        ("not input.list[input.x.key]", true, false),
+        ("key := input.x.key; not startswith(key, \"m\")", false, false),
+        ("key := input.x.key; not key > 1", false, false),
+        ("list := input.x.list; not 1 in list", false, false),
+        ("not startswith(object.get(input.x, \"key\", \"\"), \"m\")", true, true),
+        ("not 1 in object.get(input.x, \"list\", [])", true, true),
+    ];
+    let project = Project::new();
+    let rules = rows.iter().enumerate().map(|(at, (body, ..))| format!("\nr{at} if {{ {body} }}\n"));
+    project.write("policies/p.rego", "package p\n".to_owned() + &rules.collect::<String>());
+    project.write("input.json", "{\"x\": {}, \"list\": [1]}");
+    let words = ["--data", "policies", "--input", "input.json", "data.p"];
+    let ours = project.json(&[&["policy", "eval"][..], &words].concat(), 0);
+    let mut opa = Command::new(crate::support::opa());
+    opa.arg("eval").args(words).current_dir(project.path());
+    let theirs: serde_json::Value = serde_json::from_slice(&opa.output().unwrap().stdout).unwrap();
+    let holds = |said: &serde_json::Value, at: usize| {
+        said["result"][0]["expressions"][0]["value"].get(format!("r{at}")).is_some()
+    };
+    for (at, (body, here, in_opa)) in rows.into_iter().enumerate() {
+        assert_eq!((holds(&ours, at), holds(&theirs, at)), (here, in_opa), "{body}");
+    }
+}
+
 #[test]
 fn without_data_the_built_in_policies_are_asked() {
     let project = Project::new();
