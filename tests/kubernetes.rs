@@ -361,6 +361,29 @@ fn fields_of_others_are_not_taken_without_a_word() {
 }
 
 #[test]
+fn who_may_only_look_can_plan_and_is_told_what_is_missing_to_apply() {
+    let namespace = Cluster::shared().namespace();
+    namespace.kubectl(&["create", "serviceaccount", "reader"]);
+    namespace.kubectl(&["create", "role", "reader", "--verb=get,list", "--resource=configmaps"]);
+    let account = format!("--serviceaccount={}:reader", namespace.name);
+    namespace.kubectl(&["create", "rolebinding", "reader", "--role=reader", &account]);
+    let token = namespace.kubectl(&["create", "token", "reader"]).out;
+    let project = project(&namespace, &object("ConfigMap", "v1", "c", "data = { a = \"1\" }"));
+    let provider = format!(
+        "provider \"kubernetes\" {{\n  host = {:?}\n  insecure = true\n  namespace = {:?}\n  token = {:?}\n}}\n",
+        namespace.cluster.server,
+        namespace.name,
+        token.trim()
+    );
+    project.write("provider.hcl", provider);
+    project.mlo(&["plan"]).ends_with(0).has(&["1 to add"]);
+    let said = project.mlo(&APPLY);
+    said.ends_with(1).has(&["the cluster does not allow it to whoever asks", "cannot patch resource"]);
+    said.has_not(&[token.trim()]);
+    assert_eq!(namespace.get(&["configmap/c"]), None);
+}
+
+#[test]
 fn what_cannot_change_is_made_anew_and_the_plan_says_because_of_what() {
     let namespace = Cluster::shared().namespace();
     let project = project(&namespace, &deployment("ready", ""));
