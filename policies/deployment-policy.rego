@@ -290,7 +290,7 @@ problem contains p if {
 # Objects that are written as Kubernetes has them. One of which the kind is not told may be any.
 problem contains p if {
 	some entry in deleted
-	entry.type == "kubernetes_manifest"
+	entry.type in raw_types
 	kind := object_text(block(object_or_empty(object.get(entry.change, "before", {})), "manifest"), "kind")
 	keeps_data(kind)
 	msg := sprintf("%s keeps data, and would be %s", [entry.address, deleted_how(entry)])
@@ -634,10 +634,12 @@ workloads contains {"entry": entry, "spec": spec, "at": "spec"} if {
 	spec := block(entry.change.after, "spec")
 }
 
-# Objects that are written as Kubernetes has them.
+# Types whose objects are written as Kubernetes has them.
+raw_types := ["kubernetes_manifest", "kubernetes_object"]
+
 workloads contains {"entry": entry, "spec": spec, "at": "manifest.spec"} if {
 	some entry in manifested
-	entry.type == "kubernetes_manifest"
+	entry.type in raw_types
 	manifest := block(entry.change.after, "manifest")
 	object_text(manifest, "kind") in workload_kinds
 	spec := block(manifest, "spec")
@@ -669,7 +671,7 @@ pods contains {"entry": w.entry, "spec": inner.spec, "at": inner.at} if {
 
 pods contains {"entry": entry, "spec": node, "at": place(path)} if {
 	some entry in manifested
-	entry.type == "kubernetes_manifest"
+	entry.type in raw_types
 	walk(block(entry.change.after, "manifest"), [path, node])
 	is_object(node)
 	some key in ["containers", "initContainers", "ephemeralContainers"]
@@ -877,7 +879,7 @@ problem contains p if {
 
 serves_for_ever(entry) if {
 	not contains(entry.type, "job")
-	entry.type != "kubernetes_manifest"
+	not entry.type in raw_types
 }
 
 serves_for_ever(entry) if object_text(block(entry.change.after, "manifest"), "kind") in serving_kinds
@@ -1239,14 +1241,14 @@ unknown_in(entry, key) if object.get(object_or_empty(object.get(entry.change, "a
 
 hidden_parts contains {"entry": entry, "path": "manifest"} if {
 	some entry in manifested
-	entry.type == "kubernetes_manifest"
+	entry.type in raw_types
 	not unknown_in(entry, "manifest")
 	not is_object(object.get(entry.change.after, "manifest", null))
 }
 
 hidden_parts contains {"entry": entry, "path": "manifest.kind"} if {
 	some entry in manifested
-	entry.type == "kubernetes_manifest"
+	entry.type in raw_types
 	not unknown_in(entry, "manifest")
 	manifest := object.get(entry.change.after, "manifest", null)
 	is_object(manifest)
@@ -1256,7 +1258,7 @@ hidden_parts contains {"entry": entry, "path": "manifest.kind"} if {
 # What may hold pods, and what of pods is looked at.
 hidden_parts contains {"entry": entry, "path": "manifest.spec"} if {
 	some entry in manifested
-	entry.type == "kubernetes_manifest"
+	entry.type in raw_types
 	startswith(object_text(block(entry.change.after, "manifest"), "spec"), mask)
 }
 

@@ -188,6 +188,20 @@ test_a_sound_workload_passes_in_both_forms if {
 	passes(manifest("Job", object.remove(camel, ["livenessProbe", "readinessProbe"])))
 }
 
+# The same as the other type whose objects are written as Kubernetes has them.
+as_object(entry) := object.union(entry, {"type": "kubernetes_object"})
+
+test_objects_are_looked_at_as_manifests_are if {
+	passes(as_object(manifest("Deployment", camel)))
+	passes(as_object(manifest("Job", object.remove(camel, ["livenessProbe", "readinessProbe"]))))
+	denied(as_object(manifest("Deployment", object.union(camel, {"image": "m:1"}))), {"image_digest manifest.spec.template.spec.containers[0].image"})
+	denied(as_object(manifest("Deployment", object.remove(camel, ["livenessProbe"]))), {"probes manifest.spec.template.spec.containers[0].livenessProbe"})
+	denied(as_object(manifest("Rollout", object.remove(camel, ["securityContext"]))), {"security_context manifest.spec.template.spec.containers[0].securityContext"})
+	denied(as_object(made("kubernetes_manifest", {"manifest": "(sensitive value)"})), {"shown manifest"})
+	few := {"environment": "prod", "deployment": {"replicas_min": 4}}
+	denied_by(plan([as_object(manifest("Deployment", camel))]), few) == {"replicas manifest.spec.replicas"}
+}
+
 test_each_part_of_a_container_is_needed_in_both_forms if {
 	denied(manifest("Deployment", object.union(camel, {"image": "m:latest"})), {"image_digest manifest.spec.template.spec.containers[0].image"})
 	denied(typed(object.union(snake, {"image": null})), {"image_digest spec.template.spec.container[0].image"})
@@ -431,6 +445,7 @@ test_data_in_kubernetes_is_kept if {
 	denied(object.union(gone, {"change": {"before": {"manifest": {"kind": "(sensitive value)"}}}}), {"deletion "})
 	denied(object.union(gone, {"change": {"before": null}}), {"deletion "})
 	passes(object.union(gone, {"change": {"before": {"manifest": {"kind": "ConfigMap"}}}}))
+	denied(as_object(gone), {"deletion "})
 }
 
 test_buckets_are_opened_in_no_other_way if {

@@ -5,8 +5,19 @@
 /// A file of a module: its name and its text.
 pub type ModuleFile = (&'static str, &'static str);
 
+/// The files of the module that serves a model by a cluster.
+const ON_KUBERNETES: &[ModuleFile] = &[
+    ("locals.hcl", include_str!("../modules/model-deployment/kubernetes/locals.hcl")),
+    ("monitoring.hcl", include_str!("../modules/model-deployment/kubernetes/monitoring.hcl")),
+    ("network.hcl", include_str!("../modules/model-deployment/kubernetes/network.hcl")),
+    ("outputs.hcl", include_str!("../modules/model-deployment/kubernetes/outputs.hcl")),
+    ("variables.hcl", include_str!("../modules/model-deployment/kubernetes/variables.hcl")),
+    ("workload.hcl", include_str!("../modules/model-deployment/kubernetes/workload.hcl")),
+];
+
 /// Every module, by name.
 const MODULES: &[(&str, &[ModuleFile])] = &[
+    ("model-deployment/kubernetes", ON_KUBERNETES),
     ("model-deployment/local", &[("main.hcl", include_str!("../modules/model-deployment/local/main.hcl"))]),
     ("root", &[("main.hcl", include_str!("../modules/root/main.hcl"))]),
 ];

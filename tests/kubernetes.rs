@@ -14,7 +14,8 @@ fn project(namespace: &Namespace<'_>, body: &str) -> Project {
     );
     project.write("provider.hcl", provider);
     project.write("main.hcl", body);
-    project
+    // Whether such objects may be made is not the question here.
+    project.ungoverned()
 }
 
 /// A Deployment whose image has this tag: the nodes do what it says.

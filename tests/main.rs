@@ -12,6 +12,7 @@ mod console;
 #[cfg(target_os = "linux")]
 mod control_plane;
 mod data;
+mod deployment;
 mod docs;
 mod documents;
 mod encryption;

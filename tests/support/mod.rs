@@ -9,7 +9,7 @@ pub(crate) mod schema;
 pub(crate) mod server;
 mod tools;
 
-pub(crate) use tools::opa;
+pub(crate) use tools::{obtained, opa};
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -26,6 +26,8 @@ pub(crate) fn repository() -> &'static Path {
 /// A folder of its own for one test. What it started is destroyed with it.
 pub(crate) struct Project {
     folder: TempDir,
+    /// The bundle of policies in place of the built-in one.
+    policies: Option<&'static str>,
 }
 
 /// What one run of the program said.
@@ -39,7 +41,7 @@ pub(crate) struct Said {
 impl Project {
     /// An empty folder.
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::Builder::new().prefix("mlo-test-").tempdir().unwrap() }
+        Self { folder: tempfile::Builder::new().prefix("mlo-test-").tempdir().unwrap(), policies: None }
     }
 
     /// A folder with these files.
@@ -61,6 +63,18 @@ impl Project {
     /// A copy of the repository's examples, under their own name.
     pub(crate) fn take_examples(&self) {
         copy(&repository().join("examples"), &self.path().join("examples"));
+    }
+
+    /// Lets everything pass the gate, for tests of what comes after it.
+    pub(crate) fn ungoverned(mut self) -> Self {
+        for package in ["model.governance", "deployment.policy"] {
+            self.write(
+                &format!("ungoverned/{package}.rego"),
+                format!("package {package}\n\ndeny contains \"\" if false\n"),
+            );
+        }
+        self.policies = Some("ungoverned");
+        self
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -88,6 +102,9 @@ impl Project {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mlo"));
         command.args(arguments).current_dir(self.path()).env_clear().stdin(Stdio::null());
+        // A file that is not there: whoever runs the tests may have a cluster, which is none of their business.
+        command.env("KUBECONFIG", "no-cluster");
+        command.envs(self.policies.map(|bundle| ("MLO_POLICIES", bundle)));
         for name in
             ["PATH", "HOME", "XDG_CACHE_HOME", "MLO_ONNXRUNTIME", "ORT_DYLIB_PATH", "LLVM_PROFILE_FILE"]
         {

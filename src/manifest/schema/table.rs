@@ -152,7 +152,7 @@ const INFERENCE: &[Field] = &[
     field("device", Choice(&["cpu", "cuda"]), "What the model runs on. Default: `cpu`.").example("cpu"),
     field("labels", List(&Text(Filled)), "Names of the classes, in the order of the model's output.")
         .example("[legitimate, fraud]"),
-    field("healthCheck", Object(PROBE), "Liveness probe. Defaults: `/health`, 8080, 30, 10."),
+    field("healthCheck", Object(PROBE), "Liveness probe. Defaults: `/health`, 8080, 15, 10."),
     field("readinessCheck", Object(PROBE), "Readiness probe. Defaults: `/ready`, 8080, 10, 5."),
     field("latency_p99_ms", Number(0.0, f64::MAX), "Measured 99th percentile of latency, in milliseconds.")
         .example("45"),

@@ -40,7 +40,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The namespace of objects that name none, while no cluster says another.
 const NAMESPACE: &str = "default";
 
-/// The provider of `kubernetes_object`, also as a data source.
+/// The provider of `kubernetes_object`, also as a data source, and of the data source `kubernetes_kind`.
 #[derive(Debug)]
 pub struct Kubernetes {
     schema: ProviderSchema,
@@ -50,7 +50,7 @@ impl Kubernetes {
     /// Its resource type and data source.
     pub fn new() -> Self {
         let resources = [(TYPE, object::schema())].into();
-        let data = [(TYPE, object::data_schema())].into();
+        let data = [(TYPE, object::data_schema()), (data::KIND, data::kind_schema())].into();
         Self { schema: ProviderSchema { config: config::schema(), resources, data } }
     }
 }
@@ -194,10 +194,13 @@ impl Connection for Cluster {
 
     fn read_data<'a>(
         &'a self,
-        _type_name: &'a str,
+        type_name: &'a str,
         config: &'a Value,
     ) -> BoxFuture<'a, Result<Value, ProviderError>> {
-        Box::pin(data::read(self, config))
+        match type_name {
+            data::KIND => Box::pin(data::read_kind(self, config)),
+            _ => Box::pin(data::read(self, config)),
+        }
     }
 
     /// What has no handle was never begun: the handle is kept before an object is made.
