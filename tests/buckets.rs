@@ -533,3 +533,48 @@ fn the_lock_of_a_folder_goes_with_its_process_and_cannot_be_forced() {
     assert!(child.wait().unwrap().success());
     project.ok(&["force-unlock"]).has(&["The state is not locked."]);
 }
+
+/// A service that answers every request with this refusal, and where it is.
+fn refusing(status: &'static str, code: &'static str) -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let body = format!("<Error><Code>{code}</Code><Message>It is refused.</Message></Error>");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map(Result::unwrap) {
+            let mut question = [0; 16 * 1024];
+            let _ = stream.read(&mut question);
+            let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nConnection: close");
+            let _ = stream
+                .write_all(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn whoever_is_not_known_or_may_not_is_told_what_to_do_about_it() {
+    let rows = [
+        ("400 Bad Request", "ExpiredToken", "the credentials of AWS have expired: renew them"),
+        ("403 Forbidden", "InvalidAccessKeyId", "the service does not know these credentials"),
+        ("403 Forbidden", "SignatureDoesNotMatch", "the service does not know these credentials"),
+        ("403 Forbidden", "AccessDenied", "give who runs mlo `s3:ListBucket` on the bucket"),
+    ];
+    let project = |address: std::net::SocketAddr| {
+        let text = THINGS.replace("BUCKET", BUCKET).replace("ADDRESS", &address.to_string());
+        Project::with(&[("main.tf", &text)])
+    };
+    for (status, code, help) in rows {
+        let team = Team { project: project(refusing(status, code)) };
+        for arguments in [&["plan"][..], &["state", "list"], &["state", "repair", "--auto-approve"]] {
+            team.mlo(arguments)
+                .ends_with(1)
+                .has(&["MLO6007", code, help])
+                .has_not(&["put back what mlo made"]);
+        }
+        team.mlo(&["state", "verify"]).ends_with(6).has(&[help]);
+    }
+    let project = project(refusing("403 Forbidden", "AccessDenied"));
+    let mut command = project.command(&["plan"]);
+    command.env("AWS_EC2_METADATA_DISABLED", "true");
+    said(&mut command).ends_with(1).has(&["MLO6007", "no credentials of AWS were found", "`AWS_PROFILE`"]);
+}

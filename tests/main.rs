@@ -11,6 +11,7 @@ mod cli;
 mod console;
 #[cfg(target_os = "linux")]
 mod control_plane;
+mod damaged;
 mod data;
 mod deployment;
 mod docs;

@@ -11,7 +11,7 @@ use crate::plan::{
     mark_as, mark_by_schema, plan_change, provider_block,
 };
 use crate::provider::{Change, Connection, ErrorClass, Progress, ProviderError, Subject, retry_change};
-use mlo_state::{Action as Intent, Address, Object, Record, Status, StoreError};
+use mlo_state::{Action as Intent, Address, Begun, Object, Record, Status, StoreError};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -319,12 +319,21 @@ impl Run<'_, '_, '_> {
             self.state.borrow_mut().depose(&address, key);
             records.push(Record::Deposed { address: address.clone(), key: key.clone() });
         }
-        let (token, deposed) = (call.token.to_owned(), call.deposed.clone());
-        let provider = &call.operation.provider;
-        let provider = provider_block(self.tree, provider).map(|_| provider.clone());
-        records.push(Record::Intend { operation, address, deposed, action: call.intent, token, provider });
+        records.push(self.begun(call).intend(operation));
         self.append(records).await?;
         Ok(operation)
+    }
+
+    /// What a call is begun with.
+    fn begun(&self, call: &Call<'_>) -> Begun {
+        let provider = &call.operation.provider;
+        Begun {
+            address: call.operation.address.clone(),
+            deposed: call.deposed.clone(),
+            action: call.intent,
+            token: call.token.to_owned(),
+            provider: provider_block(self.tree, provider).map(|_| provider.clone()),
+        }
     }
 
     /// A call came to nothing, or left an object half made. If there is none, what gave way is put back.
@@ -372,12 +381,14 @@ impl Run<'_, '_, '_> {
         let Some(mut progress) = started else { return Ok(CallEnd::Left) };
         let mut interrupt = self.applier.interrupt.clone();
         let sensitive = self.is_sensitive(call);
+        let mut begun = Some(Box::new(self.begun(call)));
         loop {
             let (handle, after) = match progress {
                 Progress::Done(value) => return Ok(CallEnd::Done(value)),
                 Progress::Pending { handle, after } => (handle, after),
             };
-            let record = Record::Progress { operation: number, handle: handle.clone(), sensitive };
+            let begun = begun.take();
+            let record = Record::Progress { operation: number, handle: handle.clone(), sensitive, begun };
             if self.append(vec![record]).await.is_err() {
                 return Ok(CallEnd::Left);
             }

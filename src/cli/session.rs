@@ -19,7 +19,7 @@ use crate::lang::load::{Given, States, Unwritten};
 use crate::plan::{Context, Inputs, Kind, Origin, PlanResult, Planner, Requests, Seen};
 use crate::provider::{self, Provider, Surroundings};
 use data_encoding::HEXLOWER;
-use mlo_state::{Held, Holder, Loaded, Pending, Snapshot, Store, StoreError};
+use mlo_state::{CredentialsFault, Held, Holder, Loaded, Pending, Snapshot, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -419,7 +419,11 @@ pub(super) fn store_failure(error: &StoreError, place: &Place) -> (Diagnostics, 
         StoreError::Foreign { .. } => (code::state::FOREIGN, "look whether this is the right folder".into()),
         StoreError::Sealed { error, .. } => (code::state::SEALED, super::vault::help(error)),
         StoreError::Stale { .. } => (code::state::STALE, "run the command again".into()),
+        StoreError::Denied { place, .. } if place.starts_with("s3:") => {
+            (code::state::IO, PERMISSION_S3.to_owned())
+        }
         StoreError::Denied { source, .. } => (code::state::IO, permission(source.kind())),
+        StoreError::Credentials { fault, .. } => (code::state::IO, credentials(*fault).to_owned()),
         _ => (
             code::state::IO,
             "mend the cause and run the command again: what was done is in the journal".to_owned(),
@@ -428,6 +432,24 @@ pub(super) fn store_failure(error: &StoreError, place: &Place) -> (Diagnostics, 
     let exit = if matches!(error, StoreError::Locked(_)) { Exit::Locked } else { Exit::Error };
     let message = Diagnostic::error(code, place.relative(&error.to_string()));
     (message.help(place.relative(&help)).into(), exit)
+}
+
+/// What to do about what may not be done in a bucket.
+const PERMISSION_S3: &str = "give who runs mlo `s3:ListBucket` on the bucket, `s3:GetObject`, `s3:PutObject` and `s3:DeleteObject` below the key, and the key of KMS if there is one; `aws sts get-caller-identity` says who that is";
+
+/// What to do about credentials that a bucket does not take.
+fn credentials(fault: CredentialsFault) -> &'static str {
+    match fault {
+        CredentialsFault::Missing => {
+            "no credentials of AWS were found: set `AWS_PROFILE` or `profile` in the `backend` block, or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or run where a role is attached"
+        }
+        CredentialsFault::Expired => {
+            "the credentials of AWS have expired: renew them, with `aws sso login` or new values of `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, and run the command again; what was done is in the journal"
+        }
+        CredentialsFault::Unknown => {
+            "the service does not know these credentials: look at `AWS_PROFILE`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, and whether the `backend` block names their service"
+        }
+    }
 }
 
 /// What to do about what may not be done.

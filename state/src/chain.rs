@@ -3,6 +3,7 @@
 //! In: a store. Out: a line for each thing that was looked at, with what is wrong with it. Never: a write; an end at the
 //! first thing that is wrong.
 
+use crate::file::HISTORY_MAX;
 use crate::snapshot::Version;
 use crate::store::{Store, StoreError};
 
@@ -27,11 +28,23 @@ pub enum Wrong {
         /// The serial whose snapshot says otherwise.
         next: u64,
     },
+    /// It is not there, though the next one followed it: nothing else is lost by that.
+    Gone {
+        /// The serial that followed it.
+        next: u64,
+    },
     /// It is whole, and of something else.
     Foreign {
         /// The lineage that it has.
         found: String,
     },
+}
+
+impl Wrong {
+    /// Whether the present state is as good without it.
+    pub fn is_warning(&self) -> bool {
+        matches!(self, Self::Gone { .. })
+    }
 }
 
 impl std::fmt::Display for Wrong {
@@ -43,6 +56,9 @@ impl std::fmt::Display for Wrong {
                     f,
                     "it is not the snapshot that serial {next} was made from: one of the two was changed"
                 )
+            }
+            Self::Gone { next } => {
+                write!(f, "it is gone, though serial {next} followed it: it cannot be looked at, or restored")
             }
             Self::Foreign { found } => write!(f, "it is of another state, whose lineage is `{found}`"),
         }
@@ -75,6 +91,12 @@ pub async fn verify(store: &dyn Store) -> Vec<Finding> {
             findings.push(Finding { what, found: String::new(), wrong });
         }
     }
+    if findings.iter().all(|finding| finding.wrong.is_none())
+        && let Err(error) = store.check().await
+    {
+        let (what, wrong) = ("the marker".to_owned(), Some(Wrong::Refused(error)));
+        findings.push(Finding { what, found: String::new(), wrong });
+    }
     let serials = match store.serials().await {
         Ok(serials) => serials,
         Err(error) => {
@@ -84,6 +106,7 @@ pub async fn verify(store: &dyn Store) -> Vec<Finding> {
         }
     };
     let mut next: Option<Version> = None;
+    let is_full = serials.len() > HISTORY_MAX;
     for serial in serials {
         let (version, wrong) = match store.version(serial).await {
             Ok(Some(version)) => {
@@ -93,11 +116,25 @@ pub async fn verify(store: &dyn Store) -> Vec<Finding> {
             Ok(None) => continue,
             Err(error) => (None, Some(Wrong::Refused(error))),
         };
+        findings.extend(next.as_ref().and_then(|next| gone(next, Some(serial))));
         let found = version.as_ref().map(told).unwrap_or_default();
         findings.push(Finding { what: format!("serial {serial}"), found, wrong });
         next = version;
     }
+    // Of a history that is full, the one before it all was put away.
+    findings.extend(next.as_ref().filter(|_| !is_full).and_then(|next| gone(next, None)));
     findings
+}
+
+/// The serial that one followed, if it is not there. `kept` is the newest before it that is.
+fn gone(next: &Version, kept: Option<u64>) -> Option<Finding> {
+    let (of, before) = (next.snapshot.serial, next.snapshot.serial.checked_sub(1)?);
+    let is_gone = before > 0 && next.stamp.prev.is_some() && kept != Some(before);
+    is_gone.then(|| Finding {
+        what: format!("serial {before}"),
+        found: String::new(),
+        wrong: Some(Wrong::Gone { next: of }),
+    })
 }
 
 fn judge(version: &Version, next: Option<&Version>, lineage: Option<&str>) -> Option<Wrong> {

@@ -352,7 +352,10 @@ pub async fn crash_keeps_outcomes_and_intents(open: Open<'_>, expire: Expire<'_>
     for records in [
         vec![intend(1), intend(2)],
         vec![done(1, Some(object("after"))), done(2, None)],
-        vec![intend(3), Record::Progress { operation: 3, handle: handle.clone(), sensitive: false }],
+        vec![
+            intend(3),
+            Record::Progress { operation: 3, handle: handle.clone(), sensitive: false, begun: None },
+        ],
         vec![done(9, Some(object("found"))), Record::Outputs { outputs }],
     ] {
         guard.append(records).await.expect("records can be appended");
@@ -472,7 +475,7 @@ pub async fn commit_keeps_open_intents(open: Open<'_>) {
     let guard = lock(&*store).await;
     guard.begin(LINEAGE.to_owned()).await.expect("a store that holds nothing takes a lineage");
     let handle = "operation/7".to_owned();
-    let progress = Record::Progress { operation: 2, handle, sensitive: true };
+    let progress = Record::Progress { operation: 2, handle, sensitive: true, begun: None };
     let records = vec![intend(1), intend(2), progress];
     guard.append(records).await.expect("records can be appended");
     guard.append(vec![done(1, Some(object("made")))]).await.expect("records can be appended");

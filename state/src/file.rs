@@ -7,8 +7,8 @@
 //! | `lineage` | says that state was kept here, and which snapshot was the last: tells a first run from a loss |
 //! | `lock` | locked by the kernel while a guard lives; never renamed or removed; names its holder |
 //! | `documents/NAME` | what was said about the state; written once |
-//! | `history/state-N.json` | the [`HISTORY_MAX`] snapshots before the present one |
-//! | `history/journal-N` | what was appended after each of these |
+//! | `history/state-N.json` | the [`HISTORY_MAX`] snapshots before the present one; that one too, where no journal tells what it holds |
+//! | `history/journal-N` | what was appended after each of these; `journal-0` by the first run |
 //!
 //! In: records and snapshots. Out: files of the owner alone, durable when a future resolves. Never: a link followed;
 //! a file edited in place, but for the journal's end; a call that blocks the caller's thread, except to drop a guard.
@@ -123,6 +123,10 @@ impl Store for FileStore {
 
     fn lock<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<Box<dyn Guard>, StoreError>> {
         Box::pin(guard::lock(self.clone(), holder.clone()))
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.look((), contents::check_mark)
     }
 
     fn serials(&self) -> BoxFuture<'_, Result<Vec<u64>, StoreError>> {

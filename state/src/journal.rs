@@ -57,6 +57,8 @@ pub enum Record {
         handle: String,
         /// Whether a value in the handle is.
         sensitive: bool,
+        /// What it was begun with, a second time: said by the first of an operation, for where the intent is lost.
+        begun: Option<Box<Begun>>,
     },
     /// An operation succeeded. Without an `Intend` before it, it records what was found (import, refresh, removal).
     Done {
@@ -103,6 +105,32 @@ pub enum Record {
     },
 }
 
+/// What an operation was begun with: see [`Record::Intend`].
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Begun {
+    /// What it acts on.
+    pub address: Address,
+    /// The key of the object, if it is one that was set aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deposed: Option<String>,
+    /// What it does.
+    pub action: Action,
+    /// Idempotency token that the call is made with.
+    pub token: String,
+    /// The configuration of a provider that is called, as the state names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+}
+
+impl Begun {
+    /// The record that says so before the call.
+    pub fn intend(self, operation: u64) -> Record {
+        let Self { address, deposed, action, token, provider } = self;
+        Record::Intend { operation, address, deposed, action, token, provider }
+    }
+}
+
 impl Record {
     /// Whether a value in it is sensitive.
     pub fn is_sensitive(&self) -> bool {
@@ -142,7 +170,7 @@ impl Pending {
     /// Records that open it again.
     pub(crate) fn carried(&self) -> Vec<Record> {
         let Self { operation, address, deposed, action, token, provider, handle, sensitive } = self.clone();
-        let progress = handle.map(|handle| Record::Progress { operation, handle, sensitive });
+        let progress = handle.map(|handle| Record::Progress { operation, handle, sensitive, begun: None });
         let intent = Record::Intend { operation, address, deposed, action, token, provider };
         std::iter::once(intent).chain(progress).collect()
     }
@@ -189,15 +217,48 @@ pub(crate) fn replay(
     Ok((snapshot, ledger))
 }
 
-/// [`replay`] of what is left of a journal: an intent that stands there twice counts once.
-pub(crate) fn replay_left(mut snapshot: Snapshot, records: Vec<Record>) -> (Snapshot, Ledger) {
-    let mut ledger = Ledger::default();
+/// An operation that is known to have begun, and no more than that: the record of its intent is lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stray {
+    /// Number of the operation.
+    pub operation: u64,
+    /// What the provider could be asked with, if no value in it is sensitive.
+    pub handle: Option<String>,
+}
+
+/// What [`replay_left`] makes of what is left of a journal.
+pub(crate) struct Replayed {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) ledger: Ledger,
+    /// Operations that have no outcome and cannot be asked after.
+    pub(crate) strays: Vec<Stray>,
+}
+
+/// [`replay`] of what is left of a journal: an intent that stands there twice counts once, and one that is lost is taken from
+/// what else tells of its operation.
+pub(crate) fn replay_left(mut snapshot: Snapshot, records: Vec<Record>) -> Replayed {
+    let (mut ledger, mut strays) = (Ledger::default(), BTreeMap::new());
     for record in records {
+        match &record {
+            Record::Progress { operation, handle, sensitive, begun } if ledger.open(*operation).is_none() => {
+                if let Some(begun) = begun.clone() {
+                    // It is not open, so it can be opened.
+                    let _ = ledger.note(&begun.intend(*operation));
+                } else {
+                    let handle = (!sensitive).then(|| handle.clone());
+                    strays.insert(*operation, Stray { operation: *operation, handle });
+                }
+            }
+            Record::Done { operation, .. } | Record::Failed { operation, .. } => {
+                strays.remove(operation);
+            }
+            _ => {}
+        }
         if ledger.note(&record).is_ok() {
             snapshot.put(record);
         }
     }
-    (snapshot, ledger)
+    Replayed { snapshot, ledger, strays: strays.into_values().collect() }
 }
 
 impl Snapshot {
@@ -253,7 +314,7 @@ impl Ledger {
                 }
                 operation
             }
-            Record::Progress { operation, handle, sensitive } => {
+            Record::Progress { operation, handle, sensitive, .. } => {
                 if let Some(pending) = self.open.get_mut(operation) {
                     pending.handle = Some(handle.clone());
                     pending.sensitive = *sensitive;

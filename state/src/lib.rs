@@ -46,9 +46,11 @@ pub use clock::Clock;
 pub use document::{Document, Names};
 pub use file::FileStore;
 pub use holder::{Held, Holder};
-pub use journal::{Action, Pending, Record};
+pub use journal::{Action, Begun, Pending, Record, Stray};
 pub use memory::MemoryStore;
 pub use s3::S3Store;
 pub use seal::Vault;
 pub use snapshot::{AttributePath, Object, Output, PathStep, Snapshot, Stamp, Status, Version};
-pub use store::{BoxFuture, Copied, Earlier, Guard, Loaded, Salvage, Store, StoreError, kept};
+pub use store::{
+    BoxFuture, Copied, CredentialsFault, Earlier, Guard, Loaded, Salvage, Store, StoreError, kept,
+};

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::journal::{self, Left, Pending};
+use crate::journal::{self, Left, Pending, Record, Replayed};
 use crate::seal::KeyName;
 use crate::snapshot::{Snapshot, Version};
 use crate::store::{Loaded, Salvage, StoreError};
@@ -48,7 +48,7 @@ impl Salvage {
         let Loaded { snapshot, pending, .. } = loaded;
         let base = snapshot.clone();
         let snapshot = snapshot.unwrap_or_else(|| Snapshot::empty(""));
-        Self { wrong: None, snapshot, pending, base, records: 0, lost: Vec::new() }
+        Self { wrong: None, snapshot, pending, base, records: 0, lost: Vec::new(), strays: Vec::new() }
     }
 }
 
@@ -108,10 +108,10 @@ impl Parts {
         let base = mine.rfind(|snapshot| snapshot.lineage == lineage);
         let mut snapshot = base.clone().unwrap_or_else(|| Snapshot::empty(lineage.clone()));
         let (mut pending, mut records) = (open_before(&journals, &lineage, snapshot.serial), 0);
-        let mut expected = snapshot.serial;
+        let (mut expected, mut strays) = (snapshot.serial, Vec::new());
         for (serial, lefts) in by_serial(journals, &lineage, newest, &mut lost).split_off(&snapshot.serial) {
             if serial > expected {
-                lost.push(between(expected, serial));
+                lost.push(between((expected, serial), is_journal_sure));
             }
             expected = serial.saturating_add(1);
             let damaged = lefts.iter().map(|left| left.damaged).sum::<usize>();
@@ -120,15 +120,18 @@ impl Parts {
                 lost.push(format!("{damaged} damaged line{s} of the journal after serial {serial}"));
             } else if lefts.iter().all(|left| left.header.is_none()) {
                 lost.push(format!("what was done after serial {serial}: its journal is empty"));
+            } else if serial < newest && !lefts.iter().flat_map(|left| &left.records).any(is_outcome) {
+                lost.push(untold(expected));
             }
             let all: Vec<_> = lefts.into_iter().flat_map(|left| left.records).collect();
             records += all.len();
-            let (next, ledger) = journal::replay_left(snapshot, all);
-            snapshot = next;
-            pending = ledger.into_pending();
+            let next = journal::replay_left(snapshot, all);
+            strays.extend(next.strays);
+            snapshot = next.snapshot;
+            pending = next.ledger.into_pending();
         }
         if expected < newest {
-            lost.push(between(expected, newest));
+            lost.push(between((expected, newest), is_journal_sure));
         } else if expected == newest && is_journal_sure {
             lost.push(format!("what was done after serial {newest}: there is no journal"));
         }
@@ -137,7 +140,7 @@ impl Parts {
         }
         snapshot.serial = newest.checked_add(1)?;
         snapshot.gone.clear();
-        Some(Salvage { wrong: Some(wrong.to_string()), snapshot, pending, base, records, lost })
+        Some(Salvage { wrong: Some(wrong.to_string()), snapshot, pending, base, records, lost, strays })
     }
 
     fn lineage(&self) -> Option<String> {
@@ -148,8 +151,23 @@ impl Parts {
     }
 }
 
-fn between(after: u64, before: u64) -> String {
-    format!("what was done after serial {after} and before serial {before}")
+/// What is not there of what came between two serials. Unless each serial has a journal, the second may be one that none tells of.
+fn between((after, before): (u64, u64), is_journal_sure: bool) -> String {
+    let said = format!("what was done after serial {after} and before serial {before}");
+    if is_journal_sure { said } else { format!("{said}, and what {UNTOLD} wrote then") }
+}
+
+/// What is not there of a serial that no journal tells of.
+fn untold(serial: u64) -> String {
+    format!("what serial {serial} holds, which no journal tells of, as when {UNTOLD} wrote it")
+}
+
+/// What writes objects to the state that a run did not journal.
+const UNTOLD: &str = "`mlo state push`, `restore` or `import-terraform`";
+
+/// Whether a record says what became of something.
+fn is_outcome(record: &Record) -> bool {
+    !matches!(record, Record::Intend { .. } | Record::Progress { .. })
 }
 
 /// Journals by the serial that they follow.
@@ -182,5 +200,6 @@ fn open_before(journals: &[Left], lineage: &str, serial: u64) -> Vec<Pending> {
         })
     };
     let records = journals.iter().filter(is_before).flat_map(|left| left.records.iter().cloned()).collect();
-    journal::replay_left(Snapshot::empty(lineage), records).1.into_pending()
+    let Replayed { ledger, .. } = journal::replay_left(Snapshot::empty(lineage), records);
+    ledger.into_pending()
 }

@@ -15,7 +15,7 @@ use futures_util::future::{Either, select};
 
 use crate::document::{Document, Names};
 use crate::holder::{Held, Holder};
-use crate::journal::{Pending, Record};
+use crate::journal::{Pending, Record, Stray};
 use crate::seal::{KeyName, SealError};
 use crate::snapshot::{Damage, DecodeError, EncodeError, Snapshot, Stamp, Version};
 
@@ -26,6 +26,11 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Store: Send + Sync {
     /// What is there now, without a lock: a whole snapshot of some moment, which may be over.
     fn read(&self) -> BoxFuture<'_, Result<Loaded, StoreError>>;
+
+    /// Looks at what a read passes over and a repair mends.
+    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Takes the lock if it is free, at once; waiting and trying again is the caller's.
     ///
@@ -183,6 +188,8 @@ pub struct Salvage {
     pub records: usize,
     /// What is missing in it, a sentence each.
     pub lost: Vec<String>,
+    /// Operations of which nothing but their beginning is known: objects that they made are not in it.
+    pub strays: Vec<Stray>,
 }
 
 /// A state with all that goes with it, to be taken to another store.
@@ -271,6 +278,17 @@ pub struct Earlier {
     pub serial: u64,
     /// Where it is.
     pub place: PathBuf,
+}
+
+/// Why a service does not know who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialsFault {
+    /// There are none.
+    Missing,
+    /// Their time is over.
+    Expired,
+    /// They are not such as the service knows.
+    Unknown,
 }
 
 /// What can go wrong, by what the user must do about it. Each prints as one line; none tells what the state holds.
@@ -371,6 +389,18 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// Give credentials, or renew them.
+    #[error("{} may not be {doing}: {said}", .place.display())]
+    Credentials {
+        /// What was being done, as a participle: `read`.
+        doing: &'static str,
+        /// To what.
+        place: PathBuf,
+        /// What the service said, or who was to give them.
+        said: String,
+        /// What is wrong with them.
+        fault: CredentialsFault,
+    },
     /// Mend the disk, make room.
     #[error("{} cannot be {doing}: {source}", .place.display())]
     Io {
@@ -419,7 +449,9 @@ impl StoreError {
     /// Whether nothing is known of what is there: who may read it, or has the key or the version for it, would know.
     pub fn is_for_now(&self) -> bool {
         match self {
-            Self::Newer { .. } | Self::Moved { .. } | Self::Doubtful { .. } => true,
+            Self::Newer { .. } | Self::Moved { .. } | Self::Doubtful { .. } | Self::Credentials { .. } => {
+                true
+            }
             Self::Denied { .. } => !self.is_not_ours(),
             Self::Sealed { error, .. } => !error.is_about_content(),
             _ => false,

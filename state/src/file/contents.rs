@@ -219,6 +219,15 @@ pub(super) fn read_mark(folder: &Folder) -> Result<Mark, StoreError> {
     Ok(Marker::decode(&bytes).map_or(Mark::Damaged, Mark::Is))
 }
 
+/// Refuses a marker that says nothing. A read passes over it, for what it speaks of is there and the next write makes it again;
+/// until then a loss is not told from a first run by it.
+pub(super) fn check_mark(folder: &Folder, vault: &Vault) -> Result<(), StoreError> {
+    match read_mark(folder)? {
+        Mark::Damaged => Err(refused(folder, vault, LINEAGE, Damage::Truncated.into())),
+        Mark::Absent | Mark::Is(_) => Ok(()),
+    }
+}
+
 /// A file that could not be believed, with what could be put in its place.
 fn refused(folder: &Folder, vault: &Vault, name: &str, error: DecodeError) -> StoreError {
     let is_damaged = matches!(error, DecodeError::Damaged(_));

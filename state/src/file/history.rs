@@ -62,20 +62,21 @@ pub(super) fn version(folder: &Folder, vault: &Vault, serial: u64) -> Result<Opt
 }
 
 /// Keeps the journal that follows a serial, which the next snapshot has in it: with the snapshot before, that one can be
-/// made again.
+/// made again. That of a first run is kept too, though nothing comes before it.
 pub(super) fn keep_journal(folder: &Folder, base_serial: u64) -> Result<(), StoreError> {
-    let Some(history) = folder.folder(HISTORY)? else { return Ok(()) };
     if folder.identity(JOURNAL)?.is_some() {
+        let history = folder.folder_or_create(HISTORY)?;
         folder.link(JOURNAL, &history, &journal_name(base_serial))?;
     }
     Ok(())
 }
 
-/// Removes all but the newest [`HISTORY_MAX`] snapshots, and the journals that follow none of them.
-pub(super) fn prune(folder: &Folder) -> Result<(), StoreError> {
+/// Removes all but the newest [`HISTORY_MAX`] snapshots before the present one, and the journals that come before them all.
+pub(super) fn prune(folder: &Folder, present: u64) -> Result<(), StoreError> {
     let Some(history) = folder.folder(HISTORY)? else { return Ok(()) };
-    let kept = serials(&history)?;
-    let oldest = kept.iter().take(HISTORY_MAX).next_back().copied();
+    let mut kept = serials(&history)?;
+    kept.retain(|serial| *serial < present);
+    let oldest = kept.get(HISTORY_MAX - 1).copied();
     for serial in kept.into_iter().skip(HISTORY_MAX) {
         history.remove(&file_name(serial))?;
     }

@@ -42,7 +42,8 @@ pub(super) fn keep_aside(folder: &Folder, name: &str) -> Result<(), StoreError> 
 /// If nothing can be, or if it is sealed with a key that is not to be had, may not be read, is newer, or elsewhere: then
 /// nothing is damaged for all one knows.
 pub(super) fn of(folder: &Folder, vault: &Vault) -> Result<Salvage, StoreError> {
-    let wrong = match contents::load(folder, vault) {
+    let loaded = contents::load(folder, vault);
+    let wrong = match loaded.and_then(|all| contents::check_mark(folder, vault).map(|()| all)) {
         Ok(contents) => return contents.into_loaded().map(Salvage::whole),
         // Whether the key is another one or what it should open was changed, the rest of the folder tells.
         Err(error) if error.is_for_now() && error.refusing().is_none() => return Err(error),

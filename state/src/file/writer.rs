@@ -74,6 +74,8 @@ struct Known {
     ledger: Ledger,
     marked: bool,
     journal: OpenJournal,
+    /// Records were appended since the last commit: they tell what the next one brings.
+    appended: bool,
 }
 
 /// The journal on its way from a file to an open file.
@@ -210,6 +212,7 @@ impl Writer {
         // intent too many, which finds nothing, rather than one too few.
         let noted = self.known()?.ledger.note_all(records);
         noted.map_err(|_| StoreError::Misused { how: "an operation was begun twice" })?;
+        self.known()?.appended = true;
         Ok(text)
     }
 
@@ -285,9 +288,14 @@ impl Writer {
         known.digest = Some(digest);
         known.marked = false;
         known.journal = OpenJournal::Closed(JournalFile::Stale);
+        let is_told = std::mem::take(&mut known.appended);
         // For a repair, which without it is told what is missing.
         let _ = history::keep_journal(&self.folder, present);
         self.folder.sync().inspect_err(|error| self.halted = Some(error.to_string()))?;
+        if !is_told {
+            // No journal could make it again.
+            let _ = history::put(&self.folder, &self.vault, (snapshot, &stamp));
+        }
         // The state is durable. What is left is tidied by the next write too, so a failure loses nothing.
         let _ = self.tidy();
         Ok(())
@@ -310,8 +318,8 @@ impl Writer {
         let digest = Some(replaced.inspect_err(|_| drop(self.folder.remove(STATE_NEW)))?);
         self.folder.sync()?;
         let ledger = Ledger::of_pending(pending);
-        let (lineage, journal) = (Some(snapshot.lineage), OpenJournal::Closed(JournalFile::Stale));
-        self.known = Some(Known { lineage, serial: snapshot.serial, digest, ledger, journal, marked: false });
+        self.known = Some(Known { digest, ledger, ..Known::written(&snapshot) });
+        history::put(&self.folder, &self.vault, (&snapshot, &stamp))?;
         for earlier in history.iter().take(HISTORY_MAX) {
             history::put(&self.folder, &self.vault, (&earlier.snapshot, &earlier.stamp))?;
         }
@@ -330,12 +338,12 @@ impl Writer {
         self.folder.sync()?;
         salvage::keep_aside(&self.folder, JOURNAL)?;
         salvage::keep_aside(&self.folder, LINEAGE)?;
-        let (lineage, journal) = (Some(snapshot.lineage), OpenJournal::Closed(JournalFile::Stale));
         let ledger = Ledger::of_pending(pending);
-        self.known = Some(Known { lineage, serial: snapshot.serial, digest, ledger, journal, marked: false });
+        self.known = Some(Known { digest, ledger, ..Known::written(&snapshot) });
         self.halted = None;
         self.open_journal()?;
-        history::prune(&self.folder)
+        history::put(&self.folder, &self.vault, (&snapshot, &stamp))?;
+        history::prune(&self.folder, snapshot.serial)
     }
 
     fn reseal(&mut self) -> Result<(), StoreError> {
@@ -373,7 +381,8 @@ impl Writer {
     fn tidy(&mut self) -> Result<(), StoreError> {
         // There always is a journal, so that one that is gone is seen to be gone.
         self.open_journal()?;
-        history::prune(&self.folder)
+        let present = self.known()?.serial;
+        history::prune(&self.folder, present)
     }
 
     /// The journal, open at its end: the present one without its torn end, or a new one.
@@ -433,6 +442,20 @@ impl Known {
             ledger: contents.ledger.clone(),
             marked: contents.marked,
             journal: OpenJournal::Closed(contents.journal.clone()),
+            appended: false,
+        }
+    }
+
+    /// Of a snapshot that was written just now in the place of what was there.
+    fn written(snapshot: &Snapshot) -> Self {
+        Self {
+            lineage: Some(snapshot.lineage.clone()),
+            serial: snapshot.serial,
+            digest: None,
+            ledger: Ledger::default(),
+            marked: false,
+            journal: OpenJournal::Closed(JournalFile::Stale),
+            appended: false,
         }
     }
 

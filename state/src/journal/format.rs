@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::crc32c::crc32c;
-use super::{Action, Record};
+use super::{Action, Begun, Record};
 use crate::address::Address;
 use crate::json;
 use crate::seal::{self, Frames, KeyName, SealError, Subject, Vault};
@@ -250,7 +250,9 @@ fn check_writable(record: &Record) -> Result<(), EncodeError> {
             object.as_deref().map_or(Ok(()), writable::object)
         }
         Record::Outputs { outputs } => outputs.values().try_for_each(writable::output),
-        Record::Progress { .. } => Ok(()),
+        Record::Progress { begun, .. } => {
+            begun.as_ref().map_or(Ok(()), |begun| writable::address(&begun.address))
+        }
     }
 }
 
@@ -371,6 +373,8 @@ enum RecordOut<'a> {
         handle: &'a str,
         #[serde(skip_serializing_if = "is_false")]
         sensitive: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        begun: Option<&'a Begun>,
     },
     Done {
         operation: u64,
@@ -407,8 +411,9 @@ impl<'a> From<&'a Record> for RecordOut<'a> {
                 let (deposed, provider) = (deposed.as_deref(), provider.as_deref());
                 Self::Intend { operation: *operation, address, deposed, action: *action, token, provider }
             }
-            Record::Progress { operation, handle, sensitive } => {
-                Self::Progress { operation: *operation, handle, sensitive: *sensitive }
+            Record::Progress { operation, handle, sensitive, begun } => {
+                let begun = begun.as_deref();
+                Self::Progress { operation: *operation, handle, sensitive: *sensitive, begun }
             }
             Record::Done { operation, address, deposed, object } => {
                 let (deposed, object) = (deposed.as_deref(), object.as_deref().map(ObjectOut::from));
@@ -446,6 +451,8 @@ enum RecordIn {
         handle: String,
         #[serde(default)]
         sensitive: bool,
+        #[serde(default)]
+        begun: Option<Box<Begun>>,
     },
     Done {
         operation: u64,
@@ -482,8 +489,8 @@ impl From<RecordIn> for Record {
             RecordIn::Intend { operation, address, deposed, action, token, provider } => {
                 Self::Intend { operation, address, deposed, action, token, provider }
             }
-            RecordIn::Progress { operation, handle, sensitive } => {
-                Self::Progress { operation, handle, sensitive }
+            RecordIn::Progress { operation, handle, sensitive, begun } => {
+                Self::Progress { operation, handle, sensitive, begun }
             }
             RecordIn::Done { operation, address, deposed, object } => {
                 Self::Done { operation, address, deposed, object: read(object) }

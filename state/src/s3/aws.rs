@@ -22,7 +22,7 @@ use mlo_aws::{Access, chain};
 pub use mlo_aws::AssumeRole;
 
 use super::bucket::{Bucket, Found, Only, Page, Refusal};
-use crate::store::BoxFuture;
+use crate::store::{BoxFuture, CredentialsFault};
 
 /// Where a bucket is, who asks, and how objects are kept: as Terraform's `backend "s3"` has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -231,7 +231,11 @@ where
             // It never left: another attempt would be the same.
             SdkError::ConstructionFailure(_) => Refusal::Failed(text),
             SdkError::DispatchFailure(failure) if failure.is_user() => Refusal::Failed(text),
-            SdkError::DispatchFailure(_) if text.contains("credentials") => Refusal::Denied(text),
+            SdkError::DispatchFailure(_) if text.contains("credentials") => {
+                let is_over = text.contains("expired") || text.contains("Expired");
+                let fault = if is_over { CredentialsFault::Expired } else { CredentialsFault::Missing };
+                Refusal::Credentials(fault, text)
+            }
             _ => Refusal::Unknown(text),
         };
     };
@@ -247,7 +251,12 @@ where
         (301 | 307 | 308, _) | (400, "AuthorizationHeaderMalformed") => {
             Refusal::Failed(format!("the bucket is in another region: set `region` ({status} {code})"))
         }
-        (401 | 403, _) | (_, "ExpiredToken") => Refusal::Denied(text),
+        (_, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired") => {
+            Refusal::Credentials(CredentialsFault::Expired, text)
+        }
+        (_, "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "InvalidClientTokenId")
+        | (401, _) => Refusal::Credentials(CredentialsFault::Unknown, text),
+        (403, _) => Refusal::Denied(text),
         (429 | 500.., _) => Refusal::Unknown(text),
         _ => Refusal::Failed(text),
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// The bytes of an object.
 pub use bytes::Bytes;
 
-use crate::store::BoxFuture;
+use crate::store::{BoxFuture, CredentialsFault};
 
 /// A bucket, or a model of one.
 pub trait Bucket: Send + Sync {
@@ -80,6 +80,9 @@ pub enum Refusal {
     /// It may not be done.
     #[error("{0}")]
     Denied(String),
+    /// Who asks has no credentials that hold.
+    #[error("{1}")]
+    Credentials(CredentialsFault, String),
     /// It cannot be done.
     #[error("{0}")]
     Failed(String),

@@ -26,6 +26,9 @@ pub(super) const SNAPSHOTS: &str = "snapshots/";
 /// What the name of a snapshot ends with.
 pub(super) const SNAPSHOT: &str = ".json";
 
+/// What the name of its copy ends with: the same bytes a second time. Before [`SNAPSHOT`] in the order of names.
+pub(super) const COPY: &str = ".copy";
+
 /// What the name of what goes with a snapshot ends with.
 pub(super) const OPEN: &str = ".open";
 
@@ -64,6 +67,21 @@ pub(super) fn part(serial: u64, bytes: &[u8], ending: &str) -> Part {
     let sha256 = HEXLOWER.encode(&Sha256::digest(bytes));
     let digits = sha256.get(..16).unwrap_or_default();
     Part { name: format!("{SNAPSHOTS}{serial:020}-{digits}{ending}"), sha256 }
+}
+
+impl Part {
+    /// The name of the copy of a snapshot.
+    pub(super) fn copy_name(&self) -> String {
+        format!("{}{COPY}", self.name.strip_suffix(SNAPSHOT).unwrap_or(&self.name))
+    }
+}
+
+/// Of the name of a snapshot or of its copy, what it ends with, and the name of the snapshot.
+pub(super) fn snapshot_of(name: &str) -> Option<(&'static str, String)> {
+    if name.ends_with(SNAPSHOT) {
+        return Some((SNAPSHOT, name.to_owned()));
+    }
+    Some((COPY, format!("{}{SNAPSHOT}", name.strip_suffix(COPY)?)))
 }
 
 /// The serial in a name that [`part`] made.

@@ -214,7 +214,11 @@ impl Client {
             |text: String| StoreError::Io { doing, place: place.clone(), source: io::Error::other(text) };
         match refusal {
             Refusal::Denied(text) => {
-                StoreError::Denied { doing, place: place.clone(), source: io::Error::other(text) }
+                let source = io::Error::new(io::ErrorKind::PermissionDenied, text);
+                StoreError::Denied { doing, place: place.clone(), source }
+            }
+            Refusal::Credentials(fault, said) => {
+                StoreError::Credentials { doing, place: place.clone(), said, fault }
             }
             Refusal::Unmet => {
                 io("the service says that a condition does not hold where there was none".to_owned())

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::chain;
-use super::contents::{self, LINEAGE, OPEN, SNAPSHOT, SNAPSHOTS, part, serial_of};
+use super::contents::{self, LINEAGE, OPEN, SNAPSHOTS, part, serial_of, snapshot_of};
 use super::head::{HEAD, Head, Kept, Part, Position, refused};
 use super::request::Client;
 use super::sealing::OPEN_PART;
@@ -91,12 +91,14 @@ impl Search<'_> {
         let named: Option<Vec<Kept>> = head.map(|head| head.kept().collect());
         let mut all: BTreeMap<u64, Vec<(Part, Version)>> = BTreeMap::new();
         for name in self.client.list(SNAPSHOTS, "").await? {
-            let is_named = |named: &Vec<Kept>| named.iter().any(|kept| kept.part.name == name);
-            if !name.ends_with(SNAPSHOT) || !named.as_ref().is_none_or(is_named) {
+            let Some((ending, of)) = snapshot_of(&name) else { continue };
+            let is_named =
+                |named: &Vec<Kept>| named.iter().any(|kept| [&of, &name].contains(&&kept.part.name));
+            if !named.as_ref().is_none_or(is_named) {
                 continue;
             }
             let Some(serial) = serial_of(&name) else { continue };
-            let found = match self.snapshot(&name, serial).await? {
+            let found = match self.snapshot((&name, ending), serial).await? {
                 Some((part, read)) => {
                     self.parts.take_version(serial, read.map(Some))?.map(|version| (part, version))
                 }
@@ -124,9 +126,12 @@ impl Search<'_> {
             }
             self.newest(serial);
             self.parts.versions.insert(serial, version);
-            let kept = named.iter().flatten().find(|kept| kept.part.name == part.name).cloned();
-            let kept = kept.unwrap_or(Kept { serial, part, open: None, folded: Position::default() });
-            self.leavings.earlier.push(kept);
+            let of = snapshot_of(&part.name).map(|(_, of)| of);
+            let is_it = |kept: &&Kept| kept.part.name == part.name || Some(&kept.part.name) == of.as_ref();
+            let kept = named.iter().flatten().find(is_it).cloned();
+            let kept =
+                kept.unwrap_or(Kept { serial, part: part.clone(), open: None, folded: Position::default() });
+            self.leavings.earlier.push(Kept { part, ..kept });
         }
         Ok(())
     }
@@ -134,11 +139,11 @@ impl Search<'_> {
     /// What its name says is there, and the snapshot in it, or why that cannot be read.
     async fn snapshot(
         &self,
-        name: &str,
+        (name, ending): (&str, &str),
         serial: u64,
     ) -> Result<Option<(Part, Result<Version, StoreError>)>, StoreError> {
         let Some(found) = self.client.get(name, SNAPSHOT_BYTES_MAX).await? else { return Ok(None) };
-        let part = part(serial, &found.body, SNAPSHOT);
+        let part = part(serial, &found.body, ending);
         if part.name != name {
             return Ok(None);
         }

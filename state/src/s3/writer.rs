@@ -57,6 +57,8 @@ pub(super) struct Writer {
     last: u64,
     /// A group that is being written. It stays here when who writes it gives up, and is written on by the next.
     group: Option<Group>,
+    /// Records were appended since the last commit: they tell what the next one brings.
+    appended: bool,
     /// What the first failed write of records said.
     halted: Option<String>,
     /// The head was damaged when it was read: nothing but a repair replaces it.
@@ -65,6 +67,13 @@ pub(super) struct Writer {
     leavings: Leavings,
     /// What it seals with.
     seals: Seals,
+}
+
+/// How often a snapshot is written: twice where no journal tells what is in it, and a repair could not make it again.
+#[derive(Clone, Copy)]
+enum Copies {
+    One,
+    Two,
 }
 
 /// What is in the bucket, apart from the objects of the state.
@@ -135,7 +144,8 @@ impl Writer {
 
     fn new(head: Head, tag: String, (seals, is_broken): (Seals, bool)) -> Self {
         let (known, group, halted, leavings) = (None, None, None, Leavings::default());
-        Self { head, tag, known, last: 0, group, halted, is_broken, leavings, seals }
+        let appended = false;
+        Self { head, tag, known, last: 0, group, appended, halted, is_broken, leavings, seals }
     }
 
     pub(super) async fn read(&mut self, client: &Client, lease: &Lease) -> Result<Loaded, StoreError> {
@@ -321,6 +331,7 @@ impl Writer {
         // too many, which finds nothing, rather than one too few.
         let noted = known.ledger.note_all(records);
         noted.map_err(|_| StoreError::Misused { how: "an operation was begun twice" })?;
+        self.appended = true;
         Ok(text)
     }
 
@@ -362,7 +373,8 @@ impl Writer {
         }
         let prev = self.known.as_ref().and_then(|known| known.digest.clone());
         let stamp = Stamp::by(&lease.holder, prev);
-        let (kept, digest) = self.write_snapshot(client, (snapshot, &stamp)).await?;
+        let copies = if self.appended { Copies::One } else { Copies::Two };
+        let (kept, digest) = self.write_snapshot(client, (snapshot, &stamp), copies).await?;
         let open = self.write_open(client, snapshot).await?;
         let mut earlier = self.head.earlier.clone();
         earlier.splice(0..0, self.head.present());
@@ -379,6 +391,7 @@ impl Writer {
             ..self.head.clone()
         };
         self.write_head(client, lease, head).await?;
+        self.appended = false;
         if let Some(known) = &mut self.known {
             known.digest = Some(digest);
         }
@@ -415,12 +428,13 @@ impl Writer {
         let mut earlier = Vec::new();
         let copy = copy.written_by(&lease.holder)?;
         for Version { snapshot, stamp, .. } in copy.history.iter().take(HISTORY_MAX) {
-            let (part, _) = self.write_snapshot(client, (snapshot, stamp)).await?;
+            let (part, _) = self.write_snapshot(client, (snapshot, stamp), Copies::One).await?;
             // Nothing of the journal here leads to it or from it.
             let folded = Position { epoch: self.head.epoch, sequence: self.last };
             earlier.push(Kept { serial: snapshot.serial, part, open: None, folded });
         }
-        let (part, digest) = self.write_snapshot(client, (&copy.snapshot, &copy.stamp)).await?;
+        let state = (&copy.snapshot, &copy.stamp);
+        let (part, digest) = self.write_snapshot(client, state, Copies::Two).await?;
         let ledger = Ledger::of_pending(copy.pending);
         let marker = contents::find_marker(client).await?;
         self.known = Some(Known { ledger, digest: None, marker });
@@ -469,7 +483,7 @@ impl Writer {
             }
         }
         let stamp = Stamp::by(&lease.holder, None);
-        let (part, digest) = self.write_snapshot(client, (&snapshot, &stamp)).await?;
+        let (part, digest) = self.write_snapshot(client, (&snapshot, &stamp), Copies::Two).await?;
         let (ledger, marker) = (Ledger::of_pending(pending), contents::find_marker(client).await?);
         self.known = Some(Known { ledger, digest: Some(digest), marker });
         earlier.truncate(HISTORY_MAX);
@@ -550,11 +564,15 @@ impl Writer {
         &self,
         client: &Client,
         (snapshot, stamp): (&Snapshot, &Stamp),
+        copies: Copies,
     ) -> Result<(Part, String), StoreError> {
         let mut bytes = Vec::new();
         let digest = snapshot.seal(stamp, client.vault(), &mut bytes).map_err(unwritable)?;
-        let part = part(snapshot.serial, &bytes, contents::SNAPSHOT);
-        client.keep(&part.name, &bytes.into()).await?;
+        let (part, bytes) = (part(snapshot.serial, &bytes, contents::SNAPSHOT), bytes.into());
+        client.keep(&part.name, &bytes).await?;
+        if let Copies::Two = copies {
+            client.keep(&part.copy_name(), &bytes).await?;
+        }
         Ok((part, digest))
     }
 
@@ -574,14 +592,23 @@ impl Writer {
         Ok(Some(part))
     }
 
+    /// Up to where nobody needs the journal. What leads from one snapshot that is kept to the next, a repair may need, and what
+    /// leads to the first of all.
+    fn needless(&self) -> Position {
+        let Some(oldest) = self.head.kept().last() else { return Position::default() };
+        // Of those that were sealed anew, or came from elsewhere, none has a journal that leads to it.
+        let has_journal = self.head.earlier.is_empty() || oldest.folded != self.head.folded;
+        if oldest.serial == 1 && has_journal { Position::default() } else { oldest.folded }
+    }
+
     /// Removes what the commit has made stale. Never anything that a later holder may have written: its serials and its
     /// places in the journal are higher.
     async fn tidy(&self, client: &Client) -> Result<(), StoreError> {
         let kept: Vec<_> = self.head.kept().collect();
         let named = kept.iter().flat_map(|kept| std::iter::once(&kept.part).chain(&kept.open));
-        let named: Vec<_> = named.map(|part| part.name.as_str()).collect();
-        // What leads from one snapshot that is kept to the next, a repair may need.
-        let needless = kept.last().map_or(Position::default(), |oldest| oldest.folded);
+        let copy = self.head.snapshot.as_ref().map(Part::copy_name);
+        let named: Vec<_> = named.map(|part| part.name.as_str()).chain(copy.as_deref()).collect();
+        let needless = self.needless();
         let mut stale = client.list(SNAPSHOTS, "").await?;
         stale.retain(|name| {
             serial_of(name).is_some_and(|serial| serial <= self.head.serial)

@@ -16,8 +16,10 @@ async fn folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::new(dir.path().to_owned());
     let guard = store.lock(&holder()).await.unwrap();
+    guard.begin("5f2b-lineage".to_owned()).await.unwrap();
     let mut snapshot = Snapshot::empty("5f2b-lineage");
     for serial in 1..=3 {
+        guard.append(vec![Record::Outputs { outputs: [].into() }]).await.unwrap();
         snapshot.serial = serial;
         snapshot.objects.insert(format!("t.n[{serial}]").parse().unwrap(), object("hunter2"));
         guard.commit(snapshot.clone()).await.unwrap();

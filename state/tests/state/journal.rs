@@ -65,7 +65,8 @@ async fn file_has_a_header_and_a_line_for_each_group() {
         object: None,
         message: "no space".to_owned(),
     };
-    let progress = Record::Progress { operation: 2, handle: "op/2".to_owned(), sensitive: false };
+    let progress =
+        Record::Progress { operation: 2, handle: "op/2".to_owned(), sensitive: false, begun: None };
     let outputs = Record::Outputs { outputs: [].into() };
     let (address, key) = (|| "t.n[3]".parse().unwrap(), || "00c0ffee".to_owned());
     let deposed = Record::Deposed { address: address(), key: key() };
@@ -168,7 +169,7 @@ fn records_fold_in_order() {
         intend(2),
         done(1, Some(object("made"))),
         intend(3),
-        Record::Progress { operation: 3, handle: "op/3".to_owned(), sensitive: false },
+        Record::Progress { operation: 3, handle: "op/3".to_owned(), sensitive: false, begun: None },
         done(2, None),
         done(7, Some(object("found"))),
     ];
@@ -193,7 +194,7 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
         2 => done(operation, None),
         3 => Record::Deposed { address: address(operation), key: key() },
         4 => Record::Restored { address: address(operation), key: key() },
-        _ => Record::Progress { operation, handle: "op".to_owned(), sensitive: operation > 3 },
+        _ => Record::Progress { operation, handle: "op".to_owned(), sensitive: operation > 3, begun: None },
     });
     prop::collection::vec(record, 0..20)
 }

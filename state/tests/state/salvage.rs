@@ -8,7 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mlo_state::s3::ModelBucket;
 use mlo_state::seal::{DataKey, Key, KeyError, KeyName, Random, Scope, Wrapped};
-use mlo_state::{FileStore, Loaded, Object, Record, S3Store, Snapshot, Store, StoreError, Vault, chain};
+use mlo_state::{
+    Begun, FileStore, Loaded, Object, Record, S3Store, Snapshot, Store, StoreError, Stray, Vault, chain,
+};
 
 use crate::journal::{done, holder, intend, object};
 use crate::s3::{clock, lock};
@@ -25,10 +27,15 @@ async fn folder() -> (tempfile::TempDir, Loaded) {
 
 /// Writes them.
 async fn fill(store: &dyn Store) {
+    fill_to(3, store).await;
+}
+
+/// Writes serials up to `last`.
+async fn fill_to(last: u64, store: &dyn Store) {
     let guard = store.lock(&holder()).await.unwrap();
     guard.begin("5f2b-lineage".to_owned()).await.unwrap();
     let mut snapshot = Snapshot::empty("5f2b-lineage");
-    for serial in 1..=3 {
+    for serial in 1..=last {
         guard.append(vec![intend(serial)]).await.unwrap();
         guard.append(vec![done(serial, Some(made(serial)))]).await.unwrap();
         snapshot.objects.insert(format!("t.n[{serial}]").parse().unwrap(), made(serial));
@@ -133,6 +140,16 @@ const ROWS: &[Row] = &[
             remove(dir, "state.json");
             remove(dir, "history/state-1.json");
             remove(dir, "history/state-2.json");
+        },
+        &[],
+    ),
+    (
+        "a state, all snapshots and the first journal gone",
+        |dir| {
+            remove(dir, "state.json");
+            remove(dir, "history/state-1.json");
+            remove(dir, "history/state-2.json");
+            remove(dir, "history/journal-0");
         },
         &["what was done after serial 0 and before serial 1"],
     ),
@@ -397,8 +414,8 @@ const BUCKET: &[BucketRow] = &[
     ("snapshots/00000000000000000003", Gone, &[]),
     ("snapshots/00000000000000000003", Spoilt, &[]),
     ("snapshots/00000000000000000003", Emptied, &[]),
-    ("snapshots/", Gone, &["what was done after serial 0 and before serial 1"]),
-    ("head snapshots/", Gone, &["what was done after serial 0 and before serial 1"]),
+    ("snapshots/", Gone, &[]),
+    ("head snapshots/", Gone, &[]),
     ("head lineage", Gone, &[]),
     ("head lineage snapshots/00000000000000000003", Gone, &[]),
     (OUTCOME, Gone, &["the part journal/00000000000000000001/00000000000000000008 of the journal"]),
@@ -487,4 +504,154 @@ async fn a_head_that_was_put_back_is_told_by_the_marker() {
     let salvage = guard.salvage().await.unwrap();
     assert_eq!((salvage.base, salvage.lost), (Some(snapshot.clone()), vec![]));
     assert_eq!(salvage.snapshot, Snapshot { serial: 5, ..snapshot });
+}
+
+/// The only serial that there is, told by a journal or, as after `state push`, by none.
+async fn first(store: &dyn Store, is_told: bool) -> Snapshot {
+    if is_told {
+        fill_to(1, store).await;
+    } else {
+        let guard = store.lock(&holder()).await.unwrap();
+        let mut pushed = Snapshot { serial: 1, ..Snapshot::empty("5f2b-lineage") };
+        pushed.objects.insert("t.n[1]".parse().unwrap(), made(1));
+        guard.commit(pushed).await.unwrap();
+        guard.release().await.unwrap();
+    }
+    store.read().await.unwrap().snapshot.unwrap()
+}
+
+/// Repairs a store, and says what is lost; what is had must be `before`.
+async fn repaired(store: &dyn Store, before: &Snapshot, what: &str) {
+    store.read().await.expect_err(what);
+    let guard = store.lock(&holder()).await.unwrap();
+    let salvage = guard.salvage().await.expect(what);
+    assert_eq!((&salvage.lost, &salvage.strays), (&vec![], &vec![]), "{what}");
+    assert_eq!(salvage.snapshot.objects, before.objects, "{what}");
+    guard.replace(salvage).await.expect(what);
+    guard.release().await.unwrap();
+    assert_eq!(store.read().await.expect(what).snapshot.unwrap().objects, before.objects, "{what}");
+}
+
+#[tokio::test]
+async fn the_first_serial_of_a_folder_is_not_lost_by_one_byte() {
+    let damages: [(&str, Change); 4] = [
+        ("emptied", |dir| put(&dir.join("state.json"), b"")),
+        ("gone", |dir| remove(dir, "state.json")),
+        ("a flipped bit", |dir| {
+            edit(dir, "state.json", |mut bytes| {
+                bytes[90] ^= 1;
+                bytes
+            });
+        }),
+        ("gone, with the marker", |dir| {
+            remove(dir, "state.json");
+            remove(dir, "lineage");
+        }),
+    ];
+    for is_told in [true, false] {
+        for (what, damage) in damages {
+            let what = format!("{what}, told by a journal: {is_told}");
+            let dir = tempfile::tempdir().unwrap();
+            let store = FileStore::new(dir.path().to_owned());
+            let before = first(&store, is_told).await;
+            damage(dir.path());
+            repaired(&store, &before, &what).await;
+            // The repaired one is the only one of its kind again, and no more to be lost.
+            damage(dir.path());
+            repaired(&store, &before, &format!("{what}, twice")).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_serial_of_a_bucket_is_not_lost_by_one_byte() {
+    for is_told in [true, false] {
+        for harm in [Gone, Spoilt, Emptied] {
+            let clock = clock();
+            let bucket = ModelBucket::new(clock.clone());
+            let store = S3Store::new(Arc::new(bucket.clone()), "k", clock);
+            let before = first(&store, is_told).await;
+            for round in ["once", "twice"] {
+                let keys = bucket.keys();
+                let newest =
+                    keys.iter().rfind(|key| key.starts_with("k/snapshots/") && key.ends_with(".json"));
+                bucket.meddle(newest.unwrap(), |body| harm.done_to(&body));
+                let is = harm as u8;
+                repaired(&store, &before, &format!("harm {is}, told by a journal: {is_told}, {round}")).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_pushed_over_a_state_is_kept_twice() {
+    let (dir, before) = folder().await;
+    let store = FileStore::new(dir.path().to_owned());
+    let guard = store.lock(&holder()).await.unwrap();
+    let mut pushed = Snapshot { serial: 4, ..before.snapshot.unwrap() };
+    pushed.objects.insert("t.pushed".parse().unwrap(), made(40));
+    guard.commit(pushed.clone()).await.unwrap();
+    guard.release().await.unwrap();
+    put(&dir.path().join("state.json"), b"");
+    repaired(&store, &pushed, "emptied").await;
+}
+
+#[tokio::test]
+async fn a_serial_that_no_journal_tells_of_is_said_to_be_lost() {
+    let (dir, before) = folder().await;
+    let store = FileStore::new(dir.path().to_owned());
+    let guard = store.lock(&holder()).await.unwrap();
+    guard.commit(Snapshot { serial: 4, ..before.snapshot.clone().unwrap() }).await.unwrap();
+    guard.commit(Snapshot { serial: 5, ..before.snapshot.unwrap() }).await.unwrap();
+    guard.release().await.unwrap();
+    remove(dir.path(), "state.json");
+    remove(dir.path(), "history/state-5.json");
+    let salvage = store.lock(&holder()).await.unwrap().salvage().await.unwrap();
+    assert_eq!(
+        salvage.lost,
+        [
+            "what serial 5 holds, which no journal tells of, as when `mlo state push`, `restore` or `import-terraform` wrote it"
+        ]
+    );
+}
+
+/// An operation that can be asked about; `is_said`: with what it was begun.
+fn progress(operation: u64, sensitive: bool, is_said: bool) -> Record {
+    let Record::Intend { address, deposed, action, token, provider, .. } = intend(operation) else {
+        unreachable!("an intent is one");
+    };
+    let begun = Begun { address, deposed, action, token, provider };
+    let begun = is_said.then(|| Box::new(begun));
+    Record::Progress { operation, handle: format!("handle/{operation}"), sensitive, begun }
+}
+
+#[tokio::test]
+async fn an_operation_whose_intent_is_lost_stays_open_if_anything_tells_what_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::new(dir.path().to_owned());
+    let guard = store.lock(&holder()).await.unwrap();
+    guard.begin("5f2b-lineage".to_owned()).await.unwrap();
+    guard.append((1..=5).map(intend).collect()).await.unwrap();
+    let later = vec![
+        progress(1, false, true),
+        progress(1, false, false),
+        progress(2, false, false),
+        progress(3, true, false),
+        progress(4, false, false),
+        done(4, Some(made(4))),
+    ];
+    guard.append(later).await.unwrap();
+    guard.release().await.unwrap();
+    break_line(dir.path(), 1);
+    let salvage = store.lock(&holder()).await.unwrap().salvage().await.unwrap();
+    assert_eq!(salvage.lost, ["1 damaged line of the journal after serial 0"]);
+    let mut open = intend(1);
+    let Record::Intend { token, .. } = &mut open else { unreachable!("an intent is one") };
+    let pending: Vec<_> =
+        salvage.pending.iter().map(|open| (open.operation, &open.token, open.handle.as_deref())).collect();
+    assert_eq!(pending, [(1, &*token, Some("handle/1"))]);
+    let strays =
+        [Stray { operation: 2, handle: Some("handle/2".to_owned()) }, Stray { operation: 3, handle: None }];
+    assert_eq!(salvage.strays, strays);
+    assert_eq!(salvage.snapshot.objects.len(), 1);
 }

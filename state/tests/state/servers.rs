@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mlo_state::s3::{AwsBucket, Bucket, BucketSettings, Found, LEASE, Only, Page, Refusal};
-use mlo_state::{BoxFuture, Clock, S3Store, Snapshot, Store, StoreError, conformance};
+use mlo_state::{BoxFuture, Clock, CredentialsFault, S3Store, Snapshot, Store, StoreError, conformance};
 
 use crate::journal::{done, intend, object};
 use crate::s3::lock;
@@ -169,8 +169,8 @@ async fn wrong_keys_are_a_refusal_that_is_not_tried_again_and_tells_no_key() {
     let bucket = server.bucket().with_keys(ACCESS_KEY, "wrong-secret");
     let store = S3Store::new(Arc::new(bucket), "k", Arc::new(Shifted::new()));
     match store.read().await {
-        Err(StoreError::Denied { source, .. }) => {
-            let said = source.to_string();
+        Err(StoreError::Credentials { said, fault, .. }) => {
+            assert_eq!(fault, CredentialsFault::Unknown);
             assert!(said.contains("403") && !said.contains("wrong-secret"), "{said}");
         }
         other => panic!("{other:?}"),

@@ -16,7 +16,7 @@ use crate::cli::session::{self, Failed, Found};
 use crate::cli::view::{Paint, versions};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, code, escape};
 use mlo_state::chain::{self, Wrong};
-use mlo_state::{Snapshot, StoreError, Version};
+use mlo_state::{Loaded, Snapshot, StoreError, Version};
 
 /// A state whose kept snapshots are looked at.
 struct Kept {
@@ -40,12 +40,18 @@ impl Kept {
         self.runtime.block_on(self.found.store.serials()).map_err(|error| self.failure(&error))
     }
 
+    fn loaded(&self) -> Result<Loaded, Failure> {
+        self.runtime.block_on(self.found.store.read()).map_err(|error| self.failure(&error))
+    }
+
     /// The snapshot of a serial, which must be kept.
     fn version(&self, serial: u64) -> Result<Version, Failure> {
         let found = self.runtime.block_on(self.found.store.version(serial));
         if let Some(version) = found.map_err(|error| self.failure(&error))? {
             return Ok(version);
         }
+        // One that cannot be read is not among those that are kept.
+        self.loaded()?;
         let kept = self.serials()?.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
         let message = Diagnostic::error(code::state::NOT_KEPT, format!("serial {serial} is not kept"));
         let help = if kept.is_empty() {
@@ -67,7 +73,10 @@ pub(super) fn history(of: &StateOf, screen: &Screen) -> Result<Exit, Failure> {
     let kept = Kept::open(of)?;
     let serials = kept.serials()?;
     if serials.is_empty() {
-        kept.say_none("history", screen);
+        match kept.loaded()?.snapshot {
+            None => kept.say_none("history", screen),
+            Some(_) => screen.say("No serial is kept yet: the first run did not come to its end. `mlo apply` goes on from there.\n"),
+        }
         return Ok(Exit::Done);
     }
     screen.print(&format!("{}\n", line("SERIAL", ["RUN BEGAN", "OPERATION", "OBJECTS", "BY", "KEY"])));
@@ -85,7 +94,7 @@ pub(super) fn history(of: &StateOf, screen: &Screen) -> Result<Exit, Failure> {
         screen.print(&format!("{}\n", escape(line.trim_end())));
     }
     // One that cannot be read is not among them.
-    kept.runtime.block_on(kept.found.store.read()).map_err(|error| kept.failure(&error))?;
+    kept.loaded()?;
     Ok(end)
 }
 
@@ -111,8 +120,7 @@ pub(super) fn diff(options: &StateDiff, screen: &mut Screen) -> Result<Exit, Fai
     let after = if let Some(serial) = options.to {
         kept.version(serial)?.snapshot
     } else {
-        let loaded = kept.runtime.block_on(kept.found.store.read()).map_err(|error| kept.failure(&error))?;
-        session::snapshot_or_new(loaded)
+        session::snapshot_or_new(kept.loaded()?)
     };
     for snapshot in [&before, &after] {
         secrets::hide_state(screen, snapshot);
@@ -136,9 +144,11 @@ pub(super) fn verify(of: &StateOf, screen: &Screen) -> Result<Exit, Failure> {
             Some(because) => {
                 match because {
                     Wrong::Refused(error) if error.is_for_now() => unread.push(error),
+                    because if because.is_warning() => {}
                     _ => wrong += 1,
                 }
-                (paint.red("✗"), kept.found.place.relative(&because.to_string()))
+                let symbol = if because.is_warning() { paint.yellow("!") } else { paint.red("✗") };
+                (symbol, kept.found.place.relative(&because.to_string()))
             }
         };
         screen.print(&format!("{symbol} {}: {}\n", finding.what, escape(&said)));

@@ -14,7 +14,7 @@ use crate::cli::secrets;
 use crate::cli::session;
 use crate::cli::view::versions;
 use crate::diag::{Diagnostic, escape};
-use mlo_state::{Salvage, Snapshot, StoreError};
+use mlo_state::{Salvage, Snapshot, StoreError, Stray};
 use std::fmt::Write;
 
 pub(super) fn run(options: &StateRepair, screen: &mut Screen) -> Exit {
@@ -50,7 +50,7 @@ async fn mend(locked: &Locked<'_>, auto_approve: bool, screen: &mut Screen) -> R
 
 /// What would be made, of what, and what is lost.
 fn told(salvage: &Salvage, screen: &Screen) -> String {
-    let Salvage { base, snapshot, pending, records, lost, .. } = salvage;
+    let Salvage { base, snapshot, pending, records, lost, strays, .. } = salvage;
     let nothing = Snapshot::empty("");
     let mut text = versions::difference(base.as_ref().unwrap_or(&nothing), snapshot, screen);
     let s = |count: usize| if count == 1 { "" } else { "s" };
@@ -68,6 +68,21 @@ fn told(salvage: &Salvage, screen: &Screen) -> String {
     }
     if lost.is_empty() {
         text += "No object is lost that a journal knew of. Outputs are made anew by the next apply.\n";
+    } else {
+        text += "Objects may exist that are known by nothing but what is lost, and the next apply makes them again: look for them where they are kept before it.\n";
+    }
+    if !strays.is_empty() {
+        let _ = writeln!(
+            text,
+            "{} operation{} of which nothing is left but that {} begun:",
+            strays.len(),
+            s(strays.len()),
+            if strays.len() == 1 { "it was" } else { "they were" },
+        );
+    }
+    for Stray { operation, handle } in strays {
+        let handle = handle.as_deref().map_or_else(|| "sensitive".into(), escape);
+        let _ = writeln!(text, "  operation {operation}, which the provider knows by {handle}");
     }
     let serial = base.as_ref().map_or(0, |base| base.serial);
     if serial.saturating_add(1) < snapshot.serial {
