@@ -258,7 +258,7 @@ fn a_state_goes_from_the_folder_to_a_bucket_and_back_and_nobody_begins_anew_by_m
     team.ok(&["state", "migrate", "--from", ".mlo/state", "--auto-approve"]).has(&["The state is there."]);
     assert_eq!(team.ok(&["state", "list"]).out.lines().count(), 2);
     let snapshots = server.objects().join("team/things/default/snapshots");
-    assert_eq!(names(&snapshots).len(), 2, "with its history");
+    assert_eq!(names(&snapshots).len(), 3, "with its history, and the present one twice");
     team.ok(&["audit", "verify"]).has(&["2 records, each as it was written"]);
     team.ok(&["apply", "--auto-approve"]);
     assert_eq!(team.ok(&["state", "list"]).out.lines().count(), 3);
