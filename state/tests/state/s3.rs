@@ -494,7 +494,7 @@ async fn what_is_damaged_missing_or_foreign_is_said_and_never_taken_for_nothing(
         }
         guard.release().await.unwrap();
         let keys = lab.bucket.keys();
-        let key = keys.iter().find(|key| key.contains(part) && !key.ends_with(".copy"));
+        let key = keys.iter().find(|key| key.contains(part) && !key.contains(".copy"));
         let key = key.unwrap_or_else(|| panic!("{part} of {keys:#?}"));
         lab.bucket.meddle(key, &*change);
         let error = store.read().await.expect_err(said).to_string();
