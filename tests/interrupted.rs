@@ -83,6 +83,17 @@ fn begin_when(project: &Project, mut apply: Command, is_so_far: &dyn Fn(&str) ->
     child
 }
 
+/// `mlo apply`, run by another program that becomes it.
+fn apply_by(project: &Project, words: &[&str]) -> Command {
+    let apply = project.command(&["apply", "--auto-approve"]);
+    let (first, others) = words.split_first().expect("a program");
+    let mut command = Command::new(first);
+    command.args(others).arg(apply.get_program()).args(apply.get_args()).current_dir(project.path());
+    command.env_clear().envs(apply.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdin(Stdio::null());
+    command
+}
+
 fn send(child: &Child, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
 }
@@ -154,7 +165,9 @@ fn the_first_signal_lets_what_runs_end_and_begins_nothing_new() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let project = project(&[("slow", ""), ("after", "local_command.slow")]);
         project.write("wait/slow", "1");
-        let mut child = begin(&project, "slow");
+        // The tests themselves may run under `nohup`.
+        let apply = apply_by(&project, &["env", "--default-signal=HUP"]);
+        let mut child = begin_with(&project, apply, "slow");
         send(&child, signal);
         let text = rest(&mut child);
         assert_eq!(child.wait().unwrap().code(), Some(code), "{text}");
@@ -195,11 +208,7 @@ fn what_waits_for_its_turn_when_the_signal_comes_is_not_begun_and_has_not_failed
 fn a_run_under_nohup_outlives_its_terminal() {
     let project = project(&[("slow", ""), ("after", "local_command.slow")]);
     project.write("wait/slow", "1");
-    let apply = project.command(&["apply", "--auto-approve"]);
-    let mut nohup = Command::new("nohup");
-    nohup.arg(apply.get_program()).args(apply.get_args()).current_dir(project.path()).env_clear();
-    nohup.envs(apply.get_envs().filter_map(|(name, value)| Some((name, value?)))).stdin(Stdio::null());
-    let mut child = begin_with(&project, nohup, "slow");
+    let mut child = begin_with(&project, apply_by(&project, &["nohup"]), "slow");
     send(&child, Signal::HUP);
     let text = rest(&mut child);
     assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");

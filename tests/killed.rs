@@ -1,9 +1,10 @@
 //! Runs that are killed or interrupted in the middle, and plans, which leave no trace.
 
 use crate::support::Project;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -107,6 +108,70 @@ fn after_a_kill_the_plan_says_what_is_open_and_the_apply_goes_on_with_one_server
     project.ok(&["plan"]).has(&["No changes."]).has_not(&["MLO3028"]);
     project.ok(&["destroy", "--auto-approve"]);
     assert_servers(project.path(), 0);
+}
+
+/// Lines of the journal of a project's state: what a run has written down so far.
+fn journal_lines(project: &Project) -> usize {
+    fn below(folder: &Path) -> usize {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let lines = |path: &Path| {
+            // Nothing of one that has just been folded into the state.
+            let bytes = std::fs::read(path).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).matches('\n').count()
+        };
+        let each = entries.map(|path| match path.file_name() {
+            Some(name) if name == "journal" => lines(&path),
+            _ => below(&path),
+        });
+        each.sum()
+    }
+    below(&project.path().join(".mlo/state"))
+}
+
+/// Kills an apply, and all that it does itself, once its journal has so many lines; nothing if it ends before.
+fn kill_at(project: &Project, arguments: &[&str], lines: usize) -> Option<()> {
+    let mut apply = project.command(arguments);
+    let mut child = apply.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while journal_lines(project) < lines {
+        if let Some(status) = child.try_wait().unwrap() {
+            assert_eq!(status.code(), Some(0), "mlo {}", arguments.join(" "));
+            return None;
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    kill_process_group(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), Signal::KILL).unwrap();
+    child.wait().unwrap();
+    Some(())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn each_example_goes_on_after_a_kill_at_each_of_its_steps() {
+    let models = r#"--var=models={ a = "https://a.example", b = "https://b.example" }"#;
+    for (example, given, servers) in [
+        ("examples/iris", &[][..], 1),
+        ("examples/environments", &["--env=dev"], 0),
+        ("examples/tested", &[models], 0),
+    ] {
+        let command = |words: &[&'static str]| [words, given].concat();
+        let (apply, plan) = (command(&["apply", "--auto-approve"]), command(&["plan"]));
+        let destroy = command(&["destroy", "--auto-approve"]);
+        let mut steps = 0;
+        loop {
+            let project = Project::copy_of(example);
+            let killed = kill_at(&project, &apply, steps + 1);
+            project.ok(&apply);
+            project.ok(&plan).has(&["No changes."]).has_not(&["MLO3028"]);
+            assert_servers(project.path(), servers);
+            project.ok(&destroy);
+            assert_servers(project.path(), 0);
+            if killed.is_none() {
+                break;
+            }
+            steps += 1;
+        }
+        assert!(steps >= 2, "{example}: killed {steps} times");
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use crate::diag::{Diagnostic, Diagnostics, code};
 use crate::lang::value::{Marks, NotStorable, Value};
 use crate::plan::{Configured, decode_object, describe, encode_object, mark_by_schema, mark_stored, some_of};
 use crate::provider::{
-    Connection, ErrorClass, Progress, ProviderError, ResourceSchema, Subject, retry, retry_change,
+    Connection, ErrorClass, Interrupted, Progress, ProviderError, ResourceSchema, Subject, retry,
+    retry_change,
 };
 use futures_util::stream::{self, StreamExt};
 use mlo_state::{Action, Address, Guard, Loaded, Object, Pending, Record, Status, StoreError};
@@ -232,8 +233,13 @@ async fn look(
         let error = ProviderError::permanent(format!("what the state has of it cannot be read: {error}"));
         error.help("bring the state back as it was, or use the version of mlo that wrote it")
     })?;
+    let call = match pending.action {
+        Action::Create => Interrupted::Create,
+        Action::Update => Interrupted::Update,
+        Action::Delete => Interrupted::Delete,
+    };
     loop {
-        match retry(|| connection.recover(subject, pending.action, &prior)).await? {
+        match retry(|| connection.recover(subject, call, &prior)).await? {
             Progress::Done(value) => return Ok(Looked::Is(value)),
             Progress::Pending { after, .. } => tokio::time::sleep(after).await,
         }

@@ -22,7 +22,7 @@ pub use schema::{DataSchema, ProviderSchema, ResourceSchema};
 
 use crate::lang::eval::BlockSchema;
 use crate::lang::value::{Path, Value};
-use mlo_state::{Action, Address};
+use mlo_state::Address;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -190,7 +190,7 @@ pub trait Connection: Any + Send + Sync {
     fn recover<'a>(
         &'a self,
         subject: Subject<'a>,
-        _action: Action,
+        _call: Interrupted,
         prior: &'a Value,
     ) -> BoxFuture<'a, Result<Progress, ProviderError>> {
         Box::pin(async move { self.read(subject, prior).await.map(Progress::Done) })
@@ -220,6 +220,17 @@ pub trait Connection: Any + Send + Sync {
         let summary = format!("objects of type `{}` cannot be imported", subject.type_name);
         Box::pin(std::future::ready(Err(ProviderError::permanent(summary))))
     }
+}
+
+/// What a call was to do whose end nobody has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupted {
+    /// To make the object.
+    Create,
+    /// To change it.
+    Update,
+    /// To take it away.
+    Delete,
 }
 
 /// An object that was there already.

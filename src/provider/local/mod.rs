@@ -10,12 +10,11 @@ mod service;
 
 use super::object::text;
 use super::{
-    BoxFuture, Change, Connection, ErrorClass, Imported, PlanRequest, Planned, Progress, Provider,
-    ProviderError, ProviderSchema, Subject, Surroundings, TerraformType,
+    BoxFuture, Change, Connection, ErrorClass, Imported, Interrupted, PlanRequest, Planned, Progress,
+    Provider, ProviderError, ProviderSchema, Subject, Surroundings, TerraformType,
 };
 use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Type, Value};
-use mlo_state::Action;
 use std::any::Any;
 use std::future::ready;
 use std::sync::Arc;
@@ -160,12 +159,12 @@ impl Connection for Machine {
     fn recover<'a>(
         &'a self,
         subject: Subject<'a>,
-        action: Action,
+        call: Interrupted,
         prior: &'a Value,
     ) -> BoxFuture<'a, Result<Progress, ProviderError>> {
         Box::pin(async move {
             match subject.type_name {
-                command::TYPE => command::recover(&self.surroundings, subject, action, prior).await,
+                command::TYPE => command::recover(&self.surroundings, subject, call, prior).await,
                 _ => self.read(subject, prior).await.map(Progress::Done),
             }
         })

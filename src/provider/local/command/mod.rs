@@ -13,9 +13,9 @@ use crate::lang::eval::{AttributeSchema, BlockSchema};
 use crate::lang::value::{Path as ValuePath, Type, Value, from_json, to_json};
 use crate::provider::object::{attribute, same, text, with};
 use crate::provider::{
-    Change, ErrorClass, PlanRequest, Planned, Progress, ProviderError, ResourceSchema, Subject, Surroundings,
+    Change, ErrorClass, Interrupted, PlanRequest, Planned, Progress, ProviderError, ResourceSchema, Subject,
+    Surroundings,
 };
-use mlo_state::Action;
 use run::{Ended, Finished, Run};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -150,7 +150,7 @@ pub(super) async fn change(
 pub(super) async fn recover(
     surroundings: &Surroundings,
     subject: Subject<'_>,
-    action: Action,
+    call: Interrupted,
     prior: &Value,
 ) -> Result<Progress, ProviderError> {
     let run = Run { surroundings, subject, object: prior, time_max: LOOK_TIME_MAX };
@@ -160,7 +160,7 @@ pub(super) async fn recover(
     run.forget();
     let there = read(surroundings, subject, prior).await?;
     let blurred = |object: Value| with(&object, [("create", Value::null_of(Type::list(Type::String)))]);
-    Ok(Progress::Done(if action == Action::Update { there.map(blurred) } else { there }))
+    Ok(Progress::Done(if call == Interrupted::Update { there.map(blurred) } else { there }))
 }
 
 /// Goes on with a create: runs it if this process has begun it, else looks for what an earlier run made.
